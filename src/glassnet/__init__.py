@@ -1,0 +1,45 @@
+"""A neural network for handwritten digits that you can read, watch and trust: from scratch in NumPy.
+
+from glassnet import load_dataset, train, Model
+
+run = train(load_dataset("digits"))
+run.model.predict(images)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import nn
+    from .data import Dataset, load_dataset
+    from .evaluation import evaluate
+    from .model import Model
+    from .training import Config, Run, resume, train
+
+__version__ = "0.1.0"
+
+__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "resume", "train"]
+
+# Where each name lives. They are imported when they are first used, so that `import glassnet` costs next to nothing.
+_HOMES = {
+    "Config": "training",
+    "Dataset": "data",
+    "Model": "model",
+    "Run": "training",
+    "evaluate": "evaluation",
+    "load_dataset": "data",
+    "resume": "training",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return import_module(f"{__name__}.nn")
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

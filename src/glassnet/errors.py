@@ -1,0 +1,37 @@
+"""The one family of errors that a person can cause and can mend.
+
+Each carries a single line that says what was wrong, where, and what to do. The command line prints that line and exits
+with 2; from Python it is an ordinary exception. Anything else that is raised is a bug in glassnet.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "DataError", "FileError", "GlassnetError", "TrainingError", "nearest"]
+
+
+class GlassnetError(Exception):
+    """Base class of every error that glassnet raises on purpose."""
+
+
+class ConfigError(GlassnetError, ValueError):
+    """A setting, recipe or configuration file that cannot be used."""
+
+
+class DataError(GlassnetError, ValueError):
+    """Images or labels that cannot be used."""
+
+
+class FileError(GlassnetError):
+    """A file that cannot be read or written, or does not hold what it should."""
+
+
+class TrainingError(GlassnetError):
+    """A run that cannot begin or cannot go on."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
+    names = list(known)
+    match = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"

@@ -1,0 +1,112 @@
+"""Writing files so that they are never half there, and reading tensors that nobody has to trust."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from .errors import FileError
+
+__all__ = ["MAX_TENSOR_FILE_BYTES", "TensorFile", "open_tensors", "write_atomically", "write_tensors"]
+
+MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with their optimizer's moments
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader finds the old file or the new one, whatever happens in between.
+
+    The bytes go into a file beside it, are forced to the disk, and are then renamed over it (a rename is atomic on
+    POSIX and on Windows); the folder is synced too, since it is the folder that holds the name.
+
+    Raises:
+        FileError: the disk is full or the folder cannot be written to. The old file is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise FileError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another place"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # Windows cannot open a folder, and its rename is durable without it
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write named arrays and text metadata to a safetensors file, atomically."""
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=dict(metadata))
+    write_atomically(path, content)
+
+
+class TensorFile:
+    """A safetensors file whose header has been read, and whose tensors are checked before they are given out."""
+
+    def __init__(self, path: Path, metadata: dict[str, str], shapes: dict[str, tuple[int, ...]], handle: Any):
+        self.path, self.metadata, self.shapes, self._handle = path, metadata, shapes, handle
+
+    def read(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the tensor ``name``.
+
+        Raises:
+            FileError: it is missing, has another shape or dtype, or holds a number that is not finite.
+        """
+        if name not in self.shapes:
+            raise FileError(f"{self.path}: the tensor {name!r} is missing: this file is damaged or not glassnet's")
+        if self.shapes[name] != shape:
+            raise FileError(f"{self.path}: the tensor {name!r} has shape {self.shapes[name]}, expected {shape}")
+        tensor: NDArray[Any] = self._handle.get_tensor(name)
+        if tensor.dtype != dtype:
+            raise FileError(f"{self.path}: the tensor {name!r} holds {tensor.dtype}, expected {np.dtype(dtype)}")
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise FileError(f"{self.path}: the tensor {name!r} holds a number that is not finite")
+        return tensor
+
+
+@contextmanager
+def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
+    """Open a safetensors file that says in its metadata that it is a glassnet ``kind`` (``model``, ``checkpoint``, …).
+
+    Nothing but its header is read until a tensor is asked for.
+
+    Raises:
+        FileError: no such file, too large, not safetensors, truncated, or not a glassnet file of this kind.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror}); is the path right?") from error
+    if size > MAX_TENSOR_FILE_BYTES:
+        raise FileError(f"{path}: {size:,} bytes is more than the {MAX_TENSOR_FILE_BYTES:,} that a {kind} may have")
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            metadata = handle.metadata() or {}
+            if metadata.get("glassnet") != kind:
+                raise FileError(
+                    f"{path}: a safetensors file, but not a glassnet {kind}; give a file that glassnet wrote"
+                )
+            shapes = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}  # noqa: SIM118: it is no mapping
+            yield TensorFile(path, metadata, shapes, handle)
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"{path}: not a readable safetensors file ({error}); was it cut short?") from error

@@ -1,0 +1,274 @@
+"""The layers of a network: each a function with a forward and a backward half.
+
+Rows are examples. A layer is told the shape of one example when its network is built; the network then gives it views
+into one flat vector of parameters and one of gradients. ``forward`` keeps what ``backward`` will need.
+
+With Y = f(X; θ) and dY = ∂L/∂Y, backward is two products of the chain rule:
+
+    parameter_gradients(dY)    dθ = ∂L/∂θ    written into the views of the gradient vector
+    input_gradient(dY)         dX = ∂L/∂X    handed to the layer below
+
+They are two methods because the lowest layer needs only the first. ``input_gradient`` may reuse the memory of dY, so
+the parameters come first.
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .initializers import initialize
+from .types import Array, Shape
+
+__all__ = ["BatchNorm", "Dense", "Dropout", "Flatten", "Layer"]
+
+
+@dataclass(eq=False)
+class Layer:
+    """What a network asks of each of its layers.
+
+    A layer is a dataclass: what its constructor takes are its settings, and its other fields are views that the network
+    sets. ``X`` has one example a row, of any shape.
+    """
+
+    weights: ClassVar[tuple[str, ...]] = ()
+    """The parameters that weight decay and L2 apply to: those that multiply, not those that shift."""
+
+    dtype: np.dtype[Any] = field(init=False, repr=False)
+    rng: np.random.Generator = field(init=False, repr=False)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one example's output; raise ValueError where the input does not fit."""
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return the shape of each parameter; the network sets the attributes ``name`` and ``dname`` to views."""
+        return {}
+
+    def statistic_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return the shape of each number that is measured during training rather than learned."""
+        return {}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Set the first values of parameters and statistics, which are zero until then."""
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Return f(X); the array is the layer's own and is overwritten by the next call."""
+        raise NotImplementedError
+
+    def parameter_gradients(self, dY: Array) -> None:
+        """Write ∂L/∂θ for each parameter θ, given dY = ∂L/∂Y of the last forward."""
+
+    def input_gradient(self, dY: Array) -> Array:
+        """Return ∂L/∂X, given dY = ∂L/∂Y of the last forward; dY may be overwritten."""
+        raise NotImplementedError
+
+    def backward(self, dY: Array) -> Array:
+        """Both halves of the chain rule: write the parameters' gradients and return the input's."""
+        self.parameter_gradients(dY)
+        return self.input_gradient(dY)
+
+    def workspace(self, name: str, *shape: int) -> Array:
+        """Return an array for intermediate results, the same memory at every step.
+
+        Memory for the largest batch so far is kept; a smaller batch gets its first rows.
+        """
+        buffers: dict[str, Array] = self.__dict__.setdefault("_buffers", {})
+        buffer = buffers.get(name)
+        if buffer is None or len(buffer) < shape[0] or buffer.shape[1:] != shape[1:]:
+            buffer = buffers[name] = np.empty(shape, self.dtype)
+        return buffer[: shape[0]]
+
+
+@dataclass(eq=False)
+class Dense(Layer):
+    """Affine map: each output unit is a weighted sum of the inputs plus a bias.
+
+        Z = X W + b          X (n, d_in)   W (d_in, d_out)   b (d_out,)   Z (n, d_out)
+
+    Given dZ = ∂L/∂Z, the chain rule gives
+
+        dW = Xᵀ dZ           (d_in, d_out)
+        db = Σₙ dZ           (d_out,)      one sum for each unit
+        dX = dZ Wᵀ           (n, d_in)
+
+    Args:
+        units: d_out.
+        initializer: how W begins, one of `glassnet.nn.INITIALIZERS`; b begins at zero.
+        scale: multiplies the initializer's spread.
+    """
+
+    units: int
+    initializer: str = "he_normal"
+    scale: float = 1.0
+
+    W: Array = field(init=False, repr=False)
+    b: Array = field(init=False, repr=False)
+    dW: Array = field(init=False, repr=False)
+    db: Array = field(init=False, repr=False)
+
+    weights = ("W",)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ValueError(
+                f"Dense takes rows of numbers, not examples of shape {input_shape}; put Flatten() before it"
+            )
+        return (self.units,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"W": (*input_shape, self.units), "b": (self.units,)}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        initialize(self.W, self.initializer, rng, self.scale)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        self.X = X  # (n, d_in)
+        Z = self.workspace("Z", len(X), self.units)  # (n, d_out)
+        np.matmul(X, self.W, out=Z)
+        Z += self.b
+        return Z
+
+    def parameter_gradients(self, dZ: Array) -> None:
+        np.matmul(self.X.T, dZ, out=self.dW)  # (d_in, n) (n, d_out)
+        np.sum(dZ, axis=0, out=self.db)
+
+    def input_gradient(self, dZ: Array) -> Array:
+        dX = self.workspace("dX", *self.X.shape)  # (n, d_in)
+        return np.matmul(dZ, self.W.T, out=dX)  # (n, d_out) (d_out, d_in)
+
+
+@dataclass(eq=False)
+class Flatten(Layer):
+    """Lay each example out as one row: (n, h, w) becomes (n, h·w). The gradient is folded back the same way."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (prod(input_shape),)
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        self.shape = X.shape
+        return X.reshape(len(X), -1)
+
+    def input_gradient(self, dY: Array) -> Array:
+        return dY.reshape(self.shape)
+
+
+@dataclass(eq=False)
+class Dropout(Layer):
+    """While training, silence each input with probability p, so that no unit can rely on any other one.
+
+        Y = X ⊙ M / (1 − p)      M is 0 with probability p, else 1, drawn anew for each number of each batch
+
+    Dividing by 1 − p keeps the expected value, so nothing changes hands when predicting: there Y = X.
+
+        dX = dY ⊙ M / (1 − p)
+
+    Srivastava et al., 2014.
+
+    Args:
+        rate: p, at least 0 and less than 1.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise ValueError(f"a dropout rate is at least 0 and less than 1, not {self.rate}")
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        self.mask = None
+        if not training:
+            return X
+        self.mask = self.workspace("M", *X.shape)
+        self.rng.random(out=self.mask, dtype=self.dtype)  # uniform in [0, 1)
+        np.greater_equal(self.mask, self.rate, out=self.mask)  # 1 with probability 1 − p
+        self.mask *= 1 / (1 - self.rate)
+        return np.multiply(X, self.mask, out=self.workspace("Y", *X.shape))
+
+    def input_gradient(self, dY: Array) -> Array:
+        if self.mask is not None:
+            dY *= self.mask
+        return dY
+
+
+@dataclass(eq=False)
+class BatchNorm(Layer):
+    """Shift and scale each unit to mean 0 and variance 1 over the batch, then let the network choose both anew.
+
+        μ = mean of X over the batch        v = mean of (X − μ)²           (d,)
+        X̂ = (X − μ) / √(v + ε)              Y = γ X̂ + β                    (n, d)
+
+    μ and v depend on every row, so the chain rule goes through them as well (Ioffe & Szegedy, 2015):
+
+        dβ = Σₙ dY          dγ = Σₙ dY X̂
+        dX = γ / √(v + ε) · (dY − dβ/n − X̂ dγ/n)
+
+    Predicting one image must not depend on its neighbours: there the running averages of μ and v from training stand
+    in, of which each batch replaces a part ``1 - momentum``. The running variance is the unbiased one (÷ n − 1).
+
+    Args:
+        momentum: how much of the running averages stays at each batch.
+        epsilon: ε, which keeps a constant unit from being divided by zero.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+    gamma: Array = field(init=False, repr=False)
+    beta: Array = field(init=False, repr=False)
+    dgamma: Array = field(init=False, repr=False)
+    dbeta: Array = field(init=False, repr=False)
+    running_mean: Array = field(init=False, repr=False)
+    running_variance: Array = field(init=False, repr=False)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ValueError(f"BatchNorm takes rows of numbers, not examples of shape {input_shape}; use Flatten()")
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"gamma": input_shape, "beta": input_shape}
+
+    def statistic_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"running_mean": input_shape, "running_variance": input_shape}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        self.gamma[...] = 1
+        self.running_variance[...] = 1
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        n, d = X.shape
+        self.training = training
+        X_hat = self.X_hat = self.workspace("X_hat", n, d)
+        if training:
+            mean = X.mean(axis=0)  # (d,)
+            np.subtract(X, mean, out=X_hat)
+            variance: Array = np.einsum("nd,nd->d", X_hat, X_hat) / n
+            self._update_running_averages(mean, variance, n)
+        else:
+            variance = self.running_variance
+            np.subtract(X, self.running_mean, out=X_hat)
+        self.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+        X_hat *= self.inverse_std
+        Y = np.multiply(X_hat, self.gamma, out=self.workspace("Y", n, d))
+        Y += self.beta
+        return Y
+
+    def _update_running_averages(self, mean: Array, variance: Array, n: int) -> None:
+        unbiased = variance * (n / max(n - 1, 1))
+        for running, batch in ((self.running_mean, mean), (self.running_variance, unbiased)):
+            running *= self.momentum
+            running += (1 - self.momentum) * batch
+
+    def parameter_gradients(self, dY: Array) -> None:
+        np.sum(dY, axis=0, out=self.dbeta)
+        np.einsum("nd,nd->d", dY, self.X_hat, out=self.dgamma)
+
+    def input_gradient(self, dY: Array) -> Array:
+        if self.training:  # when predicting, μ and v are constants
+            n = len(dY)
+            dY -= self.dbeta / n
+            dY -= np.multiply(self.X_hat, self.dgamma / n, out=self.X_hat)
+        dY *= self.gamma * self.inverse_std
+        return dY

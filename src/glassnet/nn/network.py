@@ -1,0 +1,147 @@
+"""A stack of layers with all of its parameters in one vector."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .activations import ACTIVATIONS
+from .layers import BatchNorm, Dense, Dropout, Flatten, Layer
+from .types import Array, Shape
+
+__all__ = ["Network"]
+
+_LAYERS = {layer.__name__: layer for layer in (Dense, Flatten, Dropout, BatchNorm, *ACTIVATIONS.values())}
+
+
+class Network:
+    """Layers applied one after the other.
+
+    All parameters lie in one flat vector and all gradients in another; each layer holds views into them. An optimizer
+    then updates the whole network in a handful of in-place passes, and to save, compare or average networks is to
+    copy, compare or average one vector.
+
+    Args:
+        layers: from input to output.
+        input_shape: the shape of one example; an int means that many numbers in a row.
+        dtype: float32, or float64 for gradient checks.
+        seed: of the generator that draws first weights and dropout masks.
+
+    Attributes:
+        parameters: all learned numbers, flat.
+        gradients: ∂L/∂parameters after `backward`, in the same order.
+        statistics: what is measured rather than learned (running averages of `BatchNorm`), flat.
+        named_parameters, named_gradients, named_statistics: views into them, called ``"0.W"``, ``"0.b"``, …
+        rng: the generator.
+
+    Raises:
+        ValueError: a layer that does not fit onto the one below, or another dtype.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], input_shape: int | Shape, *, dtype: DTypeLike = np.float32, seed: int = 0
+    ) -> None:
+        self.layers = list(layers)
+        self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"a network computes in float32 or float64, not {self.dtype}")
+        if len({id(layer) for layer in self.layers}) != len(self.layers):
+            raise ValueError("a layer holds its own parameters, so it can stand in a network only once")
+        self.rng = np.random.default_rng(seed)
+        self._allocate()
+        for layer in self.layers:
+            layer.initialize(self.rng)
+
+    def _allocate(self) -> None:
+        """Make the flat vectors and set each layer's views into them."""
+        shape = self.input_shape
+        parameters: dict[str, tuple[Layer, Shape]] = {}
+        statistics: dict[str, tuple[Layer, Shape]] = {}
+        self._lowest = len(self.layers)  # the first layer that has parameters
+        for i, layer in enumerate(self.layers):
+            layer.dtype, layer.rng = self.dtype, self.rng
+            shapes = layer.parameter_shapes(shape)
+            if shapes:
+                self._lowest = min(self._lowest, i)
+            parameters |= {f"{i}.{name}": (layer, s) for name, s in shapes.items()}
+            statistics |= {f"{i}.{name}": (layer, s) for name, s in layer.statistic_shapes(shape).items()}
+            shape = layer.output_shape(shape)
+        self.output_shape = shape
+        self.parameters, self.named_parameters = _flat_vector(parameters, self.dtype, "")
+        self.gradients, self.named_gradients = _flat_vector(parameters, self.dtype, "d")
+        self.statistics, self.named_statistics = _flat_vector(statistics, self.dtype, "")
+
+    def forward(self, X: Array, training: bool = False) -> Array:
+        """Return the outputs (n, k) for examples X (n, *input_shape).
+
+        The array belongs to the network and is overwritten by the next call. ``training`` switches dropout and batch
+        statistics on.
+
+        Raises:
+            ValueError: X has another shape.
+        """
+        if X.shape[1:] != self.input_shape:
+            raise ValueError(f"expected examples of shape {self.input_shape}, got {X.shape[1:]}")
+        Y = np.asarray(X, self.dtype)
+        for layer in self.layers:
+            Y = layer.forward(Y, training)
+        return Y
+
+    def backward(self, dY: Array) -> None:
+        """Fill `gradients`, given dY = ∂L/∂outputs (n, k) of the last forward; dY may be overwritten."""
+        for layer in reversed(self.layers[self._lowest + 1 :]):
+            dY = layer.backward(dY)
+        for layer in self.layers[self._lowest : self._lowest + 1]:
+            layer.parameter_gradients(dY)  # nobody below needs an input gradient
+
+    def weights(self) -> Iterator[tuple[Array, Array]]:
+        """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""
+        for layer in self.layers:
+            for name in layer.weights:
+                yield getattr(layer, name), getattr(layer, f"d{name}")
+
+    def specification(self) -> list[dict[str, Any]]:
+        """Return each layer's name and settings, plain enough for JSON; `from_specification` builds the same again."""
+        return [
+            {"layer": type(layer).__name__} | {f.name: getattr(layer, f.name) for f in fields(layer) if f.init}
+            for layer in self.layers
+        ]
+
+    @classmethod
+    def from_specification(
+        cls, specification: Sequence[Mapping[str, Any]], input_shape: int | Shape, **options: Any
+    ) -> Self:
+        """Build a network from what `specification` returned; ``options`` are those of `Network`.
+
+        Raises:
+            ValueError: a layer that does not exist, or settings that it does not have.
+        """
+        layers: list[Layer] = []
+        for entry in specification:
+            settings = dict(entry)
+            name = settings.pop("layer", None)
+            if name not in _LAYERS:
+                raise ValueError(f"unknown layer {name!r}; known: {', '.join(_LAYERS)}")
+            try:
+                layers.append(_LAYERS[name](**settings))
+            except TypeError as error:
+                raise ValueError(f"{name} cannot be made from {settings}: {error}") from error
+        return cls(layers, input_shape, **options)
+
+
+def _flat_vector(
+    shapes: Mapping[str, tuple[Layer, Shape]], dtype: np.dtype[Any], prefix: str
+) -> tuple[Array, dict[str, Array]]:
+    """Return one vector of zeros with room for all, and its views by name; each layer gets its own as an attribute."""
+    vector: Array = np.zeros(sum(prod(shape) for _, shape in shapes.values()), dtype)
+    views: dict[str, Array] = {}
+    start = 0
+    for name, (layer, shape) in shapes.items():
+        view = views[name] = vector[start : start + prod(shape)].reshape(shape)
+        setattr(layer, prefix + name.partition(".")[2], view)
+        start += view.size
+    return vector, views

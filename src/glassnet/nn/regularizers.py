@@ -1,0 +1,33 @@
+"""A preference for small weights, added to the loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .network import Network
+
+__all__ = ["L2"]
+
+
+@dataclass(frozen=True)
+class L2:
+    """Half the sum of the squared weights, times λ; biases and normalisation parameters are left alone.
+
+        R = λ/2 Σ W²        dW += λ W
+
+    It is added to a mean loss, so λ means the same at every batch size.
+
+    Args:
+        strength: λ, at least 0.
+    """
+
+    strength: float
+
+    def penalty(self, network: Network) -> float:
+        """Return R."""
+        return 0.5 * self.strength * sum(float(np.vdot(W, W)) for W, _ in network.weights())
+
+    def add_gradient(self, network: Network) -> None:
+        """Add λ W to the gradient of each weight matrix, in place."""
+        for W, dW in network.weights():
+            dW += self.strength * W
