@@ -1,5 +1,6 @@
 """Writing files so that they are never half there, and reading tensors that nobody has to trust."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -55,8 +56,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write named arrays and text metadata to a safetensors file, atomically."""
-    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=dict(metadata))
+    """Write named arrays and text metadata to a safetensors file, atomically.
+
+    The same content makes the same bytes: the metadata go in as one JSON text, since the library writes several in
+    random order.
+    """
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    content = save(arrays, metadata={"glassnet": json.dumps(dict(metadata), sort_keys=True)})
     write_atomically(path, content)
 
 
@@ -84,9 +90,20 @@ class TensorFile:
         return tensor
 
 
+def _metadata(handle: Any) -> dict[str, str]:
+    """Return what `write_tensors` was given, or nothing where the file comes from elsewhere."""
+    try:
+        metadata = json.loads((handle.metadata() or {}).get("glassnet", "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(metadata, dict):
+        return {}
+    return {name: value for name, value in metadata.items() if isinstance(value, str)}
+
+
 @contextmanager
 def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
-    """Open a safetensors file that says in its metadata that it is a glassnet ``kind`` (``model``, ``checkpoint``, …).
+    """Open a safetensors file that says in its metadata that its ``kind`` is this one (``model``, ``checkpoint``, …).
 
     Nothing but its header is read until a tensor is asked for.
 
@@ -101,12 +118,12 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
         raise FileError(f"{path}: {size:,} bytes is more than the {MAX_TENSOR_FILE_BYTES:,} that a {kind} may have")
     try:
         with safe_open(path, framework="numpy") as handle:
-            metadata = handle.metadata() or {}
-            if metadata.get("glassnet") != kind:
+            metadata = _metadata(handle)
+            if metadata.get("kind") != kind:
                 raise FileError(
                     f"{path}: a safetensors file, but not a glassnet {kind}; give a file that glassnet wrote"
                 )
-            shapes = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}  # noqa: SIM118: it is no mapping
+            shapes = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}  # noqa: SIM118  # it is no mapping
             yield TensorFile(path, metadata, shapes, handle)
     except (SafetensorError, OSError) as error:
         raise FileError(f"{path}: not a readable safetensors file ({error}); was it cut short?") from error

@@ -1,0 +1,58 @@
+# Needs Python 3.11 or newer and nothing else. Another interpreter: make PYTHON=python3.12 demo
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test lint format bench wheel clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed  ## train on the embedded digits, evaluate, save, recognise some images
+	@$(BIN)/glassnet demo
+
+test: lint  ## every check and every test
+	$(BIN)/python -m pytest
+
+setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
+
+lint: $(VENV)/installed-dev  ## style, types, and which room imports which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/installed-dev  ## put the code into the house's form
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, write benchmarks/results and the README's table
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/table.py
+
+wheel: $(VENV)/installed-dev  ## build dist/*.whl
+	$(BIN)/python -m build
+
+clean:  ## remove what was made, but not your runs
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Each of these is made again only when pyproject.toml has changed.
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@echo "Installing glassnet into $(VENV), once ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing glassnet and its tools into $(VENV), once ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-peers: pyproject.toml | $(VENV)/installed-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,peers]"
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "glassnet needs Python 3.11 or newer; say which: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv is missing; on Debian: apt install python3-venv"; exit 1; }

@@ -1,0 +1,43 @@
+"""How good each recipe is on MNIST, and how long it trains: a mean over seeds.
+
+The best epoch of each run is chosen on validation images; the 10,000 test images are read once a run, at the end. For the
+embedded digits the demo recipe is measured on the fifth of them that is kept aside.
+
+    python benchmarks/accuracy.py [RECIPE …]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from machine import describe_machine, load_result, RESULTS, save_result, spread
+
+from glassnet import evaluate, load_dataset, train
+
+SEEDS = range(5)
+RECIPES = {"demo": "digits", "fast": "mnist", "default": "mnist"}
+
+
+def measure(recipe: str, data: str) -> dict[str, object]:
+    dataset = load_dataset(data)
+    rows: dict[str, list[float]] = {"test_accuracy": [], "validation_accuracy": [], "seconds": [], "wall_seconds": []}
+    for seed in SEEDS:
+        with tempfile.TemporaryDirectory() as folder:
+            start = perf_counter()
+            run = train(dataset, recipe, out=Path(folder) / "run", seed=seed)
+            rows["wall_seconds"].append(perf_counter() - start)
+            rows["seconds"].append(run.history[-1]["seconds"])
+            rows["validation_accuracy"].append(100 * max(row["validation_accuracy"] for row in run.history))
+            rows["test_accuracy"].append(100 * evaluate(run.model, dataset.test).accuracy)
+    print(f"{recipe:<8} {data:<7}", *(f"{name} {spread(values)}" for name, values in rows.items()), sep="  ", flush=True)
+    return {"data": data, "trials": len(SEEDS), **rows}
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or list(RECIPES)
+    result = load_result("accuracy") if (RESULTS / "accuracy.json").exists() else {"recipes": {}}
+    result["machine"] = describe_machine("numpy", "glassnet")
+    for name in chosen:
+        result["recipes"][name] = measure(name, RECIPES.get(name, "mnist"))
+    save_result("accuracy", result)

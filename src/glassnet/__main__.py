@@ -1,0 +1,8 @@
+"""`python -m glassnet` is the command `glassnet`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

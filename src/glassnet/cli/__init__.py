@@ -1,0 +1,74 @@
+"""The command line: what a person types, turned into calls of the rooms below. Nothing is computed here."""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+from cyclopts.exceptions import ValidationError as FlagError
+
+from .. import __version__
+from ..errors import GlassnetError
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="glassnet",
+    version=__version__,
+    help="A neural network for handwritten digits that you can read, watch and trust.\n\n"
+    "Begin with: glassnet demo. Then: glassnet train mnist. Each command explains itself with --help.",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+# Named, not imported: a command's module is loaded when it is called, so that --help appears at once.
+for _command in (
+    "demo:demo",
+    "train:train",
+    "train:resume",
+    "use:evaluate",
+    "use:predict",
+    "use:report",
+    "show:data",
+    "show:recipes",
+    "show:info",
+    "check:check_gradients",
+):
+    app.command(f"glassnet.cli.{_command}")
+
+
+def main(tokens: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 2 for a person's mistake, 130 after Ctrl-C.
+
+    A mistake is told in one line on standard error.
+    """
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _fail(_flag_message(error))
+    except GlassnetError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt as interrupt:
+        print(f"\nglassnet: {interrupt or 'interrupted'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`glassnet … | head`); keep Python from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"glassnet: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _flag_message(error: CycloptsError) -> str:
+    """Say in one line which flag is wrong, in the words that a wrong TOML file gets."""
+    if isinstance(error, FlagError):
+        from pydantic import ValidationError
+
+        from ..training import Settings, explain
+
+        if isinstance(error.__cause__, ValidationError):
+            return "--" + explain(error.__cause__, Settings.model_fields, "").replace("_", "-", 1)
+    return str(error)

@@ -1,0 +1,60 @@
+"""``glassnet demo``: the main job from end to end, on the digits that come with scikit-learn."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import load_dataset
+from ..evaluation import evaluate
+from ..report import write_report
+from ..training import train
+from .output import command, percent
+from .progress import Progress
+from .use import predict
+
+__all__ = ["demo"]
+
+
+def demo(*, out: Path | None = None) -> None:
+    """Train on 1,797 real digits, evaluate, save, draw figures and recognise a few images, in some seconds.
+
+    Parameters
+    ----------
+    out
+        The run folder, new or empty. By default runs/<time>-digits-demo.
+    """
+    dataset = load_dataset("digits")
+    print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
+    progress = Progress()
+    try:
+        run = train(dataset, "demo", out=out, callbacks=[progress])
+    finally:
+        progress.close()
+    accuracy = evaluate(run.model, dataset.test).accuracy
+    print(f"\nOn {len(dataset.test)} digits it has never seen it is right {percent(accuracy)} of the time.")
+    page = write_report(run, dataset.test, run.path / "report")
+    pictures = _write_pictures(dataset.test.images, dataset.test.labels, run.path / "pictures")
+    print("Five of them, written as PNG files and read back:\n", flush=True)
+    predict(run.path, pictures)
+    print(f"\nThe model is {run.path / 'model.safetensors'}, and {page} shows how it learned.\n\nNext, try:")
+    for line in (
+        f"{command()} predict {run.path} YOUR-PICTURE.png",
+        f"{command()} train mnist",
+        f"{command()} recipes",
+    ):
+        print(f"  {line}")
+
+
+def _write_pictures(images: NDArray[np.uint8], labels: NDArray[np.int64], folder: Path) -> list[Path]:
+    """Write the first test image of each of five classes as a PNG file, eight times as large."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for label in (0, 2, 3, 6, 9):
+        path = folder / f"{label}.png"
+        image = Image.fromarray(images[np.argmax(labels == label)])
+        image.resize((image.width * 8, image.height * 8), Image.Resampling.NEAREST).save(path)
+        paths.append(path)
+    return paths

@@ -1,0 +1,45 @@
+"""How results look in a terminal and in a pipe: aligned text, the same in both."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["command", "percent", "print_facts", "print_json", "print_table"]
+
+
+def command() -> str:
+    """Return how glassnet was called, so that the commands shown next can be typed as they stand."""
+    called = Path(sys.argv[0])
+    if called.stem == "__main__":
+        return "python -m glassnet"
+    if called.is_absolute() and called.is_relative_to(Path.cwd()):
+        called = called.relative_to(Path.cwd())
+    return "glassnet" if called.is_absolute() or called.stem != "glassnet" else str(called)
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with two digits, and a dash for None."""
+    return "–" if share is None else f"{100 * share:.2f} %"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON for another program."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print names and values in two columns."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {value}")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under a header; the first column is flush left, all others flush right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        first, *others = (f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths)))
+        print("  ".join([first, *others]).rstrip())

@@ -1,0 +1,81 @@
+"""What a person sees of a run as it goes: a live line in a terminal, a plain line an epoch in a pipe."""
+
+import sys
+from time import perf_counter
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from ..training import Callback, Trainer
+from .output import percent
+
+__all__ = ["Progress"]
+
+REFRESH = 0.1  # seconds between two updates of the live line
+
+
+class Progress(Callback):
+    """Report on standard error, so that standard output holds results alone."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.live: Live | None = None
+
+    def on_start(self, trainer: Trainer) -> None:
+        sizes = "-".join(map(str, [trainer.network.input_shape[0], *trainer.config.hidden, len(trainer.model.classes)]))
+        print(
+            f"{sizes}, {trainer.network.parameters.size:,} parameters; {len(trainer.batches.labels):,} images to train "
+            f"on, {len(trainer.validation):,} to validate",
+            f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}",
+            sep="\n",
+            file=sys.stderr,
+        )
+        self.first_step, self.began, self.shown = trainer.state.step, perf_counter(), 0.0
+        if self.console.is_terminal:
+            self.live = Live(Text(), console=self.console, auto_refresh=False, transient=True)
+            self.live.start()
+
+    def on_step(self, trainer: Trainer, loss: float) -> None:
+        now = perf_counter()
+        if self.live is None or now - self.shown < REFRESH:
+            return
+        self.shown, state = now, trainer.state
+        left = (now - self.began) / (state.step - self.first_step) * (trainer.total_steps - state.step)
+        done = state.step / trainer.total_steps
+        bar = "━" * round(20 * done)
+        line = Text.assemble(
+            (bar, "cyan"),
+            ("─" * (20 - len(bar)), "dim"),
+            f" {100 * done:3.0f} %  epoch {state.epoch + 1}/{trainer.config.epochs}"
+            f"  loss {state.loss_sum / max(state.seen, 1):.4f}  {percent(state.correct / max(state.seen, 1))}",
+            (f"  {_duration(left)} left", "dim"),
+            no_wrap=True,
+        )
+        self.live.update(line, refresh=True)
+
+    def on_epoch(self, trainer: Trainer, row: dict[str, float]) -> None:
+        best = " *" if trainer.state.best_epoch == row["epoch"] else ""
+        validation_loss = "–" if row["validation_loss"] is None else f"{row['validation_loss']:.4f}"
+        line = (
+            f"{row['epoch']:>5}  {row['loss']:>7.4f}  {percent(row['accuracy']):>8}  {validation_loss:>15}  "
+            f"{percent(row['validation_accuracy']):>8}  {row['seconds']:>7.2f}{best}"
+        )
+        if self.live is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self.live.console.print(line)
+
+    def on_end(self, trainer: Trainer) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the live line away; also called when a run ends with an error."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

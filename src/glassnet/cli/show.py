@@ -1,0 +1,122 @@
+"""``glassnet data``, ``glassnet recipes`` and ``glassnet info``: what there is."""
+
+import os
+import platform
+
+import numpy as np
+
+from .. import __version__
+from ..data import cache_folder, load_dataset
+from ..training import available_threads, recipe_names, recipe_text
+from .output import print_facts, print_json, print_table
+
+__all__ = ["data", "info", "recipes"]
+
+SHADES = " .:-=+*#%@"
+
+
+def data(source: str = "digits", /, *, json: bool = False) -> None:
+    """Show what is in a data set.
+
+    Parameters
+    ----------
+    source
+        As for `glassnet train`.
+    json
+        Print the figures as JSON.
+    """
+    dataset = load_dataset(source)
+    counts = {
+        name: {"train": int(np.sum(dataset.train.labels == i)), "test": int(np.sum(dataset.test.labels == i))}
+        for i, name in enumerate(dataset.classes)
+    }
+    height, width = dataset.image_shape
+    if json:
+        print_json(
+            {
+                "name": dataset.name,
+                "source": dataset.source,
+                "height": height,
+                "width": width,
+                "train": len(dataset.train),
+                "test": len(dataset.test),
+                "unlabelled": len(dataset.unlabelled),
+                "official_test": dataset.official_test,
+                "classes": counts,
+                "fingerprint": dataset.fingerprint,
+            }
+        )
+        return
+    facts = {
+        "data": dataset.source or dataset.name,
+        "images": f"{height}×{width} pixels",
+        "to learn": f"{len(dataset.train):,}",
+        "to test": f"{len(dataset.test):,}"
+        + ("" if dataset.official_test or not len(dataset.test) else " (a fifth, kept aside here, always the same)"),
+    }
+    if len(dataset.unlabelled):
+        facts["unlabelled"] = f"{len(dataset.unlabelled):,}"
+    print_facts(facts)
+    print()
+    print_table(["class", "to learn", "to test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
+    images = [dataset.train.images[np.argmax(dataset.train.labels == i)] for i, c in enumerate(counts.values()) if c["train"]]
+    _draw((images or list(dataset.unlabelled))[:10])
+
+
+def recipes(name: str | None = None, /) -> None:
+    """List the recipes, or print one as the TOML file that it is.
+
+    Parameters
+    ----------
+    name
+        The recipe to print. Save it, change it, and train with --recipe FILE.
+    """
+    if name is not None:
+        print(recipe_text(name), end="")
+        return
+    for recipe in recipe_names():
+        print(f"{recipe:<10} {recipe_text(recipe).splitlines()[0].removeprefix('# ')}")
+
+
+def info(*, json: bool = False) -> None:
+    """Say which versions, processors and folders glassnet uses.
+
+    Parameters
+    ----------
+    json
+        Print it as JSON.
+    """
+    from threadpoolctl import threadpool_info
+
+    blas = next((pool for pool in threadpool_info() if pool["user_api"] == "blas"), {})
+    facts = {
+        "glassnet": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
+        "processors": available_threads(),
+        "threads": f"1 for small products, {available_threads()} for large ones; --threads overrides",
+        "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
+        "cache": str(cache_folder()),
+    }
+    if json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def _draw(images: list[np.ndarray]) -> None:
+    """Draw images side by side in letters, as many as fit on a line of 80."""
+    width = 14
+    shown = [_shrunk(image, width) for image in images[: 80 // (width + 1)]]
+    print()
+    for lines in zip(*shown, strict=True):
+        print(" ".join(lines).rstrip())
+
+
+def _shrunk(image: np.ndarray, width: int) -> list[str]:
+    """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide."""
+    from PIL import Image
+
+    small = np.asarray(Image.fromarray(image).resize((width, width // 2), Image.Resampling.BOX), np.int64)
+    return ["".join(SHADES[v * (len(SHADES) - 1) // 255] for v in row) for row in small]

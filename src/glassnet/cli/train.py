@@ -1,0 +1,97 @@
+"""``glassnet train`` and ``glassnet resume``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .. import training
+from ..data import load_dataset
+from ..training import Run, Settings
+from .output import command, percent, print_facts, print_json
+from .progress import Progress
+
+__all__ = ["resume", "train"]
+
+
+def train(
+    data: str = "digits",
+    /,
+    *,
+    recipe: str = "default",
+    settings: Annotated[
+        Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
+    ] = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Train a network and keep it in a run folder.
+
+    A flag given here wins over the recipe. Ctrl-C saves and says how to go on; so does a run that is killed, which
+    loses five seconds at most.
+
+    Parameters
+    ----------
+    data
+        What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
+        or a folder with a folder of PNG or JPEG pictures for each class.
+    recipe
+        A recipe (see `glassnet recipes`) or a TOML file of settings.
+    out
+        The run folder, new or empty. By default runs/<time>-<data>-<recipe>.
+    json
+        Print the result as JSON.
+    """
+    given = settings.model_dump(exclude_unset=True) if settings else {}
+    progress = Progress()
+    try:
+        run = training.train(load_dataset(data), recipe, out=out, callbacks=[progress], **given)
+    finally:
+        progress.close()
+    _show(run, json)
+
+
+def resume(run: Path, /, *, json: bool = False) -> None:
+    """Go on with a run that was interrupted or killed.
+
+    It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if it had
+    never stopped.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    json
+        Print the result as JSON.
+    """
+    progress = Progress()
+    try:
+        resumed = training.resume(run, callbacks=[progress])
+    finally:
+        progress.close()
+    _show(resumed, json)
+
+
+def _show(run: Run, json: bool) -> None:
+    """Print what came out and what to do next."""
+    rows, config = run.history, run.config
+    best = min(rows, key=lambda row: _badness(row, config.monitor))
+    if json:
+        print_json({"run": str(run.path), "best": best, "epochs": len(rows)})
+        return
+    print_facts(
+        {
+            "best": f"epoch {best['epoch']}: validation accuracy {percent(best['validation_accuracy'])}"
+            if config.validation
+            else f"epoch {rows[-1]['epoch']}, the last: there were no validation images",
+            "run": run.path,
+            "next": f"{command()} evaluate {run.path}    how good it is on images kept aside",
+        }
+    )
+
+
+def _badness(row: dict[str, float], monitor: str) -> float:
+    value = row[monitor]
+    if value is None:
+        return -row["epoch"]
+    return -value if monitor == "validation_accuracy" else value

@@ -1,0 +1,136 @@
+"""``glassnet evaluate``, ``glassnet predict`` and ``glassnet report``: what to do with a trained network."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, frame_picture, load_dataset, read_picture
+from ..errors import DataError
+from ..evaluation import evaluate as evaluate_model
+from ..evaluation import examples_for
+from ..training import Run, open_model
+from .output import percent, print_facts, print_json, print_table
+
+__all__ = ["evaluate", "predict", "report"]
+
+
+def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> None:
+    """Say how good a model is on images that it has not learned from.
+
+    Parameters
+    ----------
+    model
+        A run folder or a model file.
+    data
+        What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+    json
+        Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error.
+    """
+    trained = open_model(model)
+    evaluation = evaluate_model(trained, examples_for(trained, _load(trained.trained_on, data)))
+    figures = evaluation.to_json()
+    if json:
+        print_json(figures)
+        return
+    print_facts(
+        {
+            "images": f"{figures['count']:,}",
+            "accuracy": percent(figures["accuracy"]),
+            "loss": f"{figures['loss']:.4f} nats",
+            "calibration error": percent(figures["calibration_error"]),
+        }
+    )
+    print()
+    print_table(
+        ["class", "images", "precision", "recall", "F1"],
+        [
+            [name, c["count"], percent(c["precision"]), percent(c["recall"]), percent(c["f1"])]
+            for name, c in figures["per_class"].items()
+        ],
+    )
+    confused = evaluation.most_confused(3)
+    if confused:
+        print("\nmost confused: " + ", ".join(f"{t} read as {p} ({n} times)" for t, p, n in confused))
+
+
+def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
+    """Recognise pictures of digits.
+
+    A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of the
+    images that the model learned.
+
+    Parameters
+    ----------
+    model
+        A run folder or a model file.
+    images
+        PNG or JPEG files.
+    csv
+        A CSV file of images, one a row, such as Kaggle's test.csv.
+    json
+        Print a list with label, probabilities and input of each image as JSON.
+    """
+    trained = open_model(model)
+    inputs, pixels = _inputs(trained.preprocessing, images or [], csv)
+    probabilities = trained.predict_proba(pixels)
+    labels = [trained.classes[i] for i in probabilities.argmax(axis=1)]
+    if json:
+        print_json(
+            [
+                {"label": label, "probabilities": dict(zip(trained.classes, map(float, p), strict=True)), "input": name}
+                for label, p, name in zip(labels, probabilities, inputs, strict=True)
+            ]
+        )
+        return
+    rows = [
+        [name, label, percent(float(p.max())), _second(p, trained.classes)]
+        for label, p, name in zip(labels, probabilities, inputs, strict=True)
+    ]
+    print_table(["picture", "is a", "sure", "or else"], rows)
+
+
+def report(run: Path, /, *, json: bool = False) -> None:
+    """Write figures of a run and a page that holds them into the run folder.
+
+    Learning curves, confusion matrix, first-layer weights, the hardest test images, calibration, samples.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    json
+        Print the path of the page as JSON.
+    """
+    from ..report import write_report
+
+    opened = Run(run)
+    page = write_report(opened, examples_for(opened.model, opened.dataset()), opened.path / "report")
+    if json:
+        print_json({"page": str(page)})
+    else:
+        print(f"{page}    open it in a browser")
+
+
+def _load(trained_on: str, data: str | None) -> Dataset:
+    source = data or trained_on
+    if not source:
+        raise DataError("this model learned from arrays in memory; say which data to test it on")
+    return load_dataset(source)
+
+
+def _inputs(form: Any, pictures: list[Path], csv: Path | None) -> tuple[list[str], np.ndarray]:
+    """Return where each image came from, and the images in the model's form (n, h, w)."""
+    if csv is not None and not pictures:
+        dataset = load_dataset(csv)
+        images = np.concatenate([dataset.train.images, dataset.test.images, dataset.unlabelled])
+        return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images
+    if not pictures or csv is not None:
+        raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")
+    names = [str(path) for path in pictures]
+    return names, np.stack([frame_picture(read_picture(path), form, str(path)) for path in pictures])
+
+
+def _second(p: np.ndarray, classes: tuple[str, ...]) -> str:
+    second = int(np.argsort(p)[-2])
+    return f"{classes[second]} ({percent(float(p[second]))})"

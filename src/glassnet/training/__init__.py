@@ -1,0 +1,28 @@
+"""From data and a configuration to a run that never gets lost."""
+
+from .assembly import build_loss, build_network
+from .callbacks import Callback, EarlyStopping
+from .config import Config, Settings, explain, recipe_names, recipe_text
+from .run import Run, open_model, resume, train
+from .threads import available_threads, choose_threads
+from .trainer import Trainer, TrainingInterrupted
+
+__all__ = [
+    "Callback",
+    "Config",
+    "EarlyStopping",
+    "Run",
+    "Settings",
+    "Trainer",
+    "TrainingInterrupted",
+    "available_threads",
+    "build_loss",
+    "build_network",
+    "choose_threads",
+    "explain",
+    "open_model",
+    "recipe_names",
+    "recipe_text",
+    "resume",
+    "train",
+]

@@ -1,0 +1,91 @@
+"""All that going on with a run takes, in one file."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import FileError, TrainingError
+from ..files import open_tensors, write_tensors
+from ..nn import Network, Optimizer
+
+__all__ = ["State", "load_checkpoint", "save_checkpoint"]
+
+VERSION = "1"
+
+
+@dataclass
+class State:
+    """How far a run has come.
+
+    Attributes:
+        step: steps taken.
+        epoch: epochs completed.
+        seconds: of training, without validation and saving.
+        loss_sum, correct, seen: over the images of the epoch under way.
+        best: the best value of what the run monitors, and None before there is one.
+        best_epoch: the epoch that gave it.
+        finished: whether the run has come to its end.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    finished: bool = False
+
+
+def save_checkpoint(path: Path, network: Network, optimizer: Optimizer, state: State, fingerprint: str) -> None:
+    """Write parameters, statistics, moments, generator and state, atomically.
+
+    Args:
+        path: the file.
+        network, optimizer, state: of the run.
+        fingerprint: of the data that it learns.
+
+    Raises:
+        FileError: it cannot be written; the checkpoint before it is still there.
+    """
+    tensors = {"parameters": network.parameters, "statistics": network.statistics}
+    tensors |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
+    metadata = {
+        "kind": "checkpoint",
+        "version": VERSION,
+        "fingerprint": fingerprint,
+        "state": json.dumps(asdict(state)),
+        "generator": json.dumps(network.rng.bit_generator.state),
+    }
+    write_tensors(path, tensors, metadata)
+
+
+def load_checkpoint(path: Path, network: Network, optimizer: Optimizer, fingerprint: str) -> State:
+    """Put network and optimizer back to where `save_checkpoint` found them, and return the state.
+
+    Raises:
+        FileError: the file is missing, damaged, or does not fit the network.
+        TrainingError: the data is not what the run began with.
+    """
+    with open_tensors(path, "checkpoint") as file:
+        if file.metadata.get("version") != VERSION:
+            raise FileError(f"{path}: a checkpoint of version {file.metadata.get('version')!r}, expected {VERSION!r}")
+        if file.metadata.get("fingerprint") != fingerprint:
+            raise TrainingError(
+                f"{path}: the data has changed since this run began; put the old data back, or train anew"
+            )
+        targets = {"parameters": network.parameters, "statistics": network.statistics}
+        targets |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
+        tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
+        try:
+            state = TypeAdapter(State).validate_json(file.metadata.get("state", ""))
+            network.rng.bit_generator.state = json.loads(file.metadata.get("generator", ""))
+        except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise FileError(f"{path}: damaged metadata; the run cannot go on from this checkpoint") from error
+    for name, target in targets.items():
+        target[...] = tensors[name]
+    optimizer.steps = state.step
+    return state

@@ -1,0 +1,238 @@
+"""Everything that decides how a run goes, in one validated, frozen object.
+
+A setting has one name, the same in a TOML file, as a flag of the command line (``--learning-rate``) and as a keyword of
+`glassnet.train`. Where a setting is given in several places, a flag or keyword wins over a file, and a file over the
+recipe that it names.
+"""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ..errors import ConfigError, nearest
+from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+
+__all__ = ["Config", "Settings", "explain", "recipe_names", "recipe_text"]
+
+DEFAULT_LEARNING_RATES = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "rmsprop": 0.001,
+    "adam": 0.001,
+    "adamw": 0.001,
+}
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _one_of(names: tuple[str, ...]) -> BeforeValidator:
+    """Accept one of ``names``; the error has the nearest one."""
+
+    def check(value: object) -> object:
+        if value not in names:
+            raise ValueError(f"{value!r} is unknown{nearest(str(value), names)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _one_or_many(value: object) -> object:
+    """Accept a single name where a list of them is asked for."""
+    return (value,) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """What a person may set. The descriptions of the fields are the help of the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    validation: Share = Field(0.1, description="Share of the training images kept aside to choose the best model by.")
+    scaling: Annotated[str, _one_of(("unit", "standard", "none"))] = Field(
+        "unit", description="Pixels become 0…1 (unit), mean 0 and variance 1 (standard), or stay 0…255 (none)."
+    )
+
+    hidden: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
+        (128, 64), description="Units of each hidden layer, from the input up."
+    )
+    activation: Annotated[tuple[Annotated[str, _one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
+        Field(("relu",), description=f"One for all hidden layers, or one for each: {', '.join(ACTIVATIONS)}.")
+    )
+    initializer: Annotated[str, _one_of(INITIALIZERS)] = Field(
+        "he_normal", description=f"First weights: {', '.join(INITIALIZERS)}."
+    )
+    initializer_scale: AboveZero = Field(1.0, description="Multiplies the spread of the first weights.")
+    batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
+    dropout: Share = Field(0.0, description="Probability with which a hidden unit is silenced in training.")
+    dtype: Annotated[str, _one_of(("float32", "float64"))] = Field("float32", description="float32 or float64.")
+
+    optimizer: Annotated[str, _one_of(tuple(OPTIMIZERS))] = Field("adam", description=f"{', '.join(OPTIMIZERS)}.")
+    learning_rate: AboveZero = Field(0.001, description="The largest that the schedule reaches.")
+    momentum: Share = Field(0.9, description="What stays of the velocity at each step (momentum, nesterov).")
+    weight_decay: AtLeastZero = Field(
+        0.0, description="Share of the weights taken off at each step, times the learning rate (adamw)."
+    )
+    l2: AtLeastZero = Field(0.0, description="Half of this times the sum of squared weights is added to the loss.")
+    clip_norm: AboveZero | None = Field(None, description="The longest that a gradient may be; longer ones are cut.")
+
+    schedule: Annotated[str, _one_of(("constant", "step", "cosine", "one_cycle"))] = Field(
+        "constant", description="The learning rate over the run: constant, step, cosine, one_cycle."
+    )
+    warmup_epochs: AtLeastZero = Field(0.0, description="Epochs in which the learning rate grows from zero.")
+    step_epochs: AboveZero = Field(10.0, description="Epochs from one drop to the next (schedule step).")
+    step_factor: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="What is left after a drop.")
+
+    epochs: Positive = Field(10, description="Passes through the training images.")
+    batch_size: Positive = Field(128, description="Images in a step.")
+    label_smoothing: Share = Field(0.0, description="Probability spread over all classes in the target.")
+    class_weight: Annotated[str, _one_of(("none", "balanced"))] = Field(
+        "none", description="balanced: a class counts as much as any other, however few images it has."
+    )
+    monitor: Annotated[str, _one_of(("validation_loss", "validation_accuracy"))] = Field(
+        "validation_loss", description="What the best model is chosen by: validation_loss or validation_accuracy."
+    )
+    patience: Positive | None = Field(None, description="Stop after this many epochs without a better model.")
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(0, description="Of split, first weights, order, dropout.")
+    threads: Positive | None = Field(None, description="BLAS threads; by default chosen by the size of the work.")
+
+
+class Config(Settings):
+    """How a run goes: the settings, what is learned, and the recipe that the settings began with."""
+
+    data: str = "digits"
+    recipe: str = "default"
+
+    @classmethod
+    def resolve(cls, recipe: str | Path = "default", **settings: Any) -> Self:
+        """Put a configuration together from a recipe or TOML file and the ``settings`` that go over it.
+
+        Args:
+            recipe: the name of a recipe that comes with glassnet, or the path of a TOML file with settings; a file may
+                name with ``recipe = "…"`` the recipe that it changes.
+            **settings: any fields of `Config`; those that are None count as not given.
+
+        Raises:
+            ConfigError: an unknown recipe or setting (the nearest known one is named), or a value out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        merged, origin = _recipe(recipe)
+        merged = _merge(merged, given)
+        try:
+            config = cls.model_validate(merged)
+        except ValidationError as error:
+            raise ConfigError(explain(error, given, origin)) from error
+        config._check_together()
+        return config
+
+    def _check_together(self) -> None:
+        """Refuse settings that are right one by one and wrong together."""
+        if len(self.activation) not in (1, len(self.hidden)):
+            raise ConfigError(
+                f"activation: {len(self.activation)} activations for {len(self.hidden)} hidden layers; "
+                "give one for all or one for each"
+            )
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ConfigError(f"weight_decay: {self.optimizer} has none; use optimizer adamw, or l2 instead")
+        if self.patience and not self.validation:
+            raise ConfigError("patience: stopping early needs validation images; set validation above 0")
+        if self.batch_norm and self.batch_size == 1:
+            raise ConfigError(
+                "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the configuration of a run as `save` wrote it; raise ConfigError where it cannot be used."""
+        try:
+            config = cls.model_validate(_parse(path, path.read_bytes()))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
+        except ValidationError as error:
+            raise ConfigError(explain(error, {}, f"{path}: ")) from error
+        config._check_together()
+        return config
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML; those that are None are left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with glassnet."""
+    return sorted(file.name.removesuffix(".toml") for file in _recipes().iterdir() if file.name.endswith(".toml"))
+
+
+@cache
+def recipe_text(name: str) -> str:
+    """Return a recipe as its TOML file; raise ConfigError, naming the nearest, where there is none of that name."""
+    if name not in recipe_names():
+        raise ConfigError(f"no recipe called {name!r}{nearest(name, recipe_names())}; or give a TOML file")
+    text: str = (_recipes() / f"{name}.toml").read_text("utf-8")
+    return text
+
+
+def _recipes() -> Any:
+    return files(__package__) / "recipes"
+
+
+def _recipe(recipe: str | Path) -> tuple[dict[str, Any], str]:
+    """Return the settings of a recipe or file, and how to begin an error about them."""
+    name = str(recipe)
+    if name in recipe_names():
+        return {"recipe": name} | tomllib.loads(recipe_text(name)), ""
+    path = Path(recipe)
+    if path.suffix != ".toml" and not path.is_file():
+        recipe_text(name)  # raises, naming the nearest recipe
+    try:
+        changes = _parse(path, path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
+    base = changes.pop("recipe", "default")
+    if base not in recipe_names():
+        raise ConfigError(f"{path}: no recipe called {base!r}{nearest(str(base), recipe_names())}")
+    settings = {"recipe": base} | tomllib.loads(recipe_text(base))
+    return _merge(settings, changes), f"{path}: "
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over others. Another optimizer brings its own learning rate: one for Adam is none for SGD."""
+    merged = dict(below)
+    optimizer = above.get("optimizer")
+    if optimizer in DEFAULT_LEARNING_RATES and optimizer != below.get("optimizer", "adam"):
+        merged["learning_rate"] = DEFAULT_LEARNING_RATES[optimizer]
+        merged.pop("weight_decay", None)
+    return merged | dict(above)
+
+
+def explain(error: ValidationError, given: Collection[str], origin: str) -> str:
+    """Say in one line what is wrong with the first setting that is wrong.
+
+    Args:
+        error: from validating settings.
+        given: the settings that came as flags or keywords.
+        origin: how to begin the line for any other, such as the name of its file and a colon.
+    """
+    first = error.errors()[0]
+    setting = str(first["loc"][0])
+    where = "" if setting in given else origin
+    if first["type"] == "extra_forbidden":
+        return f"{where}no setting called {setting!r}{nearest(setting, Config.model_fields)}"
+    message = first["msg"].removeprefix("Value error, ")
+    value = "" if first["type"] == "value_error" else f", not {first['input']!r}"
+    return f"{where}{setting}: {message[0].lower()}{message[1:]}{value}"

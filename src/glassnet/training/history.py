@@ -1,0 +1,54 @@
+"""The record of a run: one JSON object a line, a line an epoch, in ``history.jsonl``."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import FileError
+from ..files import write_atomically
+
+__all__ = ["Row", "append_row", "keep_rows", "read_history"]
+
+Row: TypeAlias = dict[str, Any]
+"""``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and ``accuracy``
+(over the epoch's batches, as they were trained on), ``validation_loss``, ``validation_accuracy`` (None without validation
+images)."""
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row; raise FileError where the disk does not take it."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}; free space, then resume the run") from error
+
+
+def read_history(path: Path) -> list[Row]:
+    """Return the rows; a last line that was cut short by a crash is left out.
+
+    Raises:
+        FileError: the file cannot be read, or a line before the last is no JSON object.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: cannot be read ({error})") from error
+    rows: list[Row] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict) or "step" not in row:
+                raise ValueError("not a row of a history")
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise FileError(f"{path}, line {number}: {error}; delete the line") from error
+        rows.append(row)
+    return rows
+
+
+def keep_rows(path: Path, up_to_step: int) -> None:
+    """Drop the rows after a step: what was reported between the last checkpoint and a crash will be reported again."""
+    rows = [row for row in read_history(path) if row["step"] <= up_to_step]
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

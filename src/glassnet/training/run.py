@@ -1,0 +1,133 @@
+"""A run folder, and the two ways to fill one."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..data import Dataset, load_dataset
+from ..errors import FileError, TrainingError
+from ..files import write_atomically
+from ..model import Model
+from .callbacks import Callback
+from .config import Config
+from .history import Row, read_history
+from .trainer import CONFIG, HISTORY, MODEL, Trainer
+
+__all__ = ["Run", "open_model", "resume", "train"]
+
+
+class Run:
+    """What a run left in its folder, read when it is asked for.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        FileError: no run there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / CONFIG).is_file():
+            raise FileError(f"{self.path}: no run here (a run folder has a {CONFIG}); is the path right?")
+
+    @property
+    def config(self) -> Config:
+        """The configuration as resolved."""
+        return Config.load(self.path / CONFIG)
+
+    @property
+    def history(self) -> list[Row]:
+        """A row an epoch, see `glassnet.training.history.Row`."""
+        return read_history(self.path / HISTORY)
+
+    @property
+    def model(self) -> Model:
+        """The best model so far; raises FileError before the end of the first epoch."""
+        if not (self.path / MODEL).exists():
+            raise FileError(f"{self.path}: no model yet: the run has not completed an epoch; `glassnet resume` it")
+        return Model.load(self.path / MODEL)
+
+    def dataset(self) -> Dataset:
+        """Load the data that the run learns; raises DataError where it is gone or was given as arrays in memory."""
+        source = self.config.data
+        if not source:
+            raise TrainingError(
+                f"{self.path}: this run learned from arrays in memory; from Python, give the same arrays again: "
+                "glassnet.resume(path, dataset)"
+            )
+        return load_dataset(source)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def open_model(path: str | os.PathLike[str]) -> Model:
+    """Return the model of a run folder, or of a model file; raises FileError where there is neither."""
+    return Run(path).model if Path(path).is_dir() else Model.load(path)
+
+
+def train(
+    dataset: Dataset,
+    recipe: str | Path = "default",
+    *,
+    out: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
+    **settings: Any,
+) -> Run:
+    """Train a network and leave everything in a run folder.
+
+    Args:
+        dataset: from `glassnet.load_dataset`.
+        recipe: a recipe's name or a TOML file.
+        out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
+        callbacks: see `Callback`.
+        **settings: any field of `Config`, such as ``epochs=3`` or ``hidden=[128, 64]``; they go over the recipe.
+
+    Raises:
+        ConfigError: a setting that cannot be.
+        DataError: data that cannot be trained on.
+        TrainingError: a folder that has a run already, a batch larger than the data, or weights that are no longer finite.
+        FileError: the folder cannot be written.
+        TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
+    """
+    config = Config.resolve(recipe, **settings, data=dataset.source)
+    folder = Path(out) if out is not None else _new_folder(dataset.name, config.recipe)
+    if (folder / CONFIG).exists():
+        raise TrainingError(
+            f"{folder}: has a run already; choose another folder, or go on with: glassnet resume {folder}"
+        )
+    trainer = Trainer(config, dataset, folder, callbacks)
+    config = config.model_copy(update={"threads": trainer.threads})  # so that it goes on with as many
+    write_atomically(folder / CONFIG, config.to_toml().encode())
+    trainer.run()
+    return Run(folder)
+
+
+def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, callbacks: Sequence[Callback] = ()) -> Run:
+    """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
+
+    Args:
+        path: the run folder.
+        dataset: only for a run that learned from arrays in memory.
+        callbacks: see `Callback`.
+
+    Raises:
+        FileError: no run there, or a damaged one.
+        TrainingError: the data has changed since the run began; and as for `train`.
+    """
+    run = Run(path)
+    Trainer(run.config, dataset or run.dataset(), run.path, callbacks).run()
+    return run
+
+
+def _new_folder(data: str, recipe: str) -> Path:
+    """Return a folder under ``runs`` that no other run has."""
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{data}-{Path(recipe).stem}"
+    folder, number = Path("runs") / stem, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{stem}-{number}"
+    return folder

@@ -1,0 +1,26 @@
+"""How many threads the matrix products get."""
+
+import os
+
+__all__ = ["available_threads", "choose_threads"]
+
+WORTHWHILE = 8_000_000  # multiply-adds in a layer's largest product
+
+
+def available_threads() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_threads(batch_size: int, sizes: list[int]) -> int:
+    """Return one thread for small products and all available ones for large ones.
+
+    A second thread has to be woken and waited for at every product, which costs more than it brings while the product
+    takes only some tens of microseconds.
+
+    Args:
+        batch_size: rows of a batch.
+        sizes: the number of inputs, of the units of each layer, and of outputs.
+    """
+    largest = max(batch_size * a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return available_threads() if largest >= WORTHWHILE else 1

@@ -1,0 +1,245 @@
+"""The loop: batches through the network, gradients into the optimizer, and every so often all of it to the disk."""
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..data import Dataset, Preprocessing
+from ..errors import TrainingError
+from ..model import Model
+from ..nn import L2, SoftmaxCrossEntropy, clip_gradient_norm
+from .assembly import build_loss, build_network, build_optimizer, build_schedule
+from .batches import Batches
+from .callbacks import Callback, EarlyStopping
+from .checkpoint import State, load_checkpoint, save_checkpoint
+from .config import Config
+from .history import Row, append_row, keep_rows, read_history
+from .threads import choose_threads
+
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer", "TrainingInterrupted"]
+
+CONFIG, HISTORY, MODEL, CHECKPOINT = "config.toml", "history.jsonl", "model.safetensors", "checkpoint.safetensors"
+
+SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """A run was interrupted by Ctrl-C or a termination signal, after its step was finished and everything saved."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        super().__init__(f"stopped at step {step}, nothing is lost; go on with: glassnet resume {folder}")
+        self.folder, self.step = folder, step
+
+
+class Trainer:
+    """One run, from its first step or its last checkpoint to its end.
+
+    Args:
+        config: how it goes.
+        dataset: what it learns. Of its test images nothing is used here.
+        folder: the run folder, where ``config.toml`` is already.
+        callbacks: called between the steps.
+
+    Raises:
+        DataError: data that cannot be trained on.
+        TrainingError: a batch larger than the data, or data that has changed since the run began.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, folder: Path, callbacks: Sequence[Callback] = ()) -> None:
+        dataset.require_trainable()
+        self.config, self.folder = config, folder
+        training, self.validation = dataset.split(config.validation, config.seed)
+        if config.batch_size > len(training):
+            raise TrainingError(
+                f"batch_size: {config.batch_size} is more than the {len(training)} training images of "
+                f"{dataset.name}; use {len(training)} or fewer"
+            )
+        preprocessing = Preprocessing.fit(training.images, config.scaling)
+        inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
+        self.network = build_network(config, inputs, classes)
+        self.model = Model(self.network, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
+        self.loss = build_loss(config, training.labels, classes)
+        self.regularizer = L2(config.l2)
+        self.optimizer = build_optimizer(config, self.network)
+        self.batches = Batches(training, preprocessing, config.batch_size, config.seed, self.network.dtype)
+        self.schedule = build_schedule(config, len(self.batches))
+        self.total_steps = config.epochs * len(self.batches)
+        self.threads = config.threads or choose_threads(config.batch_size, [inputs, *config.hidden, classes])
+        self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
+        self.state = State()
+        self.rows: list[Row] = []
+        self.stopped: str | None = None
+        self._best_parameters: tuple[np.ndarray, np.ndarray] | None = None  # better than the model file, not yet in it
+
+    def stop(self, reason: str) -> None:
+        """End the run after the step under way; it can be resumed."""
+        self.stopped = reason
+
+    def finish(self, reason: str) -> None:
+        """End the run after the step under way, for good."""
+        self.state.finished = True
+        self.stop(reason)
+
+    def run(self) -> None:
+        """Train until the last epoch, or until something stops the run; go on from the checkpoint if there is one.
+
+        Raises:
+            TrainingError: the weights stopped being finite.
+            TrainingInterrupted: Ctrl-C, or a termination signal.
+            FileError: the disk is full. What was saved before is still there.
+        """
+        checkpoint = self.folder / CHECKPOINT
+        if checkpoint.exists():
+            self.state = load_checkpoint(checkpoint, self.network, self.optimizer, self.model.fingerprint)
+        keep_rows(self.folder / HISTORY, self.state.step)
+        self.rows = read_history(self.folder / HISTORY)
+        if self.state.finished:
+            return
+        # What overflows is found by looking at the loss, which says more than NumPy's warning.
+        with threadpool_limits(self.threads, "blas"), np.errstate(all="ignore"), self._interruptible() as interrupted:
+            self._saved = perf_counter()
+            if not checkpoint.exists():
+                self._save()
+            for callback in self.callbacks:
+                callback.on_start(self)
+            try:
+                while not self.stopped and self.state.epoch < self.config.epochs:
+                    self._train_epoch()
+                self.state.finished |= self.state.epoch == self.config.epochs
+                self._save()
+            finally:
+                self._save_best_model()
+        for callback in self.callbacks:
+            callback.on_end(self)
+        if interrupted():
+            raise TrainingInterrupted(self.folder, self.state.step)
+
+    def _train_epoch(self) -> None:
+        """Take the steps that this epoch still has, then validate, report and perhaps save."""
+        state = self.state
+        order = self.batches.order(state.epoch)
+        for i in range(state.step - state.epoch * len(self.batches), len(self.batches)):
+            start = perf_counter()
+            loss = self._step(order, i)
+            state.seconds += perf_counter() - start
+            for callback in self.callbacks:
+                callback.on_step(self, loss)
+            if perf_counter() - self._saved > SAVE_EVERY:
+                self._save()
+            if self.stopped and i + 1 < len(self.batches):
+                return
+        self._end_epoch()
+
+    def _step(self, order: np.ndarray, i: int) -> float:
+        """One batch forward, back, and a step of the optimizer; returns the batch's loss."""
+        state = self.state
+        X, y = self.batches.batch(order, i)
+        Z = self.network.forward(X, training=True)
+        loss = self.loss.forward(Z, y)
+        if not math.isfinite(loss):
+            raise self._diverged(state.step)
+        state.loss_sum += loss * len(y)
+        state.correct += int(np.count_nonzero(Z.argmax(axis=1) == y))
+        state.seen += len(y)
+        self.network.backward(self.loss.backward())
+        if self.config.l2:
+            self.regularizer.add_gradient(self.network)
+        if self.config.clip_norm:
+            clip_gradient_norm(self.network.gradients, self.config.clip_norm)
+        self.optimizer.step(self.schedule(state.step))
+        state.step += 1
+        return loss
+
+    def _end_epoch(self) -> None:
+        """Validate, write the row, keep the best parameters."""
+        if not np.isfinite(self.network.parameters).all():
+            raise self._diverged(self.state.step)
+        state = self.state
+        state.epoch += 1
+        loss, accuracy = self._validate()
+        row: Row = {
+            "epoch": state.epoch,
+            "step": state.step,
+            "seconds": round(state.seconds, 4),
+            "learning_rate": self.schedule(state.step - 1),
+            "loss": state.loss_sum / state.seen,
+            "accuracy": state.correct / state.seen,
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+        }
+        state.loss_sum, state.correct, state.seen = 0.0, 0, 0
+        self._keep_if_best(row)
+        self.rows.append(row)
+        append_row(self.folder / HISTORY, row)
+        for callback in self.callbacks:
+            callback.on_epoch(self, row)
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        """Return loss and accuracy on the validation images, or None twice where there are none."""
+        if not len(self.validation):
+            return None, None
+        Z, y = self.model.logits(self.validation.images), self.validation.labels
+        return SoftmaxCrossEntropy(len(self.model.classes)).forward(Z, y), float(np.mean(Z.argmax(axis=1) == y))
+
+    def _keep_if_best(self, row: Row) -> None:
+        """Remember the parameters if they are the best so far; without validation images the last are the best."""
+        value, best = row[self.config.monitor], self.state.best
+        sign = 1 if self.config.monitor == "validation_accuracy" else -1
+        if value is None or best is None or sign * value > sign * best:
+            self.state.best, self.state.best_epoch = value, self.state.epoch
+            self._best_parameters = (self.network.parameters.copy(), self.network.statistics.copy())
+
+    def _save(self) -> None:
+        """Write the best model, then the checkpoint, so that no checkpoint knows of a better model than the file has."""
+        self._save_best_model()
+        save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer, self.state, self.model.fingerprint)
+        self._saved = perf_counter()
+
+    def _save_best_model(self) -> None:
+        """Write the model file if there are better parameters than those in it."""
+        if self._best_parameters is None:
+            return
+        network = self.network
+        current = (network.parameters.copy(), network.statistics.copy())
+        network.parameters[...], network.statistics[...] = self._best_parameters
+        try:
+            self.model.save(self.folder / MODEL)
+        finally:
+            network.parameters[...], network.statistics[...] = current
+        self._best_parameters = None
+
+    def _diverged(self, step: int) -> TrainingError:
+        return TrainingError(
+            f"the weights stopped being finite at step {step} (epoch {self.state.epoch + 1}); try a smaller "
+            f"learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or another scaling "
+            f"than {self.config.scaling!r}"
+        )
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[Callable[[], bool]]:
+        """Let Ctrl-C and SIGTERM end the run after the step under way; a second one ends it at once."""
+        received: list[int] = []
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if received:
+                raise KeyboardInterrupt
+            received.append(number)
+            self.stop("interrupted")
+
+        if threading.current_thread() is not threading.main_thread():
+            yield lambda: False  # only the main thread gets signals
+            return
+        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield lambda: bool(received)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

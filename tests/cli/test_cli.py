@@ -1,0 +1,218 @@
+"""The commands as a person or a program types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glassnet import Dataset, load_dataset
+from glassnet.cli import main
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "--recipe", "demo", "--epochs", "15", "--out", str(folder)]) == 0
+    return folder
+
+
+def write_png(path: Path, image: np.ndarray) -> Path:
+    Image.fromarray(image).save(path)
+    return path
+
+
+def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["train", "--hidden", "20", "--epochs", "2", "--out", str(tmp_path / "r")]) == 0
+    out, err = capsys.readouterr()
+    assert f"evaluate {tmp_path / 'r'}" in out
+    assert "64-20-10" in err
+    assert len(err.splitlines()) == 4
+    assert max(map(len, err.splitlines())) <= 80
+
+
+def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["train", "--epochs", "2", "--out", str(tmp_path / "r"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["run"] == str(tmp_path / "r")
+    assert result["best"]["epoch"] in (1, 2)
+
+
+def test_a_run_gets_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["train", "--epochs", "1"]) == 0
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert len(names) == 2
+    assert all("-digits-default" in name for name in names)
+
+
+def test_flags_reach_the_run(tmp_path: Path) -> None:
+    flags = "--hidden 12 8 --activation tanh gelu --optimizer sgd --batch-norm --seed 5 --epochs 1 --threads 1"
+    assert main(["train", "digits", *flags.split(), "--out", str(tmp_path / "r")]) == 0
+    text = (tmp_path / "r" / "config.toml").read_text()
+    for line in ('activation = [\n    "tanh",\n    "gelu",\n]', 'optimizer = "sgd"', "batch_norm = true", "seed = 5"):
+        assert line in text
+
+
+def test_evaluate_json(run: Path, digits: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["accuracy"] > 0.93
+    assert np.sum(figures["confusion"]) == len(digits.test)
+    assert np.trace(figures["confusion"]) / len(digits.test) == pytest.approx(figures["accuracy"])
+    assert set(figures) >= {"accuracy", "loss", "per_class", "confusion", "calibration_error"}
+    assert main(["evaluate", str(run / "model.safetensors"), "digits", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == figures
+
+
+def test_evaluate_for_a_person(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_predict_pictures(run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = digits.test.labels[:20]
+    paths = [
+        str(write_png(tmp_path / f"{i}.png", np.kron(255 - image, np.ones((9, 9), np.uint8))))
+        for i, image in enumerate(digits.test.images[:20])
+    ]
+    assert main(["predict", str(run), *paths, "--json"]) == 0
+    predictions = json.loads(capsys.readouterr().out)
+    assert [p["input"] for p in predictions] == paths
+    assert all(len(p["probabilities"]) == 10 and abs(sum(p["probabilities"].values()) - 1) < 1e-5 for p in predictions)
+    assert np.mean([int(p["label"]) == t for p, t in zip(predictions, truth, strict=True)]) >= 0.8
+    assert main(["predict", str(run), *paths[:3]]) == 0
+    assert paths[0] in capsys.readouterr().out
+
+
+def test_predict_csv(run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = digits.test.images.reshape(-1, 64)
+    header = ",".join(f"pixel{i}" for i in range(64))
+    np.savetxt(tmp_path / "test.csv", rows, fmt="%d", delimiter=",", header=header, comments="")
+    assert main(["predict", str(run), "--csv", str(tmp_path / "test.csv"), "--json"]) == 0
+    predictions = json.loads(capsys.readouterr().out)
+    assert len(predictions) == len(digits.test)
+    assert np.mean([int(p["label"]) == t for p, t in zip(predictions, digits.test.labels, strict=True)]) > 0.93
+
+
+def test_report(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run)]) == 0
+    page = Path(capsys.readouterr().out.split()[0])
+    assert page.is_file()
+    assert len(list(page.parent.glob("*.png"))) >= 6
+
+
+def test_data(capsys: pytest.CaptureFixture[str], digits: Dataset) -> None:
+    assert main(["data"]) == 0
+    text = capsys.readouterr().out
+    assert f"{len(digits.train):,}" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert main(["data", "digits", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert sum(c["train"] + c["test"] for c in figures["classes"].values()) == 1797
+
+
+def test_recipes_can_be_printed_changed_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    assert "default" in capsys.readouterr().out
+    assert main(["recipes", "fast"]) == 0
+    (tmp_path / "mine.toml").write_text(capsys.readouterr().out + "seed = 9\n")
+    assert main(["train", "--recipe", str(tmp_path / "mine.toml"), "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
+    assert "seed = 9" in (tmp_path / "r" / "config.toml").read_text()
+
+
+def test_info_and_check_gradients(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["processors"] >= 1
+    assert main(["check-gradients", "--recipe", "best", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["passed"]
+    assert max(result["errors"].values()) < 1e-6
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--out", str(tmp_path / "r")]) == 0
+    out = capsys.readouterr().out
+    accuracy = float(out.partition("it is right ")[2].partition(" %")[0])
+    assert accuracy >= 96
+    assert len([line for line in out.partition("Next, try:")[2].splitlines() if line.strip()]) == 3
+    assert (tmp_path / "r" / "model.safetensors").exists()
+    assert list((tmp_path / "r" / "report").glob("*.html"))
+
+
+WRONG = {
+    "train mnis": "did you mean 'mnist'",
+    "train --recipe fats": "did you mean 'fast'",
+    "train --epoch 3": "--epochs",
+    "trian": "train",
+    "train --epochs 0": "--epochs",
+    "train --epochs many": "--epochs",
+    "train --learning-rate -1": "--learning-rate",
+    "train --batch-size 100000": "batch_size: 100000 is more than",
+    "train --activation rely": "did you mean 'relu'",
+    "train no/such/folder": "no/such/folder",
+    "train digits mnist": "mnist",
+    "resume nowhere": "nowhere: no run here",
+    "evaluate nowhere": "nowhere",
+    "predict nowhere a.png": "nowhere",
+    "predict {run}": "give pictures",
+    "predict {run} none.png": "none.png",
+    "predict {run} --csv none.csv": "none.csv",
+    "report nowhere": "nowhere: no run here",
+    "recipes fats": "did you mean 'fast'",
+    "check-gradients --recipe fats": "did you mean 'fast'",
+    "train --out {run}": "has a run already",
+    "evaluate {run} mnis": "did you mean 'mnist'",
+    "evaluate": "MODEL",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong_use_gets_one_line_and_status_2(
+    line: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(line.format(run=run).split()) == 2
+    out, err = capsys.readouterr()
+    last = err.strip().splitlines()
+    assert len(last) == 1
+    assert WRONG[line] in last[0]
+    assert last[0].startswith("glassnet: ")
+    assert not out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in "train resume evaluate predict report data recipes info check-gradients demo".split():
+        assert main([command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert f"glassnet {command}" in text
+        assert max(map(len, text.splitlines())) <= 80
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    for flag in "--recipe --hidden --activation --optimizer --learning-rate --epochs --batch-size --seed --threads --out".split():
+        assert flag in text
+
+
+def test_a_closed_pipe_is_no_error(run: Path) -> None:
+    script = f'"{sys.executable}" -m glassnet data 2>err | true; cat err; rm err'
+    result = subprocess.run(["bash", "-c", script], cwd=run, capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_importing_glassnet_brings_nothing_heavy() -> None:
+    code = "import sys, glassnet; print([m for m in ('sklearn', 'matplotlib', 'scipy', 'PIL', 'numpy') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,96 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassnet import files
+from glassnet.errors import FileError
+from glassnet.files import open_tensors, write_atomically, write_tensors
+
+
+@pytest.fixture
+def tensor_file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.safetensors"
+    write_tensors(path, {"W": np.arange(6.0).reshape(2, 3)}, {"kind": "thing", "note": "42"})
+    return path
+
+
+def test_what_was_written_is_read(tensor_file: Path) -> None:
+    with open_tensors(tensor_file, "thing") as file:
+        assert file.metadata["note"] == "42"
+        assert file.shapes == {"W": (2, 3)}
+        np.testing.assert_array_equal(file.read("W", (2, 3), "float64"), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_the_same_content_makes_the_same_bytes(tmp_path: Path) -> None:
+    metadata = {"kind": "thing"} | {name: name for name in "abcdefgh"}
+    for name in ("a", "b"):
+        write_tensors(tmp_path / name, {"W": np.zeros(2), "b": np.ones(1)}, metadata)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_transposed_view_is_written_as_it_looks(tmp_path: Path) -> None:
+    W = np.arange(6.0).reshape(2, 3).T
+    write_tensors(tmp_path / "t", {"W": W}, {"kind": "thing"})
+    with open_tensors(tmp_path / "t", "thing") as file:
+        np.testing.assert_array_equal(file.read("W", (3, 2), "float64"), W)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype", "complaint"),
+    [
+        ("V", (2, 3), "float64", "'V' is missing"),
+        ("W", (3, 2), "float64", r"shape \(2, 3\), expected \(3, 2\)"),
+        ("W", (2, 3), "float32", "holds float64, expected float32"),
+    ],
+)
+def test_a_tensor_that_is_not_as_expected(tensor_file: Path, name: str, shape: tuple, dtype: str, complaint: str) -> None:
+    with open_tensors(tensor_file, "thing") as file, pytest.raises(FileError, match=complaint):
+        file.read(name, shape, dtype)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite(tmp_path: Path, value: float) -> None:
+    write_tensors(tmp_path / "a", {"W": np.array([1, value])}, {"kind": "thing"})
+    with open_tensors(tmp_path / "a", "thing") as file, pytest.raises(FileError, match="not finite"):
+        file.read("W", (2,), "float64")
+
+
+def test_files_that_are_not_ours(tmp_path: Path, tensor_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def complaint(path: Path) -> str:
+        with pytest.raises(FileError) as error, open_tensors(path, "thing"):
+            pass
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    assert "is the path right?" in complaint(tmp_path / "none")
+    (tmp_path / "empty").touch()
+    assert "not a readable safetensors file" in complaint(tmp_path / "empty")
+    (tmp_path / "cut").write_bytes(tensor_file.read_bytes()[:-1])
+    assert "not a readable safetensors file" in complaint(tmp_path / "cut")
+    write_tensors(tmp_path / "other", {"W": np.zeros(1)}, {})
+    assert "not a glassnet thing" in complaint(tmp_path / "other")
+    assert "cannot be read" in complaint(tmp_path) or "not a readable" in complaint(tmp_path)
+    monkeypatch.setattr(files, "MAX_TENSOR_FILE_BYTES", 10)
+    assert "more than the 10" in complaint(tensor_file)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_the_ordinary_permissions(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "ours", b"")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

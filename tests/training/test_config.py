@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from glassnet.errors import ConfigError
+from glassnet.training import Config, recipe_names
+
+
+def test_every_recipe_is_valid_and_says_what_it_is_for() -> None:
+    from glassnet.training import recipe_text
+
+    assert {"default", "fast", "best", "demo"} <= set(recipe_names())
+    for name in recipe_names():
+        assert Config.resolve(name).recipe == name
+        assert recipe_text(name).startswith("# ")
+
+
+def test_a_flag_wins_over_a_file_and_a_file_over_its_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('recipe = "best"\nepochs = 7\nbatch_size = 99\n')
+    best, mine = Config.resolve("best"), Config.resolve(file, epochs=3, dropout=None)
+    assert (mine.epochs, mine.batch_size, mine.hidden, mine.dropout) == (3, 99, best.hidden, best.dropout)
+    assert mine.recipe == "best"
+
+
+def test_a_configuration_survives_its_file(tmp_path: Path) -> None:
+    config = Config.resolve("best", activation=["relu", "tanh"], clip_norm=1.0, data="mnist", threads=2, patience=4)
+    (tmp_path / "c.toml").write_text(config.to_toml())
+    assert Config.load(tmp_path / "c.toml") == config
+
+
+def test_another_optimizer_brings_its_own_learning_rate() -> None:
+    assert Config.resolve("default", optimizer="sgd").learning_rate == 0.1
+    assert Config.resolve("default", optimizer="sgd", learning_rate=0.5).learning_rate == 0.5
+    assert Config.resolve("default", optimizer="adam").learning_rate == Config.resolve("default").learning_rate
+    assert Config.resolve("best", optimizer="sgd").weight_decay == 0
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config.resolve().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"epochs": 0}, "epochs: .*greater than or equal to 1, not 0"),
+        ({"learning_rate": -1}, "learning_rate: .*greater than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: .*finite"),
+        ({"epoch": 3}, "no setting called 'epoch' .did you mean 'epochs'"),
+        ({"activation": "rely"}, "activation: 'rely' is unknown .did you mean 'relu'"),
+        ({"optimizer": "adan"}, "optimizer: .*did you mean 'adam'"),
+        ({"schedule": "onecycle"}, "did you mean 'one_cycle'"),
+        ({"hidden": [0]}, "hidden: "),
+        ({"hidden": "many"}, "hidden: "),
+        ({"dropout": 1.0}, "dropout: .*less than 1"),
+        ({"validation": 1}, "validation: .*less than 1"),
+        ({"activation": ["relu"] * 3, "hidden": [5, 5]}, "3 activations for 2 hidden layers"),
+        ({"weight_decay": 0.1, "optimizer": "sgd"}, "use optimizer adamw"),
+        ({"patience": 3, "validation": 0}, "needs validation images"),
+        ({"batch_norm": True, "batch_size": 1}, "batch of one image"),
+        ({"seed": -1}, "seed: "),
+    ],
+)
+def test_a_wrong_setting_gets_one_line(settings: dict, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as error:
+        Config.resolve("default", **settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("epochs = ", "not a TOML file"),
+        ("epochs = 0", "mine.toml: epochs"),
+        ("epoks = 1", "mine.toml: no setting called 'epoks' .did you mean 'epochs'"),
+        ('recipe = "bets"', "mine.toml: no recipe called 'bets' .did you mean 'best'"),
+        ("\xff", "not a TOML file"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ConfigError, match=complaint):
+        Config.resolve(file)
+
+
+def test_an_unknown_recipe_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'fast'"):
+        Config.resolve("fats")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.resolve(tmp_path / "none.toml")

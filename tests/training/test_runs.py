@@ -1,0 +1,279 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassnet import Dataset, Model, Run, load_dataset, resume, train
+from glassnet.errors import ConfigError, DataError, FileError, TrainingError
+from glassnet.training import Callback, Trainer, TrainingInterrupted
+from glassnet.training import trainer as trainer_module
+
+SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+class StopAt(Callback):
+    """Stops a run after a step, as the pause button of a page would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, trainer: Trainer, loss: float) -> None:
+        if trainer.state.step == self.step:
+            trainer.stop("for a test")
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """All that a run left, but for the seconds that it took."""
+    rows = [{**row, "seconds": 0} for row in run.history]
+    with_checkpoint = (run.path / "checkpoint.safetensors").read_bytes()
+    tensors_start = 8 + int.from_bytes(with_checkpoint[:8], "little")
+    return {
+        "history": json.dumps(rows).encode(),
+        "model": (run.path / "model.safetensors").read_bytes(),
+        "checkpoint": with_checkpoint[tensors_start:],
+        "config": (run.path / "config.toml").read_bytes(),
+    }
+
+
+def test_a_run_learns_and_leaves_its_folder(tmp_path: Path, digits: Dataset) -> None:
+    run = train(digits, "demo", out=tmp_path / "run", epochs=15)
+    assert {file.name for file in run.path.iterdir()} == {
+        "config.toml",
+        "history.jsonl",
+        "model.safetensors",
+        "checkpoint.safetensors",
+    }
+    keys = "epoch step seconds learning_rate loss accuracy validation_loss validation_accuracy".split()
+    assert all(list(row) == keys for row in run.history)
+    assert [row["epoch"] for row in run.history] == list(range(1, 16))
+    assert run.history[-1]["loss"] < 0.1 * run.history[0]["loss"]
+    assert np.mean(run.model.predict(digits.test.images) == digits.test.labels) > 0.93
+    assert run.config.epochs == 15
+    assert run.config.data == "digits"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "rmsprop", "adamw"])
+@pytest.mark.parametrize("stop", [1, 12, 19, 25])  # 12 steps an epoch: at a start, at an end, and in the middle
+def test_two_halves_are_one_whole_bit_for_bit(tmp_path: Path, digits: Dataset, optimizer: str, stop: int) -> None:
+    whole = train(digits, out=tmp_path / "whole", optimizer=optimizer, **SETTINGS)
+    half = train(digits, out=tmp_path / "half", optimizer=optimizer, callbacks=[StopAt(stop)], **SETTINGS)
+    assert len(half.history) < 4
+    resumed = resume(half.path)
+    assert contents(resumed) == contents(whole)
+
+
+def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
+    class Spoil(Callback):
+        """Ruins the network in the third epoch."""
+
+        def on_step(self, trainer: Trainer, loss: float) -> None:
+            if trainer.state.epoch == 2:
+                trainer.network.parameters[...] = 0
+
+    run = train(digits, out=tmp_path / "run", callbacks=[Spoil()], **(SETTINGS | {"epochs": 3}))
+    best = max(row["validation_accuracy"] for row in run.history)
+    assert run.history[-1]["validation_accuracy"] < best
+    _, validation = digits.split(run.config.validation, run.config.seed)
+    assert np.mean(run.model.predict(validation.images) == validation.labels) == pytest.approx(best)
+
+
+def test_early_stopping_ends_the_run_for_good(tmp_path: Path, digits: Dataset) -> None:
+    class Freeze(Callback):
+        """From the second epoch on nothing gets better."""
+
+        def on_epoch(self, trainer: Trainer, row: dict) -> None:
+            trainer.schedule = lambda step: 0.0
+
+    settings = SETTINGS | {"epochs": 50, "batch_norm": False, "dropout": 0.0}
+    run = train(digits, out=tmp_path / "run", patience=3, callbacks=[Freeze()], **settings)
+    assert len(run.history) == 4
+    before = contents(run)
+    assert contents(resume(run.path)) == before
+
+
+def test_no_validation_images_means_the_last_model(tmp_path: Path, digits: Dataset) -> None:
+    run = train(digits, out=tmp_path / "run", validation=0, **SETTINGS)
+    assert run.history[-1]["validation_loss"] is None
+    assert run.history[-1]["step"] == 4 * -(-len(digits.train) // 100)
+    assert run.model.predict(digits.test.images[:1]).shape == (1,)
+
+
+def test_training_never_reads_a_test_image(tmp_path: Path, digits: Dataset) -> None:
+    rng = np.random.default_rng(0)
+    other = load_dataset(
+        (digits.train.images, digits.train.labels, rng.integers(0, 256, (50, 8, 8)).astype(np.uint8), np.arange(50) % 10)
+    )
+    noise = load_dataset(
+        (digits.train.images, digits.train.labels, rng.integers(0, 256, (50, 8, 8)).astype(np.uint8), np.arange(50) % 10)
+    )
+    a, b = (train(d, out=tmp_path / n, **SETTINGS) for n, d in (("a", other), ("b", noise)))
+    np.testing.assert_array_equal(a.model.network.parameters, b.model.network.parameters)
+
+
+def test_weights_that_stop_being_finite_are_told(tmp_path: Path, digits: Dataset) -> None:
+    with pytest.raises(TrainingError, match=r"stopped being finite at step \d+ .*try a smaller learning rate than 1e\+30"):
+        train(digits, out=tmp_path / "run", optimizer="sgd", learning_rate=1e30, hidden=[16], scaling="none", epochs=2)
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_a_folder_with_a_run_is_not_touched(tmp_path: Path, digits: Dataset) -> None:
+    run = train(digits, out=tmp_path / "run", **SETTINGS)
+    before = contents(run)
+    with pytest.raises(TrainingError, match="has a run already"):
+        train(digits, out=tmp_path / "run", **SETTINGS)
+    assert contents(run) == before
+
+
+def test_wrong_use(tmp_path: Path, digits: Dataset) -> None:
+    with pytest.raises(TrainingError, match="batch_size: 5000 is more than the 1,?\\d+ training images of digits"):
+        train(digits, out=tmp_path / "a", batch_size=5000)
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        train(digits, out=tmp_path / "a", epoks=3)
+    with pytest.raises(DataError, match="class"):
+        train(load_dataset((np.zeros((20, 4, 4), np.uint8), np.zeros(20, int))), out=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(FileError, match="no run here"):
+        resume(tmp_path)
+
+
+def test_arrays_in_memory_are_resumed_with_the_same_arrays(tmp_path: Path, digits: Dataset) -> None:
+    arrays = load_dataset((digits.train.images, digits.train.labels))
+    run = train(arrays, out=tmp_path / "run", callbacks=[StopAt(5)], **SETTINGS)
+    with pytest.raises(TrainingError, match="arrays in memory"):
+        resume(run.path)
+    changed = load_dataset((255 - digits.train.images, digits.train.labels))
+    with pytest.raises(TrainingError, match="the data has changed"):
+        resume(run.path, changed)
+    assert len(resume(run.path, arrays).history) == 4
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "model.safetensors", "config.toml", "history.jsonl"])
+def test_a_damaged_run_is_told(tmp_path: Path, digits: Dataset, name: str) -> None:
+    run = train(digits, out=tmp_path / "run", callbacks=[StopAt(30)], **SETTINGS)
+    file = run.path / name
+    file.write_bytes(b"\x00garbage\n" + file.read_bytes()[20:])
+    with pytest.raises((FileError, ConfigError), match=name) as error:
+        _ = run.model, resume(run.path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_history_cut_short_by_a_crash(tmp_path: Path, digits: Dataset) -> None:
+    whole = train(digits, out=tmp_path / "whole", **SETTINGS)
+    half = train(digits, out=tmp_path / "half", callbacks=[StopAt(30)], **SETTINGS)
+    with (half.path / "history.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "step": 36, "lo')
+    assert contents(resume(half.path)) == contents(whole)
+
+
+def run_in_another_process(folder: Path, epochs: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "glassnet", "train", "--out", str(folder), "--recipe", "demo", "--threads", "1"]
+    return subprocess.Popen([*command, "--epochs", str(epochs)], stderr=subprocess.PIPE)
+
+
+def wait_for(condition: object, what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"no {what} within a minute"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digits: Dataset) -> None:
+    settings = {"epochs": 40, "threads": 1}
+    whole = train(digits, "demo", out=tmp_path / "whole", **settings)
+    for i, delay in enumerate((0.0, 0.15, 0.4)):
+        folder = tmp_path / f"killed{i}"
+        process = run_in_another_process(folder, 40)
+        wait_for((folder / "checkpoint.safetensors").exists, "checkpoint")
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        assert contents(resume(folder)) == contents(whole)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: Dataset, number: int) -> None:
+    folder = tmp_path / "run"
+    process = run_in_another_process(folder, 3000)
+    wait_for(lambda: (folder / "history.jsonl").exists() and (folder / "history.jsonl").stat().st_size, "epoch")
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    last = stderr.decode().strip().splitlines()[-1]
+    assert f"go on with: glassnet resume {folder}" in last
+    state = Trainer(Run(folder).config, digits, folder)
+    state.stop("at once")
+    state.run()
+    assert str(state.state.step) in last
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(digits, out=tmp_path / "whole", **SETTINGS)
+    monkeypatch.setattr(trainer_module, "SAVE_EVERY", 0.0)
+    real, calls = os.fsync, [0]
+
+    def full(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] > 40:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        train(digits, out=tmp_path / "run", **SETTINGS)
+    monkeypatch.setattr(os, "fsync", real)
+    assert contents(resume(tmp_path / "run")) == contents(whole)
+
+
+def test_it_trains_outside_the_main_thread(tmp_path: Path, digits: Dataset) -> None:
+    thread = threading.Thread(target=train, args=(digits,), kwargs={"out": tmp_path / "run", **SETTINGS})
+    thread.start()
+    thread.join()
+    assert len(Run(tmp_path / "run").history) == 4
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Dataset) -> None:
+    class Press(Callback):
+        def on_step(self, trainer: Trainer, loss: float) -> None:
+            if trainer.state.step == 5:
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingInterrupted, match="step 5"):
+        train(digits, out=tmp_path / "run", callbacks=[Press()], **SETTINGS)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert issubclass(TrainingInterrupted, KeyboardInterrupt)
+    assert len(resume(tmp_path / "run").history) == 4
+
+
+def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
+    rare = np.flatnonzero(digits.train.labels == 3)[:8]
+    chosen = np.concatenate([np.flatnonzero(digits.train.labels != 3), rare])
+    data = load_dataset((digits.train.images[chosen], digits.train.labels[chosen], digits.test.images, digits.test.labels))
+    threes = digits.test.images[digits.test.labels == 3]
+    recall = {
+        weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **SETTINGS).model.predict(threes) == 3)
+        for weight in ("none", "balanced")
+    }
+    assert recall["balanced"] > recall["none"]
+
+
+def test_a_model_is_the_same_after_saving(tmp_path: Path, digits: Dataset) -> None:
+    model = train(digits, out=tmp_path / "run", **SETTINGS).model
+    model.save(tmp_path / "copy.safetensors")
+    copy = Model.load(tmp_path / "copy.safetensors")
+    np.testing.assert_array_equal(copy.predict_proba(digits.test.images), model.predict_proba(digits.test.images))
+    assert (copy.classes, copy.preprocessing, copy.trained_on) == (model.classes, model.preprocessing, "digits")
