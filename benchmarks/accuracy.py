@@ -1,7 +1,7 @@
 """How good each recipe is on MNIST, and how long it trains: a mean over seeds.
 
-The best epoch of each run is chosen on validation images; the 10,000 test images are read once a run, at the end. For the
-embedded digits the demo recipe is measured on the fifth of them that is kept aside.
+The best epoch of each run is chosen on validation images; the 10,000 test images are read once a run, at the end. For
+the embedded digits the demo recipe is measured on the fifth of them that is kept aside.
 
     python benchmarks/accuracy.py [RECIPE …]
 """
@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from machine import describe_machine, load_result, RESULTS, save_result, spread
-
 from glassnet import evaluate, load_dataset, train
+from machine import RESULTS, describe_machine, load_result, save_result, spread
 
 SEEDS = range(5)
 RECIPES = {"demo": "digits", "fast": "mnist", "default": "mnist"}
@@ -30,7 +29,9 @@ def measure(recipe: str, data: str) -> dict[str, object]:
             rows["seconds"].append(run.history[-1]["seconds"])
             rows["validation_accuracy"].append(100 * max(row["validation_accuracy"] for row in run.history))
             rows["test_accuracy"].append(100 * evaluate(run.model, dataset.test).accuracy)
-    print(f"{recipe:<8} {data:<7}", *(f"{name} {spread(values)}" for name, values in rows.items()), sep="  ", flush=True)
+    print(
+        f"{recipe:<8} {data:<7}", *(f"{name} {spread(values)}" for name, values in rows.items()), sep="  ", flush=True
+    )
     return {"data": data, "trials": len(SEEDS), **rows}
 
 

@@ -14,7 +14,9 @@ RESULTS = Path(__file__).parent / "results"
 def describe_machine(*packages: str) -> dict[str, Any]:
     """Return processor, number of cores and versions."""
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
     return {
         "processor": names[0].partition(": ")[2] if names else platform.processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -21,8 +21,8 @@ def accuracy_lines() -> list[str]:
     lines += [
         "",
         f"Mean ± standard deviation over {trials} seeds; {machine['processor']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, NumPy {machine['numpy']}. The best epoch is chosen on validation images, the test "
-        "images are read once.",
+        f"Python {machine['python']}, NumPy {machine['numpy']}. The best epoch is chosen on validation images, the "
+        "test images are read once.",
     ]
     return lines
 
@@ -33,9 +33,9 @@ def throughput_lines() -> list[str]:
     threads = peer.partition("-")[2]
     return [
         f"An epoch of 60,000 images through 784-128-64-10 (batch 128, Adam, float32) takes "
-        f"{median(seconds['glassnet']):.2f} s here and {median(seconds[peer]):.2f} s in PyTorch {result['machine']['torch']} "
-        f"(eager, {threads} thread{'s' if threads != '1' else ''}, its quicker setting): **{median(ratios):.2f} × as fast**, "
-        f"median of {result['trials']} pairs of runs that took turns, from {min(ratios):.2f} to {max(ratios):.2f}.",
+        f"{median(seconds['glassnet']):.2f} s here and {median(seconds[peer]):.2f} s in PyTorch "
+        f"{result['machine']['torch']} (eager, {threads} thread{'s' if threads != '1' else ''}, its quicker setting): "
+        f"**{median(ratios):.2f} × as fast**, median of {result['trials']} pairs of runs that took turns, from {min(ratios):.2f} to {max(ratios):.2f}.",
     ]
 
 

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -37,7 +38,7 @@ def glassnet_epoch() -> float:
             validation=0,
         )
         seconds = [row["seconds"] for row in run.history]
-    return median(b - a for a, b in zip(seconds, seconds[1:], strict=False))
+    return median(b - a for a, b in pairwise(seconds))
 
 
 def torch_epoch(threads: int) -> float:
@@ -52,7 +53,7 @@ def torch_epoch(threads: int) -> float:
     X = torch.from_numpy(train.images.reshape(len(train), -1)).float() / 255
     y = torch.from_numpy(train.labels)
     sizes = (X.shape[1], *HIDDEN)
-    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU())]
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     network = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], 10))
     loss, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     seconds = []
@@ -81,7 +82,13 @@ def main() -> None:
     print(f"glassnet is {median(ratios):.2f} × {peer} (from {min(ratios):.2f} to {max(ratios):.2f})")
     save_result(
         "throughput",
-        {"machine": describe_machine("numpy", "torch", "glassnet"), "trials": TRIALS, "seconds": seconds, "peer": peer, "ratios": ratios},
+        {
+            "machine": describe_machine("numpy", "torch", "glassnet"),
+            "trials": TRIALS,
+            "seconds": seconds,
+            "peer": peer,
+            "ratios": ratios,
+        },
     )
 
 

@@ -45,7 +45,9 @@ def test_a_transposed_view_is_written_as_it_looks(tmp_path: Path) -> None:
         ("W", (2, 3), "float32", "holds float64, expected float32"),
     ],
 )
-def test_a_tensor_that_is_not_as_expected(tensor_file: Path, name: str, shape: tuple, dtype: str, complaint: str) -> None:
+def test_a_tensor_that_is_not_as_expected(
+    tensor_file: Path, name: str, shape: tuple, dtype: str, complaint: str
+) -> None:
     with open_tensors(tensor_file, "thing") as file, pytest.raises(FileError, match=complaint):
         file.read(name, shape, dtype)
 

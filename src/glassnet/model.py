@@ -82,7 +82,8 @@ class Model:
 
         For digits the index is the digit; otherwise `classes` has the name that belongs to it.
         """
-        return self.logits(images).argmax(axis=1)
+        labels: NDArray[np.int64] = self.logits(images).argmax(axis=1)
+        return labels
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file.
@@ -96,7 +97,7 @@ class Model:
                 raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
         header = _Header(
             layers=self.network.specification(),
-            dtype=str(self.network.dtype),
+            dtype="float64" if self.network.dtype == np.float64 else "float32",
             classes=list(self.classes),
             preprocessing=self.preprocessing.to_dict(),
             trained_on=self.trained_on,

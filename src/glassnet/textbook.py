@@ -44,7 +44,8 @@ def softmax(Z: Array) -> Array:
     Taking the row's largest score off first changes nothing, since e⁻ᵐ cancels, and keeps exp from overflowing.
     """
     E: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return E / E.sum(axis=1, keepdims=True)
+    P: Array = E / E.sum(axis=1, keepdims=True)
+    return P
 
 
 def forward(parameters: Parameters, X: Array, f: Activation) -> tuple[list[Array], list[Array], Array]:

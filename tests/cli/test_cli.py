@@ -195,14 +195,36 @@ def test_wrong_use_gets_one_line_and_status_2(
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in "train resume evaluate predict report data recipes info check-gradients demo".split():
+    for command in [
+        "train",
+        "resume",
+        "evaluate",
+        "predict",
+        "report",
+        "data",
+        "recipes",
+        "info",
+        "check-gradients",
+        "demo",
+    ]:
         assert main([command, "--help"]) == 0
         text = capsys.readouterr().out
         assert f"glassnet {command}" in text
         assert max(map(len, text.splitlines())) <= 80
     assert main(["train", "--help"]) == 0
     text = capsys.readouterr().out
-    for flag in "--recipe --hidden --activation --optimizer --learning-rate --epochs --batch-size --seed --threads --out".split():
+    for flag in [
+        "--recipe",
+        "--hidden",
+        "--activation",
+        "--optimizer",
+        "--learning-rate",
+        "--epochs",
+        "--batch-size",
+        "--seed",
+        "--threads",
+        "--out",
+    ]:
         assert flag in text
 
 
@@ -213,6 +235,7 @@ def test_a_closed_pipe_is_no_error(run: Path) -> None:
 
 
 def test_importing_glassnet_brings_nothing_heavy() -> None:
-    code = "import sys, glassnet; print([m for m in ('sklearn', 'matplotlib', 'scipy', 'PIL', 'numpy') if m in sys.modules])"
+    heavy = ("sklearn", "matplotlib", "scipy", "PIL", "numpy")
+    code = f"import sys, glassnet; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert result.stdout.strip() == "[]"

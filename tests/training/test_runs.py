@@ -55,7 +55,7 @@ def test_a_run_learns_and_leaves_its_folder(tmp_path: Path, digits: Dataset) -> 
         "model.safetensors",
         "checkpoint.safetensors",
     }
-    keys = "epoch step seconds learning_rate loss accuracy validation_loss validation_accuracy".split()
+    keys = ["epoch", "step", "seconds", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy"]
     assert all(list(row) == keys for row in run.history)
     assert [row["epoch"] for row in run.history] == list(range(1, 16))
     assert run.history[-1]["loss"] < 0.1 * run.history[0]["loss"]
@@ -113,17 +113,29 @@ def test_no_validation_images_means_the_last_model(tmp_path: Path, digits: Datas
 def test_training_never_reads_a_test_image(tmp_path: Path, digits: Dataset) -> None:
     rng = np.random.default_rng(0)
     other = load_dataset(
-        (digits.train.images, digits.train.labels, rng.integers(0, 256, (50, 8, 8)).astype(np.uint8), np.arange(50) % 10)
+        (
+            digits.train.images,
+            digits.train.labels,
+            rng.integers(0, 256, (50, 8, 8)).astype(np.uint8),
+            np.arange(50) % 10,
+        )
     )
     noise = load_dataset(
-        (digits.train.images, digits.train.labels, rng.integers(0, 256, (50, 8, 8)).astype(np.uint8), np.arange(50) % 10)
+        (
+            digits.train.images,
+            digits.train.labels,
+            rng.integers(0, 256, (50, 8, 8)).astype(np.uint8),
+            np.arange(50) % 10,
+        )
     )
     a, b = (train(d, out=tmp_path / n, **SETTINGS) for n, d in (("a", other), ("b", noise)))
     np.testing.assert_array_equal(a.model.network.parameters, b.model.network.parameters)
 
 
 def test_weights_that_stop_being_finite_are_told(tmp_path: Path, digits: Dataset) -> None:
-    with pytest.raises(TrainingError, match=r"stopped being finite at step \d+ .*try a smaller learning rate than 1e\+30"):
+    with pytest.raises(
+        TrainingError, match=r"stopped being finite at step \d+ .*try a smaller learning rate than 1e\+30"
+    ):
         train(digits, out=tmp_path / "run", optimizer="sgd", learning_rate=1e30, hidden=[16], scaling="none", epochs=2)
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
 
@@ -137,7 +149,7 @@ def test_a_folder_with_a_run_is_not_touched(tmp_path: Path, digits: Dataset) -> 
 
 
 def test_wrong_use(tmp_path: Path, digits: Dataset) -> None:
-    with pytest.raises(TrainingError, match="batch_size: 5000 is more than the 1,?\\d+ training images of digits"):
+    with pytest.raises(TrainingError, match=r"batch_size: 5000 is more than the 1,?\d+ training images of digits"):
         train(digits, out=tmp_path / "a", batch_size=5000)
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         train(digits, out=tmp_path / "a", epoks=3)
@@ -262,7 +274,9 @@ def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Datas
 def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
     rare = np.flatnonzero(digits.train.labels == 3)[:8]
     chosen = np.concatenate([np.flatnonzero(digits.train.labels != 3), rare])
-    data = load_dataset((digits.train.images[chosen], digits.train.labels[chosen], digits.test.images, digits.test.labels))
+    data = load_dataset(
+        (digits.train.images[chosen], digits.train.labels[chosen], digits.test.images, digits.test.labels)
+    )
     threes = digits.test.images[digits.test.labels == 3]
     recall = {
         weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **SETTINGS).model.predict(threes) == 3)

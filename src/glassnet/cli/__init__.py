@@ -16,23 +16,23 @@ app = App(
     version=__version__,
     help="A neural network for handwritten digits that you can read, watch and trust.\n\n"
     "Begin with: glassnet demo. Then: glassnet train mnist. Each command explains itself with --help.",
-    help_format="plaintext",
+    help_format="markdown",
     suppress_keyboard_interrupt=False,
 )
 # Named, not imported: a command's module is loaded when it is called, so that --help appears at once.
-for _command in (
-    "demo:demo",
-    "train:train",
-    "train:resume",
-    "use:evaluate",
-    "use:predict",
-    "use:report",
-    "show:data",
-    "show:recipes",
-    "show:info",
-    "check:check_gradients",
-):
-    app.command(f"glassnet.cli.{_command}")
+for _place, _help in {
+    "demo:demo": "The main job from end to end, in some seconds.",
+    "train:train": "Train a network and keep it in a run folder.",
+    "train:resume": "Go on with a run that was interrupted or killed.",
+    "use:evaluate": "Say how good a model is on images that it has not learned from.",
+    "use:predict": "Recognise pictures of digits.",
+    "use:report": "Write figures of a run and a page that holds them.",
+    "show:data": "Show what is in a data set.",
+    "show:recipes": "List the recipes, or print one.",
+    "show:info": "Say which versions, processors and folders are used.",
+    "check:check_gradients": "Compare a recipe's gradients with differences of its loss.",
+}.items():
+    app.command(f"glassnet.cli.{_place}", help=_help)
 
 
 def main(tokens: list[str] | None = None) -> int:

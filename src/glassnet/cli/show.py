@@ -59,7 +59,9 @@ def data(source: str = "digits", /, *, json: bool = False) -> None:
     print_facts(facts)
     print()
     print_table(["class", "to learn", "to test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
-    images = [dataset.train.images[np.argmax(dataset.train.labels == i)] for i, c in enumerate(counts.values()) if c["train"]]
+    images = [
+        dataset.train.images[np.argmax(dataset.train.labels == i)] for i, c in enumerate(counts.values()) if c["train"]
+    ]
     _draw((images or list(dataset.unlabelled))[:10])
 
 
@@ -88,7 +90,7 @@ def info(*, json: bool = False) -> None:
     """
     from threadpoolctl import threadpool_info
 
-    blas = next((pool for pool in threadpool_info() if pool["user_api"] == "blas"), {})
+    blas: dict[str, object] = next((pool for pool in threadpool_info() if pool["user_api"] == "blas"), {})
     facts = {
         "glassnet": __version__,
         "python": platform.python_version(),

@@ -33,8 +33,8 @@ def train(
     Parameters
     ----------
     data
-        What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
-        or a folder with a folder of PNG or JPEG pictures for each class.
+        What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's
+        mnist.npz, or a folder with a folder of PNG or JPEG pictures for each class.
     recipe
         A recipe (see `glassnet recipes`) or a TOML file of settings.
     out
@@ -54,8 +54,8 @@ def train(
 def resume(run: Path, /, *, json: bool = False) -> None:
     """Go on with a run that was interrupted or killed.
 
-    It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if it had
-    never stopped.
+    It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if
+    it had never stopped.
 
     Parameters
     ----------
@@ -74,24 +74,16 @@ def resume(run: Path, /, *, json: bool = False) -> None:
 
 def _show(run: Run, json: bool) -> None:
     """Print what came out and what to do next."""
-    rows, config = run.history, run.config
-    best = min(rows, key=lambda row: _badness(row, config.monitor))
+    best = run.best
     if json:
-        print_json({"run": str(run.path), "best": best, "epochs": len(rows)})
+        print_json({"run": str(run.path), "best": best, "epochs": len(run.history)})
         return
+    accuracy = best["validation_accuracy"]
+    verdict = "the last; there were no validation images" if accuracy is None else f"{percent(accuracy)} of validation"
     print_facts(
         {
-            "best": f"epoch {best['epoch']}: validation accuracy {percent(best['validation_accuracy'])}"
-            if config.validation
-            else f"epoch {rows[-1]['epoch']}, the last: there were no validation images",
+            "best": f"epoch {best['epoch']}: {verdict}",
             "run": run.path,
-            "next": f"{command()} evaluate {run.path}    how good it is on images kept aside",
+            "next": f"{command()} evaluate {run.path}",
         }
     )
-
-
-def _badness(row: dict[str, float], monitor: str) -> float:
-    value = row[monitor]
-    if value is None:
-        return -row["epoch"]
-    return -value if monitor == "validation_accuracy" else value

@@ -51,14 +51,14 @@ def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> 
     )
     confused = evaluation.most_confused(3)
     if confused:
-        print("\nmost confused: " + ", ".join(f"{t} read as {p} ({n} times)" for t, p, n in confused))
+        print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
 
 
 def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
     """Recognise pictures of digits.
 
-    A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of the
-    images that the model learned.
+    A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of
+    the images that the model learned.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
 from .layers import BatchNorm, Dense, Dropout, Flatten, Layer
 from .losses import Loss, MeanSquaredError, SoftmaxCrossEntropy, softmax
-from .network import Network
+from .network import Network, tensor_shapes
 from .optimizers import (
     OPTIMIZERS,
     SGD,
@@ -67,5 +67,6 @@ __all__ = [
     "one_cycle",
     "softmax",
     "step_decay",
+    "tensor_shapes",
     "warm_up",
 ]

@@ -91,8 +91,10 @@ class GELU(Layer):
         slope += 1
         slope *= math.sqrt(2 / math.pi)  # u′
         slope *= Z
-        slope *= 1 - t * t
-        slope += 1 + t
+        factor = np.subtract(1, t, out=self.workspace("factor", *Z.shape))
+        slope *= factor
+        slope += 1
+        slope *= np.add(t, 1, out=factor)  # 1 − t² = (1 − t)(1 + t)
         slope *= 0.5
         dA *= slope
         return dA

@@ -13,12 +13,12 @@ the parameters come first.
 """
 
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .initializers import initialize
+from .initializers import INITIALIZERS, initialize
 from .types import Array, Shape
 
 __all__ = ["BatchNorm", "Dense", "Dropout", "Flatten", "Layer"]
@@ -109,6 +109,14 @@ class Dense(Layer):
     db: Array = field(init=False, repr=False)
 
     weights = ("W",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.units, int) or self.units < 1:
+            raise ValueError(f"a Dense layer has a whole number of units, at least 1, not {self.units!r}")
+        if self.initializer not in INITIALIZERS:
+            raise ValueError(f"unknown initializer {self.initializer!r}; known: {', '.join(INITIALIZERS)}")
+        if not 0 < self.scale < inf:
+            raise ValueError(f"an initializer's scale is a positive number, not {self.scale}")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
@@ -221,6 +229,12 @@ class BatchNorm(Layer):
     dbeta: Array = field(init=False, repr=False)
     running_mean: Array = field(init=False, repr=False)
     running_variance: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum < 1 or not 0 < self.epsilon < inf:
+            raise ValueError(
+                f"BatchNorm needs 0 ≤ momentum < 1 and epsilon > 0, not {self.momentum} and {self.epsilon}"
+            )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:

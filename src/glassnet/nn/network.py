@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import prod
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,9 +12,10 @@ from .activations import ACTIVATIONS
 from .layers import BatchNorm, Dense, Dropout, Flatten, Layer
 from .types import Array, Shape
 
-__all__ = ["Network"]
+__all__ = ["Network", "tensor_shapes"]
 
 _LAYERS = {layer.__name__: layer for layer in (Dense, Flatten, Dropout, BatchNorm, *ACTIVATIONS.values())}
+_Plan: TypeAlias = dict[str, tuple[Layer, Shape]]
 
 
 class Network:
@@ -28,7 +29,8 @@ class Network:
         layers: from input to output.
         input_shape: the shape of one example; an int means that many numbers in a row.
         dtype: float32, or float64 for gradient checks.
-        seed: of the generator that draws first weights and dropout masks.
+        seed: of the generator that draws first weights and dropout masks; None leaves every number at zero, for those
+            who will fill them in.
 
     Attributes:
         parameters: all learned numbers, flat.
@@ -38,42 +40,42 @@ class Network:
         rng: the generator.
 
     Raises:
-        ValueError: a layer that does not fit onto the one below, or another dtype.
+        ValueError: a layer that does not fit onto the one below or that stands in a network already, or another dtype.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input_shape: int | Shape, *, dtype: DTypeLike = np.float32, seed: int = 0
+        self, layers: Sequence[Layer], input_shape: int | Shape, *, dtype: DTypeLike = np.float32, seed: int | None = 0
     ) -> None:
         self.layers = list(layers)
         self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"a network computes in float32 or float64, not {self.dtype}")
-        if len({id(layer) for layer in self.layers}) != len(self.layers):
-            raise ValueError("a layer holds its own parameters, so it can stand in a network only once")
+        taken = any("dtype" in vars(layer) for layer in self.layers)
+        if taken or len({id(layer) for layer in self.layers}) != len(self.layers):
+            raise ValueError("a layer holds its own parameters, so it can stand in only one network, and only once")
         self.rng = np.random.default_rng(seed)
-        self._allocate()
+        parameters, statistics, self.output_shape = _plan(self.layers, self.input_shape)
+        self.parameters, self.gradients = _zeros(parameters, self.dtype), _zeros(parameters, self.dtype)
+        self.statistics = _zeros(statistics, self.dtype)
+        self._set_views(parameters, statistics)
         for layer in self.layers:
-            layer.initialize(self.rng)
-
-    def _allocate(self) -> None:
-        """Make the flat vectors and set each layer's views into them."""
-        shape = self.input_shape
-        parameters: dict[str, tuple[Layer, Shape]] = {}
-        statistics: dict[str, tuple[Layer, Shape]] = {}
-        self._lowest = len(self.layers)  # the first layer that has parameters
-        for i, layer in enumerate(self.layers):
             layer.dtype, layer.rng = self.dtype, self.rng
-            shapes = layer.parameter_shapes(shape)
-            if shapes:
-                self._lowest = min(self._lowest, i)
-            parameters |= {f"{i}.{name}": (layer, s) for name, s in shapes.items()}
-            statistics |= {f"{i}.{name}": (layer, s) for name, s in layer.statistic_shapes(shape).items()}
-            shape = layer.output_shape(shape)
-        self.output_shape = shape
-        self.parameters, self.named_parameters = _flat_vector(parameters, self.dtype, "")
-        self.gradients, self.named_gradients = _flat_vector(parameters, self.dtype, "d")
-        self.statistics, self.named_statistics = _flat_vector(statistics, self.dtype, "")
+            if seed is not None:
+                layer.initialize(self.rng)
+
+    def _set_views(self, parameters: _Plan, statistics: _Plan) -> None:
+        self.named_parameters = _views(self.parameters, parameters, "")
+        self.named_gradients = _views(self.gradients, parameters, "d")
+        self.named_statistics = _views(self.statistics, statistics, "")
+        # The first layer with parameters: nothing below it needs a gradient.
+        self._lowest = min((int(name.partition(".")[0]) for name in parameters), default=len(self.layers))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # `copy.deepcopy` and pickle make an array by itself of each view, so they are set into the vectors again.
+        self.__dict__.update(state)
+        parameters, statistics, _ = _plan(self.layers, self.input_shape)
+        self._set_views(parameters, statistics)
 
     def forward(self, X: Array, training: bool = False) -> Array:
         """Return the outputs (n, k) for examples X (n, *input_shape).
@@ -120,28 +122,55 @@ class Network:
         Raises:
             ValueError: a layer that does not exist, or settings that it does not have.
         """
-        layers: list[Layer] = []
-        for entry in specification:
-            settings = dict(entry)
-            name = settings.pop("layer", None)
-            if name not in _LAYERS:
-                raise ValueError(f"unknown layer {name!r}; known: {', '.join(_LAYERS)}")
-            try:
-                layers.append(_LAYERS[name](**settings))
-            except TypeError as error:
-                raise ValueError(f"{name} cannot be made from {settings}: {error}") from error
-        return cls(layers, input_shape, **options)
+        return cls(_build(specification), input_shape, **options)
 
 
-def _flat_vector(
-    shapes: Mapping[str, tuple[Layer, Shape]], dtype: np.dtype[Any], prefix: str
-) -> tuple[Array, dict[str, Array]]:
-    """Return one vector of zeros with room for all, and its views by name; each layer gets its own as an attribute."""
-    vector: Array = np.zeros(sum(prod(shape) for _, shape in shapes.values()), dtype)
+def tensor_shapes(specification: Sequence[Mapping[str, Any]], input_shape: Shape) -> tuple[dict[str, Shape], Shape]:
+    """Return the shape of each named parameter and statistic of a network, and that of its output, without building it.
+
+    Raises:
+        ValueError: as `Network.from_specification`.
+    """
+    parameters, statistics, output_shape = _plan(_build(specification), input_shape)
+    return {name: shape for name, (_, shape) in (parameters | statistics).items()}, output_shape
+
+
+def _build(specification: Sequence[Mapping[str, Any]]) -> list[Layer]:
+    layers: list[Layer] = []
+    for entry in specification:
+        settings = dict(entry)
+        name = settings.pop("layer", None)
+        if not isinstance(name, str) or name not in _LAYERS:
+            raise ValueError(f"unknown layer {name!r}; known: {', '.join(_LAYERS)}")
+        try:
+            layers.append(_LAYERS[name](**settings))
+        except TypeError as error:
+            raise ValueError(f"{name} cannot be made from {settings}: {error}") from error
+    return layers
+
+
+def _plan(layers: Sequence[Layer], input_shape: Shape) -> tuple[_Plan, _Plan, Shape]:
+    """Walk up through the layers: which parameters and statistics they have, and the shape of what comes out."""
+    shape = input_shape
+    parameters: _Plan = {}
+    statistics: _Plan = {}
+    for i, layer in enumerate(layers):
+        parameters |= {f"{i}.{name}": (layer, s) for name, s in layer.parameter_shapes(shape).items()}
+        statistics |= {f"{i}.{name}": (layer, s) for name, s in layer.statistic_shapes(shape).items()}
+        shape = layer.output_shape(shape)
+    return parameters, statistics, shape
+
+
+def _zeros(plan: _Plan, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(sum(prod(shape) for _, shape in plan.values()), dtype)
+
+
+def _views(vector: Array, plan: _Plan, prefix: str) -> dict[str, Array]:
+    """Return views into ``vector`` by name, one after the other; each layer gets its own as attributes."""
     views: dict[str, Array] = {}
     start = 0
-    for name, (layer, shape) in shapes.items():
+    for name, (layer, shape) in plan.items():
         view = views[name] = vector[start : start + prod(shape)].reshape(shape)
         setattr(layer, prefix + name.partition(".")[2], view)
         start += view.size
-    return vector, views
+    return views

@@ -1,6 +1,7 @@
 """A preference for small weights, added to the loss."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -22,6 +23,10 @@ class L2:
     """
 
     strength: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength < inf:
+            raise ValueError(f"the strength of L2 is a number of at least 0, not {self.strength}")
 
     def penalty(self, network: Network) -> float:
         """Return R."""

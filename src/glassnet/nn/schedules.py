@@ -56,9 +56,10 @@ def one_cycle(peak: float, steps: int, rise: float = 0.3, start: float = 1 / 25,
     top = rise * steps
 
     def schedule(step: int) -> float:
-        if step < top:
+        step = min(step, steps)
+        if step < top or top == steps:
             return _half_wave(start * peak, peak, step / top)
-        return _half_wave(peak, final * peak, min((step - top) / (steps - top), 1))
+        return _half_wave(peak, final * peak, (step - top) / (steps - top))
 
     return schedule
 

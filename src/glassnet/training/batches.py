@@ -1,4 +1,7 @@
-"""Batches of training images: uint8 until the moment they are needed, and in an order that depends on seed and epoch alone."""
+"""Batches of training images: bytes until the moment they are needed, in an order that depends on seed and epoch."""
+
+import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,7 @@ class Batches:
     """
 
     def __init__(
-        self, examples: Examples, preprocessing: Preprocessing, size: int, seed: int, dtype: np.dtype[np.floating]
+        self, examples: Examples, preprocessing: Preprocessing, size: int, seed: int, dtype: np.dtype[Any]
     ) -> None:
         self.pixels = examples.images.reshape(len(examples), -1)  # (n, h·w) uint8
         self.labels = examples.labels
@@ -34,7 +37,7 @@ class Batches:
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return -(-len(self.labels) // self.size)
+        return math.ceil(len(self.labels) / self.size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the order (n,) in which the images come in ``epoch``, counted from 0."""

@@ -45,7 +45,9 @@ def save_checkpoint(path: Path, network: Network, optimizer: Optimizer, state: S
 
     Args:
         path: the file.
-        network, optimizer, state: of the run.
+        network: of the run.
+        optimizer: of the run.
+        state: of the run.
         fingerprint: of the data that it learns.
 
     Raises:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 
@@ -57,7 +58,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     validation: Share = Field(0.1, description="Share of the training images kept aside to choose the best model by.")
-    scaling: Annotated[str, _one_of(("unit", "standard", "none"))] = Field(
+    scaling: Annotated[Scaling, _one_of(("unit", "standard", "none"))] = Field(
         "unit", description="Pixels become 0…1 (unit), mean 0 and variance 1 (standard), or stay 0…255 (none)."
     )
 

@@ -10,9 +10,9 @@ from ..files import write_atomically
 __all__ = ["Row", "append_row", "keep_rows", "read_history"]
 
 Row: TypeAlias = dict[str, Any]
-"""``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and ``accuracy``
-(over the epoch's batches, as they were trained on), ``validation_loss``, ``validation_accuracy`` (None without validation
-images)."""
+"""``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
+``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
+without validation images)."""
 
 
 def append_row(path: Path, row: Row) -> None:
@@ -38,13 +38,12 @@ def read_history(path: Path) -> list[Row]:
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            if not isinstance(row, dict) or "step" not in row:
-                raise ValueError("not a row of a history")
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise FileError(f"{path}, line {number}: {error}; delete the line") from error
-        rows.append(row)
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and "step" in row:
+            rows.append(row)
+        elif number < len(lines):
+            raise FileError(f"{path}, line {number}: not a row of a history; delete the line")
     return rows
 
 

@@ -44,6 +44,17 @@ class Run:
         return read_history(self.path / HISTORY)
 
     @property
+    def best(self) -> Row:
+        """The row of the epoch whose model was kept; raises FileError before the end of the first epoch."""
+        rows, monitor = [row for row in self.history if "epoch" in row], self.config.monitor
+        if not rows:
+            raise FileError(f"{self.path}: no epoch is complete yet; go on with: glassnet resume {self.path}")
+        if not self.config.validation:
+            return rows[-1]
+        sign = 1 if monitor == "validation_accuracy" else -1
+        return max(rows, key=lambda row: float(sign * row[monitor]))
+
+    @property
     def model(self) -> Model:
         """The best model so far; raises FileError before the end of the first epoch."""
         if not (self.path / MODEL).exists():
@@ -89,7 +100,7 @@ def train(
     Raises:
         ConfigError: a setting that cannot be.
         DataError: data that cannot be trained on.
-        TrainingError: a folder that has a run already, a batch larger than the data, or weights that are no longer finite.
+        TrainingError: a folder that has a run already, a batch larger than the data, or weights that are not finite.
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """

@@ -1,10 +1,11 @@
 """How many threads the matrix products get."""
 
 import os
+from itertools import pairwise
 
 __all__ = ["available_threads", "choose_threads"]
 
-WORTHWHILE = 8_000_000  # multiply-adds in a layer's largest product
+WORTHWHILE = 32_000_000  # multiply-adds in a layer's largest product
 
 
 def available_threads() -> int:
@@ -22,5 +23,5 @@ def choose_threads(batch_size: int, sizes: list[int]) -> int:
         batch_size: rows of a batch.
         sizes: the number of inputs, of the units of each layer, and of outputs.
     """
-    largest = max(batch_size * a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    largest = max(batch_size * a * b for a, b in pairwise(sizes))
     return available_threads() if largest >= WORTHWHILE else 1

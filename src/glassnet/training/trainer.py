@@ -198,7 +198,7 @@ class Trainer:
             self._best_parameters = (self.network.parameters.copy(), self.network.statistics.copy())
 
     def _save(self) -> None:
-        """Write the best model, then the checkpoint, so that no checkpoint knows of a better model than the file has."""
+        """Write the best model, then the checkpoint, so that no checkpoint knows of a better model than the file."""
         self._save_best_model()
         save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer, self.state, self.model.fingerprint)
         self._saved = perf_counter()
@@ -219,8 +219,8 @@ class Trainer:
     def _diverged(self, step: int) -> TrainingError:
         return TrainingError(
             f"the weights stopped being finite at step {step} (epoch {self.state.epoch + 1}); try a smaller "
-            f"learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or another scaling "
-            f"than {self.config.scaling!r}"
+            f"learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or another "
+            f"scaling than {self.config.scaling!r}"
         )
 
     @contextmanager

@@ -1,0 +1,20 @@
+"""Where images come from, and what is done to them before a network sees them."""
+
+from .arrays import as_pixels
+from .cache import cache_folder
+from .dataset import Dataset, Examples
+from .framing import frame_picture
+from .pictures import read_picture
+from .preprocess import Preprocessing
+from .sources import load_dataset
+
+__all__ = [
+    "Dataset",
+    "Examples",
+    "Preprocessing",
+    "as_pixels",
+    "cache_folder",
+    "frame_picture",
+    "load_dataset",
+    "read_picture",
+]

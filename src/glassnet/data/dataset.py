@@ -1,0 +1,158 @@
+"""Labelled images, and the parts into which they are split."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+__all__ = ["MAX_PIXEL_BYTES", "MAX_SIDE", "Dataset", "Examples", "Images", "Indices", "blocks", "hold_out"]
+
+MAX_PIXEL_BYTES = 2**31  # 2 GiB: what one file of images may hold
+MAX_SIDE = 4096  # pixels, the longest side of a training image
+
+Images = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their labels.
+
+    Attributes:
+        images: ``(n, h, w)`` uint8, one gray value from 0 to 255 a pixel.
+        labels: ``(n,)`` int64, each the index of a class.
+
+    Raises:
+        DataError: the arrays have other shapes or dtypes, or not the same length.
+    """
+
+    images: Images
+    labels: Indices
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 3 or images.dtype != np.uint8:
+            raise DataError(f"images must be an (n, h, w) array of uint8, not {images.dtype} of shape {images.shape}")
+        if not all(1 <= side <= MAX_SIDE for side in images.shape[1:]):
+            raise DataError(f"images of {_by(images.shape[1:])} pixels: each side must have from 1 to {MAX_SIDE:,}")
+        if labels.ndim != 1 or labels.dtype != np.int64:
+            raise DataError(f"labels must be an (n,) array of int64, not {labels.dtype} of shape {labels.shape}")
+        if len(images) != len(labels):
+            raise DataError(f"{len(images):,} images but {len(labels):,} labels: each image needs one label")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.integer]) -> "Examples":
+        """Return a copy of the examples at ``indices``, in that order."""
+        return Examples(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a source of digits holds: images to learn from, and others that judge what was learnt.
+
+    Attributes:
+        name: a short word for run folders, such as ``digits`` or the stem of a CSV's name.
+        source: what ``load_dataset`` takes to give the same data again (a path is absolute), or "" for arrays in memory.
+        train: everything that may be trained or validated on.
+        test: never used to choose anything.
+        classes: the names of the classes; a label is an index into them.
+        official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified, and
+            with a fixed seed, so that no run ever trains on them.
+        unlabelled: ``(m, h, w)`` uint8, images that came without labels (Kaggle's test.csv).
+    """
+
+    name: str
+    source: str
+    train: Examples
+    test: Examples
+    classes: tuple[str, ...]
+    official_test: bool
+    unlabelled: Images
+
+    def __post_init__(self) -> None:
+        shapes = {part.shape[1:] for part in (self.train.images, self.test.images, self.unlabelled)}
+        if len(shapes) > 1:
+            sizes = " and ".join(_by(shape) for shape in sorted(shapes))
+            raise DataError(f"{self.source or self.name}: images of {sizes} pixels; all must have one size")
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """The height and width of an image, in pixels."""
+        _, height, width = self.train.images.shape
+        return height, width
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A BLAKE2b sum, in hex, of the images, labels and classes: another sum is other data."""
+        digest = hashlib.blake2b(repr(self.classes).encode(), digest_size=16)
+        for part in (self.train, self.test):
+            digest.update(repr(part.images.shape).encode())
+            for block in blocks(part.images):
+                digest.update(np.ascontiguousarray(block).data)
+            digest.update(part.labels.astype("<i8").data)
+        return digest.hexdigest()
+
+    def split(self, validation: float, seed: int) -> tuple[Examples, Examples]:
+        """Split the training images into those to learn from and those to choose by.
+
+        Each class gives its share to within one image. Both parts keep the order of the source.
+
+        Args:
+            validation: the share of the second part, ``0 <= validation < 1``. With 0 it is empty.
+            seed: the same seed gives the same split.
+
+        Raises:
+            DataError: the share is out of range.
+        """
+        if not 0 <= validation < 1:
+            raise DataError(f"validation = {validation} is not a share: give 0 or more, and less than 1")
+        kept, held = hold_out(self.train.labels, validation, seed)
+        return self.train.take(kept), self.train.take(held)
+
+    def require_trainable(self) -> None:
+        """See to it that there is something to learn.
+
+        Raises:
+            DataError: there are no labels, or all training images are of one class.
+        """
+        where = self.source or self.name
+        if not len(self.train):
+            raise DataError(f"{where}: no labels, so nothing to learn from; give labelled images such as train.csv")
+        present = np.unique(self.train.labels)
+        if len(present) < 2:
+            name = self.classes[present[0]]
+            raise DataError(
+                f"{where}: every training image is of the class {name!r}; learning needs two classes or more"
+            )
+
+
+def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
+    """Return the sorted indices of the examples to keep and of those to hold out.
+
+    The examples are shuffled and put in order of class; in that line, evenly spaced ones are held out. So every class
+    and the whole give their share to within one example. The only image of a class is never held out.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    count = np.floor(np.arange(len(labels) + 1) * share + 0.5)
+    held = np.diff(count) > 0
+    if len(labels):
+        held &= np.bincount(labels)[labels[order]] > 1
+    return np.sort(order[~held]), np.sort(order[held])
+
+
+def blocks(images: Images, size: int = 4096) -> Iterator[Images]:
+    """Yield ``images`` a few thousand at a time, so that work on them needs no second copy of them all."""
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(str(side) for side in shape)

@@ -1,0 +1,67 @@
+"""PNG and JPEG files sorted into one folder a class."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .dataset import MAX_PIXEL_BYTES, Examples, Images
+from .framing import frame_picture
+from .pictures import read_picture
+from .preprocess import Preprocessing
+
+__all__ = ["class_folders", "read_class_folders"]
+
+PICTURES = (".png", ".jpg", ".jpeg")
+READY_SIDE = 64  # pixels: pictures of one size up to this are taken to have been prepared already
+
+MNIST_FORM = Preprocessing(height=28, width=28, scale=1 / 255, shift=0.0, box=20, dark_on_light=False)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """Return the folders in ``folder`` that hold pictures, by name, 2 before 10."""
+    found = [
+        sub
+        for sub in folder.iterdir()
+        if sub.is_dir() and not sub.name.startswith(".") and any(map(_is_picture, sub.iterdir()))
+    ]
+    return sorted(found, key=_natural)
+
+
+def _natural(folder: Path) -> list[tuple[bool, int, str]]:
+    """Sort by the numbers in names as numbers, and before texts."""
+    parts = [part for part in re.split(r"(\d+)", folder.name) if part]
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
+def read_class_folders(folders: list[Path], classes: tuple[str, ...]) -> Examples:
+    """Return the pictures of class folders as examples, in the order of their names.
+
+    Pictures of one size up to 64×64 are taken as they are. Others, such as photographs, are each brought into MNIST's
+    form of 28×28 pixels, as `glassnet predict` does it.
+
+    Raises:
+        DataError: a file that is no picture, or a photograph with no digit to see (its path is named).
+    """
+    paths = [path for folder in folders for path in sorted(folder.iterdir()) if _is_picture(path)]
+    labels = [classes.index(path.parent.name) for path in paths]
+    images = _ready_images(paths) or [frame_picture(read_picture(path), MNIST_FORM, str(path)) for path in paths]
+    return Examples(np.stack(images), np.array(labels, np.int64))
+
+
+def _ready_images(paths: list[Path]) -> list[Images] | None:
+    """Return the pictures as they are if all are small and of one size, else None."""
+    images: list[Images] = []
+    for path in paths:
+        image = read_picture(path)
+        if max(image.shape) > READY_SIDE or (images and image.shape != images[0].shape):
+            return None
+        images.append(image)
+        if len(images) * image.size > MAX_PIXEL_BYTES:
+            raise DataError(f"{path.parent.parent}: more than {MAX_PIXEL_BYTES:,} pixels of pictures")
+    return images
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()

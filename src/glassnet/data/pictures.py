@@ -1,0 +1,111 @@
+"""Reading a picture that anyone may have sent: PNG and JPEG alone, and its size is checked before it is decoded."""
+
+import io
+import struct
+import warnings
+import zlib
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DataError
+from .dataset import Images
+
+__all__ = ["MAX_PICTURE_PIXELS", "read_picture"]
+
+MAX_PICTURE_PIXELS = 64_000_000
+
+_ENOUGH = 1024  # pixels: a JPEG with sides of twice this or more is decoded at a half, a quarter or an eighth
+_ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow raises on damaged files, found by damaging many.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
+
+
+def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -> Images:
+    """Read a PNG or JPEG as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
+
+    Gray is the luminance, or where that shows much less than one of the colours (red on green), that colour. Transparent
+    parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or black, whichever
+    is further from the strokes. A large JPEG is decoded at a fraction of its size.
+
+    Args:
+        source: a path, or the file's content.
+        name: what errors call the picture; its path if not given.
+
+    Raises:
+        DataError: it cannot be read, is neither PNG nor JPEG, is damaged, or has more than 64 million pixels.
+    """
+    name = name or ("the picture" if isinstance(source, bytes) else str(source))
+    file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=("PNG", "JPEG")) as image:
+                if image.width * image.height > MAX_PICTURE_PIXELS:
+                    raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
+                image.draft(None, (_ENOUGH, _ENOUGH))
+                return _gray(_upright(image))
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, "far more pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it as one of these") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: no such file; is the path right?") from error
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise DataError(f"{name}: cannot be read as a picture ({error}); was it cut short or damaged?") from error
+
+
+def _too_large(name: str, size: str) -> DataError:
+    return DataError(f"{name}: {size} where at most {MAX_PICTURE_PIXELS:,} are read; make it smaller")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except _DAMAGE:
+        return image  # damage in what the camera wrote beside the picture does not spoil the picture
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _gray(image: Image.Image) -> Images:
+    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip to 255
+        return (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+    colours = _clearest(image.convert("RGB")) if image.mode not in {"1", "L", "LA"} else np.asarray(image.convert("L"))
+    return _on_ground(colours, np.asarray(image.convert("RGBA"))[:, :, 3]) if image.has_transparency_data else colours
+
+
+def _clearest(image: Image.Image) -> Images:
+    """The luminance, unless one of the three colours varies four times as much."""
+    luminance = np.asarray(image.convert("L"))
+    colours = np.asarray(image)
+    step = 1 + max(luminance.shape) // _ENOUGH
+    variation = colours[::step, ::step].std(axis=(0, 1))
+    if variation.max() > 4 * luminance[::step, ::step].std():
+        return np.ascontiguousarray(colours[:, :, variation.argmax()])
+    return luminance
+
+
+def _on_ground(gray: Images, alpha: NDArray[np.uint8]) -> Images:
+    """Lay a picture with transparent parts on a ground that leaves its strokes visible."""
+    drawn = gray[alpha >= 128]
+    if not len(drawn):
+        return np.full_like(gray, 255)
+    ground = float(np.median(drawn))
+    if 2 * len(drawn) < gray.size:
+        ground = 255.0 if ground < 128 else 0.0
+    share = alpha.astype(np.float32) / 255
+    return np.rint(gray * share + ground * (1 - share)).astype(np.uint8)

@@ -1,0 +1,150 @@
+"""From pixels to a network's inputs: what is learned about the training images and done to every image."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import DataError
+from .dataset import MAX_SIDE, Images, blocks
+
+__all__ = ["Preprocessing", "Scaling"]
+
+Scaling = Literal["unit", "standard", "none"]
+Floats = NDArray[np.floating[Any]]
+
+_SAMPLE = 2000  # images looked at to see how large a digit is drawn and whether it is dark
+_FAINT = 32  # gray levels: less than this from the background is not counted as ink
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures become inputs; learned from training images alone, and kept in model files.
+
+    Attributes:
+        height: of an image, in pixels.
+        width: of an image, in pixels.
+        scale: of ``input = pixel · scale + shift``.
+        shift: of the same.
+        box: how many pixels the longer side of a digit has in the training images (MNIST 20, digits 8).
+        dark_on_light: whether the training images show dark digits on a light ground.
+    """
+
+    height: int
+    width: int
+    scale: float
+    shift: float
+    box: int
+    dark_on_light: bool
+
+    @classmethod
+    def fit(cls, images: Images, scaling: Scaling) -> "Preprocessing":
+        """Learn the form of ``images`` ``(n, h, w)`` uint8.
+
+        Args:
+            images: training images, and no others.
+            scaling: ``unit`` divides pixels by 255. ``standard`` takes off the mean over all training pixels and divides
+                by their standard deviation (LeCun et al., Efficient BackProp, 1998). ``none`` leaves them as they are.
+
+        Raises:
+            DataError: there are no images, or ``standard`` is asked for and all pixels are the same.
+        """
+        if not len(images):
+            raise DataError("no training images to learn the preprocessing from")
+        scale, shift = 1.0, 0.0
+        if scaling == "unit":
+            scale = 1 / 255
+        elif scaling == "standard":
+            mean, deviation = _mean_and_deviation(images)
+            if deviation == 0:
+                raise DataError(f"every training pixel is {mean:.0f}: there is nothing to see in these images")
+            scale, shift = 1 / deviation, -mean / deviation
+        box, dark_on_light = _digits_form(images[:: math.ceil(len(images) / _SAMPLE)])
+        return cls(images.shape[1], images.shape[2], scale, shift, box, dark_on_light)
+
+    def apply(self, images: Images, out: Floats | None = None, dtype: DTypeLike = np.float32) -> Floats:
+        """Return the inputs ``(n, h·w)`` of ``images`` ``(n, h, w)`` or ``(n, h·w)`` uint8.
+
+        Args:
+            images: the pictures.
+            out: where to put the inputs, so that nothing is allocated; its dtype is kept.
+            dtype: of the inputs where ``out`` is not given.
+
+        Raises:
+            DataError: the images have another shape.
+        """
+        size = self.height * self.width
+        if images.shape[1:] not in {(self.height, self.width), (size,)}:
+            got = "×".join(str(side) for side in images.shape[1:])
+            raise DataError(
+                f"images of {got} pixels where {self.height}×{self.width} are needed: frame_picture brings them there"
+            )
+        inputs = np.empty((len(images), size), dtype) if out is None else out
+        np.multiply(images.reshape(len(images), size), self.scale, out=inputs, dtype=inputs.dtype)
+        if self.shift:
+            inputs += inputs.dtype.type(self.shift)
+        return inputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes by name, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """Build it from what a file says, which nobody has to trust.
+
+        Raises:
+            ValueError: something is missing, unknown, of the wrong type or out of range.
+        """
+        names = [field.name for field in fields(cls)]
+        if sorted(values) != sorted(names):
+            raise ValueError(
+                f"preprocessing must have exactly {', '.join(names)}, not {', '.join(sorted(map(str, values)))}"
+            )
+        for name in ("height", "width", "box"):
+            if type(values[name]) is not int or not 1 <= values[name] <= MAX_SIDE:
+                raise ValueError(f"preprocessing: {name} = {values[name]!r} is not a whole number from 1 to {MAX_SIDE}")
+        for name in ("scale", "shift"):
+            if type(values[name]) not in (int, float) or not math.isfinite(values[name]):
+                raise ValueError(f"preprocessing: {name} = {values[name]!r} is not a finite number")
+        if values["scale"] == 0:
+            raise ValueError("preprocessing: scale = 0 makes every image the same")
+        if values["box"] > max(values["height"], values["width"]):
+            raise ValueError(f"preprocessing: box = {values['box']} is more than the image's longer side")
+        if type(values["dark_on_light"]) is not bool:
+            raise ValueError(f"preprocessing: dark_on_light = {values['dark_on_light']!r} is neither true nor false")
+        return cls(**values)
+
+
+def _mean_and_deviation(images: Images) -> tuple[float, float]:
+    """The mean and standard deviation of all pixels, exactly, from how often each of the 256 values occurs."""
+    counts = np.zeros(256, np.int64)
+    for block in blocks(images):
+        counts += np.bincount(block.ravel(), minlength=256)
+    values = np.arange(256)
+    mean = float(counts @ values / counts.sum())
+    return mean, math.sqrt(float(counts @ (values - mean) ** 2 / counts.sum()))
+
+
+def _digits_form(images: Images) -> tuple[int, bool]:
+    """The median longer side of the digits' bounding boxes in ``images``, and whether they are dark on light.
+
+    The ground is what most pixels on the images' borders show; ink is what lies further from it in sum.
+    """
+    border = np.concatenate([images[:, [0, -1], :].ravel(), images[:, :, [0, -1]].ravel()])
+    difference = images.astype(np.int16) - np.int16(np.median(border))
+    dark_on_light = bool(difference.sum(dtype=np.int64) < 0)
+    ink = (-difference if dark_on_light else difference) > _FAINT
+    sides = [_extent(ink.any(axis=2)), _extent(ink.any(axis=1))]
+    longer = np.maximum(*sides)
+    return (int(np.median(longer[longer > 0])) if longer.any() else max(images.shape[1:])), dark_on_light
+
+
+def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each row of ``lines`` the distance from its first to its last true element, both counted; 0 if none is."""
+    length = lines.shape[1]
+    first, last = lines.argmax(axis=1), length - 1 - lines[:, ::-1].argmax(axis=1)
+    return np.where(lines.any(axis=1), last - first + 1, 0)

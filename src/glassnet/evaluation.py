@@ -1,0 +1,206 @@
+"""How good a model is: accuracy, loss, figures for each class, the confusion matrix, calibration, the hardest images.
+
+Everything follows from two arrays, the true labels and the predicted probabilities, so an `Evaluation` keeps those and
+works out the rest when it is asked for.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Dataset, Examples
+from .errors import DataError
+from .model import Model
+
+__all__ = ["ClassFigures", "Evaluation", "Reliability", "evaluate", "examples_for"]
+
+CALIBRATION_BINS = 15  # as in Guo et al. 2017, so that figures can be compared with published ones
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How one class fares. A figure whose denominator is zero is 0, as with scikit-learn's ``zero_division=0``.
+
+    Attributes:
+        precision: of the images that were said to be of this class, the fraction that are.
+        recall: of the images of this class, the fraction that were said to be.
+        f1: the harmonic mean of precision and recall.
+        count: images of this class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Images in 15 bins of equal width by confidence, the probability of what was predicted.
+
+    Attributes:
+        confidence: ``(15,)``, mean confidence in each bin; 0 where a bin is empty.
+        accuracy: ``(15,)``, fraction of right predictions in each bin; 0 where a bin is empty.
+        count: ``(15,)``, images in each bin.
+    """
+
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model said about n ≥ 1 labelled images of k classes.
+
+    Attributes:
+        labels: ``(n,)``, the true classes, indices into ``classes``.
+        probabilities: ``(n, k)``, the predicted probability of each class.
+        classes: the k class names.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.floating[Any]]
+    classes: tuple[str, ...]
+
+    @cached_property
+    def predictions(self) -> NDArray[np.int64]:
+        """The most probable class of each image, ``(n,)``."""
+        predictions: NDArray[np.int64] = np.argmax(self.probabilities, axis=1)
+        return predictions
+
+    @cached_property
+    def losses(self) -> NDArray[np.float64]:
+        """Cross-entropy of each image, −ln p(true class), in nats, ``(n,)``.
+
+        A probability that was rounded down to zero counts as the smallest normal number of its dtype, so that one
+        image cannot make the mean infinite.
+        """
+        true = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)[:, 0]
+        smallest = np.finfo(self.probabilities.dtype).smallest_normal
+        losses: NDArray[np.float64] = -np.log(np.maximum(true, smallest), dtype=np.float64)
+        return losses
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Number of images of each true class (row) that were given each class (column), ``(k, k)``."""
+        k = len(self.classes)
+        return np.bincount(self.labels * k + self.predictions, minlength=k * k).reshape(k, k)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Fraction of the images whose most probable class is the true one."""
+        return float(np.mean(self.predictions == self.labels))
+
+    @cached_property
+    def loss(self) -> float:
+        """Mean cross-entropy, in nats."""
+        return float(self.losses.mean())
+
+    @cached_property
+    def per_class(self) -> dict[str, ClassFigures]:
+        """Precision, recall, F1 and count of each class, by its name."""
+        right, said, count = self.confusion.diagonal(), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
+        precision, recall = right / np.maximum(said, 1), right / np.maximum(count, 1)
+        f1 = 2 * right / np.maximum(said + count, 1)  # the same as 2 / (1/precision + 1/recall)
+        rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), count.tolist(), strict=True)
+        return {name: ClassFigures(*row) for name, row in zip(self.classes, rows, strict=True)}
+
+    @cached_property
+    def calibration_error(self) -> float:
+        """Expected calibration error: how far confidence and accuracy are apart, over 15 bins of equal width.
+
+            ECE = Σ_b (n_b / n) · |accuracy_b − confidence_b|
+
+        Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+        """
+        bins = self.reliability()
+        return float(np.sum(bins.count * np.abs(bins.accuracy - bins.confidence)) / len(self.labels))
+
+    def reliability(self) -> Reliability:
+        """Sort the images by confidence into 15 bins, each open on the left and closed on the right."""
+        confidence = self.probabilities.max(axis=1).astype(np.float64)
+        inner_edges = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
+        bins = np.searchsorted(inner_edges, confidence, side="left")
+        count = np.bincount(bins, minlength=CALIBRATION_BINS)
+        sure = np.bincount(bins, confidence, minlength=CALIBRATION_BINS)
+        right = np.bincount(bins, self.predictions == self.labels, minlength=CALIBRATION_BINS)
+        return Reliability(sure / np.maximum(count, 1), right / np.maximum(count, 1), count)
+
+    def hardest(self, n: int) -> NDArray[np.int64]:
+        """Indices of the ``n`` images with the highest loss, the hardest first; all of them where there are fewer."""
+        return np.argsort(-self.losses, kind="stable")[:n]
+
+    def most_confused(self, n: int) -> list[tuple[str, str, int]]:
+        """The ``n`` commonest mistakes as ``(true class, predicted class, count)``, the commonest first."""
+        mistakes = self.confusion * (1 - np.eye(len(self.classes), dtype=np.int64))
+        order = np.argsort(-mistakes, axis=None, kind="stable")[: min(n, np.count_nonzero(mistakes))]
+        pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
+        return [(self.classes[true], self.classes[said], int(mistakes[true, said])) for true, said in pairs]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every figure in plain Python types, as ``glassnet evaluate --json`` prints it."""
+        return {
+            "count": len(self.labels),
+            "classes": list(self.classes),
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "calibration_error": self.calibration_error,
+            "per_class": {name: asdict(figures) for name, figures in self.per_class.items()},
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def evaluate(model: Model, examples: Examples) -> Evaluation:
+    """Compare what ``model`` says about the images with their labels, which are indices into ``model.classes``.
+
+    Raises:
+        DataError: there are no images, they have another shape than the model's, or a label is none of its classes.
+    """
+    if not len(examples.labels):
+        raise DataError("there are no images to evaluate the model on; give data that holds some")
+    (height, width), (model_height, model_width) = examples.images.shape[1:], model.image_shape
+    if (height, width) != (model_height, model_width):
+        raise DataError(
+            f"the images are {height}×{width} pixels, but this model was trained on {model_height}×{model_width}; "
+            "evaluate it on data of that shape"
+        )
+    strangers = np.flatnonzero((examples.labels < 0) | (examples.labels >= len(model.classes)))
+    if strangers.size:
+        first = int(strangers[0])
+        raise DataError(
+            f"image {first} has the label {examples.labels[first]}, but this model knows {len(model.classes)} classes, "
+            f"0 to {len(model.classes) - 1}; evaluate it on data with the classes that it was trained on"
+        )
+    return Evaluation(examples.labels, model.predict_proba(examples.images), model.classes)
+
+
+def examples_for(model: Model, dataset: Dataset) -> Examples:
+    """Return the images of a data set that may judge a model, with labels that index into ``model.classes``.
+
+    They are its test images where its source separates them, or where the model learned from this very data; of any
+    other data, all labelled images.
+
+    Raises:
+        DataError: no labelled images, or classes that the model does not know.
+    """
+    examples = dataset.test
+    if not dataset.official_test and dataset.fingerprint != model.fingerprint:
+        examples = Examples(
+            np.concatenate([dataset.train.images, dataset.test.images]),
+            np.concatenate([dataset.train.labels, dataset.test.labels]),
+        )
+    where = dataset.source or dataset.name
+    if not len(examples):
+        raise DataError(f"{where}: no labelled images to evaluate the model on")
+    if dataset.classes == model.classes:
+        return examples
+    index = np.array([model.classes.index(name) if name in model.classes else -1 for name in dataset.classes])
+    labels = index[examples.labels]
+    if (labels < 0).any():
+        stranger = dataset.classes[int(examples.labels[np.argmin(labels)])]
+        raise DataError(f"{where}: the class {stranger!r} is none of the model's: {', '.join(model.classes)}")
+    return Examples(examples.images, labels)

@@ -1,0 +1,272 @@
+"""The figures of a report: each function returns one matplotlib `Figure`, and draws nothing on any screen.
+
+All share one style: a white ground, colours from the eight of Okabe and Ito (2008) that the colour-blind can tell
+apart, words beside the lines in place of a legend, and a title that says what there is to see.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from .data import Examples
+from .errors import DataError
+from .evaluation import Evaluation
+from .model import Model
+from .nn import Dense
+
+__all__ = [
+    "calibration",
+    "confusion_matrix",
+    "first_layer_weights",
+    "hardest_images",
+    "learning_curves",
+    "samples",
+]
+
+INK, GREY, PALE = "#222222", "#666666", "#ebebeb"
+BLUE, VERMILLION = "#0072b2", "#d55e00"
+LARGE, NORMAL, SMALL = 14, 12, 11  # points: large, since a page may be as narrow as a telephone
+WIDTH, DPI = 8, 150  # inches, pixels an inch
+
+Points = NDArray[np.float64]
+
+MAX_UNITS, UNITS_ACROSS = 64, 11
+HARDEST, HARDEST_ACROSS = 15, 5
+SAMPLES_ACROSS = 16
+MAX_NUMBERED_CLASSES = 20  # above it, the numbers in a confusion matrix are too small to be read
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
+    """Loss and accuracy, training and validation, against the epoch; the best validation figure of each is marked.
+
+    Args:
+        history: a run's reports, each with ``epoch``, ``loss``, ``accuracy``, and ``validation_loss`` and
+            ``validation_accuracy``, which are None where nothing was held out.
+
+    Raises:
+        DataError: the history is empty.
+    """
+    if not history:
+        raise DataError("this run has reported nothing yet, so there is no learning curve; train it for an epoch")
+    figure = _figure(height=5)
+    left, right = figure.subplots(1, 2)
+    for axes, key, unit, best, words in (
+        (left, "loss", 1, np.argmin, "Loss: best {value:.3f}, epoch {epoch:g}"),
+        (right, "accuracy", 100, np.argmax, "Accuracy: best {value:.1f} %, epoch {epoch:g}"),
+    ):
+        training, validation = _series(history, key) * (1, unit), _series(history, f"validation_{key}") * (1, unit)
+        _draw_curves(axes, training, validation)
+        if len(validation):
+            _mark_best(axes, validation[best(validation[:, 1])], words)
+        else:
+            _title(axes, f"Training {key}")
+    left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it room for the name of the lower curve
+    _name_axes(left, "epoch", "mean loss of an image")
+    _name_axes(right, "epoch", "accuracy (%)")
+    return figure
+
+
+def confusion_matrix(evaluation: Evaluation) -> Figure:
+    """How often each true class (row) was given each class (column).
+
+    Only the mistakes are coloured, on a scale of their own: on a common scale the diagonal would drown them.
+    """
+    counts, k = evaluation.confusion, len(evaluation.classes)
+    mistakes = np.ma.masked_array(counts, mask=np.eye(k, dtype=bool))
+    most = max(int(mistakes.max()), 1)
+    colours = LinearSegmentedColormap.from_list("mistakes", ["white", VERMILLION]).with_extremes(bad=PALE)
+    figure = _figure(height=7)
+    axes = figure.subplots()
+    image = axes.imshow(mistakes, cmap=colours, vmin=0, vmax=most)
+    numbered = k <= MAX_NUMBERED_CLASSES
+    if numbered:
+        _write_counts(axes, counts, most)
+    _name_axes(axes, "what the model said", "what it was")
+    names, size = [_short(name) for name in evaluation.classes], SMALL if numbered else 6
+    upright = k * max(map(len, names)) > 60  # else they would run into each other
+    axes.set_xticks(range(k), names, fontsize=size, rotation=90 if upright else 0, parse_math=False)
+    axes.set_yticks(range(k), names, fontsize=size, parse_math=False)
+    axes.spines[:].set_visible(False)
+    commonest = [f"most often, {_short(a)} was read as {_short(b)}" for a, b, _ in evaluation.most_confused(1)]
+    _title(axes, "; ".join([f"{counts.trace():,} of {counts.sum():,} right", *commonest]))
+    _colour_bar(figure, image, "mistakes (images)", ticks=MaxNLocator(5, integer=True))
+    return figure
+
+
+def first_layer_weights(model: Model) -> Figure:
+    """The weights of each unit of the first layer as an image, white where they are 0; at most 64 units."""
+    W = next(layer for layer in model.network.layers if isinstance(layer, Dense)).W  # (height · width, units)
+    units = min(W.shape[1], MAX_UNITS)
+    limit = float(np.percentile(np.abs(W[:, :units]), 99.5)) or 1.0  # one extreme weight must not make the rest pale
+    across = min(units, UNITS_ACROSS)
+    figure, axes = _sheet(across, -(-units // across))
+    for unit in range(units):
+        image = _tile(axes, W[:, unit].reshape(model.image_shape), unit % across, unit // across)
+        image.set(cmap="RdBu_r", clim=(-limit, limit))
+    which = f"The {units}" if units == W.shape[1] else f"The first {units} of {W.shape[1]}"
+    _title(axes, f"{which} units of the first layer, each as the image of its weights")
+    _colour_bar(figure, image, "weight", extend="both")
+    return figure
+
+
+def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
+    """The 15 images with the highest loss: what was said, how probable it seemed, and what was true.
+
+    Args:
+        evaluation: what a model said about ``examples``.
+        examples: those images and labels.
+    """
+    hardest, classes = evaluation.hardest(HARDEST), evaluation.classes
+    pitch = 1.5  # of the height of a row, the image takes 1 and the words below it the rest
+    figure, axes = _sheet(HARDEST_ACROSS, -(-len(hardest) // HARDEST_ACROSS), pitch)
+    for place, index in enumerate(hardest.tolist()):
+        x, y = place % HARDEST_ACROSS, place // HARDEST_ACROSS * pitch
+        _tile(axes, examples.images[index], x, y).set(cmap="gray_r", clim=(0, _white(examples)))
+        said, true = int(evaluation.predictions[index]), int(evaluation.labels[index])
+        probability = 100 * float(evaluation.probabilities[index, said])
+        words = f"said {_short(classes[said])}", f"{probability:.0f} % sure", f"is {_short(classes[true])}"
+        for line, (word, colour) in enumerate(
+            zip(words, (BLUE if said == true else VERMILLION, GREY, INK), strict=True)
+        ):
+            _write(axes, x + 0.5, y + 1.06 + 0.14 * line, word, color=colour)
+    wrong = int(np.sum(evaluation.predictions[hardest] != evaluation.labels[hardest]))
+    _title(axes, f"The {len(hardest)} hardest images: {wrong} read wrongly")
+    return figure
+
+
+def calibration(evaluation: Evaluation) -> Figure:
+    """Reliability diagram, accuracy against confidence in 15 bins, above a histogram of the confidence."""
+    bins = evaluation.reliability()
+    filled = bins.count > 0
+    edges = np.linspace(0, 100, len(bins.count) + 1)
+    place = {"x": edges[:-1], "width": 0.94 * np.diff(edges), "align": "edge", "color": BLUE, "linewidth": 0}
+    figure = _figure(height=6)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.bar(height=100 * bins.accuracy, **place, alpha=0.3)
+    upper.plot((0, 100), (0, 100), color=GREY, linewidth=1, linestyle="--")
+    upper.plot(100 * bins.confidence[filled], 100 * bins.accuracy[filled], "o", color=BLUE)
+    _write(upper, 2, 97, "dashed: as often right as it is sure", ha="left", color=GREY)
+    upper.set(xlim=(0, 100), ylim=(0, 104))
+    lower.bar(height=bins.count, **place)
+    lower.set_yscale("log")
+    lower.set_ylim(bottom=0.5)  # else a bin of one image would have no height
+    _name_axes(upper, "", "right (%)")
+    _name_axes(lower, "confidence: probability of what it said (%)", "images")
+    error = 100 * evaluation.calibration_error
+    _title(upper, f"Confidence and accuracy are {error:.1f} % apart (expected calibration error)")
+    return figure
+
+
+def samples(examples: Examples, classes: Sequence[str]) -> Figure:
+    """The first 16 images of each class, a row for each."""
+    figure, axes = _sheet(SAMPLES_ACROSS, len(classes))
+    for row, name in enumerate(classes):
+        _write(axes, -0.2, row + 0.5, _short(name), ha="right", color=INK, fontsize=NORMAL)
+        for column, image in enumerate(examples.images[examples.labels == row][:SAMPLES_ACROSS]):
+            _tile(axes, image, column, row).set(cmap="gray_r", clim=(0, _white(examples)))
+    _title(axes, f"The first of {len(examples.labels):,} images, by class")
+    return figure
+
+
+def _series(history: Sequence[Mapping[str, Any]], key: str) -> Points:
+    """Return the epochs and the values of ``key``, ``(reports, 2)``, without the reports that have none."""
+    points = [(row["epoch"], row[key]) for row in history if row[key] is not None]
+    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _draw_curves(axes: Axes, training: Points, validation: Points) -> None:
+    """Draw both curves, each with its name at its end; the name of the upper one stands higher."""
+    curves = [(training, "training", BLUE), (validation, "validation", VERMILLION)]
+    drawn = sorted((curve for curve in curves if len(curve[0])), key=lambda curve: float(curve[0][-1, 1]))
+    for rank, (points, name, colour) in enumerate(drawn):
+        axes.plot(
+            *points.T, color=colour, linewidth=2, marker="o", markersize=4 if len(points) <= 30 else 0, label=name
+        )
+        axes.annotate(
+            name,
+            points[-1],
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="bottom" if rank else "top",
+            color=colour,
+            fontsize=SMALL,
+        )
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(axis="y", color=PALE)
+
+
+def _mark_best(axes: Axes, point: Points, words: str) -> None:
+    """Ring the point and say in the title what was reached there."""
+    epoch, value = point
+    axes.plot(epoch, value, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11, label="best")
+    _title(axes, words.format(epoch=epoch, value=value))
+
+
+def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
+    for row, column in np.argwhere(counts).tolist():
+        count = int(counts[row, column])
+        on_dark = row != column and count > 0.8 * most
+        size = SMALL if len(counts) > 10 or count > 9999 else NORMAL
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color="white" if on_dark else INK)
+
+
+def _figure(height: float) -> Figure:
+    return Figure(figsize=(WIDTH, height), dpi=DPI, layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white")
+
+
+def _sheet(columns: int, rows: int, pitch: float = 1.0) -> tuple[Figure, Axes]:
+    """Return a figure for a grid of tiles and its axes, where a tile is 1 wide and ``pitch`` high and y points down."""
+    figure = _figure(height=0.6 + WIDTH * rows * pitch / max(columns, HARDEST_ACROSS))
+    axes = figure.subplots()
+    axes.set(xlim=(0, columns), ylim=(rows * pitch, 0), aspect="equal")
+    axes.axis("off")
+    return figure, axes
+
+
+def _tile(axes: Axes, pixels: NDArray[np.generic], x: float, y: float) -> AxesImage:
+    """Draw an image into the unit square whose upper left corner is (x, y), with a margin, its pixels square."""
+    height, width = pixels.shape
+    half = 0.46 / max(height, width)
+    extent = (x + 0.5 - half * width, x + 0.5 + half * width, y + 0.5 + half * height, y + 0.5 - half * height)
+    return axes.imshow(pixels, extent=extent, interpolation="nearest")
+
+
+def _white(examples: Examples) -> int:
+    """The brightest pixel, which is drawn as ink."""
+    return max(int(examples.images.max(initial=0)), 1)
+
+
+def _write(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
+    axes.text(x, y, words, parse_math=False, **{"ha": "center", "va": "center", "fontsize": SMALL, **style})
+
+
+def _title(axes: Axes, words: str) -> None:
+    axes.set_title(words, loc="left", fontsize=LARGE, color=INK, pad=12, parse_math=False)
+
+
+def _name_axes(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlabel(x, fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(y, fontsize=NORMAL, color=GREY)
+    axes.tick_params(labelsize=SMALL, labelcolor=GREY, color=PALE, length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+
+
+def _colour_bar(figure: Figure, image: AxesImage, words: str, **settings: Any) -> None:
+    bar = figure.colorbar(image, shrink=0.6, **settings)
+    bar.set_label(words, fontsize=SMALL, color=GREY)
+    bar.ax.tick_params(labelsize=SMALL, labelcolor=GREY, length=0)
+    bar.outline.set_visible(False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 12 else f"{name[:11]}…"

@@ -1,0 +1,173 @@
+"""A run on one page: its figures as PNG files, and an HTML file that holds them all and needs nothing else."""
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import astuple
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from . import plots
+from .data import Examples
+from .evaluation import Evaluation, evaluate
+from .files import write_atomically
+from .model import Model
+from .training import Run
+from .training.history import Row
+
+__all__ = ["write_report"]
+
+
+class Illustration(NamedTuple):
+    """A figure with its words."""
+
+    name: str
+    heading: str
+    caption: str
+    figure: Figure
+
+
+def write_report(run: Run, examples: Examples, folder: Path) -> Path:
+    """Evaluate a run's model and write what there is to see into ``folder``: six PNG figures and ``report.html``.
+
+    Args:
+        run: a run that has reported at least one epoch.
+        examples: held-out images of the model's shape, with labels.
+        folder: where to write; it is made where it is missing.
+
+    Returns:
+        The path of the HTML file, which is written last.
+
+    Raises:
+        DataError: the images do not fit the model.
+        FileError: the run has no model yet, or the folder cannot be written to.
+    """
+    model, history = run.model, run.history  # each is read from the run folder
+    evaluation = evaluate(model, examples)
+    sections = []
+    for illustration in _illustrations(model, history, examples, evaluation):
+        png = _png(illustration.figure)
+        write_atomically(folder / f"{illustration.name}.png", png)
+        sections.append(_section(illustration, png))
+    template = Template(resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        source=escape(Path(run.config.data).name or "arrays in memory"),
+        run=escape(run.path.resolve().name),
+        verdict=escape(_verdict(evaluation)),
+        headlines=_headlines(model, history, evaluation),
+        sections="\n".join(sections),
+        classes=_class_rows(evaluation),
+        settings=_setting_rows(run),
+    )
+    path = folder / "report.html"
+    write_atomically(path, page.encode())
+    return path
+
+
+def _illustrations(
+    model: Model, history: list[Row], examples: Examples, evaluation: Evaluation
+) -> Iterator[Illustration]:
+    yield Illustration(
+        "learning-curves",
+        "How it learned",
+        "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the "
+        "network has begun to learn its training images by heart. The ring is the best that validation reached.",
+        plots.learning_curves(history),
+    )
+    yield Illustration(
+        "confusion-matrix",
+        "What it mixes up",
+        "A row for each true class, a column for each answer. The grey diagonal holds the right answers; the deeper "
+        "the colour off it, the more often that mistake was made.",
+        plots.confusion_matrix(evaluation),
+    )
+    yield Illustration(
+        "hardest-images",
+        "What it finds hardest",
+        "The images whose true class it thought least probable. In colour is what it said and how sure it was, orange "
+        "where that is wrong and blue where it is right; below stands what the image is.",
+        plots.hardest_images(evaluation, examples),
+    )
+    yield Illustration(
+        "calibration",
+        "Whether it knows when it is right",
+        "Of the images it was 80 % sure about, it should get 80 % right: the dots should lie on the dashed line. Below "
+        "the line it is too sure, above it too modest. A bar that stands for few images, as the lower panel shows, "
+        "says little.",
+        plots.calibration(evaluation),
+    )
+    yield Illustration(
+        "first-layer-weights",
+        "What its first layer looks for",
+        "A unit answers to ink where its weights are red, and is put off by ink where they are blue; white pixels do "
+        "not matter to it. Strokes and edges are a sign of learning, noise alone is not.",
+        plots.first_layer_weights(model),
+    )
+    yield Illustration(
+        "samples",
+        "What it was asked to read",
+        "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
+        plots.samples(examples, model.classes),
+    )
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.15)
+    return buffer.getvalue()
+
+
+def _section(illustration: Illustration, png: bytes) -> str:
+    heading, caption = escape(illustration.heading), escape(illustration.caption)
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    titles = [axes.get_title(loc="left") for axes in illustration.figure.axes]
+    words = escape("; ".join(filter(None, titles)))
+    return (
+        f'<figure id="{illustration.name}">\n<figcaption><h2>{heading}</h2><p>{caption}</p></figcaption>\n'
+        f'<img alt="{words}" src="{source}">\n</figure>'
+    )
+
+
+def _verdict(evaluation: Evaluation) -> str:
+    count = len(evaluation.labels)
+    mistakes = count - int(evaluation.confusion.trace())
+    return f"Of {count:,} held-out images it read {count - mistakes:,} rightly and {mistakes:,} wrongly."
+
+
+def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
+    last = history[-1]
+    figures = {
+        "accuracy": f"{100 * evaluation.accuracy:.2f} %",
+        "mean loss, nats": f"{evaluation.loss:.4f}",
+        "calibration error": f"{100 * evaluation.calibration_error:.2f} %",
+        "parameters": f"{model.network.parameters.size:,}",
+        "epochs": f"{last['epoch']:,}",
+        "training time": f"{last['seconds']:,.1f} s",
+    }
+    return "\n".join(f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items())
+
+
+def _class_rows(evaluation: Evaluation) -> str:
+    rows = []
+    for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
+        # Without images of a class there is nothing to say of it.
+        cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
+        rows.append(_row(name, *cells, f"{count:,}"))
+    return "\n".join(rows)
+
+
+def _setting_rows(run: Run) -> str:
+    rows = []
+    for name, value in run.config.model_dump(mode="json", exclude_none=True).items():
+        words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        rows.append(_row(name, words or "none"))
+    return "\n".join(rows)
+
+
+def _row(name: str, *cells: str) -> str:
+    return f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

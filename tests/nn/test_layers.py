@@ -1,0 +1,207 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassnet.nn import BatchNorm, Dense, Dropout, Flatten, Network
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "layers.json").read_text(encoding="utf-8"))
+DTYPES = st.sampled_from([np.float32, np.float64])
+QUICK = settings(max_examples=25, derandomize=True, deadline=None)
+
+
+def tolerance(dtype):
+    return {"rtol": 1e-10, "atol": 1e-12} if dtype == np.float64 else {"rtol": 1e-4, "atol": 1e-4}
+
+
+def numbers(rng, dtype, *shape):
+    return rng.normal(size=shape).astype(dtype)
+
+
+@QUICK
+@given(st.integers(1, 8), st.integers(1, 6), st.integers(1, 6), DTYPES)
+def test_dense_is_its_docstring(n, d_in, d_out, dtype):
+    rng = np.random.default_rng(0)
+    layer = Dense(d_out)
+    Network([layer], d_in, dtype=dtype)
+    layer.b[...] = numbers(rng, dtype, d_out)
+    X, dZ = numbers(rng, dtype, n, d_in), numbers(rng, dtype, n, d_out)
+    Z = layer.forward(X)
+    dX = layer.backward(dZ)
+    assert Z.dtype == dX.dtype == dtype
+    for i in range(n):
+        for j in range(d_out):
+            assert Z[i, j] == pytest.approx(sum(X[i, q] * layer.W[q, j] for q in range(d_in)) + layer.b[j], abs=1e-5)
+        for q in range(d_in):
+            assert dX[i, q] == pytest.approx(sum(dZ[i, j] * layer.W[q, j] for j in range(d_out)), abs=1e-5)
+    for j in range(d_out):
+        assert layer.db[j] == pytest.approx(sum(dZ[i, j] for i in range(n)), abs=1e-5)
+        for q in range(d_in):
+            assert layer.dW[q, j] == pytest.approx(sum(X[i, q] * dZ[i, j] for i in range(n)), abs=1e-5)
+
+
+def test_gradients_are_of_the_last_batch_not_a_running_sum():
+    layer = Dense(2)
+    Network([layer], 3)
+    X, dZ = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    for _ in range(2):
+        layer.forward(X)
+        layer.backward(dZ.copy())
+    np.testing.assert_array_equal(layer.dW, np.full((3, 2), 4))
+    np.testing.assert_array_equal(layer.db, [4, 4])
+
+
+@QUICK
+@given(st.integers(1, 4), st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple))
+def test_flatten_lays_out_rows_and_folds_them_back(n, shape):
+    layer = Flatten()
+    network = Network([layer], shape)
+    X = np.arange(n * math.prod(shape), dtype=np.float32).reshape(n, *shape)
+    Y = network.forward(X)
+    assert Y.shape == (n, *network.output_shape) == (n, math.prod(shape))
+    for example, row in zip(X, Y, strict=True):
+        np.testing.assert_array_equal(row, example.ravel())
+    np.testing.assert_array_equal(layer.backward(Y.copy()), X)
+
+
+@QUICK
+@given(st.sampled_from([0.0, 0.2, 0.5, 0.9]), DTYPES)
+def test_dropout_silences_a_share_and_keeps_the_mean(rate, dtype):
+    layer = Dropout(rate)
+    network = Network([layer], 500, dtype=dtype, seed=1)
+    X = np.random.default_rng(2).uniform(1, 2, (200, 500)).astype(dtype)
+    Y = network.forward(X, training=True)
+    kept = Y != 0
+    assert Y.dtype == dtype
+    assert np.mean(~kept) == pytest.approx(rate, abs=0.006)  # 100,000 draws: a standard error of 0.0016
+    assert Y.mean() == pytest.approx(X.mean(), rel=0.05)
+    np.testing.assert_allclose(Y[kept], (X / (1 - rate))[kept], rtol=1e-6)
+    dY = np.random.default_rng(3).normal(size=X.shape).astype(dtype)
+    np.testing.assert_allclose(layer.backward(dY.copy()), np.where(kept, dY / (1 - rate), 0), rtol=1e-5)
+
+
+def test_dropout_draws_anew_for_each_batch_and_again_from_the_same_seed():
+    X = np.ones((5, 20), np.float32)
+
+    def two_batches(seed):
+        network = Network([Dropout(0.5)], 20, seed=seed)
+        return np.array([network.forward(X, training=True).copy() for _ in range(2)])
+
+    first, second = two_batches(0)
+    assert (first != second).any()
+    np.testing.assert_array_equal(two_batches(0), [first, second])
+    assert (two_batches(1) != [first, second]).any()
+
+
+def test_dropout_changes_nothing_when_predicting():
+    layer = Dropout(0.5)
+    network = Network([layer], 20)
+    X = np.ones((5, 20), np.float32)
+    network.forward(X, training=True)
+    state = network.rng.bit_generator.state
+    np.testing.assert_array_equal(network.forward(X), X)
+    assert network.rng.bit_generator.state == state
+    np.testing.assert_array_equal(layer.backward(np.full((5, 20), 3.0, np.float32)), np.full((5, 20), 3))
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, math.nan])
+def test_a_dropout_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match="at least 0 and less than 1"):
+        Dropout(rate)
+
+
+def batch_norm(d, dtype, **options):
+    layer = BatchNorm(**options)
+    network = Network([layer], d, dtype=dtype)
+    network.parameters[...] = np.random.default_rng(5).normal(size=2 * d)
+    return network, layer
+
+
+@QUICK
+@given(st.integers(2, 8), st.integers(1, 5), DTYPES, st.sampled_from([1e-5, 0.1]))
+def test_batch_norm_is_its_docstring(n, d, dtype, epsilon):
+    rng = np.random.default_rng(6)
+    network, layer = batch_norm(d, dtype, epsilon=epsilon)
+    X, dY = numbers(rng, dtype, n, d), numbers(rng, dtype, n, d)
+    Y = network.forward(X, training=True)
+    dX = layer.backward(dY.copy())
+    assert Y.dtype == dX.dtype == dtype
+    for j in range(d):
+        x, dy = [[float(number) for number in column[:, j]] for column in (X, dY)]
+        gamma, beta = float(layer.gamma[j]), float(layer.beta[j])
+        mean = sum(x) / n
+        v = sum((number - mean) ** 2 for number in x) / n
+        x_hat = [(number - mean) / math.sqrt(v + epsilon) for number in x]
+        dbeta, dgamma = sum(dy), sum(a * b for a, b in zip(dy, x_hat, strict=True))
+        dx = [gamma / math.sqrt(v + epsilon) * (dy[i] - dbeta / n - x_hat[i] * dgamma / n) for i in range(n)]
+        np.testing.assert_allclose(Y[:, j], [gamma * number + beta for number in x_hat], **tolerance(dtype))
+        np.testing.assert_allclose([layer.dbeta[j], layer.dgamma[j]], [dbeta, dgamma], **tolerance(dtype))
+        np.testing.assert_allclose(dX[:, j], dx, **tolerance(dtype))
+
+
+def test_batch_norm_is_pytorchs_running_averages_included():
+    golden = GOLDEN["batch_norm"]
+    layer = BatchNorm(momentum=0.9, epsilon=1e-3)
+    network = Network([layer], 4, dtype=np.float64)
+    layer.gamma[...], layer.beta[...] = golden["gamma"], golden["beta"]
+    for batch in golden["training"]:
+        Y = network.forward(np.array(batch["X"]), training=True)
+        dX = layer.backward(np.array(batch["dY"]))
+        mine = {"Y": Y, "dX": dX, "dgamma": layer.dgamma, "dbeta": layer.dbeta}
+        mine |= {"running_mean": layer.running_mean, "running_variance": layer.running_variance}
+        for name, values in mine.items():
+            np.testing.assert_allclose(values, batch[name], rtol=1e-11, atol=1e-13, err_msg=name)
+    Y = network.forward(np.array(golden["predicting"]["X"]))
+    np.testing.assert_allclose(Y, golden["predicting"]["Y"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_batch_norm_replaces_a_part_of_its_running_averages(momentum):
+    network, layer = batch_norm(1, np.float64, momentum=momentum)
+    network.forward(np.array([[1.0], [2.0], [6.0]]), training=True)  # mean 3, unbiased variance (4 + 1 + 9) / 2 = 7
+    assert layer.running_mean == pytest.approx(momentum * 0 + (1 - momentum) * 3)
+    assert layer.running_variance == pytest.approx(momentum * 1 + (1 - momentum) * 7)
+
+
+def test_batch_norm_predicts_one_image_without_looking_at_its_neighbours():
+    rng = np.random.default_rng(7)
+    network, layer = batch_norm(3, np.float64)
+    network.forward(numbers(rng, np.float64, 10, 3), training=True)
+    statistics = network.statistics.copy()
+    X = numbers(rng, np.float64, 4, 3)
+    together = network.forward(X).copy()
+    np.testing.assert_array_equal(together, [network.forward(X[i : i + 1])[0].copy() for i in range(4)])
+    np.testing.assert_array_equal(network.statistics, statistics)
+    std = np.sqrt(layer.running_variance + 1e-5)
+    np.testing.assert_allclose(together, layer.gamma * (X - layer.running_mean) / std + layer.beta, rtol=1e-12)
+    network.forward(X)
+    dY = numbers(rng, np.float64, 4, 3)
+    np.testing.assert_allclose(layer.backward(dY.copy()), dY * layer.gamma / std, rtol=1e-12)
+
+
+def test_batch_norm_of_a_constant_unit_or_of_one_row_is_its_shift():
+    network, layer = batch_norm(2, np.float64)
+    for X in (np.full((5, 2), 3.0), np.array([[1.0, -4.0]])):
+        Y = network.forward(X, training=True)
+        np.testing.assert_allclose(Y, np.tile(layer.beta, (len(X), 1)))
+        assert np.isfinite(layer.backward(np.ones(X.shape))).all()
+        assert np.isfinite(network.statistics).all()
+
+
+@pytest.mark.parametrize("options", [{"momentum": 1.0}, {"momentum": -0.1}, {"epsilon": 0.0}, {"epsilon": math.nan}])
+def test_batch_norm_settings_without_a_meaning_are_refused(options):
+    with pytest.raises(ValueError, match="BatchNorm needs"):
+        BatchNorm(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"units": 0}, {"units": -1}, {"units": 2.5}, {"units": 3, "initializer": "he"}, {"units": 3, "scale": 0}],
+)
+def test_dense_settings_without_a_meaning_are_refused(options):
+    with pytest.raises(ValueError, match=r"units, at least 1|unknown initializer 'he'|positive number"):
+        Dense(**options)
