@@ -35,7 +35,8 @@ def throughput_lines() -> list[str]:
         f"An epoch of 60,000 images through 784-128-64-10 (batch 128, Adam, float32) takes "
         f"{median(seconds['glassnet']):.2f} s here and {median(seconds[peer]):.2f} s in PyTorch "
         f"{result['machine']['torch']} (eager, {threads} thread{'s' if threads != '1' else ''}, its quicker setting): "
-        f"**{median(ratios):.2f} × as fast**, median of {result['trials']} pairs of runs that took turns, from {min(ratios):.2f} to {max(ratios):.2f}.",
+        f"**{median(ratios):.2f} × as fast**, median of {result['trials']} pairs of runs that took turns, "
+        f"from {min(ratios):.2f} to {max(ratios):.2f}.",
     ]
 
 

@@ -8,16 +8,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .dataset import Images, Indices
+from .dataset import Images, Indices, blocks
 
 __all__ = ["as_images", "as_labels", "as_pixels", "class_names"]
 
+MAX_CLASSES = 10_000
+
 
 def class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the classes: given ones, or ``"0"`` … for a number of them."""
-    names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(map(str, classes))
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise DataError(f"classes = {classes!r}: give at least two, each with a name of its own")
+    """Return the names of the classes: given ones, or ``"0"`` … for a number of them.
+
+    Raises:
+        DataError: fewer than two, more than 10,000, or the same name twice.
+    """
+    if isinstance(classes, str):
+        raise DataError(f"classes = {classes!r}: give a number of classes, or a list of their names")
+    count = len(classes) if isinstance(classes, Sequence) else int(classes)
+    if not 2 <= count <= MAX_CLASSES:
+        raise DataError(f"classes = {classes!r}: give at least two, and at most {MAX_CLASSES:,}")
+    names = tuple(map(str, classes if isinstance(classes, Sequence) else range(count)))
+    if len(set(names)) < len(names):
+        raise DataError(f"classes = {classes!r}: give each a name of its own")
     return names
 
 
@@ -27,7 +38,7 @@ def as_pixels(images: ArrayLike, shape: tuple[int, int], name: str = "images") -
     Raises:
         DataError: another shape, or pixels that are no gray values.
     """
-    array = np.asarray(images)
+    array = _array(images, name)
     if array.shape == shape:
         array = array[None]
     if array.ndim not in (2, 3) or array.shape[1:] not in (shape, (shape[0] * shape[1],)):
@@ -44,64 +55,80 @@ def as_images(images: ArrayLike, name: str = "images") -> Images:
     Pixels may be whole numbers from 0 to 255 of any type, or fractions from 0 to 1.
 
     Raises:
-        DataError: another shape, or other pixels.
+        DataError: another shape, no images, or other pixels.
     """
-    array = np.asarray(images)
+    array = _array(images, name)
+    if not array.size:
+        raise DataError(f"{name}: an array of shape {array.shape} holds no pixels; give one image or more")
     if array.ndim == 2:
         side = isqrt(array.shape[1])
-        if side * side != array.shape[1] or not side:
+        if side * side != array.shape[1]:
             raise DataError(f"{name}: rows of {array.shape[1]} pixels are no square images; give an array (n, h, w)")
         array = array.reshape(-1, side, side)
     if array.ndim != 3:
-        raise DataError(f"{name}: an array of shape {array.shape}, expected (n, h, w) or (n, pixels)")
+        raise DataError(f"{name}: an array of shape {array.shape}, expected (n, h, w) or (n, pixels), gray")
     return _as_bytes(array, name)
 
 
-def as_labels(labels: ArrayLike, classes: tuple[str, ...], name: str = "labels", first_row: int = 0) -> Indices:
-    """Return labels, whole numbers or texts that name a class, as indices into ``classes`` (n,).
+def as_labels(
+    labels: ArrayLike, classes: tuple[str, ...], name: str = "labels", unit: str = "index", first: int = 0
+) -> Indices:
+    """Return labels as indices into ``classes`` (n,). Whole numbers are indices already, texts are names.
 
     Args:
         labels: one for each image.
-        classes: the names; numbers count as indices.
-        name: what an error calls them.
-        first_row: the number of the first label's row in an error.
+        classes: the names of the classes.
+        name: what an error calls the labels.
+        unit: what an error calls the place of one of them.
+        first: the number of the first place.
 
     Raises:
         DataError: a label outside the classes.
     """
-    array = np.asarray(labels)
+    array = _array(labels, name)
     if array.ndim != 1:
         raise DataError(f"{name}: an array of shape {array.shape}, expected one label for each image (n,)")
     if array.dtype.kind in "OSU":
         index = {class_name: i for i, class_name in enumerate(classes)}
         texts = [label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label) for label in array]
         found = np.array([index.get(text, -1) for text in texts], np.int64)
-    else:
-        texts = array.tolist()
+    elif array.dtype.kind in "iuf":
+        texts = array
         with np.errstate(invalid="ignore"):
             found = array.astype(np.int64)
-            found = np.where((found == array) & (found < len(classes)), found, -1)
+        found = np.where((found == array) & (found < len(classes)), found, -1)
+    else:
+        raise DataError(f"{name}: labels of type {array.dtype}, expected whole numbers or names of classes")
     outside = np.flatnonzero(found < 0)
     if len(outside):
         row = int(outside[0])
         raise DataError(
-            f"{name}: the label {texts[row]!s} at row {row + first_row} is none of the {len(classes)} classes "
-            f"{classes[0]} to {classes[-1]}; mend it, or say how many there are: load_dataset(…, classes=…)"
+            f"{name}: the label {str(texts[row])[:20]!r} at {unit} {row + first} is none of the {len(classes)} classes "
+            f"{classes[0]} to {classes[-1]}; mend it, or say what classes there are: load_dataset(…, classes=…)"
         )
     return found
 
 
+def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: not an array ({' '.join(str(error).split())}); give all the same shape") from error
+
+
 def _as_bytes(array: NDArray[Any], name: str) -> Images:
+    """Check what the pixels are, then convert some thousands of images at a time."""
     if array.dtype == np.uint8:
         return np.asarray(array, np.uint8)
-    if array.dtype.kind not in "uifb":
-        raise DataError(f"{name}: pixels of type {array.dtype}, expected numbers")
+    if array.dtype.kind not in "uif":
+        raise DataError(f"{name}: pixels of type {array.dtype}, expected numbers from 0 to 255, or fractions from 0 to 1")
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if not (low >= 0 and high <= 255):  # also true of NaN
         raise DataError(f"{name}: pixels from {low:g} to {high:g}, expected 0 to 255, or fractions from 0 to 1")
-    if array.dtype.kind == "f" and high <= 1:
-        array = np.rint(array * 255)
-    pixels: Images = array.astype(np.uint8)
-    if array.dtype.kind == "f" and not np.array_equal(pixels, array):
-        raise DataError(f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1")
+    pixels = np.empty(array.shape, np.uint8)
+    fractions = array.dtype.kind == "f" and high <= 1
+    for source, target in zip(blocks(array), blocks(pixels), strict=True):
+        target[...] = np.rint(source * 255.0) if fractions else source.astype(np.uint8)
+        if not fractions and not np.array_equal(target, source):
+            raise DataError(f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1")
     return pixels

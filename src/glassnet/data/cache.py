@@ -1,9 +1,29 @@
 """Where glassnet keeps what it has downloaded or worked out, all of which can be deleted at any time."""
 
+import hashlib
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = ["cache_folder"]
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileError
+from ..files import open_tensors, write_tensors
+from .dataset import Images
+
+__all__ = ["Table", "cache_folder", "remembered"]
+
+KIND = "csv-cache"
+
+
+class Table(NamedTuple):
+    """Images (n, h, w) and their labels (n,), or None where they came without."""
+
+    images: Images
+    labels: NDArray[np.uint8] | None
 
 
 def cache_folder() -> Path:
@@ -13,3 +33,37 @@ def cache_folder() -> Path:
     import pooch
 
     return Path(pooch.os_cache("glassnet"))
+
+
+def remembered(key: str, make: Callable[[], Table]) -> Table:
+    """Return the table kept under ``key``, or else make it and keep it.
+
+    A cache that is damaged is made again; one that cannot be written only makes the next load as slow as this one.
+    """
+    kept = cache_folder() / "tables" / f"{key}.safetensors"
+    with suppress(FileError):
+        return _recall(kept)
+    table = make()
+    tensors: dict[str, NDArray[Any]] = {"images": table.images}
+    if table.labels is not None:
+        tensors["labels"] = table.labels
+    with suppress(FileError):
+        write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table)})
+    return table
+
+
+def _recall(kept: Path) -> Table:
+    with open_tensors(kept, KIND) as file:
+        images = file.read("images", file.shapes.get("images", ()), np.uint8)
+        labels = file.read("labels", (len(images),), np.uint8) if "labels" in file.shapes else None
+        table = Table(images, labels)
+        if file.metadata.get("sum") != _sum(table):
+            raise FileError(f"{kept}: damaged; delete it")
+        return table
+
+
+def _sum(table: Table) -> str:
+    digest = hashlib.blake2b(repr(table.images.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(table.images).data)
+    digest.update(b"no labels" if table.labels is None else table.labels.tobytes())
+    return digest.hexdigest()

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ MAX_SIDE = 4096  # pixels, the longest side of a training image
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,12 @@ class Dataset:
 
     Attributes:
         name: a short word for run folders, such as ``digits`` or the stem of a CSV's name.
-        source: what ``load_dataset`` takes to give the same data again (a path is absolute), or "" for arrays in memory.
+        source: what ``load_dataset`` takes to give the same data again (a path is absolute), or "" for arrays.
         train: everything that may be trained or validated on.
         test: never used to choose anything.
         classes: the names of the classes; a label is an index into them.
-        official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified, and
-            with a fixed seed, so that no run ever trains on them.
+        official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified,
+            and with a fixed seed, so that no run ever trains on them.
         unlabelled: ``(m, h, w)`` uint8, images that came without labels (Kaggle's test.csv).
     """
 
@@ -148,7 +150,7 @@ def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices
     return np.sort(order[~held]), np.sort(order[held])
 
 
-def blocks(images: Images, size: int = 4096) -> Iterator[Images]:
+def blocks(images: NDArray[Pixel], size: int = 4096) -> Iterator[NDArray[Pixel]]:
     """Yield ``images`` a few thousand at a time, so that work on them needs no second copy of them all."""
     for start in range(0, len(images), size):
         yield images[start : start + size]

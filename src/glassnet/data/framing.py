@@ -28,12 +28,12 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
     """Bring a picture of a digit into the form of a model's training images.
 
     The ground is a smooth surface fitted to the picture's border, so paper may be gray and lit from a side; ink is what
-    differs from it, darker or lighter. Specks go, the digit's longer side becomes ``form.box`` pixels, and its centre of
-    mass comes to the middle (the middle of its bounding box where the box fills the frame). Strokes that would fade when
-    they are scaled down are thickened first, and the ink is brought to full strength.
+    differs from it, darker or lighter. Specks go, the digit's longer side becomes ``form.box`` pixels, and its centre
+    of mass comes to the middle (the middle of its bounding box where the box fills the frame). Strokes that would fade
+    when they are scaled down are thickened first, and the ink is brought to full strength.
 
-    One exception: a picture that has the training images' shape already, where digits fill the frame (the 8×8 digits), is
-    taken pixel by pixel. Only its polarity is brought to theirs.
+    One exception: a picture that has the training images' shape already, where digits fill the frame (the 8×8 digits),
+    is taken pixel by pixel. Only its polarity is brought to theirs.
 
     Args:
         gray: ``(H, W)`` uint8, such as ``read_picture`` gives.
@@ -65,7 +65,7 @@ def _reduced(gray: Images) -> Floats:
 
 
 def _ink(gray: Floats, name: str) -> tuple[Floats, float, bool]:
-    """How much ink each pixel has (about 0 for ground, at most 1), what is too little to count, and whether ink is dark.
+    """How much ink each pixel has (about 0 for ground, at most 1), what is too little to count, whether ink is dark.
 
     Many faint shadows must not outweigh a few strokes when it is decided whether ink is dark or light: therefore the
     cube. Full ink is that of the strongest pixels but for one in 5,000, which may be a fault of the camera.
@@ -84,9 +84,9 @@ def _ink(gray: Floats, name: str) -> tuple[Floats, float, bool]:
 def _without_ground(gray: Floats) -> tuple[Floats, float]:
     """The picture less a surface of the second degree, and the deviation of noise from that surface.
 
-    The surface is fitted to the picture's border by least squares, where a pixel weighs the less the further it lies from
-    the surface of the round before (Geman and McClure, 1985), so that ink which reaches the border pulls little. What
-    counts as far begins at 64 gray levels, that the light may differ over the picture, and comes down to 16.
+    The surface is fitted to the picture's border by least squares, where a pixel weighs the less the further it lies
+    from the surface of the round before (Geman and McClure, 1985), so that ink which reaches the border pulls little.
+    What counts as far begins at 64 gray levels, that the light may differ over the picture, and comes down to 16.
     """
     height, width = gray.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -108,7 +108,7 @@ def _cropped(ink: Floats, faint: float, name: str) -> Floats:
     """The digit alone: specks gone, cut to its bounding box."""
     from scipy import ndimage
 
-    touching = np.ones((3, 3))
+    touching = np.ones((3, 3), dtype=bool)
     strokes, count = ndimage.label(ink > faint, structure=touching)
     amounts = ndimage.sum_labels(ink, strokes, np.arange(1, count + 1))
     digit = np.concatenate([[False], amounts >= _SPECK * amounts.sum()])[strokes]
@@ -141,8 +141,8 @@ def _framed(ink: Floats, form: Preprocessing) -> Images:
 def _filling(ink: Floats, form: Preprocessing) -> Images:
     """The digit as large as the frame, its bounding box in the middle.
 
-    Ground is added to the picture itself, since half a pixel of so small a frame matters; then each pixel is the mean of
-    those it stands for, the way the 8×8 digits were made.
+    Ground is added to the picture itself, since half a pixel of so small a frame matters; then each pixel is the mean
+    of those it stands for, the way the 8×8 digits were made.
     """
     from PIL import Image
 
@@ -150,7 +150,8 @@ def _filling(ink: Floats, form: Preprocessing) -> Images:
     lacking = [round(side * scale) - there for side, there in zip((form.height, form.width), ink.shape, strict=True)]
     padded = np.pad(ink, [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in lacking])
     resized = Image.fromarray(padded).resize((form.width, form.height), Image.Resampling.BOX)
-    return np.rint(255 * np.clip(np.asarray(resized), 0, 1)).astype(np.uint8)
+    pixels: Images = np.rint(255 * np.clip(np.asarray(resized), 0, 1)).astype(np.uint8)
+    return pixels
 
 
 def _thickened(ink: Floats) -> Floats:
@@ -174,4 +175,5 @@ def _scaled(ink: Floats, box: int) -> Floats:
     height, width = (max(1, round(side * box / max(ink.shape))) for side in ink.shape)
     if max(ink.shape) != box:
         ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC))
-    return np.clip(ink, 0, 1)
+    scaled: Floats = np.clip(ink, 0, 1)
+    return scaled

@@ -10,13 +10,13 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .dataset import MAX_PIXEL_BYTES
+from .reading import read_exactly
 
 __all__ = ["FILES", "find_idx", "read_idx"]
 
@@ -27,8 +27,6 @@ FILES = {
     "test labels": "t10k-labels-idx1-ubyte",
 }
 """What the four files are called, but for ``.gz``; some copies have a dot in place of the hyphen before ``idx``."""
-
-CHUNK = 2**20  # bytes read at a time
 
 
 def find_idx(folder: Path, part: str) -> Path | None:
@@ -44,7 +42,7 @@ def find_idx(folder: Path, part: str) -> Path | None:
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
     """Return the array of an IDX file, gzip'd or plain, of ``rank`` dimensions.
 
-    No more is read than the header promises, and the header may not promise more than `MAX_PIXEL_BYTES`.
+    No more is read than the header promises, and it may not promise more than 2 GiB.
 
     Raises:
         DataError: the file is missing, empty, truncated, too long, too large, or something else.
@@ -53,31 +51,22 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            if gzipped:
-                with gzip.open(raw) as unpacked:
-                    return _read(unpacked, path, rank)  # type: ignore[arg-type]
-            return _read(raw, path, rank)
+            return _read(gzip.GzipFile(fileobj=raw) if gzipped else raw, path, rank)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read: {reason}; is it whole?") from error
 
 
-def _read(file: BinaryIO, path: Path, rank: int) -> NDArray[np.uint8]:
+def _read(file: IO[bytes], path: Path, rank: int) -> NDArray[np.uint8]:
     header = file.read(4 + 4 * rank)
     if not header:
-        raise DataError(f"{path}: the file is empty")
+        raise DataError(f"{path}: the file is empty; get it again")
     if len(header) < 4 or header[:3] != b"\x00\x00\x08" or header[3] != rank:
-        raise DataError(f"{path}: not an IDX file of unsigned bytes with {rank} dimensions (its magic number is wrong)")
+        what = "images" if rank == 3 else "labels"
+        raise DataError(f"{path}: not an IDX file of {what} in unsigned bytes (its magic number is wrong)")
     if len(header) < 4 + 4 * rank:
-        raise DataError(f"{path}: cut short in its header")
+        raise DataError(f"{path}: cut short in its header; get it again")
     shape = struct.unpack(f">{rank}I", header[4:])
-    expected = prod(shape)
-    if expected > MAX_PIXEL_BYTES:
-        raise DataError(f"{path}: its header promises {expected:,} bytes, more than the {MAX_PIXEL_BYTES:,} allowed")
-    content = bytearray()
-    while len(content) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(content)))):
-        content += chunk
-    if len(content) != expected:
-        found = f"only {len(content):,}" if len(content) < expected else "more"
-        raise DataError(f"{path}: its header promises {expected:,} bytes of data, and there are {found}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    if not all(shape):
+        raise DataError(f"{path}: its header says {'×'.join(map(str, shape))}: there is nothing in it")
+    return np.frombuffer(read_exactly(file, prod(shape), str(path)), np.uint8).reshape(shape)

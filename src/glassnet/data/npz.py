@@ -1,17 +1,40 @@
 """Keras's ``mnist.npz``: a zip archive of four NumPy arrays, ``x_train``, ``y_train``, ``x_test`` and ``y_test``."""
 
+import struct
+import tokenize
+import warnings
 import zipfile
+import zlib
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .dataset import MAX_PIXEL_BYTES
+from .reading import read_exactly
 
 __all__ = ["read_npz"]
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+# What zipfile, zlib and NumPy raise on damaged files, found by damaging many.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -25,35 +48,36 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {Path(info.filename).stem: info for info in archive.infolist() if info.filename.endswith(".npy")}
-            if not {"x_train", "y_train"} <= set(members):
-                raise DataError(
-                    f"{path}: no x_train and y_train in it (it has {', '.join(sorted(members)) or 'no arrays'})"
-                )
-            wanted = ("x_train", "y_train", "x_test", "y_test")
-            return {name: _read(archive, members[name], path) for name in wanted if name in members}
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: not a readable npz file: {getattr(error, 'strerror', None) or error}") from error
+            members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+            wanted = ARRAYS if set(members) & set(ARRAYS[2:]) else ARRAYS[:2]
+            if missing := [name for name in wanted if name not in members]:
+                there = ", ".join(sorted(members)[:8]) or "no arrays"
+                raise DataError(f"{path}: no {missing[0]} in it (it has {there}); name the arrays {', '.join(ARRAYS)}")
+            return {name: _member(archive, members[name], f"{path}: {name}") for name in wanted}
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise DataError(f"{path}: not a readable npz file ({reason}); is it whole?") from error
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
-    where = f"{path}: {info.filename}"
-    if info.file_size > 8 * MAX_PIXEL_BYTES:  # pixels may be float64
-        raise DataError(f"{where}: {info.file_size:,} bytes are more than the {8 * MAX_PIXEL_BYTES:,} allowed")
-    try:
-        with archive.open(info) as file:
-            version = npy.read_magic(file)
-            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read_header(file)
-            if dtype.hasobject:
-                raise DataError(f"{where}: Python objects, which only pickle could read; save plain numbers instead")
-            if prod(shape) * dtype.itemsize != info.file_size - file.tell():
-                raise DataError(
-                    f"{where}: its header promises {prod(shape) * dtype.itemsize:,} bytes of data, which it has not"
-                )
-        with archive.open(info) as file:
-            return npy.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{where}: not a readable array ({' '.join(str(error).split())})") from error
+def _member(archive: zipfile.ZipFile, name: str, where: str) -> NDArray[Any]:
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{where}: packed in a way that NumPy does not use; save it with numpy.savez_compressed")
+    with archive.open(info) as file:
+        shape, fortran_order, dtype = _header(file)
+        if dtype.hasobject:
+            raise DataError(f"{where}: Python objects, which only pickle could read; save plain numbers instead")
+        promised = prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or promised != info.file_size - file.tell():
+            raise DataError(f"{where}: its header promises {promised:,} bytes of data, which it has not; get it again")
+        content = read_exactly(file, promised, where)
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    read = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote the header is no matter
+        return read(file)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError
 from .dataset import Images
@@ -36,9 +36,9 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, O
 def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -> Images:
     """Read a PNG or JPEG as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
 
-    Gray is the luminance, or where that shows much less than one of the colours (red on green), that colour. Transparent
-    parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or black, whichever
-    is further from the strokes. A large JPEG is decoded at a fraction of its size.
+    Gray is the luminance, or where that shows much less than one of the colours (red on green), that colour.
+    Transparent parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or
+    black, whichever is further from the strokes. A large JPEG is decoded at a fraction of its size.
 
     Args:
         source: a path, or the file's content.
@@ -59,7 +59,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
                 return _gray(_upright(image))
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more pixels") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it as one of these") from error
     except FileNotFoundError as error:
         raise DataError(f"{name}: no such file; is the path right?") from error

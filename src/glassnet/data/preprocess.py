@@ -46,8 +46,9 @@ class Preprocessing:
 
         Args:
             images: training images, and no others.
-            scaling: ``unit`` divides pixels by 255. ``standard`` takes off the mean over all training pixels and divides
-                by their standard deviation (LeCun et al., Efficient BackProp, 1998). ``none`` leaves them as they are.
+            scaling: ``unit`` divides pixels by 255. ``standard`` takes off the mean over all training pixels and
+                divides by their standard deviation (LeCun et al., Efficient BackProp, 1998). ``none`` leaves them as
+                they are.
 
         Raises:
             DataError: there are no images, or ``standard`` is asked for and all pixels are the same.
@@ -137,9 +138,8 @@ def _digits_form(images: Images) -> tuple[int, bool]:
     border = np.concatenate([images[:, [0, -1], :].ravel(), images[:, :, [0, -1]].ravel()])
     difference = images.astype(np.int16) - np.int16(np.median(border))
     dark_on_light = bool(difference.sum(dtype=np.int64) < 0)
-    ink = (-difference if dark_on_light else difference) > _FAINT
-    sides = [_extent(ink.any(axis=2)), _extent(ink.any(axis=1))]
-    longer = np.maximum(*sides)
+    ink: NDArray[np.bool_] = np.asarray((-difference if dark_on_light else difference) > _FAINT)
+    longer = np.maximum(_extent(np.any(ink, axis=2)), _extent(np.any(ink, axis=1)))
     return (int(np.median(longer[longer > 0])) if longer.any() else max(images.shape[1:])), dark_on_light
 
 

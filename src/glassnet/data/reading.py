@@ -1,0 +1,30 @@
+"""Reading as many bytes as a header promises, and never more."""
+
+from typing import IO
+
+from ..errors import DataError
+from .dataset import MAX_PIXEL_BYTES
+
+__all__ = ["read_exactly"]
+
+CHUNK = 2**20  # bytes read at a time
+
+
+def read_exactly(file: IO[bytes], expected: int, where: str) -> bytearray:
+    """Return the rest of ``file``, which must be ``expected`` bytes.
+
+    Memory grows with what is there, not with what is promised, so neither a lying header nor a small file that unpacks
+    to a huge one takes more than ``expected`` bytes.
+
+    Raises:
+        DataError: there are fewer bytes, or more, or more are promised than a file of images may hold.
+    """
+    if expected > MAX_PIXEL_BYTES:
+        raise DataError(f"{where}: its header promises {expected:,} bytes, more than the {MAX_PIXEL_BYTES:,} allowed")
+    content = bytearray()
+    while len(content) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(content)))):
+        content += chunk
+    if len(content) != expected:
+        found = f"only {len(content):,}" if len(content) < expected else "more"
+        raise DataError(f"{where}: its header promises {expected:,} bytes of data, and there are {found}; get it again")
+    return content
