@@ -1,7 +1,7 @@
 """How good each recipe is on MNIST, and how long it trains: a mean over seeds.
 
 The best epoch of each run is chosen on validation images; the 10,000 test images are read once a run, at the end. For
-the embedded digits the demo recipe is measured on the fifth of them that is kept aside.
+the embedded digits the small recipe is measured on the fifth of them that is kept aside.
 
     python benchmarks/accuracy.py [RECIPE …]
 """
@@ -15,7 +15,7 @@ from glassnet import evaluate, load_dataset, train
 from machine import RESULTS, describe_machine, load_result, save_result, spread
 
 SEEDS = range(5)
-RECIPES = {"demo": "digits", "fast": "mnist", "default": "mnist"}
+RECIPES = {"small": "digits", "fast": "mnist", "default": "mnist"}
 
 
 def measure(recipe: str, data: str) -> dict[str, object]:

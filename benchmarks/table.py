@@ -13,7 +13,7 @@ def accuracy_lines() -> list[str]:
     result = load_result("accuracy")
     lines = ["| command | test accuracy, % | training, s | all in all, s |", "| --- | --- | --- | --- |"]
     for recipe, row in result["recipes"].items():
-        command = "glassnet demo" if recipe == "demo" else f"glassnet train {row['data']} --recipe {recipe}"
+        command = "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}"
         figures = (spread(row[name]) for name in ("test_accuracy", "seconds", "wall_seconds"))
         lines.append(f"| `{command}` | " + " | ".join(figures) + " |")
     machine = result["machine"]

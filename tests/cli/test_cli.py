@@ -22,7 +22,7 @@ def digits() -> Dataset:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", "--recipe", "demo", "--epochs", "15", "--out", str(folder)]) == 0
+    assert main(["train", "--recipe", "small", "--epochs", "15", "--out", str(folder)]) == 0
     return folder
 
 
@@ -53,7 +53,7 @@ def test_a_run_gets_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert main(["train", "--epochs", "1"]) == 0
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert len(names) == 2
-    assert all("-digits-default" in name for name in names)
+    assert all("-digits-small" in name for name in names)
 
 
 def test_flags_reach_the_run(tmp_path: Path) -> None:

@@ -159,3 +159,10 @@ def test_a_longer_gradient_is_shortened_to_the_limit_and_keeps_its_direction():
     gradients = np.array([3.0, 4.0, 0.0])
     assert clip_gradient_norm(gradients, 1.0) == 5.0  # as it was
     np.testing.assert_allclose(gradients, [0.6, 0.8, 0], rtol=1e-15)
+
+
+def test_a_gradient_whose_squares_overflow_keeps_its_direction() -> None:
+    g = np.array([3e20, 4e20], np.float32)
+    with np.errstate(over="ignore"):
+        assert clip_gradient_norm(g, 1.0) == pytest.approx(5e20)
+    np.testing.assert_allclose(g, [0.6, 0.8], rtol=1e-6)

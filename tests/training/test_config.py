@@ -9,7 +9,7 @@ from glassnet.training import Config, recipe_names
 def test_every_recipe_is_valid_and_says_what_it_is_for() -> None:
     from glassnet.training import recipe_text
 
-    assert {"default", "fast", "best", "demo"} <= set(recipe_names())
+    assert {"default", "fast", "best", "small"} <= set(recipe_names())
     for name in recipe_names():
         assert Config.resolve(name).recipe == name
         assert recipe_text(name).startswith("# ")

@@ -48,7 +48,7 @@ def contents(run: Run) -> dict[str, bytes]:
 
 
 def test_a_run_learns_and_leaves_its_folder(tmp_path: Path, digits: Dataset) -> None:
-    run = train(digits, "demo", out=tmp_path / "run", epochs=15)
+    run = train(digits, "small", out=tmp_path / "run", epochs=15, label_smoothing=0)
     assert {file.name for file in run.path.iterdir()} == {
         "config.toml",
         "history.jsonl",
@@ -190,7 +190,7 @@ def test_a_history_cut_short_by_a_crash(tmp_path: Path, digits: Dataset) -> None
 
 
 def run_in_another_process(folder: Path, epochs: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "glassnet", "train", "--out", str(folder), "--recipe", "demo", "--threads", "1"]
+    command = [sys.executable, "-m", "glassnet", "train", "--out", str(folder), "--recipe", "small", "--threads", "1"]
     return subprocess.Popen([*command, "--epochs", str(epochs)], stderr=subprocess.PIPE)
 
 
@@ -204,7 +204,7 @@ def wait_for(condition: object, what: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digits: Dataset) -> None:
     settings = {"epochs": 40, "threads": 1}
-    whole = train(digits, "demo", out=tmp_path / "whole", **settings)
+    whole = train(digits, "small", out=tmp_path / "whole", **settings)
     for i, delay in enumerate((0.0, 0.15, 0.4)):
         folder = tmp_path / f"killed{i}"
         process = run_in_another_process(folder, 40)

@@ -22,13 +22,13 @@ def demo(*, out: Path | None = None) -> None:
     Parameters
     ----------
     out
-        The run folder, new or empty. By default runs/<time>-digits-demo.
+        The run folder, new or empty. By default runs/<time>-digits-small.
     """
     dataset = load_dataset("digits")
     print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
     progress = Progress()
     try:
-        run = train(dataset, "demo", out=out, callbacks=[progress])
+        run = train(dataset, out=out, callbacks=[progress])
     finally:
         progress.close()
     accuracy = evaluate(run.model, dataset.test).accuracy

@@ -1,6 +1,7 @@
 """How results look in a terminal and in a pipe: aligned text, the same in both."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,9 @@ def command() -> str:
         return "python -m glassnet"
     if called.is_absolute() and called.is_relative_to(Path.cwd()):
         called = called.relative_to(Path.cwd())
-    return "glassnet" if called.is_absolute() or called.stem != "glassnet" else str(called)
+    if called.is_absolute() and shutil.which("glassnet") == str(called):
+        return "glassnet"
+    return str(called)
 
 
 def percent(share: float | None) -> str:

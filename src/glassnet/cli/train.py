@@ -18,7 +18,7 @@ def train(
     data: str = "digits",
     /,
     *,
-    recipe: str = "default",
+    recipe: str | None = None,
     settings: Annotated[
         Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
     ] = None,
@@ -36,7 +36,8 @@ def train(
         What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's
         mnist.npz, or a folder with a folder of PNG or JPEG pictures for each class.
     recipe
-        A recipe (see `glassnet recipes`) or a TOML file of settings.
+        A recipe (see `glassnet recipes`) or a TOML file of settings. By default "small" for fewer than 5,000 images,
+        else "default".
     out
         The run folder, new or empty. By default runs/<time>-<data>-<recipe>.
     json

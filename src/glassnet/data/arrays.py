@@ -90,10 +90,12 @@ def as_labels(
         raise DataError(f"{name}: an array of shape {array.shape}, expected one label for each image (n,)")
     if array.dtype.kind in "OSU":
         index = {class_name: i for i, class_name in enumerate(classes)}
-        texts = [label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label) for label in array]
+        texts: list[Any] = [
+            label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label) for label in array
+        ]
         found = np.array([index.get(text, -1) for text in texts], np.int64)
     elif array.dtype.kind in "iuf":
-        texts = array
+        texts = array.tolist()
         with np.errstate(invalid="ignore"):
             found = array.astype(np.int64)
         found = np.where((found == array) & (found < len(classes)), found, -1)
@@ -121,7 +123,9 @@ def _as_bytes(array: NDArray[Any], name: str) -> Images:
     if array.dtype == np.uint8:
         return np.asarray(array, np.uint8)
     if array.dtype.kind not in "uif":
-        raise DataError(f"{name}: pixels of type {array.dtype}, expected numbers from 0 to 255, or fractions from 0 to 1")
+        raise DataError(
+            f"{name}: pixels of type {array.dtype}, expected numbers from 0 to 255, or fractions from 0 to 1"
+        )
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if not (low >= 0 and high <= 255):  # also true of NaN
         raise DataError(f"{name}: pixels from {low:g} to {high:g}, expected 0 to 255, or fractions from 0 to 1")

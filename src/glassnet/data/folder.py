@@ -11,7 +11,7 @@ from .framing import frame_picture
 from .pictures import read_picture
 from .preprocess import Preprocessing
 
-__all__ = ["class_folders", "read_class_folders"]
+__all__ = ["class_folders", "count_pictures", "read_class_folders"]
 
 PICTURES = (".png", ".jpg", ".jpeg")
 READY_SIDE = 64  # pixels: pictures of one size up to this are taken to have been prepared already
@@ -29,14 +29,14 @@ def class_folders(folder: Path) -> list[Path]:
     return sorted(found, key=_natural)
 
 
-def _natural(folder: Path) -> list[tuple[bool, int, str]]:
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
     """Sort by the numbers in names as numbers, and before texts."""
-    parts = [part for part in re.split(r"(\d+)", folder.name) if part]
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+    parts = [part for part in re.split(r"([0-9]+)", path.name) if part]
+    return [(not part.isdecimal(), int(part) if part.isascii() and part.isdecimal() else 0, part) for part in parts]
 
 
 def read_class_folders(folders: list[Path], classes: tuple[str, ...]) -> Examples:
-    """Return the pictures of class folders as examples, in the order of their names.
+    """Return the pictures of class folders as examples, in the order of the folders and of the files' names.
 
     Pictures of one size up to 64×64 are taken as they are. Others, such as photographs, are each brought into MNIST's
     form of 28×28 pixels, as `glassnet predict` does it.
@@ -44,7 +44,7 @@ def read_class_folders(folders: list[Path], classes: tuple[str, ...]) -> Example
     Raises:
         DataError: a file that is no picture, or a photograph with no digit to see (its path is named).
     """
-    paths = [path for folder in folders for path in sorted(folder.iterdir()) if _is_picture(path)]
+    paths = [path for folder in folders for path in _pictures(folder)]
     labels = [classes.index(path.parent.name) for path in paths]
     images = _ready_images(paths) or [frame_picture(read_picture(path), MNIST_FORM, str(path)) for path in paths]
     return Examples(np.stack(images), np.array(labels, np.int64))
@@ -61,6 +61,15 @@ def _ready_images(paths: list[Path]) -> list[Images] | None:
         if len(images) * image.size > MAX_PIXEL_BYTES:
             raise DataError(f"{path.parent.parent}: more than {MAX_PIXEL_BYTES:,} pixels of pictures")
     return images
+
+
+def count_pictures(folders: list[Path]) -> int:
+    """Return how many examples `read_class_folders` makes of these folders."""
+    return sum(len(_pictures(folder)) for folder in folders)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(filter(_is_picture, folder.iterdir()), key=_natural)
 
 
 def _is_picture(path: Path) -> bool:

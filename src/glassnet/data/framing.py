@@ -46,9 +46,9 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
     Raises:
         DataError: there is no digit to see.
     """
-    ink, faint, dark = _ink(_reduced(gray), name)
+    ink, faint = _ink(_reduced(gray), name)
     if gray.shape == (form.height, form.width) and form.box == max(gray.shape):
-        framed = 255 - gray if dark else gray
+        framed = 255 - gray if gray.mean() > 127.5 else gray  # of so few pixels, most of the border may be ink
     else:
         framed = _framed(_cropped(ink, faint, name), form)
     return 255 - framed if form.dark_on_light else framed
@@ -64,21 +64,20 @@ def _reduced(gray: Images) -> Floats:
     return np.asarray(Image.fromarray(gray).reduce(-(-longer // _WORKING_SIDE)), dtype=np.float32)
 
 
-def _ink(gray: Floats, name: str) -> tuple[Floats, float, bool]:
-    """How much ink each pixel has (about 0 for ground, at most 1), what is too little to count, whether ink is dark.
+def _ink(gray: Floats, name: str) -> tuple[Floats, float]:
+    """How much ink each pixel has (about 0 for ground, at most 1), and what is too little to count.
 
     Many faint shadows must not outweigh a few strokes when it is decided whether ink is dark or light: therefore the
     cube. Full ink is that of the strongest pixels but for one in 5,000, which may be a fault of the camera.
     """
     difference, noise = _without_ground(gray)
-    dark = bool(np.sum(difference**3, dtype=np.float64) < 0)
-    if dark:
+    if np.sum(difference**3, dtype=np.float64) < 0:
         difference = -difference
     faults = gray.size // 5000
     full = float(np.partition(difference, gray.size - 1 - faults, axis=None)[gray.size - 1 - faults])
     if full < max(_LEAST_CONTRAST, 5 * noise):
         raise DataError(f"no digit to see in {name}: it is blank or too faint; write it darker or crop closer")
-    return np.minimum(difference / full, 1), max(_FAINT, 3 * noise / full), dark
+    return np.minimum(difference / full, 1), max(_FAINT, 3 * noise / full)
 
 
 def _without_ground(gray: Floats) -> tuple[Floats, float]:
@@ -124,14 +123,12 @@ def _framed(ink: Floats, form: Preprocessing) -> Images:
     ink = _thickened(ink)
     if form.box >= max(form.height, form.width):
         return _filling(ink, form)
-    digit = _scaled(ink, form.box)
+    digit = _scaled(ink, form)
     digit = np.clip(digit / np.quantile(digit[digit > digit.max() / 4], 0.9), 0, 1)
     frame = np.zeros((form.height, form.width), dtype=np.uint8)
     corner = []
     for axis, (side, whole) in enumerate(zip(digit.shape, frame.shape, strict=True)):
-        centre = side / 2
-        if form.box < max(frame.shape):
-            centre = np.average(np.arange(side), weights=digit.sum(axis=1 - axis))
+        centre = np.average(np.arange(side), weights=digit.sum(axis=1 - axis))
         corner.append(int(np.clip(np.floor(whole / 2 - centre + 0.5), 0, whole - side)))
     top, left = corner
     frame[top : top + digit.shape[0], left : left + digit.shape[1]] = np.rint(255 * digit)
@@ -165,15 +162,17 @@ def _thickened(ink: Floats) -> Floats:
         return ink
     room = int(np.ceil(lacking / 2))
     wider = ndimage.distance_transform_edt(np.pad(ink <= 0.5, room, constant_values=True)) <= lacking / 2
-    return np.maximum(np.pad(ink, room), wider)
+    thicker: Floats = np.maximum(np.pad(ink, room), wider)
+    return thicker
 
 
-def _scaled(ink: Floats, box: int) -> Floats:
-    """The digit with ``box`` pixels on its longer side."""
+def _scaled(ink: Floats, form: Preprocessing) -> Floats:
+    """The digit with ``form.box`` pixels on its longer side, or fewer where a narrow frame has no room for them."""
     from PIL import Image
 
-    height, width = (max(1, round(side * box / max(ink.shape))) for side in ink.shape)
-    if max(ink.shape) != box:
+    scale = min(form.box / max(ink.shape), form.height / ink.shape[0], form.width / ink.shape[1])
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    if scale != 1:
         ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC))
-    scaled: Floats = np.clip(ink, 0, 1)
+    scaled: Floats = np.clip(ink, np.float32(0), np.float32(1))
     return scaled

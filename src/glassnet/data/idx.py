@@ -10,13 +10,12 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .reading import read_exactly
+from .reading import Readable, read_exactly
 
 __all__ = ["FILES", "find_idx", "read_idx"]
 
@@ -57,7 +56,7 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
         raise DataError(f"{path}: cannot be read: {reason}; is it whole?") from error
 
 
-def _read(file: IO[bytes], path: Path, rank: int) -> NDArray[np.uint8]:
+def _read(file: Readable, path: Path, rank: int) -> NDArray[np.uint8]:
     header = file.read(4 + 4 * rank)
     if not header:
         raise DataError(f"{path}: the file is empty; get it again")

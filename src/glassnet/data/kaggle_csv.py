@@ -60,8 +60,9 @@ def _parse(path: Path, content: bytes) -> Table:
     if not len(rows):
         raise DataError(f"{path}: a header and no rows; give a file with an image on each line")
     side = isqrt(len(pixels))
-    images = rows[:, pixels].reshape(-1, side, side)
-    return Table(images, rows[:, columns.index("label")].copy() if "label" in columns else None)
+    in_order = pixels == list(range(pixels[0], pixels[0] + len(pixels)))
+    images = np.ascontiguousarray(rows[:, pixels[0] :][:, : len(pixels)] if in_order else rows[:, pixels])
+    return Table(images.reshape(-1, side, side), rows[:, columns.index("label")].copy() if "label" in columns else None)
 
 
 def _columns(path: Path, content: bytes) -> list[str]:
@@ -134,7 +135,7 @@ def _numbers(text: NDArray[np.uint8], columns: int) -> NDArray[np.uint8] | None:
 
 
 def _any_rows(path: Path, content: bytes, columns: list[str]) -> Iterator[bytes]:
-    """Yield the numbers of each row as bytes: quoted cells, blanks and empty lines too, slowly; and find what is wrong."""
+    """Yield each row's numbers as bytes, slowly, quoted cells, blanks and empty lines too; and find what is wrong."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
     try:
         next(reader)

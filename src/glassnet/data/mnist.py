@@ -3,13 +3,17 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
-from .cache import cache_folder
+from .arrays import as_images, as_labels
+from .cache import Table, cache_folder, remembered
+from .dataset import Examples
+from .idx import FILES, find_idx
 
-__all__ = ["MIRRORS", "SHA256", "fetch_openml_table", "mnist_folder"]
+__all__ = ["MIRRORS", "SHA256", "mnist_files", "openml_examples"]
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -20,59 +24,65 @@ SHA256 = {
     "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
 
-def mnist_folder() -> Path:
-    """Return a folder with the four files of MNIST, their sums checked.
+def mnist_files() -> dict[str, Path]:
+    """Return the paths of MNIST's four files by part (see `idx.FILES`), their sums checked.
 
-    It is ``$GLASSNET_DATA/mnist`` where that exists, else the cache, into which missing files are downloaded.
+    They are those of ``$GLASSNET_DATA/mnist`` where all four are there, plain or gzip'd, else those of the cache, into
+    which missing ones are downloaded.
 
     Raises:
-        DataError: a file with a wrong sum, or no network.
+        DataError: a file with a wrong sum, no network, or a cache that cannot be written.
     """
     if given := os.environ.get("GLASSNET_DATA"):
         folder = Path(given) / "mnist"
-        if folder.is_dir():
-            _check_sums(folder)
-            return folder
+        found = {part: path for part in FILES if (path := find_idx(folder, part))}
+        if len(found) == len(FILES):
+            for path in found.values():
+                _check_sum(path)
+            return found
     folder = cache_folder() / "mnist"
-    for name, digest in SHA256.items():
-        _download(name, digest, folder)
-    return folder
+    return {part: _downloaded(f"{name}.gz", folder) for part, name in FILES.items()}
 
 
-def _check_sums(folder: Path) -> None:
+def _check_sum(path: Path) -> None:
     import pooch
 
-    for name, digest in SHA256.items():
-        file = folder / name
-        if not file.is_file():
-            raise DataError(f"{folder}: {name} is missing; put MNIST's four files there, or unset GLASSNET_DATA")
-        if pooch.file_hash(str(file)) != digest:
-            raise DataError(
-                f"{file}: not MNIST's file (its SHA-256 sum is wrong); get it again, or unset GLASSNET_DATA"
-            )
+    try:
+        found = pooch.file_hash(str(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if found != SHA256[path.name.replace(".idx", "-idx")]:
+        raise DataError(f"{path}: not MNIST's file (its SHA-256 sum is wrong); get it again, or unset GLASSNET_DATA")
 
 
-def _download(name: str, digest: str, folder: Path) -> None:
+def _downloaded(name: str, folder: Path) -> Path:
     """Bring a file into the cache from the first mirror that has it; where it is already, only check its sum."""
     import pooch
     from requests import RequestException
 
-    watched = sys.stderr.isatty()
-    logger = pooch.get_logger()
-    logger.setLevel("INFO" if watched else "WARNING")
-    reasons = []
+    pooch.get_logger().setLevel("WARNING")
+    wrong_sum = False
     for mirror in MIRRORS:
+        downloader = pooch.HTTPDownloader(progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
         try:
-            downloader = pooch.HTTPDownloader(progressbar=watched, timeout=30)
-            pooch.retrieve(mirror + name, f"sha256:{digest}", fname=name, path=folder, downloader=downloader)
-        except (RequestException, OSError, ValueError) as error:
-            reasons.append(str(error))
+            path = pooch.retrieve(mirror + name, f"sha256:{SHA256[name]}", name, folder, downloader=downloader)
+        except RequestException:
+            continue
+        except ValueError:  # pooch's word for a wrong sum
+            wrong_sum = True
+        except OSError as error:
+            raise DataError(
+                f"cannot keep MNIST in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
+            ) from error
         else:
-            return
-    wrong_sum = any("hash" in reason.lower() for reason in reasons)
+            return Path(path)
     why = "the mirrors sent a file with a wrong sum" if wrong_sum else "no mirror could be reached; is there a network?"
     raise DataError(
         f"cannot download MNIST ({name}): {why} Without one, put its four files into a folder mnist and set "
@@ -80,20 +90,53 @@ def _download(name: str, digest: str, folder: Path) -> None:
     )
 
 
-def fetch_openml_table() -> tuple[np.ndarray, np.ndarray]:
-    """Return OpenML's ``mnist_784``: pixels (70000, 784) and labels (70000,), the test images last.
+class _Bar:
+    """A progress bar of rich's with the interface that pooch expects; ``total`` is set by pooch."""
 
-    scikit-learn downloads it, checks it, and keeps it in the cache.
+    total = 0
+
+    def __init__(self, name: str):
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.progress.add_task(name)
+
+    def update(self, bytes_more: int) -> None:
+        self.progress.start()
+        self.progress.update(self.task, total=self.total, advance=bytes_more)
+
+    def reset(self) -> None:
+        self.progress.reset(self.task, total=self.total)
+
+    def close(self) -> None:
+        self.progress.stop()
+
+
+def openml_examples(classes: tuple[str, ...]) -> Examples:
+    """Return OpenML's ``mnist_784``: 70,000 images, the test images last.
+
+    scikit-learn downloads it and checks its sum; parsing it takes a minute, so the images are kept in the cache.
 
     Raises:
-        DataError: no network, or OpenML does not answer.
+        DataError: no network, or OpenML does not answer, or not with this table.
     """
+    images, labels = remembered("mnist_784-1", lambda: _fetch_openml(classes))
+    return Examples(images, np.asarray(labels).astype(np.int64))
+
+
+def _fetch_openml(classes: tuple[str, ...]) -> Table:
     from sklearn.datasets import fetch_openml
 
     try:
-        table = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=cache_folder())
+        found: Any = fetch_openml(
+            "mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=cache_folder() / "openml", n_retries=0
+        )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot get mnist_784 from OpenML ({error}); is there a network? `mnist` has the same images"
+            f"cannot get mnist_784 from OpenML ({' '.join(str(error).split())}); is there a network? `mnist` has the "
+            "same images"
         ) from error
-    return table.data, table.target
+    labels = as_labels(found.target, classes, "mnist_784")
+    return Table(as_images(found.data, "mnist_784"), labels.astype(np.uint8))

@@ -5,6 +5,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -50,15 +51,19 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             wanted = ARRAYS if set(members) & set(ARRAYS[2:]) else ARRAYS[:2]
-            if missing := [name for name in wanted if name not in members]:
-                there = ", ".join(sorted(members)[:8]) or "no arrays"
-                raise DataError(f"{path}: no {missing[0]} in it (it has {there}); name the arrays {', '.join(ARRAYS)}")
+            _require(wanted, members, path)
             return {name: _member(archive, members[name], f"{path}: {name}") for name in wanted}
     except DataError:
         raise
     except _DAMAGE as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise DataError(f"{path}: not a readable npz file ({reason}); is it whole?") from error
+
+
+def _require(wanted: Iterable[str], members: Mapping[str, str], path: Path) -> None:
+    if missing := [name for name in wanted if name not in members]:
+        there = ", ".join(sorted(members)[:8]) or "no arrays"
+        raise DataError(f"{path}: no {missing[0]} in it (it has {there}); name the arrays {', '.join(ARRAYS)}")
 
 
 def _member(archive: zipfile.ZipFile, name: str, where: str) -> NDArray[Any]:

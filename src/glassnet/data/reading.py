@@ -1,16 +1,22 @@
 """Reading as many bytes as a header promises, and never more."""
 
-from typing import IO
+from typing import Protocol
 
 from ..errors import DataError
 from .dataset import MAX_PIXEL_BYTES
 
-__all__ = ["read_exactly"]
+__all__ = ["Readable", "read_exactly"]
 
 CHUNK = 2**20  # bytes read at a time
 
 
-def read_exactly(file: IO[bytes], expected: int, where: str) -> bytearray:
+class Readable(Protocol):
+    """Anything that gives bytes."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_exactly(file: Readable, expected: int, where: str) -> bytearray:
     """Return the rest of ``file``, which must be ``expected`` bytes.
 
     Memory grows with what is there, not with what is promised, so neither a lying header nor a small file that unpacks

@@ -1,19 +1,23 @@
 """One call for every form in which people have these digits."""
 
-from collections.abc import Callable, Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
 from .arrays import as_images, as_labels, class_names
+from .cache import Table
 from .dataset import Dataset, Examples, Images, hold_out
-from .folder import class_folders, read_class_folders
+from .folder import class_folders, count_pictures, read_class_folders
 from .idx import FILES, find_idx, read_idx
 from .kaggle_csv import read_csv
-from .mnist import fetch_openml_table, mnist_folder
+from .mnist import mnist_files, openml_examples
 from .npz import read_npz
 
 __all__ = ["load_dataset"]
@@ -49,12 +53,30 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
         return _from_arrays(source, names)
     if isinstance(source, str) and source in NAMED:
         return NAMED[source]()
-    path = Path(source).expanduser()
-    if not path.exists():
-        hint = nearest(str(source), NAMED) if len(path.parts) == 1 and not path.suffix else ""
-        raise DataError(f"no data set and no path called {str(source)!r}{hint}; give {', '.join(NAMED)} or a path")
-    path = path.resolve()
+    path = _existing(source)
     return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
+
+
+def _existing(source: str | PathLike[str]) -> Path:
+    """Return the absolute path of a source that is no name, if there is such a file or folder."""
+    if not isinstance(source, str | PathLike):
+        raise DataError(f"a {type(source).__name__} is no source of data; give a name, a path or a tuple of arrays")
+    text = os.fsdecode(source)
+    try:
+        path = Path(text).expanduser().resolve(strict=True) if text else None
+    except (OSError, RuntimeError, ValueError):  # none such, or no name that a file could have
+        path = None
+    if path is None:
+        text = text[:200]
+        raise DataError(
+            f"no data set and no path called {text!r}{nearest(text, NAMED)}; give a name or an existing path"
+        )
+    return path
+
+
+def _short(name: str) -> str:
+    """A file's or folder's name as a word for run folders."""
+    return re.sub(r"[^\w.-]+", "-", name)[:40].strip("-.") or "data"
 
 
 def _digits() -> Dataset:
@@ -66,16 +88,15 @@ def _digits() -> Dataset:
 
 
 def _mnist() -> Dataset:
-    return _from_idx("mnist", "mnist", mnist_folder(), class_names(10))
+    return _from_idx("mnist", "mnist", mnist_files(), class_names(10))
 
 
 def _openml() -> Dataset:
-    pixels, targets = fetch_openml_table()
-    images, labels = as_images(pixels, "mnist_784"), as_labels(targets, class_names(10), "mnist_784")
-    train, test = (
-        Examples(images[part], labels[part]) for part in (slice(OPENML_TRAINING), slice(OPENML_TRAINING, None))
-    )
-    return Dataset("openml", "openml", train, test, class_names(10), True, _no_images(train))
+    rows = openml_examples(class_names(10))
+    if len(rows) <= OPENML_TRAINING:
+        return _held_out("mnist_784", "mnist_784", rows, class_names(10))
+    train, test = np.split(np.arange(len(rows)), [OPENML_TRAINING])
+    return _official("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
 
 
 NAMED: dict[str, Callable[[], Dataset]] = {
@@ -93,93 +114,124 @@ def _from_arrays(arrays: tuple[ArrayLike, ...], names: tuple[str, ...]) -> Datas
     if len(arrays) == 2:
         return _held_out("arrays", "", train, names)
     test = Examples(as_images(arrays[2], "test images"), as_labels(arrays[3], names, "test labels"))
-    return Dataset("arrays", "", train, test, names, True, _no_images(train))
+    return _official("arrays", "", train, test, names)
 
 
 def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
     name = path.name.lower()
     if name.endswith(".csv"):
-        return _from_csv(path, None, names)
+        return _from_csv(path, names)
     if name.endswith(".npz"):
         return _from_npz(path, names)
     if "idx1" in name or "idx3" in name or name.endswith("ubyte"):
-        return _from_idx(path.parent.name, str(path.parent), path.parent, names)
+        return _from_folder(path.parent, names)
     raise DataError(f"{path}: not a form that is known; give a .csv, an .npz, or a folder of IDX files or of pictures")
 
 
 def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
-    if any(find_idx(path, part) for part in FILES):
-        return _from_idx(path.name, str(path), path, names)
-    if (path / "train.csv").is_file():
-        return _from_csv(path / "train.csv", path / "test.csv", names)
+    try:
+        return _of_folder(path, names)
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
+
+
+def _of_folder(path: Path, names: tuple[str, ...]) -> Dataset:
+    if files := {part: file for part in FILES if (file := find_idx(path, part))}:
+        return _from_idx(_short(path.name), str(path), files, names)
+    if (path / "train.csv").is_file() or (path / "test.csv").is_file():
+        return _from_csv_folder(path, names)
     if (path / "mnist.npz").is_file():
         return _from_npz(path / "mnist.npz", names)
-    if folders := class_folders(path):
-        classes = class_names([folder.name for folder in folders])
-        return _held_out(path.name, str(path), read_class_folders(folders, classes), classes)
-    for train, test in (("train", "test"), ("training", "testing")):
-        if (path / train).is_dir() and (path / test).is_dir() and (folders := class_folders(path / train)):
-            return _from_split_folders(path, folders, class_folders(path / test))
+    for train, test in ((".", None), ("train", "test"), ("training", "testing")):
+        if (path / train).is_dir() and (folders := class_folders(path / train)):
+            return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
     raise DataError(
         f"{path}: no data in this folder: neither IDX files, nor train.csv, nor mnist.npz, nor folders of PNG or JPEG "
         "pictures, one for each class"
     )
 
 
-def _from_idx(name: str, source: str, folder: Path, names: tuple[str, ...]) -> Dataset:
-    train = _idx_pair(folder, "train", names)
-    if find_idx(folder, "test images") is None and find_idx(folder, "test labels") is None:
+def _from_idx(name: str, source: str, files: Mapping[str, Path], names: tuple[str, ...]) -> Dataset:
+    train = _idx_pair(files, "train", names)
+    if not {"test images", "test labels"} & set(files):
         return _held_out(name, source, train, names)
-    test = _idx_pair(folder, "test", names)
-    return Dataset(name, source, train, test, names, True, _no_images(train))
+    return _official(name, source, train, _idx_pair(files, "test", names), names)
 
 
-def _idx_pair(folder: Path, part: str, names: tuple[str, ...]) -> Examples:
-    paths = [find_idx(folder, f"{part} {kind}") for kind in ("images", "labels")]
-    for path, kind in zip(paths, ("images", "labels"), strict=True):
-        if path is None:
+def _idx_pair(files: Mapping[str, Path], part: str, names: tuple[str, ...]) -> Examples:
+    for kind in ("images", "labels"):
+        if f"{part} {kind}" not in files:
+            folder = next(iter(files.values())).parent
             raise DataError(f"{folder}: {FILES[f'{part} {kind}']} (or .gz) is missing beside the other IDX files")
-    images, labels = (read_idx(path, rank) for path, rank in zip(paths, (3, 1), strict=True) if path)
+    image_file, label_file = files[f"{part} images"], files[f"{part} labels"]
+    images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
     if len(images) != len(labels):
-        raise DataError(f"{paths[0]}: {len(images):,} images, but {len(labels):,} labels in {paths[1]}")
-    return Examples(images, as_labels(labels, names, str(paths[1]), first_row=1))
+        raise DataError(f"{image_file}: {len(images):,} images, but {len(labels):,} labels in {label_file}")
+    return Examples(images, as_labels(labels, names, str(label_file)))
 
 
-def _from_csv(path: Path, unlabelled: Path | None, names: tuple[str, ...]) -> Dataset:
-    images, labels = read_csv(path)
-    if labels is None:
-        nothing = Examples(images[:0], np.zeros(0, np.int64))
-        return Dataset(path.stem, str(path), nothing, nothing, names, False, images)
-    # In the file, the header is line 1 and the first image line 2.
-    train = Examples(images, as_labels(labels, names, str(path), first_row=2))
-    others = read_csv(unlabelled).images if unlabelled and unlabelled.is_file() else _no_images(train)
-    return _held_out(path.stem, str(path if unlabelled is None else path.parent), train, names, others)
+def _from_csv(path: Path, names: tuple[str, ...]) -> Dataset:
+    table = read_csv(path)
+    if table.labels is None:
+        nothing = Examples(table.images[:0], np.zeros(0, np.int64))
+        return Dataset(_short(path.stem), str(path), nothing, nothing, names, False, table.images)
+    return _held_out(_short(path.stem), str(path), _csv_examples(path, table, names), names)
+
+
+def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
+    """Kaggle's two files; a test.csv with labels is an official test set."""
+    train_file, test_file = path / "train.csv", path / "test.csv"
+    if not train_file.is_file():
+        return _from_csv(test_file, names)
+    train, name = _csv_examples(train_file, read_csv(train_file), names), _short(path.name)
+    if not test_file.is_file():
+        return _held_out(name, str(path), train, names)
+    table = read_csv(test_file)
+    if table.labels is None:
+        return _held_out(name, str(path), train, names, table.images)
+    return _official(name, str(path), train, _csv_examples(test_file, table, names), names)
+
+
+def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
+    if table.labels is None:
+        raise DataError(f"{path}: the column label is missing; give Kaggle's train.csv")
+    return Examples(table.images, as_labels(table.labels, names, str(path), "row", 1))
 
 
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:
     arrays = read_npz(path)
-    parts = {}
-    for part in ("train", "test"):
-        if f"x_{part}" in arrays and f"y_{part}" in arrays:
-            images = as_images(arrays[f"x_{part}"], f"{path}: x_{part}")
-            labels = as_labels(arrays[f"y_{part}"], names, f"{path}: y_{part}")
-            if len(images) != len(labels):
-                raise DataError(f"{path}: {len(images):,} images in x_{part}, but {len(labels):,} labels in y_{part}")
-            parts[part] = Examples(images, labels)
-    if "test" not in parts:
-        return _held_out(path.stem, str(path), parts["train"], names)
-    return Dataset(path.stem, str(path), parts["train"], parts["test"], names, True, _no_images(parts["train"]))
+    train, name = _npz_pair(path, arrays, "train", names), _short(path.stem)
+    if "x_test" not in arrays:
+        return _held_out(name, str(path), train, names)
+    return _official(name, str(path), train, _npz_pair(path, arrays, "test", names), names)
 
 
-def _from_split_folders(path: Path, train_folders: list[Path], test_folders: list[Path]) -> Dataset:
-    classes = class_names([folder.name for folder in train_folders])
-    if unknown := [folder for folder in test_folders if folder.name not in classes]:
-        raise DataError(f"{unknown[0]}: a class that is not among the training images")
-    train = read_class_folders(train_folders, classes)
-    if not test_folders:
-        return _held_out(path.name, str(path), train, classes)
-    test = read_class_folders(test_folders, classes)
-    return Dataset(path.name, str(path), train, test, classes, True, _no_images(train))
+def _npz_pair(path: Path, arrays: Mapping[str, NDArray[Any]], part: str, names: tuple[str, ...]) -> Examples:
+    images = as_images(arrays[f"x_{part}"], f"{path}: x_{part}")
+    labels = as_labels(arrays[f"y_{part}"], names, f"{path}: y_{part}")
+    if len(images) != len(labels):
+        raise DataError(f"{path}: {len(images):,} images in x_{part}, but {len(labels):,} labels in y_{part}")
+    return Examples(images, labels)
+
+
+def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
+    """Class folders. All pictures are read together, so that those of both parts are brought into one form."""
+    if len(train) < 2:
+        raise DataError(f"{path}: pictures of one class only, {train[0].name}; learning needs a folder for each of two")
+    classes, name = class_names([folder.name for folder in train]), _short(path.name)
+    if unknown := [folder for folder in test if folder.name not in classes]:
+        raise DataError(f"{unknown[0]}: a class that is not among the training images; give it a folder there too")
+    examples = read_class_folders(train + test, classes)
+    if not test:
+        return _held_out(name, str(path), examples, classes)
+    cut = len(examples) - count_pictures(test)
+    parts = np.split(np.arange(len(examples)), [cut])
+    return _official(name, str(path), examples.take(parts[0]), examples.take(parts[1]), classes)
+
+
+def _official(name: str, source: str, train: Examples, test: Examples, names: tuple[str, ...]) -> Dataset:
+    """Return a data set whose source itself separates the test images."""
+    return Dataset(name, source, train, test, names, True, train.images[:0])
 
 
 def _held_out(
@@ -187,9 +239,5 @@ def _held_out(
 ) -> Dataset:
     """Return a data set whose source has no test images: a fifth of its images becomes them."""
     kept, held = hold_out(examples.labels, TEST_SHARE, TEST_SEED)
-    others = _no_images(examples) if unlabelled is None else unlabelled
+    others = examples.images[:0] if unlabelled is None else unlabelled
     return Dataset(name, source, examples.take(kept), examples.take(held), names, False, others)
-
-
-def _no_images(examples: Examples) -> Images:
-    return examples.images[:0]

@@ -283,6 +283,6 @@ class BatchNorm(Layer):
         if self.training:  # when predicting, μ and v are constants
             n = len(dY)
             dY -= self.dbeta / n
-            dY -= np.multiply(self.X_hat, self.dgamma / n, out=self.X_hat)
+            dY -= np.multiply(self.X_hat, self.dgamma / n, out=self.workspace("correction", *dY.shape))
         dY *= self.gamma * self.inverse_std
         return dY

@@ -18,7 +18,7 @@ These are PyTorch's forms, so that a setting found there can be used here.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
@@ -232,6 +232,8 @@ def clip_gradient_norm(gradients: Array, limit: float) -> float:
         ‖g‖ as it was.
     """
     norm = sqrt(float(np.vdot(gradients, gradients)))
+    if norm == inf:  # in float32 the squares of a gradient of 1e19 are too large; its direction is still right
+        norm = float(np.linalg.norm(gradients.astype(np.float64)))
     if norm > limit:
         gradients *= limit / norm
     return norm

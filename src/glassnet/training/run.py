@@ -17,6 +17,8 @@ from .trainer import CONFIG, HISTORY, MODEL, Trainer
 
 __all__ = ["Run", "open_model", "resume", "train"]
 
+SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
+
 
 class Run:
     """What a run left in its folder, read when it is asked for.
@@ -82,7 +84,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
 
 def train(
     dataset: Dataset,
-    recipe: str | Path = "default",
+    recipe: str | Path | None = None,
     *,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callback] = (),
@@ -92,7 +94,8 @@ def train(
 
     Args:
         dataset: from `glassnet.load_dataset`.
-        recipe: a recipe's name or a TOML file.
+        recipe: a recipe's name or a TOML file; by default ``small`` where there are fewer than 5,000 images to learn
+            from, else ``default``.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback`.
         **settings: any field of `Config`, such as ``epochs=3`` or ``hidden=[128, 64]``; they go over the recipe.
@@ -104,6 +107,8 @@ def train(
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
+    if recipe is None:
+        recipe = "small" if len(dataset.train) < SMALL else "default"
     config = Config.resolve(recipe, **settings, data=dataset.source)
     folder = Path(out) if out is not None else _new_folder(dataset.name, config.recipe)
     if (folder / CONFIG).exists():
