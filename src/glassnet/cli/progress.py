@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..training import Callback, Trainer
+from ..training import Callback, RunUnderWay
 from .output import percent
 
 __all__ = ["Progress"]
@@ -22,40 +22,40 @@ class Progress(Callback):
         self.console = Console(stderr=True, highlight=False)
         self.live: Live | None = None
 
-    def on_start(self, trainer: Trainer) -> None:
-        sizes = "-".join(map(str, [trainer.network.input_shape[0], *trainer.config.hidden, len(trainer.model.classes)]))
+    def on_start(self, run: RunUnderWay) -> None:
+        sizes = "-".join(map(str, [run.network.input_shape[0], *run.config.hidden, len(run.model.classes)]))
         print(
-            f"{sizes}, {trainer.network.parameters.size:,} parameters; {len(trainer.batches.labels):,} images to train "
-            f"on, {len(trainer.validation):,} to validate",
+            f"{sizes}, {run.network.parameters.size:,} parameters; {len(run.batches.labels):,} images to train "
+            f"on, {len(run.validation):,} to validate",
             f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}",
             sep="\n",
             file=sys.stderr,
         )
-        self.first_step, self.began, self.shown = trainer.state.step, perf_counter(), 0.0
+        self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0
         if self.console.is_terminal:
             self.live = Live(Text(), console=self.console, auto_refresh=False, transient=True)
             self.live.start()
 
-    def on_step(self, trainer: Trainer, loss: float) -> None:
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
         now = perf_counter()
         if self.live is None or now - self.shown < REFRESH:
             return
-        self.shown, state = now, trainer.state
-        left = (now - self.began) / (state.step - self.first_step) * (trainer.total_steps - state.step)
-        done = state.step / trainer.total_steps
+        self.shown, state = now, run.state
+        left = (now - self.began) / (state.step - self.first_step) * (run.total_steps - state.step)
+        done = state.step / run.total_steps
         bar = "━" * round(20 * done)
         line = Text.assemble(
             (bar, "cyan"),
             ("─" * (20 - len(bar)), "dim"),
-            f" {100 * done:3.0f} %  epoch {state.epoch + 1}/{trainer.config.epochs}"
+            f" {100 * done:3.0f} %  epoch {state.epoch + 1}/{run.config.epochs}"
             f"  loss {state.loss_sum / max(state.seen, 1):.4f}  {percent(state.correct / max(state.seen, 1))}",
             (f"  {_duration(left)} left", "dim"),
             no_wrap=True,
         )
         self.live.update(line, refresh=True)
 
-    def on_epoch(self, trainer: Trainer, row: dict[str, float]) -> None:
-        best = " *" if trainer.state.best_epoch == row["epoch"] else ""
+    def on_epoch(self, run: RunUnderWay, row: dict[str, float]) -> None:
+        best = " *" if run.state.best_epoch == row["epoch"] else ""
         validation_loss = "–" if row["validation_loss"] is None else f"{row['validation_loss']:.4f}"
         line = (
             f"{row['epoch']:>5}  {row['loss']:>7.4f}  {percent(row['accuracy']):>8}  {validation_loss:>15}  "
@@ -66,7 +66,7 @@ class Progress(Callback):
         else:
             self.live.console.print(line)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, run: RunUnderWay) -> None:
         self.close()
 
     def close(self) -> None:

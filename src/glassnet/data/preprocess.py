@@ -17,6 +17,7 @@ Scaling = Literal["unit", "standard", "none"]
 Floats = NDArray[np.floating[Any]]
 
 _SAMPLE = 2000  # images looked at to see how large a digit is drawn and whether it is dark
+_LARGEST = 1e30  # scale or shift: the inputs that they make are finite in float32
 _FAINT = 32  # gray levels: less than this from the background is not counted as ink
 
 
@@ -101,7 +102,7 @@ class Preprocessing:
             ValueError: something is missing, unknown, of the wrong type or out of range.
         """
         names = [field.name for field in fields(cls)]
-        if sorted(values) != sorted(names):
+        if set(values) != set(names):
             raise ValueError(
                 f"preprocessing must have exactly {', '.join(names)}, not {', '.join(sorted(map(str, values)))}"
             )
@@ -109,8 +110,8 @@ class Preprocessing:
             if type(values[name]) is not int or not 1 <= values[name] <= MAX_SIDE:
                 raise ValueError(f"preprocessing: {name} = {values[name]!r} is not a whole number from 1 to {MAX_SIDE}")
         for name in ("scale", "shift"):
-            if type(values[name]) not in (int, float) or not math.isfinite(values[name]):
-                raise ValueError(f"preprocessing: {name} = {values[name]!r} is not a finite number")
+            if type(values[name]) not in (int, float) or not abs(values[name]) <= _LARGEST:  # not true of NaN
+                raise ValueError(f"preprocessing: {name} is not a number up to {_LARGEST:g} in size")
         if values["scale"] == 0:
             raise ValueError("preprocessing: scale = 0 makes every image the same")
         if values["box"] > max(values["height"], values["width"]):

@@ -1,7 +1,7 @@
 """From data and a configuration to a run that never gets lost."""
 
 from .assembly import build_loss, build_network
-from .callbacks import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings, explain, recipe_names, recipe_text
 from .run import Run, open_model, resume, train
 from .threads import available_threads, choose_threads
@@ -12,6 +12,7 @@ __all__ = [
     "Config",
     "EarlyStopping",
     "Run",
+    "RunUnderWay",
     "Settings",
     "Trainer",
     "TrainingInterrupted",

@@ -1,41 +1,73 @@
 """What may be done between the steps of a run."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from ..data import Examples
+from ..model import Model
+from ..nn import Network
+from .batches import Batches
+from .checkpoint import State
+from .config import Config
 from .history import Row
 
-if TYPE_CHECKING:
-    from .trainer import Trainer
+__all__ = ["Callback", "EarlyStopping", "RunUnderWay"]
 
-__all__ = ["Callback", "EarlyStopping"]
+
+class RunUnderWay(Protocol):
+    """What a callback sees of the run that calls it (it is the `Trainer`).
+
+    Attributes:
+        config: how the run goes.
+        network: as it is now; its ``parameters`` and ``gradients`` are those of the last step.
+        model: the same network with its preprocessing and class names.
+        batches: the training images.
+        validation: the validation images.
+        state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
+        rows: the history so far.
+        total_steps: of the whole run.
+    """
+
+    config: Config
+    network: Network
+    model: Model
+    batches: Batches
+    validation: Examples
+    state: State
+    rows: list[Row]
+    total_steps: int
+
+    def stop(self, reason: str) -> None:
+        """End the run after the step under way; it can be resumed."""
+
+    def finish(self, reason: str) -> None:
+        """End the run after the step under way, for good."""
 
 
 class Callback:
     """Something that a run calls as it goes. Override what you need.
 
-    Each method gets the `Trainer`: its ``config``, ``network``, ``model``, ``state`` (step, epoch, …), ``rows`` (the
-    history so far) and ``total_steps`` are there to look at, and ``trainer.stop(reason)`` ends the run after the step.
+    class PrintGradientNorm(Callback):
+        def on_step(self, run, loss):
+            print(run.state.step, np.linalg.norm(run.network.gradients))
 
-        class PrintGradientNorm(Callback):
-            def on_step(self, trainer, loss):
-                print(trainer.state.step, np.linalg.norm(trainer.network.gradients))
+    train(dataset, callbacks=[PrintGradientNorm()])
     """
 
-    def on_start(self, trainer: "Trainer") -> None:
+    def on_start(self, run: RunUnderWay) -> None:
         """Called before the first step, also when a run is resumed."""
 
-    def on_step(self, trainer: "Trainer", loss: float) -> None:
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
         """Called after each step with the loss of its batch."""
 
-    def on_epoch(self, trainer: "Trainer", row: Row) -> None:
+    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         """Called after each epoch, validation included, with the row that the history got."""
 
-    def on_end(self, trainer: "Trainer") -> None:
-        """Called when the run stops, whatever the reason, with everything saved."""
+    def on_end(self, run: RunUnderWay) -> None:
+        """Called when the run stops, by itself or by `RunUnderWay.stop`, with everything saved."""
 
 
 class EarlyStopping(Callback):
-    """Stop when the best model is ``patience`` epochs old.
+    """Finish when the best model is ``patience`` epochs old.
 
     It keeps nothing itself, so a resumed run stops where the whole one would have.
     """
@@ -43,6 +75,6 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int) -> None:
         self.patience = patience
 
-    def on_epoch(self, trainer: "Trainer", row: Row) -> None:
-        if trainer.state.epoch - trainer.state.best_epoch >= self.patience:
-            trainer.finish(f"no better {trainer.config.monitor.replace('_', ' ')} in {self.patience} epochs")
+    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+        if run.state.epoch - run.state.best_epoch >= self.patience:
+            run.finish(f"no better {run.config.monitor.replace('_', ' ')} in {self.patience} epochs")

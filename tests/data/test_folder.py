@@ -1,0 +1,98 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glassnet.data import load_dataset
+from glassnet.errors import DataError
+
+
+def stroke(height, width, tilt=0):
+    """A dark slanted line on white."""
+    picture = np.full((height, width), 255, np.uint8)
+    for y in range(height // 5, height - height // 5):
+        x = width // 2 + tilt * (y - height // 2) // height
+        picture[y, x : x + max(2, width // 10)] = 0
+    return picture
+
+
+def write(folder, name, picture, kind="png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(folder / f"{name}.{kind}")
+
+
+def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 9, 7), np.uint8)
+    for i, picture in enumerate(pictures):
+        write(tmp_path / "set" / ["10", "2", "x"][i % 3], f"{i}", picture)
+    (tmp_path / "set" / ".hidden").mkdir()
+    (tmp_path / "set" / "2" / ".DS_Store").write_text("")
+    (tmp_path / "set" / "2" / "._1.png").write_text("")
+    (tmp_path / "set" / "2" / "notes.txt").write_text("")
+    dataset = load_dataset(tmp_path / "set")
+    assert dataset.classes == ("2", "10", "x")
+    assert (dataset.name, dataset.official_test, dataset.image_shape) == ("set", False, (9, 7))
+    found = {
+        (image.tobytes(), dataset.classes[label])
+        for part in (dataset.train, dataset.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    }
+    assert found == {(picture.tobytes(), ["10", "2", "x"][i % 3]) for i, picture in enumerate(pictures)}
+    assert load_dataset(dataset.source).fingerprint == dataset.fingerprint
+
+
+def test_files_are_sorted_by_the_numbers_in_their_names(tmp_path):
+    for i in (10, 9, 1, 2):
+        for name in "ab":
+            write(tmp_path / "train" / name, f"{i}", np.full((3, 3), i, np.uint8))
+            write(tmp_path / "test" / name, f"{i}", np.full((3, 3), i, np.uint8))
+    assert load_dataset(tmp_path).train.images[:4, 0, 0].tolist() == [1, 2, 9, 10]
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("training", "testing")])
+def test_train_and_test_folders_are_an_official_split(tmp_path, names):
+    for name, levels in zip(names, ((10, 20), (30,)), strict=True):
+        for level in levels:
+            for label in "01":
+                write(tmp_path / name / label, f"{level}", np.full((4, 4), level + int(label), np.uint8), "jpg")
+    dataset = load_dataset(tmp_path)
+    assert dataset.official_test
+    assert dataset.train.images[:, 0, 0].tolist() == [10, 20, 11, 21]
+    assert dataset.train.labels.tolist() == [0, 0, 1, 1]
+    assert dataset.test.images[:, 0, 0].tolist() == [30, 31]
+    assert dataset.test.labels.tolist() == [0, 1]
+
+
+def test_other_pictures_are_brought_into_mnists_form_together(tmp_path):
+    for label in "01":
+        write(tmp_path / "train" / label, "a", stroke(20, 20))
+        write(tmp_path / "test" / label, "a", stroke(120, 200, tilt=30), "jpeg")
+    dataset = load_dataset(tmp_path)
+    assert dataset.image_shape == (28, 28)
+    for image in (*dataset.train.images, *dataset.test.images):
+        rows = np.flatnonzero(image.max(axis=1) > 64)
+        assert image.max() > 200
+        assert 19 <= rows[-1] - rows[0] + 1 <= 20
+
+
+def test_bad_pictures_are_named(tmp_path):
+    for label in "01":
+        write(tmp_path / label, "a", stroke(100, 100))
+    write(tmp_path / "1", "blank", np.full((100, 100), 255, np.uint8))
+    with pytest.raises(DataError, match=f"no digit to see in {re.escape(str(tmp_path / '1' / 'blank.png'))}"):
+        load_dataset(tmp_path)
+    (tmp_path / "1" / "blank.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"blank\.png: neither a PNG nor a JPEG"):
+        load_dataset(tmp_path)
+
+
+def test_one_class_or_an_unknown_one(tmp_path):
+    write(tmp_path / "one" / "5", "a", stroke(9, 9))
+    with pytest.raises(DataError, match="one class only"):
+        load_dataset(tmp_path / "one")
+    for label in "01":
+        write(tmp_path / "two" / "train" / label, "a", stroke(9, 9))
+    write(tmp_path / "two" / "test" / "2", "a", stroke(9, 9))
+    with pytest.raises(DataError, match="not among the training images"):
+        load_dataset(tmp_path / "two")

@@ -1,0 +1,120 @@
+import io
+import re
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from complaints import only_complaints_about
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from glassnet.data.npz import read_npz
+from glassnet.errors import DataError
+
+IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+
+
+def npz(compressed=True, **given):
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **given)
+    return file.getvalue()
+
+
+def zipped(content, name="x_train.npy", **more):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+        for other, data in more.items():
+            archive.writestr(f"{other}.npy", data)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+IMAGES, LABELS = np.arange(60, dtype=np.uint8).reshape(3, 4, 5), np.arange(3)
+
+
+@IN_ONE_FOLDER
+@given(
+    arrays(st.sampled_from([np.uint8, ">i4", "f8"]), array_shapes(min_dims=3, max_dims=3, max_side=5)),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_was_written_is_read(tmp_path, images, compressed, fortran):
+    path = tmp_path / "mnist.npz"
+    given_images = np.asfortranarray(images) if fortran else images
+    path.write_bytes(npz(compressed, x_train=given_images, y_train=LABELS, other=LABELS))
+    found = read_npz(path)
+    assert set(found) == {"x_train", "y_train"}
+    assert np.array_equal(found["x_train"], images, equal_nan=True)
+
+
+@IN_ONE_FOLDER
+@given(st.data(), st.booleans())
+def test_damage_is_an_error_or_other_numbers_but_never_a_crash(tmp_path, data, compressed):
+    content = bytearray(npz(compressed, x_train=IMAGES, y_train=LABELS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+    with only_complaints_about(path):
+        read_npz(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "not a readable npz"),
+        (b"hello", "not a readable npz"),
+        (npz(x_train=IMAGES, y_train=LABELS)[:-30], "not a readable npz"),
+        (npz(images=IMAGES), "no x_train in it .it has images"),
+        (npz(x_train=IMAGES), "no y_train"),
+        (npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES), "no y_test"),
+        (npz(x_train=np.array([{}, None]), y_train=LABELS), "pickle"),
+        (zipped(npy(IMAGES)[:-1], y_train=npy(LABELS)), "promises 60 bytes"),
+        (zipped(npy(IMAGES) + b"!", y_train=npy(LABELS)), "promises 60 bytes"),
+        (zipped(npy(IMAGES).replace(b"(3, 4, 5)", b"(3,-4,-5)"), y_train=npy(LABELS)), "promises"),
+        (zipped(b"nothing", y_train=npy(LABELS)), "not a readable npz"),
+    ],
+)
+def test_bad_files_are_named_and_explained(tmp_path, content, what):
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}.*{what}"):
+        read_npz(path)
+
+
+class Trap:
+    sprung = False
+
+    def __reduce__(self):
+        return (setattr, (Trap, "sprung", True))
+
+
+def test_nothing_is_ever_unpickled(tmp_path):
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(npz(x_train=np.array([Trap()], object), y_train=LABELS))
+    with pytest.raises(DataError, match="pickle"):
+        read_npz(path)
+    assert not Trap.sprung
+
+
+def test_a_zip_bomb_allocates_nothing(tmp_path):
+    header = npy(np.zeros(0, np.uint8)).replace(b"(0,), }          ", b"(3000000000,), } ")
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(zipped(header + bytes(20_000_000), y_train=npy(LABELS)))
+    content = path.read_bytes().replace(
+        (len(header) + 20_000_000).to_bytes(4, "little"), (len(header) + 3_000_000_000).to_bytes(4, "little")
+    )
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="promises 3,000,000,000 bytes, more than"):
+        read_npz(path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()

@@ -1,0 +1,167 @@
+import io
+import re
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from complaints import only_complaints_about
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from glassnet.data import read_picture
+from glassnet.errors import DataError
+
+GRAY = np.random.default_rng(0).integers(0, 256, (12, 9), np.uint8)
+
+
+def encoded(array, kind="PNG", **options):
+    file = io.BytesIO()
+    (array if isinstance(array, Image.Image) else Image.fromarray(array)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_that_claims(width, height):
+    """A PNG of a few bytes whose header promises a picture of any size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = b""
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 10)), (b"IEND", b"")):
+        chunks += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def test_gray_pictures_come_back(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(GRAY))
+    for source in (
+        tmp_path / "a.png",
+        str(tmp_path / "a.png"),
+        encoded(GRAY),
+        encoded(Image.fromarray(GRAY).convert("RGB")),
+    ):
+        found = read_picture(source)
+        assert found.dtype == np.uint8
+        assert np.array_equal(found, GRAY)
+
+
+def test_kinds_of_png():
+    sixteen = encoded(GRAY.astype(np.uint16) * 257)
+    assert np.array_equal(read_picture(sixteen), GRAY)
+    two = encoded(Image.fromarray(GRAY > 127))
+    assert np.array_equal(read_picture(two), np.where(GRAY > 127, 255, 0))
+    palette = encoded(Image.fromarray(GRAY // 64 * 64).convert("P"))
+    assert np.array_equal(read_picture(palette), GRAY // 64 * 64)
+
+
+def test_jpeg():
+    smooth = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
+    found = read_picture(encoded(smooth, "JPEG", quality=95))
+    assert np.abs(found.astype(int) - smooth).max() < 8
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size():
+    found = read_picture(encoded(np.zeros((4096, 8192), np.uint8), "JPEG"))
+    assert found.shape == (1024, 2048)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_way_the_camera_was_held(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = {
+        1: GRAY,
+        2: GRAY[:, ::-1],
+        3: GRAY[::-1, ::-1],
+        4: GRAY[::-1],
+        5: GRAY.T,
+        6: np.rot90(GRAY),
+        7: GRAY[::-1, ::-1].T,
+        8: np.rot90(GRAY, -1),
+    }[orientation]
+    assert np.array_equal(read_picture(encoded(np.ascontiguousarray(stored), exif=exif)), GRAY)
+
+
+def with_alpha(colour, alpha):
+    return encoded(np.dstack([np.full((*alpha.shape, 3), colour, np.uint8), alpha]))
+
+
+def test_strokes_on_nothing_stay_visible():
+    alpha = np.zeros((20, 20), np.uint8)
+    alpha[5:15, 9:11] = 255
+    assert np.array_equal(read_picture(with_alpha(0, alpha)), 255 - alpha)
+    assert np.array_equal(read_picture(with_alpha(255, alpha)), alpha)
+    assert (read_picture(with_alpha(0, alpha * 0)) == 255).all()
+
+
+def test_transparent_corners_take_the_pictures_own_gray():
+    alpha = np.full((20, 20), 255, np.uint8)
+    alpha[:4, :4] = 0
+    colours = np.full((20, 20, 3), 200, np.uint8)
+    colours[8:12, 8:12], colours[:4, :4] = 20, 0
+    found = read_picture(encoded(np.dstack([colours, alpha])))
+    assert (found[:4, :4] == 200).all()
+    assert (found[8:12, 8:12] == 20).all()
+
+
+def test_red_on_a_green_as_bright():
+    picture = np.full((20, 20, 3), (0, 130, 0), np.uint8)
+    picture[5:15, 8:12] = (255, 0, 0)
+    assert Image.fromarray(picture).convert("L").getextrema() == (76, 76)
+    found = read_picture(encoded(picture)).astype(int)
+    assert abs(found[10, 10] - found[0, 0]) > 100
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "neither a PNG nor a JPEG"),
+        (b"hello", "neither a PNG nor a JPEG"),
+        (encoded(GRAY, "GIF"), "neither a PNG nor a JPEG"),
+        (encoded(GRAY, "TIFF"), "neither a PNG nor a JPEG"),
+        (encoded(GRAY)[:-40], "cut short or damaged"),
+        (encoded(GRAY, "JPEG")[:-40], "cut short or damaged"),
+        (png_that_claims(20, 20), "cut short or damaged"),
+        (png_that_claims(8001, 8000), "8,001 × 8,000 pixels"),
+        (png_that_claims(10_000, 10_000), "10,000 × 10,000 pixels"),
+        (png_that_claims(40_000, 25_000), "far more pixels"),
+        (png_that_claims(0, 5), "picture"),
+    ],
+)
+def test_bad_pictures_are_named_and_explained(tmp_path, content, what):
+    path = tmp_path / "seven.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}.*{what}"):
+        read_picture(path)
+    with pytest.raises(DataError, match=f"upload.*{what}"):
+        read_picture(content, "upload")
+
+
+def test_pictures_that_are_not_there(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_picture(tmp_path / "none.png")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_picture(tmp_path)
+
+
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+FORMS = [
+    encoded(GRAY),
+    encoded(np.dstack([GRAY] * 4)),
+    encoded(Image.fromarray(GRAY).convert("P"), transparency=0),
+    encoded(GRAY.astype(np.uint16) * 257, exif=EXIF),
+    encoded(GRAY, "JPEG", exif=EXIF),
+    encoded(np.dstack([GRAY] * 3), "JPEG", progressive=True),
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(st.data(), st.sampled_from(FORMS))
+def test_damage_is_an_error_or_another_picture_but_never_a_crash(tmp_path, data, form):
+    content = bytearray(form)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "picture"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+    with only_complaints_about(path):
+        assert read_picture(path).ndim == 2
