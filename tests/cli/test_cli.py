@@ -239,3 +239,30 @@ def test_importing_glassnet_brings_nothing_heavy() -> None:
     code = f"import sys, glassnet; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_labelled_csv_is_predicted_in_its_own_order(
+    run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = np.argsort(digits.train.labels, kind="stable")[:200]
+    images, labels = digits.train.images[order].reshape(-1, 64), digits.train.labels[order]
+    header = "label," + ",".join(f"pixel{i}" for i in range(64))
+    np.savetxt(tmp_path / "t.csv", np.column_stack([labels, images]), "%d", ",", header=header, comments="")
+    assert main(["predict", str(run), "--csv", str(tmp_path / "t.csv"), "--json"]) == 0
+    predictions = [int(p["label"]) for p in json.loads(capsys.readouterr().out)]
+    assert np.mean(predictions == labels) > 0.95
+
+
+def test_more_classes_than_ten(tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = digits.train.labels + 10 * (np.arange(len(digits.train)) % 2)
+    header = "label," + ",".join(f"pixel{i}" for i in range(64))
+    rows = np.column_stack([labels, digits.train.images.reshape(-1, 64)])
+    np.savetxt(tmp_path / "t.csv", rows, "%d", ",", header=header, comments="")
+    assert main(["train", str(tmp_path / "t.csv"), "--epochs", "1", "--out", str(tmp_path / "r")]) == 2
+    assert (
+        main(["train", str(tmp_path / "t.csv"), "--classes", "20", "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
+    )
+    assert main(["resume", str(tmp_path / "r")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "r"), "--json"]) == 0
+    assert np.shape(json.loads(capsys.readouterr().out)["confusion"]) == (20, 20)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from glassnet.data import Preprocessing, frame_picture, load_dataset
 from glassnet.data.idx import read_idx
@@ -103,9 +104,10 @@ def test_larger_pictures_of_eight_by_eight_digits_come_close():
         np.tile(np.linspace(50, 200, 100).astype(np.uint8), (80, 1)),
         np.random.default_rng(0).normal(128, 20, (200, 300)).clip(0, 255).astype(np.uint8),
         np.where(np.random.default_rng(0).random((200, 300)) < 0.001, 0, 255).astype(np.uint8),
+        gaussian_filter(np.random.default_rng(0).normal(128, 400, (200, 300)), 8).clip(0, 255).astype(np.uint8),
         (255 - seven() // 25).astype(np.uint8),
     ],
-    ids=["black", "white", "one pixel", "gray", "shaded", "noise", "specks", "faint"],
+    ids=["black", "white", "one pixel", "gray", "shaded", "noise", "specks", "blotches", "faint"],
 )
 def test_nothing_to_see(picture):
     with pytest.raises(DataError, match=r"no digit to see in seven\.png"):

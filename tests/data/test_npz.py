@@ -79,7 +79,7 @@ def test_damage_is_an_error_or_other_numbers_but_never_a_crash(tmp_path, data, c
         (npz(x_train=np.array([{}, None]), y_train=LABELS), "pickle"),
         (zipped(npy(IMAGES)[:-1], y_train=npy(LABELS)), "promises 60 bytes"),
         (zipped(npy(IMAGES) + b"!", y_train=npy(LABELS)), "promises 60 bytes"),
-        (zipped(npy(IMAGES).replace(b"(3, 4, 5)", b"(3,-4,-5)"), y_train=npy(LABELS)), "promises"),
+        (zipped(npy(IMAGES).replace(b"(3, 4, 5)", b"(3,-4,-5)"), y_train=npy(LABELS)), "shape"),
         (zipped(b"nothing", y_train=npy(LABELS)), "not a readable npz"),
     ],
 )

@@ -15,17 +15,19 @@ __all__ = ["data", "info", "recipes"]
 SHADES = " .:-=+*#%@"
 
 
-def data(source: str = "digits", /, *, json: bool = False) -> None:
+def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) -> None:
     """Show what is in a data set.
 
     Parameters
     ----------
     source
         As for `glassnet train`.
+    classes
+        As for `glassnet train`.
     json
         Print the figures as JSON.
     """
-    dataset = load_dataset(source)
+    dataset = load_dataset(source, classes=classes)
     counts = {
         name: {"train": int(np.sum(dataset.train.labels == i)), "test": int(np.sum(dataset.test.labels == i))}
         for i, name in enumerate(dataset.classes)

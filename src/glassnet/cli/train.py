@@ -19,6 +19,7 @@ def train(
     /,
     *,
     recipe: str | None = None,
+    classes: int = 10,
     settings: Annotated[
         Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
     ] = None,
@@ -38,6 +39,8 @@ def train(
     recipe
         A recipe (see `glassnet recipes`) or a TOML file of settings. By default "small" for fewer than 5,000 images,
         else "default".
+    classes
+        How many classes the labels have, 0 and up. In folders of pictures the folders count instead.
     out
         The run folder, new or empty. By default runs/<time>-<data>-<recipe>.
     json
@@ -46,7 +49,7 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     progress = Progress()
     try:
-        run = training.train(load_dataset(data), recipe, out=out, callbacks=[progress], **given)
+        run = training.train(load_dataset(data, classes=classes), recipe, out=out, callbacks=[progress], **given)
     finally:
         progress.close()
     _show(run, json)

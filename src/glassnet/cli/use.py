@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Dataset, frame_picture, load_dataset, read_picture
+from ..data import Dataset, frame_picture, load_dataset, read_csv, read_picture
 from ..errors import DataError
 from ..evaluation import evaluate as evaluate_model
 from ..evaluation import examples_for
+from ..model import Model
 from ..training import Run, open_model
 from .output import percent, print_facts, print_json, print_table
 
@@ -28,7 +29,7 @@ def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> 
         Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error.
     """
     trained = open_model(model)
-    evaluation = evaluate_model(trained, examples_for(trained, _load(trained.trained_on, data)))
+    evaluation = evaluate_model(trained, examples_for(trained, _load(trained, data)))
     figures = evaluation.to_json()
     if json:
         print_json(figures)
@@ -112,18 +113,17 @@ def report(run: Path, /, *, json: bool = False) -> None:
         print(f"{page}    open it in a browser")
 
 
-def _load(trained_on: str, data: str | None) -> Dataset:
-    source = data or trained_on
+def _load(model: Model, data: str | None) -> Dataset:
+    source = data or model.trained_on
     if not source:
         raise DataError("this model learned from arrays in memory; say which data to test it on")
-    return load_dataset(source)
+    return load_dataset(source, classes=model.classes)
 
 
 def _inputs(form: Any, pictures: list[Path], csv: Path | None) -> tuple[list[str], np.ndarray]:
     """Return where each image came from, and the images in the model's form (n, h, w)."""
     if csv is not None and not pictures:
-        dataset = load_dataset(csv)
-        images = np.concatenate([dataset.train.images, dataset.test.images, dataset.unlabelled])
+        images = read_csv(csv).images
         return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images
     if not pictures or csv is not None:
         raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")

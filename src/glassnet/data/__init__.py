@@ -4,6 +4,7 @@ from .arrays import as_pixels
 from .cache import cache_folder
 from .dataset import Dataset, Examples
 from .framing import frame_picture
+from .kaggle_csv import read_csv
 from .pictures import read_picture
 from .preprocess import Preprocessing
 from .sources import load_dataset
@@ -16,5 +17,6 @@ __all__ = [
     "cache_folder",
     "frame_picture",
     "load_dataset",
+    "read_csv",
     "read_picture",
 ]

@@ -107,9 +107,13 @@ class Settings(BaseModel):
 
 
 class Config(Settings):
-    """How a run goes: the settings, what is learned, and the recipe that the settings began with."""
+    """How a run goes: the settings, what is learned, and the recipe that the settings began with.
+
+    ``data`` is the source of the data set, "" for arrays in memory, and ``classes`` are the names of its classes.
+    """
 
     data: str = "digits"
+    classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
 
     @classmethod

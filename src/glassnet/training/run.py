@@ -71,7 +71,7 @@ class Run:
                 f"{self.path}: this run learned from arrays in memory; from Python, give the same arrays again: "
                 "glassnet.resume(path, dataset)"
             )
-        return load_dataset(source)
+        return load_dataset(source, classes=self.config.classes)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -109,7 +109,7 @@ def train(
     """
     if recipe is None:
         recipe = "small" if len(dataset.train) < SMALL else "default"
-    config = Config.resolve(recipe, **settings, data=dataset.source)
+    config = Config.resolve(recipe, **settings, data=dataset.source, classes=dataset.classes)
     folder = Path(out) if out is not None else _new_folder(dataset.name, config.recipe)
     if (folder / CONFIG).exists():
         raise TrainingError(
