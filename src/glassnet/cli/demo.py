@@ -9,7 +9,7 @@ from ..data import load_dataset
 from ..evaluation import evaluate
 from ..report import write_report
 from ..training import train
-from .output import command, percent
+from .output import command, percent, print_facts
 from .progress import Progress
 from .use import predict
 
@@ -37,11 +37,13 @@ def demo(*, out: Path | None = None) -> None:
     pictures = _write_pictures(dataset.test.images, dataset.test.labels, run.path / "pictures")
     print("Five of them, written as PNG files and read back:\n", flush=True)
     predict(run.path, pictures)
-    print(f"\nThe model is {run.path / 'model.safetensors'}, and {page} shows how it learned.\n\nNext, try:")
+    print()
+    print_facts({"model": run.path / "model.safetensors", "report": page})
+    print("\nNext, try:")
     for line in (
         f"{command()} predict {run.path} YOUR-PICTURE.png",
+        f"{command()} evaluate {run.path}",
         f"{command()} train mnist",
-        f"{command()} recipes",
     ):
         print(f"  {line}")
 
