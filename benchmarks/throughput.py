@@ -8,9 +8,11 @@ keeps them as bytes and scales each batch. PyTorch is measured with one thread a
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -67,7 +69,10 @@ def torch_epoch(threads: int) -> float:
     return median(seconds[1:])
 
 
-CONTENDERS = {"glassnet": glassnet_epoch, "torch-1": lambda: torch_epoch(1), "torch-2": lambda: torch_epoch(2)}
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CONTENDERS = {"glassnet": glassnet_epoch} | {
+    f"torch-{threads}": partial(torch_epoch, threads) for threads in sorted({1, CORES})
+}
 
 
 def main() -> None:
@@ -77,7 +82,7 @@ def main() -> None:
             done = subprocess.run([sys.executable, __file__, name], capture_output=True, check=True, text=True)
             seconds[name].append(json.loads(done.stdout.splitlines()[-1]))
         print(f"trial {trial + 1}", *(f"{name} {values[-1]:.3f} s" for name, values in seconds.items()), flush=True)
-    peer = min(("torch-1", "torch-2"), key=lambda name: median(seconds[name]))
+    peer = min((name for name in CONTENDERS if name != "glassnet"), key=lambda name: median(seconds[name]))
     ratios = [a / b for a, b in zip(seconds[peer], seconds["glassnet"], strict=True)]
     print(f"glassnet is {median(ratios):.2f} × {peer} (from {min(ratios):.2f} to {max(ratios):.2f})")
     save_result(

@@ -124,8 +124,9 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
-        state = self.state
+        state, start = self.state, perf_counter()
         order = self.batches.order(state.epoch)
+        state.seconds += perf_counter() - start
         for i in range(state.step - state.epoch * len(self.batches), len(self.batches)):
             start = perf_counter()
             loss = self._step(order, i)
