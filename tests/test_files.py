@@ -42,7 +42,7 @@ def test_a_transposed_view_is_written_as_it_looks(tmp_path: Path) -> None:
     [
         ("V", (2, 3), "float64", "'V' is missing"),
         ("W", (3, 2), "float64", r"shape \(2, 3\), expected \(3, 2\)"),
-        ("W", (2, 3), "float32", "holds float64, expected float32"),
+        ("W", (2, 3), "float32", "holds F64, expected float32"),
     ],
 )
 def test_a_tensor_that_is_not_as_expected(
@@ -73,7 +73,7 @@ def test_files_that_are_not_ours(tmp_path: Path, tensor_file: Path, monkeypatch:
     assert "not a readable safetensors file" in complaint(tmp_path / "cut")
     write_tensors(tmp_path / "other", {"W": np.zeros(1)}, {})
     assert "not a glassnet thing" in complaint(tmp_path / "other")
-    assert "cannot be read" in complaint(tmp_path) or "not a readable" in complaint(tmp_path)
+    assert "not a file" in complaint(tmp_path)
     monkeypatch.setattr(files, "MAX_TENSOR_FILE_BYTES", 10)
     assert "more than the 10" in complaint(tensor_file)
 

@@ -81,7 +81,7 @@ CHANGES = {
     "a wrong shape": (lambda t, m, h: t.update({"0.W": np.zeros((16, 6), np.float32)}), r"shape \(16, 6\), expected"),
     "a NaN": (lambda t, m, h: t["0.b"].__setitem__(0, np.nan), "'0.b' holds a number that is not finite"),
     "a missing tensor": (lambda t, m, h: t.pop("1.gamma"), "'1.gamma' is missing"),
-    "another dtype": (lambda t, m, h: h.update(dtype="float64"), r"holds float32, expected float64"),
+    "another dtype": (lambda t, m, h: h.update(dtype="float64"), r"holds F32, expected float64"),
     "an unknown version": (lambda t, m, h: m.update(version="99"), "version '99'"),
     "an unknown layer": (lambda t, m, h: h["layers"][0].update(layer="Evil"), "unknown layer 'Evil'"),
     "an unknown setting": (lambda t, m, h: h["layers"][0].update(colour=1), "damaged metadata"),
@@ -93,6 +93,8 @@ CHANGES = {
     "classes that are numbers": (lambda t, m, h: h.update(classes=[1, 2, 3]), "classes"),
     "no preprocessing": (lambda t, m, h: h.pop("preprocessing"), "preprocessing"),
     "a scale that is infinite": (lambda t, m, h: h["preprocessing"].update(scale=float("inf")), "damaged metadata"),
+    "a negative variance": (lambda t, m, h: t["1.running_variance"].__setitem__(0, -1), "negative variance"),
+    "two classes of one name": (lambda t, m, h: h.update(classes=["a", "a", "b"]), "same name"),
     "something more": (lambda t, m, h: h.update(run="rm -rf /"), "damaged metadata"),
 }
 
@@ -105,6 +107,12 @@ def test_a_file_that_was_tampered_with(model: Model, tmp_path: Path, name: str) 
     with pytest.raises(FileError, match=complaint) as error:
         Model.load(tmp_path / "m")
     assert "\n" not in str(error.value)
+
+
+def test_an_answer_that_is_no_number_is_not_given(model: Model, images: np.ndarray) -> None:
+    model.network.parameters *= 1e30
+    with pytest.raises(DataError, match="its answer is no number"):
+        model.predict(images)
 
 
 def test_the_rewriting_of_the_tests_is_harmless(model: Model, tmp_path: Path) -> None:

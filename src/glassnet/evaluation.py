@@ -185,15 +185,19 @@ def examples_for(model: Model, dataset: Dataset) -> Examples:
     other data, all labelled images.
 
     Raises:
-        DataError: no labelled images, or classes that the model does not know.
+        DataError: no labelled images, classes that the model does not know, or the model's own data changed since.
     """
-    examples = dataset.test
+    examples, where = dataset.test, dataset.source or dataset.name
     if not dataset.official_test and dataset.fingerprint != model.fingerprint:
+        if dataset.source and dataset.source == model.trained_on:
+            raise DataError(
+                f"{where}: has changed since the model learned from it, so nobody knows which of its images are new to "
+                "the model; put the old data back, or evaluate it on a file of other images"
+            )
         examples = Examples(
             np.concatenate([dataset.train.images, dataset.test.images]),
             np.concatenate([dataset.train.labels, dataset.test.labels]),
         )
-    where = dataset.source or dataset.name
     if not len(examples):
         raise DataError(f"{where}: no labelled images to evaluate the model on")
     if dataset.classes == model.classes:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,9 +15,20 @@ from safetensors.numpy import save
 
 from .errors import FileError
 
-__all__ = ["MAX_TENSOR_FILE_BYTES", "TensorFile", "open_tensors", "write_atomically", "write_tensors"]
+__all__ = [
+    "MAX_TENSOR_FILE_BYTES",
+    "TensorFile",
+    "only_process",
+    "open_tensors",
+    "sync",
+    "write_atomically",
+    "write_tensors",
+]
 
 MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with their optimizer's moments
+PARTIAL = ".partial"  # ends the name of a file that is being written
+
+_DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -28,7 +40,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         FileError: the disk is full or the folder cannot be written to. The old file is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -38,19 +50,56 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
+        reason = error.strerror or error
+        raise FileError(f"cannot write {path}: {reason}; free space or choose another place") from error
+    finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
+        sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Force what was written to a file or folder to the disk; raise FileError where the disk does not take it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
         raise FileError(
             f"cannot write {path}: {error.strerror or error}; free space or choose another place"
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Be the only process that writes into an existing folder, and clear away what a killed one left half written.
+
+    The lock is the operating system's, on the folder itself: it leaves no file, and ends with the process, however that
+    ends. Windows has no such lock; there nothing is locked.
+
+    Raises:
+        FileError: another process is at work there.
+    """
     if os.name != "posix":
-        return  # Windows cannot open a folder, and its rename is durable without it
+        yield
+        return
+    import fcntl
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FileError(f"{folder}: another process is training this run; wait for it, or end it") from error
+        for leftover in folder.glob(f".*{PARTIAL}"):
+            leftover.unlink(missing_ok=True)
+        yield
     finally:
         os.close(descriptor)
 
@@ -69,8 +118,11 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Map
 class TensorFile:
     """A safetensors file whose header has been read, and whose tensors are checked before they are given out."""
 
-    def __init__(self, path: Path, metadata: dict[str, str], shapes: dict[str, tuple[int, ...]], handle: Any):
-        self.path, self.metadata, self.shapes, self._handle = path, metadata, shapes, handle
+    def __init__(self, path: Path, metadata: dict[str, str], handle: Any) -> None:
+        self.path, self.metadata, self._handle = path, metadata, handle
+        slices = {name: handle.get_slice(name) for name in handle.keys()}  # noqa: SIM118  # it is no mapping
+        self.shapes = {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
+        self._dtypes = {name: tensor.get_dtype() for name, tensor in slices.items()}
 
     def read(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return the tensor ``name``.
@@ -82,9 +134,9 @@ class TensorFile:
             raise FileError(f"{self.path}: the tensor {name!r} is missing: this file is damaged or not glassnet's")
         if self.shapes[name] != shape:
             raise FileError(f"{self.path}: the tensor {name!r} has shape {self.shapes[name]}, expected {shape}")
+        if _DTYPES.get(self._dtypes[name]) != np.dtype(dtype):
+            raise FileError(f"{self.path}: the tensor {name!r} holds {self._dtypes[name]}, expected {np.dtype(dtype)}")
         tensor: NDArray[Any] = self._handle.get_tensor(name)
-        if tensor.dtype != dtype:
-            raise FileError(f"{self.path}: the tensor {name!r} holds {tensor.dtype}, expected {np.dtype(dtype)}")
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise FileError(f"{self.path}: the tensor {name!r} holds a number that is not finite")
         return tensor
@@ -111,11 +163,15 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
         FileError: no such file, too large, not safetensors, truncated, or not a glassnet file of this kind.
     """
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror}); is the path right?") from error
-    if size > MAX_TENSOR_FILE_BYTES:
-        raise FileError(f"{path}: {size:,} bytes is more than the {MAX_TENSOR_FILE_BYTES:,} that a {kind} may have")
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(f"{path}: not a file; give a {kind} file that glassnet wrote")
+    if status.st_size > MAX_TENSOR_FILE_BYTES:
+        raise FileError(
+            f"{path}: {status.st_size:,} bytes is more than the {MAX_TENSOR_FILE_BYTES:,} that a {kind} may have"
+        )
     try:
         with safe_open(path, framework="numpy") as handle:
             metadata = _metadata(handle)
@@ -123,7 +179,6 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
                 raise FileError(
                     f"{path}: a safetensors file, but not a glassnet {kind}; give a file that glassnet wrote"
                 )
-            shapes = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}  # noqa: SIM118  # it is no mapping
-            yield TensorFile(path, metadata, shapes, handle)
+            yield TensorFile(path, metadata, handle)
     except (SafetensorError, OSError) as error:
         raise FileError(f"{path}: not a readable safetensors file ({error}); was it cut short?") from error

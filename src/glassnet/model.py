@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .data import Preprocessing, as_pixels
-from .errors import FileError
+from .errors import DataError, FileError
 from .files import open_tensors, write_tensors
 from .nn import Network, softmax, tensor_shapes
 from .nn.types import Array
@@ -75,15 +75,22 @@ class Model:
 
     def predict_proba(self, images: NDArray[Any]) -> Array:
         """Return the probability of each class (n, k) for images (n, h, w); raises as `logits` does."""
-        return softmax(self.logits(images))
+        return softmax(self._finite_logits(images))
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.int64]:
         """Return the index of the most probable class (n,) for images (n, h, w); raises as `logits` does.
 
         For digits the index is the digit; otherwise `classes` has the name that belongs to it.
         """
-        labels: NDArray[np.int64] = self.logits(images).argmax(axis=1)
+        labels: NDArray[np.int64] = self._finite_logits(images).argmax(axis=1)
         return labels
+
+    def _finite_logits(self, images: NDArray[Any]) -> Array:
+        with np.errstate(all="ignore"):
+            Z = self.logits(images)
+        if not np.isfinite(Z).all():
+            raise DataError("the model's weights are so large that its answer is no number; train it anew")
+        return Z
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file.
@@ -132,7 +139,12 @@ class Model:
                 raise FileError(f"{path}: damaged metadata: {error}") from error
             if output_shape != (len(header.classes),):
                 raise FileError(f"{path}: the network has outputs {output_shape} for {len(header.classes)} classes")
+            if len(set(header.classes)) < len(header.classes):
+                raise FileError(f"{path}: damaged metadata: two classes have the same name")
             tensors = {name: file.read(name, shape, header.dtype) for name, shape in shapes.items()}
+            for name, tensor in tensors.items():
+                if name.endswith(".running_variance") and (tensor < 0).any():
+                    raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
         network = Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None)
         for name, view in (network.named_parameters | network.named_statistics).items():
             view[...] = tensors[name]

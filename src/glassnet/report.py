@@ -136,7 +136,7 @@ def _section(illustration: Illustration, png: bytes) -> str:
 def _verdict(evaluation: Evaluation) -> str:
     count = len(evaluation.labels)
     mistakes = count - int(evaluation.confusion.trace())
-    return f"Of {count:,} held-out images it read {count - mistakes:,} rightly and {mistakes:,} wrongly."
+    return f"Of {count:,} held-out images it read {count - mistakes:,} correctly and {mistakes:,} incorrectly."
 
 
 def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:

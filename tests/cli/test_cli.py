@@ -107,6 +107,44 @@ def test_predict_csv(run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.
     assert np.mean([int(p["label"]) == t for p, t in zip(predictions, digits.test.labels, strict=True)]) > 0.93
 
 
+def test_a_csv_of_another_size_is_brought_into_the_models(
+    run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.kron(digits.test.images[:40], np.ones((1, 3, 3), np.uint8)).reshape(40, -1)
+    header = ",".join(f"pixel{i}" for i in range(rows.shape[1]))
+    np.savetxt(tmp_path / "test.csv", rows, fmt="%d", delimiter=",", header=header, comments="")
+    assert main(["predict", str(run), "--csv", str(tmp_path / "test.csv"), "--json"]) == 0
+    labels = [int(p["label"]) for p in json.loads(capsys.readouterr().out)]
+    assert np.mean(labels == digits.test.labels[:40]) > 0.8
+
+
+def test_evaluate_refuses_data_that_has_changed_since(
+    digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "label," + ",".join(f"pixel{i}" for i in range(64))
+    rows = np.column_stack([digits.train.labels, digits.train.images.reshape(-1, 64)])[:600]
+    for count in (599, 600):
+        np.savetxt(tmp_path / "t.csv", rows[:count], "%d", ",", header=header, comments="")
+        if count == 599:
+            assert main(["train", str(tmp_path / "t.csv"), "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
+            assert main(["evaluate", str(tmp_path / "r")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "r")]) == 2
+    assert "has changed since" in capsys.readouterr().err
+
+
+def test_a_file_of_settings_may_name_its_data(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (run / "config.toml").read_text().replace("epochs = 15", "epochs = 1")
+    (tmp_path / "mine.toml").write_text(settings.replace('data = "digits"', 'data = "nothing-such"'))
+    assert main(["train", "--recipe", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "r")]) == 2
+    assert "nothing-such" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "digits", "--recipe", "mine.toml"]) == 0
+    assert [folder.name.partition("-digits-")[2] for folder in (tmp_path / "runs").iterdir()] == ["mine"]
+
+
 def test_report(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(run)]) == 0
     page = Path(capsys.readouterr().out.split()[0])
@@ -162,6 +200,9 @@ WRONG = {
     "train --learning-rate -1": "--learning-rate",
     "train --batch-size 100000": "batch_size: 100000 is more than",
     "train --activation rely": "did you mean 'relu'",
+    "train --activation leaky_rel": "--activation: 'leaky_rel' is unknown (did you mean 'leaky_relu'?)",
+    "train --hidden 100000 100000": "use fewer units",
+    "train --out {run}/" + "x" * 300: "File name too long",
     "train no/such/folder": "no/such/folder",
     "train digits mnist": "mnist",
     "resume nowhere": "nowhere: no run here",

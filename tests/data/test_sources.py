@@ -121,7 +121,7 @@ def test_images_of_two_sizes(tmp_path):
 
 def test_a_label_outside_the_classes_is_named_by_row(tmp_path):
     path = write_csv(tmp_path / "train.csv", IMAGES, np.where(np.arange(40) == 6, 25, LABELS))
-    with pytest.raises(DataError, match=f"{re.escape(str(path))}.*'25' at row 7 .*classes="):
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}.*'25' at line 8 .*--classes"):
         load_dataset(path)
     assert load_dataset(path, classes=26).train.labels.max() <= 25
     assert load_dataset(path, classes=[chr(65 + i) for i in range(26)]).classes[25] == "Z"

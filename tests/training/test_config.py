@@ -76,6 +76,9 @@ def test_a_wrong_setting_gets_one_line(settings: dict, complaint: str) -> None:
         ("epoks = 1", "mine.toml: no setting called 'epoks' .did you mean 'epochs'"),
         ('recipe = "bets"', "mine.toml: no recipe called 'bets' .did you mean 'best'"),
         ("\xff", "not a TOML file"),
+        ("a = " + "[" * 5000, "not a TOML file"),
+        ("epochs = " + "9" * 5000, "not a TOML file"),
+        ('optimizer = ["adam"]', "mine.toml: optimizer"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, content: str, complaint: str) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
+from glassnet.files import only_process, open_tensors, write_tensors
 from glassnet.training import Callback, Trainer, TrainingInterrupted
 from glassnet.training import trainer as trainer_module
 
@@ -37,12 +39,15 @@ class StopAt(Callback):
 def contents(run: Run) -> dict[str, bytes]:
     """All that a run left, but for the seconds that it took."""
     rows = [{**row, "seconds": 0} for row in run.history]
-    with_checkpoint = (run.path / "checkpoint.safetensors").read_bytes()
-    tensors_start = 8 + int.from_bytes(with_checkpoint[:8], "little")
+    checkpoint = run.path / "checkpoint.safetensors"
+    content = checkpoint.read_bytes()
+    with open_tensors(checkpoint, "checkpoint") as file:
+        metadata = file.metadata | {"state": json.loads(file.metadata["state"]) | {"seconds": 0}}
     return {
         "history": json.dumps(rows).encode(),
         "model": (run.path / "model.safetensors").read_bytes(),
-        "checkpoint": with_checkpoint[tensors_start:],
+        "checkpoint": content[8 + int.from_bytes(content[:8], "little") :],
+        "checkpoint's metadata": json.dumps(metadata, sort_keys=True).encode(),
         "config": (run.path / "config.toml").read_bytes(),
     }
 
@@ -148,6 +153,65 @@ def test_a_folder_with_a_run_is_not_touched(tmp_path: Path, digits: Dataset) -> 
     assert contents(run) == before
 
 
+def test_a_folder_with_anything_in_it_is_not_touched(tmp_path: Path, digits: Dataset) -> None:
+    (tmp_path / "model.safetensors").write_text("somebody's")
+    with pytest.raises(TrainingError, match="is not empty"):
+        train(digits, out=tmp_path, **SETTINGS)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("model.safetensors", "somebody's")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the lock is POSIX")
+def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> None:
+    run = train(digits, out=tmp_path / "run", callbacks=[StopAt(5)], **SETTINGS)
+    with only_process(run.path), pytest.raises(FileError, match="another process is training this run"):
+        resume(run.path)
+    assert len(resume(run.path).history) == 4
+
+
+def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
+    class Explode(Callback):
+        def on_step(self, trainer: Trainer, loss: float) -> None:
+            if trainer.state.step == 20:
+                trainer.network.parameters[3] = np.inf
+                trainer.stop("now")
+
+    with pytest.raises(TrainingError, match="stopped being finite"):
+        train(digits, out=tmp_path / "run", callbacks=[Explode()], **SETTINGS)
+    assert len(resume(tmp_path / "run").history) == 4
+
+
+def test_a_network_too_large_for_its_files_is_refused_before_its_memory_is_taken(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    with pytest.raises(TrainingError, match=r"make checkpoints of 120,.* use fewer units"):
+        train(digits, out=tmp_path / "run", hidden=[100_000, 100_000])
+    assert not (tmp_path / "run").exists()
+
+
+def test_so_few_images_that_none_is_left_to_validate_on(tmp_path: Path, digits: Dataset) -> None:
+    few = np.concatenate([np.flatnonzero(digits.train.labels == label)[:2] for label in (0, 1)])
+    images, labels = digits.train.images[few], digits.train.labels[few]
+    data = load_dataset((images, labels, images, labels))
+    run = train(data, out=tmp_path / "run", epochs=2, batch_size=2)
+    assert run.best["epoch"] == 2
+    assert run.history[-1]["validation_accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"step": -5}, {"epoch": -3}, {"step": 10**9}, {"seen": 0}, {"step": 0}, {"epoch": 9}, {"seconds": "x"}]
+)
+def test_a_state_that_no_run_can_be_in_is_refused(tmp_path: Path, digits: Dataset, change: dict) -> None:
+    run = train(digits, out=tmp_path / "run", callbacks=[StopAt(17)], **SETTINGS)
+    checkpoint = run.path / "checkpoint.safetensors"
+    with open_tensors(checkpoint, "checkpoint") as file:
+        tensors = {name: file._handle.get_tensor(name) for name in file.shapes}
+        state = json.loads(file.metadata["state"]) | change
+        metadata = file.metadata | {"state": json.dumps(state)}
+    write_tensors(checkpoint, tensors, metadata)
+    with pytest.raises(FileError, match="damaged"):
+        resume(run.path)
+
+
 def test_wrong_use(tmp_path: Path, digits: Dataset) -> None:
     with pytest.raises(TrainingError, match=r"batch_size: 5000 is more than the 1,?\d+ training images of digits"):
         train(digits, out=tmp_path / "a", batch_size=5000)
@@ -215,6 +279,41 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digi
         assert contents(resume(folder)) == contents(whole)
 
 
+KILLED_IN_A_SAVE = """
+import os, signal, sys
+from glassnet import load_dataset, train
+from glassnet.training import trainer
+
+trainer.SAVE_EVERY = 0.0
+sync, left = os.fsync, int(sys.argv[2])
+
+def kill(descriptor):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(descriptor)
+
+os.fsync = kill
+train(load_dataset("digits"), "small", out=sys.argv[1], epochs=3, threads=1)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+def test_a_run_killed_in_the_middle_of_a_save_goes_on_to_the_same_end(tmp_path: Path, digits: Dataset) -> None:
+    whole = train(digits, "small", out=tmp_path / "whole", epochs=3, threads=1)
+    resumed_from = []
+    for syncs in (4, 23, 133, 134, 135, 136, 137):
+        folder = tmp_path / f"killed{syncs}"
+        killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_SAVE, str(folder), str(syncs)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        with contextlib.suppress(FileError), open_tensors(folder / "checkpoint.safetensors", "checkpoint") as file:
+            resumed_from.append(json.loads(file.metadata["state"])["step"])
+        assert contents(resume(folder)) == contents(whole)
+        assert {file.name for file in folder.iterdir()} == {file.name for file in whole.path.iterdir()}
+    assert max(resumed_from) > 41  # in the second epoch: a model had been saved too
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: Dataset, number: int) -> None:
@@ -226,10 +325,10 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
     assert f"go on with: glassnet resume {folder}" in last
-    state = Trainer(Run(folder).config, digits, folder)
-    state.stop("at once")
-    state.run()
-    assert str(state.state.step) in last
+    trainer = Trainer(Run(folder).config, digits)
+    trainer.stop("at once")
+    trainer.run(folder)
+    assert str(trainer.state.step) in last
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,10 @@ def main(tokens: list[str] | None = None) -> int:
         # Whoever read our output has gone (`glassnet … | head`); keep Python from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    except MemoryError:
+        return _fail("not enough memory; use fewer units, smaller batches, or less data")
     return 0
 
 
@@ -70,5 +74,6 @@ def _flag_message(error: CycloptsError) -> str:
         from ..training import Settings, explain
 
         if isinstance(error.__cause__, ValidationError):
-            return "--" + explain(error.__cause__, Settings.model_fields, "").replace("_", "-", 1)
+            setting, _, complaint = explain(error.__cause__, Settings.model_fields, "").partition(":")
+            return f"--{setting.replace('_', '-')}:{complaint}"
     return str(error)

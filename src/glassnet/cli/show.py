@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import cache_folder, load_dataset
-from ..training import available_threads, recipe_names, recipe_text
+from ..training import Config, available_threads, recipe_names, recipe_text
 from .output import print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
@@ -67,14 +67,20 @@ def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) ->
     _draw((images or list(dataset.unlabelled))[:10])
 
 
-def recipes(name: str | None = None, /) -> None:
+def recipes(name: str | None = None, /, *, json: bool = False) -> None:
     """List the recipes, or print one as the TOML file that it is.
 
     Parameters
     ----------
     name
         The recipe to print. Save it, change it, and train with --recipe FILE.
+    json
+        Print it, or all of them, as JSON with every setting.
     """
+    if json:
+        names = recipe_names() if name is None else [name]
+        print_json({recipe: Config.resolve(recipe).model_dump() for recipe in names})
+        return
     if name is not None:
         print(recipe_text(name), end="")
         return

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from .. import training
 from ..data import load_dataset
-from ..training import Run, Settings
+from ..training import Config, Run, Settings
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 
@@ -15,11 +15,11 @@ __all__ = ["resume", "train"]
 
 
 def train(
-    data: str = "digits",
+    data: str | None = None,
     /,
     *,
     recipe: str | None = None,
-    classes: int = 10,
+    classes: int | None = None,
     settings: Annotated[
         Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
     ] = None,
@@ -28,19 +28,20 @@ def train(
 ) -> None:
     """Train a network and keep it in a run folder.
 
-    A flag given here wins over the recipe. Ctrl-C saves and says how to go on; so does a run that is killed, which
-    loses five seconds at most.
+    A flag given here wins over the recipe. Ctrl-C saves, and says how to go on. A run that is killed loses some five
+    seconds; `glassnet resume` goes on with it.
 
     Parameters
     ----------
     data
         What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's
-        mnist.npz, or a folder with a folder of PNG or JPEG pictures for each class.
+        mnist.npz, or a folder with a folder of PNG or JPEG pictures for each class. By default what the recipe's file
+        says, or else digits.
     recipe
         A recipe (see `glassnet recipes`) or a TOML file of settings. By default "small" for fewer than 5,000 images,
         else "default".
     classes
-        How many classes the labels have, 0 and up. In folders of pictures the folders count instead.
+        How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
     out
         The run folder, new or empty. By default runs/<time>-<data>-<recipe>.
     json
@@ -49,7 +50,9 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     progress = Progress()
     try:
-        run = training.train(load_dataset(data, classes=classes), recipe, out=out, callbacks=[progress], **given)
+        named = Config.resolve(recipe or "default")
+        dataset = load_dataset(data or named.data, classes=classes or named.classes)
+        run = training.train(dataset, recipe, out=out, callbacks=[progress], **given)
     finally:
         progress.close()
     _show(run, json)

@@ -1,11 +1,10 @@
 """``glassnet evaluate``, ``glassnet predict`` and ``glassnet report``: what to do with a trained network."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..data import Dataset, frame_picture, load_dataset, read_csv, read_picture
+from ..data import Dataset, Preprocessing, frame_picture, load_dataset, read_csv, read_picture
 from ..errors import DataError
 from ..evaluation import evaluate as evaluate_model
 from ..evaluation import examples_for
@@ -120,10 +119,12 @@ def _load(model: Model, data: str | None) -> Dataset:
     return load_dataset(source, classes=model.classes)
 
 
-def _inputs(form: Any, pictures: list[Path], csv: Path | None) -> tuple[list[str], np.ndarray]:
+def _inputs(form: Preprocessing, pictures: list[Path], csv: Path | None) -> tuple[list[str], np.ndarray]:
     """Return where each image came from, and the images in the model's form (n, h, w)."""
     if csv is not None and not pictures:
         images = read_csv(csv).images
+        if images.shape[1:] != (form.height, form.width):
+            images = np.stack([frame_picture(image, form, f"{csv}, row {i}") for i, image in enumerate(images, 1)])
         return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images
     if not pictures or csv is not None:
         raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")

@@ -106,7 +106,8 @@ def as_labels(
         row = int(outside[0])
         raise DataError(
             f"{name}: the label {str(texts[row])[:20]!r} at {unit} {row + first} is none of the {len(classes)} classes "
-            f"{classes[0]} to {classes[-1]}; mend it, or say what classes there are: load_dataset(…, classes=…)"
+            f"{classes[0]} to {classes[-1]}; mend it, or say how many classes there are "
+            "(--classes, or load_dataset(…, classes=…))"
         )
     return found
 

@@ -83,7 +83,9 @@ def _downloaded(name: str, folder: Path) -> Path:
             ) from error
         else:
             return Path(path)
-    why = "the mirrors sent a file with a wrong sum" if wrong_sum else "no mirror could be reached; is there a network?"
+    why = (
+        "the mirrors sent a file with a wrong sum." if wrong_sum else "no mirror could be reached; is there a network?"
+    )
     raise DataError(
         f"cannot download MNIST ({name}): {why} Without one, put its four files into a folder mnist and set "
         "GLASSNET_DATA to the folder above it, or give the path of any copy that you have"

@@ -195,7 +195,7 @@ def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
     if table.labels is None:
         raise DataError(f"{path}: the column label is missing; give Kaggle's train.csv")
-    return Examples(table.images, as_labels(table.labels, names, str(path), "row", 1))
+    return Examples(table.images, as_labels(table.labels, names, str(path), "line", 2))  # line 1 is the header
 
 
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:

@@ -168,7 +168,7 @@ class Dropout(Layer):
 
         Y = X ⊙ M / (1 − p)      M is 0 with probability p, else 1, drawn anew for each number of each batch
 
-    Dividing by 1 − p keeps the expected value, so nothing changes hands when predicting: there Y = X.
+    Dividing by 1 − p keeps the expected value, so predicting needs no factor: there Y = X.
 
         dX = dY ⊙ M / (1 − p)
 
@@ -259,7 +259,8 @@ class BatchNorm(Layer):
             mean = X.mean(axis=0)  # (d,)
             np.subtract(X, mean, out=X_hat)
             variance: Array = np.einsum("nd,nd->d", X_hat, X_hat) / n
-            self._update_running_averages(mean, variance, n)
+            if n > 1:  # one row has no variance
+                self._update_running_averages(mean, variance, n)
         else:
             variance = self.running_variance
             np.subtract(X, self.running_mean, out=X_hat)
@@ -270,7 +271,7 @@ class BatchNorm(Layer):
         return Y
 
     def _update_running_averages(self, mean: Array, variance: Array, n: int) -> None:
-        unbiased = variance * (n / max(n - 1, 1))
+        unbiased = variance * (n / (n - 1))
         for running, batch in ((self.running_mean, mean), (self.running_variance, unbiased)):
             running *= self.momentum
             running += (1 - self.momentum) * batch

@@ -1,7 +1,7 @@
 """Rules that turn a gradient into a step.
 
 Every rule here treats each number by itself, so it is applied to one block of the flat vectors after another: the
-block, its gradient and its moments stay in the processor's cache while the rule passes over them, and nothing is
+block, its gradient and its moments stay in the processor's cache while the rule passes over them, and almost nothing is
 allocated.
 
 With θ the parameters, g their gradient, η the learning rate:

@@ -3,8 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ..errors import FileError, TrainingError
 from ..files import open_tensors, write_tensors
@@ -13,6 +14,9 @@ from ..nn import Network, Optimizer
 __all__ = ["State", "load_checkpoint", "save_checkpoint"]
 
 VERSION = "1"
+
+Count = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass
@@ -29,14 +33,14 @@ class State:
         finished: whether the run has come to its end.
     """
 
-    step: int = 0
-    epoch: int = 0
-    seconds: float = 0.0
-    loss_sum: float = 0.0
-    correct: int = 0
-    seen: int = 0
-    best: float | None = None
-    best_epoch: int = 0
+    step: Count = 0
+    epoch: Count = 0
+    seconds: Finite = 0.0
+    loss_sum: Finite = 0.0
+    correct: Count = 0
+    seen: Count = 0
+    best: Finite | None = None
+    best_epoch: Count = 0
     finished: bool = False
 
 

@@ -211,7 +211,7 @@ def _recipe(recipe: str | Path) -> tuple[dict[str, Any], str]:
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
 
 
@@ -219,7 +219,11 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     """Lay settings over others. Another optimizer brings its own learning rate: one for Adam is none for SGD."""
     merged = dict(below)
     optimizer = above.get("optimizer")
-    if optimizer in DEFAULT_LEARNING_RATES and optimizer != below.get("optimizer", "adam"):
+    if (
+        isinstance(optimizer, str)
+        and optimizer in DEFAULT_LEARNING_RATES
+        and optimizer != below.get("optimizer", "adam")
+    ):
         merged["learning_rate"] = DEFAULT_LEARNING_RATES[optimizer]
         merged.pop("weight_decay", None)
     return merged | dict(above)

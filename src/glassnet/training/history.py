@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel, ValidationError
+
 from ..errors import FileError
 from ..files import write_atomically
 
@@ -13,6 +15,19 @@ Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
 ``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
 without validation images)."""
+
+
+class _Row(BaseModel):
+    """What a line must have to be believed."""
+
+    epoch: int
+    step: int
+    seconds: float
+    learning_rate: float
+    loss: float
+    accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
 
 
 def append_row(path: Path, row: Row) -> None:
@@ -37,17 +52,14 @@ def read_history(path: Path) -> list[Row]:
     rows: list[Row] = []
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if isinstance(row, dict) and "step" in row:
-            rows.append(row)
-        elif number < len(lines):
-            raise FileError(f"{path}, line {number}: not a row of a history; delete the line")
+            rows.append(_Row.model_validate_json(line).model_dump())
+        except ValidationError as error:
+            if number < len(lines):
+                raise FileError(f"{path}, line {number}: not a row of a history; delete the line") from error
     return rows
 
 
-def keep_rows(path: Path, up_to_step: int) -> None:
-    """Drop the rows after a step: what was reported between the last checkpoint and a crash will be reported again."""
-    rows = [row for row in read_history(path) if row["step"] <= up_to_step]
+def keep_rows(path: Path, epochs: int) -> None:
+    """Drop later rows: what was reported between the last checkpoint and a crash will be reported again."""
+    rows = [row for row in read_history(path) if row["epoch"] <= epochs]
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..data import Dataset, load_dataset
 from ..errors import FileError, TrainingError
-from ..files import write_atomically
+from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
 from .config import Config
@@ -48,10 +48,10 @@ class Run:
     @property
     def best(self) -> Row:
         """The row of the epoch whose model was kept; raises FileError before the end of the first epoch."""
-        rows, monitor = [row for row in self.history if "epoch" in row], self.config.monitor
+        rows, monitor = self.history, self.config.monitor
         if not rows:
             raise FileError(f"{self.path}: no epoch is complete yet; go on with: glassnet resume {self.path}")
-        if not self.config.validation:
+        if rows[-1][monitor] is None:
             return rows[-1]
         sign = 1 if monitor == "validation_accuracy" else -1
         return max(rows, key=lambda row: float(sign * row[monitor]))
@@ -64,7 +64,12 @@ class Run:
         return Model.load(self.path / MODEL)
 
     def dataset(self) -> Dataset:
-        """Load the data that the run learns; raises DataError where it is gone or was given as arrays in memory."""
+        """Load the data that the run learns.
+
+        Raises:
+            DataError: it is gone, or can no longer be read.
+            TrainingError: it was arrays in memory.
+        """
         source = self.config.data
         if not source:
             raise TrainingError(
@@ -110,15 +115,16 @@ def train(
     if recipe is None:
         recipe = "small" if len(dataset.train) < SMALL else "default"
     config = Config.resolve(recipe, **settings, data=dataset.source, classes=dataset.classes)
-    folder = Path(out) if out is not None else _new_folder(dataset.name, config.recipe)
-    if (folder / CONFIG).exists():
-        raise TrainingError(
-            f"{folder}: has a run already; choose another folder, or go on with: glassnet resume {folder}"
-        )
-    trainer = Trainer(config, dataset, folder, callbacks)
-    config = config.model_copy(update={"threads": trainer.threads})  # so that it goes on with as many
-    write_atomically(folder / CONFIG, config.to_toml().encode())
-    trainer.run()
+    trainer = Trainer(config, dataset, callbacks)
+    folder = _make_folder(out, f"{dataset.name}-{Path(recipe).stem}")
+    with only_process(folder):
+        if (folder / CONFIG).exists():
+            raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
+        if any(folder.iterdir()):
+            raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
+        config = config.model_copy(update={"threads": trainer.threads})  # so that it goes on with as many
+        write_atomically(folder / CONFIG, config.to_toml().encode())
+        trainer.run(folder)
     return Run(folder)
 
 
@@ -135,15 +141,33 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
         TrainingError: the data has changed since the run began; and as for `train`.
     """
     run = Run(path)
-    Trainer(run.config, dataset or run.dataset(), run.path, callbacks).run()
+    trainer = Trainer(run.config, dataset or run.dataset(), callbacks)
+    with only_process(run.path):
+        trainer.run(run.path)
     return run
 
 
-def _new_folder(data: str, recipe: str) -> Path:
-    """Return a folder under ``runs`` that no other run has."""
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{data}-{Path(recipe).stem}"
-    folder, number = Path("runs") / stem, 1
-    while folder.exists():
-        number += 1
-        folder = Path("runs") / f"{stem}-{number}"
-    return folder
+def _make_folder(out: str | os.PathLike[str] | None, name: str) -> Path:
+    """Make the folder that was asked for, or one under ``runs`` that no other run has.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    folder, number = Path(out if out is not None else "."), 1
+    try:
+        if out is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+        folder = Path("runs") / stem
+        folder.parent.mkdir(exist_ok=True)
+        while True:
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+                folder = Path("runs") / f"{stem}-{number}"
+            else:
+                return folder
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --out") from error

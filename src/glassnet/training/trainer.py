@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
@@ -13,9 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..data import Dataset, Preprocessing
-from ..errors import TrainingError
+from ..errors import FileError, TrainingError
+from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
-from ..nn import L2, SoftmaxCrossEntropy, clip_gradient_norm
+from ..nn import L2, OPTIMIZERS, SoftmaxCrossEntropy, clip_gradient_norm
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping
@@ -45,7 +47,6 @@ class Trainer:
     Args:
         config: how it goes.
         dataset: what it learns. Of its test images nothing is used here.
-        folder: the run folder, where ``config.toml`` is already.
         callbacks: called between the steps.
 
     Raises:
@@ -53,17 +54,19 @@ class Trainer:
         TrainingError: a batch larger than the data, or data that has changed since the run began.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, folder: Path, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(self, config: Config, dataset: Dataset, callbacks: Sequence[Callback] = ()) -> None:
         dataset.require_trainable()
-        self.config, self.folder = config, folder
+        self.config = config
         training, self.validation = dataset.split(config.validation, config.seed)
         if config.batch_size > len(training):
             raise TrainingError(
                 f"batch_size: {config.batch_size} is more than the {len(training)} training images of "
                 f"{dataset.name}; use {len(training)} or fewer"
             )
-        preprocessing = Preprocessing.fit(training.images, config.scaling)
         inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
+        sizes = [inputs, *config.hidden, classes]
+        _check_size(config, sizes)
+        preprocessing = Preprocessing.fit(training.images, config.scaling)
         self.network = build_network(config, inputs, classes)
         self.model = Model(self.network, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
         self.loss = build_loss(config, training.labels, classes)
@@ -72,7 +75,7 @@ class Trainer:
         self.batches = Batches(training, preprocessing, config.batch_size, config.seed, self.network.dtype)
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
-        self.threads = config.threads or choose_threads(config.batch_size, [inputs, *config.hidden, classes])
+        self.threads = config.threads or choose_threads(config.batch_size, sizes)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -88,19 +91,24 @@ class Trainer:
         self.state.finished = True
         self.stop(reason)
 
-    def run(self) -> None:
+    def run(self, folder: Path) -> None:
         """Train until the last epoch, or until something stops the run; go on from the checkpoint if there is one.
+
+        Args:
+            folder: the run folder, where ``config.toml`` is already.
 
         Raises:
             TrainingError: the weights stopped being finite.
             TrainingInterrupted: Ctrl-C, or a termination signal.
             FileError: the disk is full. What was saved before is still there.
         """
-        checkpoint = self.folder / CHECKPOINT
+        self.folder = folder
+        checkpoint = folder / CHECKPOINT
         if checkpoint.exists():
             self.state = load_checkpoint(checkpoint, self.network, self.optimizer, self.model.fingerprint)
-        keep_rows(self.folder / HISTORY, self.state.step)
-        self.rows = read_history(self.folder / HISTORY)
+            self._check_state()
+        keep_rows(folder / HISTORY, self.state.epoch)
+        self.rows = read_history(folder / HISTORY)
         if self.state.finished:
             return
         # What overflows is found by looking at the loss, which says more than NumPy's warning.
@@ -119,7 +127,7 @@ class Trainer:
                 self._save_best_model()
         for callback in self.callbacks:
             callback.on_end(self)
-        if interrupted():
+        if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
 
     def _train_epoch(self) -> None:
@@ -166,6 +174,8 @@ class Trainer:
         state = self.state
         state.epoch += 1
         loss, accuracy = self._validate()
+        if loss is not None and not math.isfinite(loss):
+            raise self._diverged(state.step)
         row: Row = {
             "epoch": state.epoch,
             "step": state.step,
@@ -199,8 +209,12 @@ class Trainer:
             self._best_parameters = (self.network.parameters.copy(), self.network.statistics.copy())
 
     def _save(self) -> None:
-        """Write the best model, then the checkpoint, so that no checkpoint knows of a better model than the file."""
+        """Write the best model and the history, then the checkpoint, which never knows more than the other files."""
+        kept = (self.network.parameters, self.network.statistics, *self.optimizer.state.values())
+        if not all(np.isfinite(numbers).all() for numbers in kept):
+            raise self._diverged(self.state.step)  # the checkpoint before is a better one to go on from
         self._save_best_model()
+        sync(self.folder / HISTORY)
         save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer, self.state, self.model.fingerprint)
         self._saved = perf_counter()
 
@@ -216,6 +230,14 @@ class Trainer:
         finally:
             network.parameters[...], network.statistics[...] = current
         self._best_parameters = None
+
+    def _check_state(self) -> None:
+        """Refuse a state that no run of this length and data can be in."""
+        state, first = self.state, self.state.epoch * len(self.batches)
+        started = 0 < state.step - first <= len(self.batches)  # all steps taken, the epoch not yet reported
+        whole = state.step == first
+        if state.epoch > self.config.epochs or not (started or whole) or started != (state.seen > 0):
+            raise FileError(f"{self.folder / CHECKPOINT}: damaged: its step, epoch and counts do not fit together")
 
     def _diverged(self, step: int) -> TrainingError:
         return TrainingError(
@@ -244,3 +266,15 @@ class Trainer:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def _check_size(config: Config, sizes: list[int]) -> None:
+    """Refuse a network whose checkpoint no file may hold, before any of its memory is taken."""
+    parameters = sum((a + 1) * b for a, b in pairwise(sizes))
+    copies = 1 + len(OPTIMIZERS[config.optimizer].moments)
+    needed = parameters * copies * np.dtype(config.dtype).itemsize
+    if needed > MAX_TENSOR_FILE_BYTES:
+        raise TrainingError(
+            f"hidden: {parameters:,} parameters make checkpoints of {needed:,} bytes, more than the "
+            f"{MAX_TENSOR_FILE_BYTES:,} allowed; use fewer units"
+        )
