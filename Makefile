@@ -29,6 +29,7 @@ format: $(VENV)/installed-dev  ## put the code into the house's form
 bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, write benchmarks/results and the README's table
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/table.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl

@@ -40,8 +40,16 @@ def throughput_lines() -> list[str]:
     ]
 
 
+def loading_lines() -> list[str]:
+    result = load_result("loading")
+    return [
+        f"Kaggle's `train.csv` (42,000 rows) loads in {spread(result['first'])} s the first time and in "
+        f"{spread(result['again'])} s from the cache ({result['trials']} trials).",
+    ]
+
+
 if __name__ == "__main__":
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    body = "\n".join([*accuracy_lines(), "", *throughput_lines()])
+    body = "\n".join([*accuracy_lines(), "", *throughput_lines(), "", *loading_lines()])
     README.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", "utf-8")

@@ -8,15 +8,17 @@
     network.backward(loss.backward())
     optimizer.step(learning_rate=0.001)
 
-Read `glassnet.textbook` first, then here `layers`, `activations`, `losses`, `network`, `optimizers`, `schedules`.
+Read `glassnet.textbook` first, then here `layers`, `activations`, `normalization`, `losses`, `network`, `optimizers`,
+`schedules`.
 """
 
 from .activations import ACTIVATIONS, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
-from .layers import BatchNorm, Dense, Dropout, Flatten, Layer
+from .layers import Dense, Dropout, Flatten, Layer
 from .losses import Loss, MeanSquaredError, SoftmaxCrossEntropy, softmax
 from .network import Network, tensor_shapes
+from .normalization import BatchNorm
 from .optimizers import (
     OPTIMIZERS,
     SGD,

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import ACTIVATIONS
-from .layers import BatchNorm, Dense, Dropout, Flatten, Layer
+from .layers import Dense, Dropout, Flatten, Layer
+from .normalization import BatchNorm
 from .types import Array, Shape
 
 __all__ = ["Network", "tensor_shapes"]

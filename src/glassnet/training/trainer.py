@@ -1,14 +1,10 @@
 """The loop: batches through the network, gradients into the optimizer, and every so often all of it to the disk."""
 
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,21 +20,14 @@ from .callbacks import Callback, EarlyStopping
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
+from .interruption import TrainingInterrupted, interruptible
 from .threads import choose_threads
 
-__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer", "TrainingInterrupted"]
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer"]
 
 CONFIG, HISTORY, MODEL, CHECKPOINT = "config.toml", "history.jsonl", "model.safetensors", "checkpoint.safetensors"
 
 SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """A run was interrupted by Ctrl-C or a termination signal, after its step was finished and everything saved."""
-
-    def __init__(self, folder: Path, step: int) -> None:
-        super().__init__(f"stopped at step {step}, nothing is lost; go on with: glassnet resume {folder}")
-        self.folder, self.step = folder, step
 
 
 class Trainer:
@@ -112,7 +101,11 @@ class Trainer:
         if self.state.finished:
             return
         # What overflows is found by looking at the loss, which says more than NumPy's warning.
-        with threadpool_limits(self.threads, "blas"), np.errstate(all="ignore"), self._interruptible() as interrupted:
+        with (
+            threadpool_limits(self.threads, "blas"),
+            np.errstate(all="ignore"),
+            interruptible(self.stop) as interrupted,
+        ):
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
@@ -245,27 +238,6 @@ class Trainer:
             f"learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or another "
             f"scaling than {self.config.scaling!r}"
         )
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[Callable[[], bool]]:
-        """Let Ctrl-C and SIGTERM end the run after the step under way; a second one ends it at once."""
-        received: list[int] = []
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            if received:
-                raise KeyboardInterrupt
-            received.append(number)
-            self.stop("interrupted")
-
-        if threading.current_thread() is not threading.main_thread():
-            yield lambda: False  # only the main thread gets signals
-            return
-        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield lambda: bool(received)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 def _check_size(config: Config, sizes: list[int]) -> None:

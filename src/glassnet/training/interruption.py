@@ -1,0 +1,46 @@
+"""Ctrl-C and termination signals, received without breaking off a step in its middle."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+__all__ = ["TrainingInterrupted", "interruptible"]
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """A run was interrupted by Ctrl-C or a termination signal, after its step was finished and everything saved."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        super().__init__(f"stopped at step {step}, nothing is lost; go on with: glassnet resume {folder}")
+        self.folder, self.step = folder, step
+
+
+@contextmanager
+def interruptible(stop: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a call of ``stop``; a second one ends the process's work at once.
+
+    Only the main thread gets signals; in any other, nothing is changed.
+
+    Yields:
+        A function that says whether there was a signal.
+    """
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        stop("interrupted")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
