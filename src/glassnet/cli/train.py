@@ -86,7 +86,9 @@ def _show(run: Run, json: bool) -> None:
         print_json({"run": str(run.path), "best": best, "epochs": len(run.history)})
         return
     accuracy = best["validation_accuracy"]
-    verdict = "the last; there were no validation images" if accuracy is None else f"{percent(accuracy)} of validation"
+    verdict = "the last; there were no validation images"
+    if accuracy is not None:
+        verdict = f"{percent(accuracy)} of the validation images"
     print_facts(
         {
             "best": f"epoch {best['epoch']}: {verdict}",
