@@ -55,6 +55,11 @@ class Model:
         self.network, self.preprocessing, self.classes = network, preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
 
+    def __repr__(self) -> str:
+        height, width = self.image_shape
+        parameters = f"{self.network.parameters.size:,} parameters"
+        return f"Model({height}×{width} pixels to {len(self.classes)} classes, {parameters})"
+
     @property
     def image_shape(self) -> tuple[int, int]:
         """Height and width of the images that it takes, in pixels."""

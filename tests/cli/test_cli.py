@@ -97,6 +97,25 @@ def test_predict_pictures(run: Path, digits: Dataset, tmp_path: Path, capsys: py
     assert paths[0] in capsys.readouterr().out
 
 
+def test_one_bad_picture_does_not_cost_the_others(
+    run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write_png(tmp_path / "good.png", digits.test.images[0])
+    blank = write_png(tmp_path / "blank.png", np.full((50, 50), 255, np.uint8))
+    assert main(["predict", str(run), str(blank), str(good), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert [p["input"] for p in json.loads(out)] == [str(good)]
+    assert len(err.splitlines()) == 1
+    assert "blank.png" in err
+
+
+def test_a_terminal_without_unicode_is_no_error() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "glassnet", "data"]
+    result = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert b"8?8 pixels" in result.stdout
+
+
 def test_predict_csv(run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = digits.test.images.reshape(-1, 64)
     header = ",".join(f"pixel{i}" for i in range(64))
@@ -196,7 +215,8 @@ WRONG = {
     "train --epoch 3": "--epochs",
     "trian": "train",
     "train --epochs 0": "--epochs",
-    "train --epochs many": "--epochs",
+    "train --epochs many": "--epochs: must be a whole number, not 'many'",
+    "predict {run} .": "a folder",
     "train --learning-rate -1": "--learning-rate",
     "train --batch-size 100000": "batch_size: 100000 is more than",
     "train --activation rely": "did you mean 'relu'",

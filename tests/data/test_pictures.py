@@ -139,7 +139,7 @@ def test_bad_pictures_are_named_and_explained(tmp_path, content, what):
 def test_pictures_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_picture(tmp_path / "none.png")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="not a picture"):
         read_picture(tmp_path)
 
 

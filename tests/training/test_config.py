@@ -44,8 +44,8 @@ def test_it_is_frozen() -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"epochs": 0}, "epochs: .*greater than or equal to 1, not 0"),
-        ({"learning_rate": -1}, "learning_rate: .*greater than 0"),
+        ({"epochs": 0}, "epochs: must be at least 1, not 0"),
+        ({"learning_rate": -1}, "learning_rate: must be more than 0, not -1"),
         ({"learning_rate": float("nan")}, "learning_rate: .*finite"),
         ({"epoch": 3}, "no setting called 'epoch' .did you mean 'epochs'"),
         ({"activation": "rely"}, "activation: 'rely' is unknown .did you mean 'relu'"),

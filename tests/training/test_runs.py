@@ -212,9 +212,24 @@ def test_a_state_that_no_run_can_be_in_is_refused(tmp_path: Path, digits: Datase
         resume(run.path)
 
 
+def test_few_images_need_no_flag(tmp_path: Path, digits: Dataset) -> None:
+    run = train(load_dataset((digits.train.images[:25], digits.train.labels[:25])), out=tmp_path / "run", epochs=2)
+    assert run.config.batch_size == 2
+
+
+def test_from_the_first_epoch_on_there_is_a_model(tmp_path: Path, digits: Dataset) -> None:
+    class Look(Callback):
+        def on_epoch(self, run: Trainer, row: dict) -> None:
+            assert Run(tmp_path / "run").model.predict(digits.test.images[:1]).shape == (1,)
+
+    train(digits, out=tmp_path / "run", callbacks=[Look()], **SETTINGS)
+
+
 def test_wrong_use(tmp_path: Path, digits: Dataset) -> None:
     with pytest.raises(TrainingError, match=r"batch_size: 5000 is more than the 1,?\d+ training images of digits"):
         train(digits, out=tmp_path / "a", batch_size=5000)
+    with pytest.raises(DataError, match="give it load_dataset"):
+        train("digits", out=tmp_path / "a")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         train(digits, out=tmp_path / "a", epoks=3)
     with pytest.raises(DataError, match="class"):
@@ -303,7 +318,7 @@ train(load_dataset("digits"), "small", out=sys.argv[1], epochs=3, threads=1)
 def test_a_run_killed_in_the_middle_of_a_save_goes_on_to_the_same_end(tmp_path: Path, digits: Dataset) -> None:
     whole = train(digits, "small", out=tmp_path / "whole", epochs=3, threads=1)
     resumed_from = []
-    for syncs in (4, 23, 133, 134, 135, 136, 137):
+    for syncs in (4, 23, 133, 134, 135, 136, 137, 170):
         folder = tmp_path / f"killed{syncs}"
         killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_SAVE, str(folder), str(syncs)], check=False)
         assert killed.returncode == -signal.SIGKILL

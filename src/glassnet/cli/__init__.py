@@ -1,5 +1,6 @@
 """The command line: what a person types, turned into calls of the rooms below. Nothing is computed here."""
 
+import io
 import os
 import sys
 
@@ -40,6 +41,9 @@ def main(tokens: list[str] | None = None) -> int:
 
     A mistake is told in one line on standard error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no × or … shows ? and goes on
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

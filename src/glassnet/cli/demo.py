@@ -22,7 +22,7 @@ def demo(*, out: Path | None = None) -> None:
     Parameters
     ----------
     out
-        The run folder, new or empty. By default runs/<time>-digits-small.
+        The run folder, new or empty. By default runs/TIME-digits-small.
     """
     dataset = load_dataset("digits")
     print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
@@ -41,9 +41,9 @@ def demo(*, out: Path | None = None) -> None:
     print_facts({"model": run.path / "model.safetensors", "report": page})
     print("\nNext, try:")
     for line in (
-        f"{command()} predict {run.path} YOUR-PICTURE.png",
         f"{command()} evaluate {run.path}",
-        f"{command()} train mnist",
+        f"{command()} train mnist --out runs/mnist",
+        f"{command()} predict runs/mnist YOUR-PICTURE.png",
     ):
         print(f"  {line}")
 

@@ -43,7 +43,7 @@ def train(
     classes
         How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
     out
-        The run folder, new or empty. By default runs/<time>-<data>-<recipe>.
+        The run folder, new or empty. By default runs/TIME-DATA-RECIPE.
     json
         Print the result as JSON.
     """

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data import Dataset, Preprocessing, frame_picture, load_dataset, read_csv, read_picture
 from ..errors import DataError
@@ -72,7 +73,15 @@ def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | Non
         Print a list with label, probabilities and input of each image as JSON.
     """
     trained = open_model(model)
-    inputs, pixels = _inputs(trained.preprocessing, images or [], csv)
+    inputs, pixels, unreadable = _inputs(trained.preprocessing, images or [], csv)
+    if inputs:
+        _print_predictions(trained, inputs, pixels, json)
+    if unreadable:
+        others = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
+        raise DataError(f"{unreadable[0]}{others}")
+
+
+def _print_predictions(trained: Model, inputs: list[str], pixels: NDArray[np.uint8], json: bool) -> None:
     probabilities = trained.predict_proba(pixels)
     labels = [trained.classes[i] for i in probabilities.argmax(axis=1)]
     if json:
@@ -119,17 +128,25 @@ def _load(model: Model, data: str | None) -> Dataset:
     return load_dataset(source, classes=model.classes)
 
 
-def _inputs(form: Preprocessing, pictures: list[Path], csv: Path | None) -> tuple[list[str], np.ndarray]:
-    """Return where each image came from, and the images in the model's form (n, h, w)."""
+def _inputs(
+    form: Preprocessing, pictures: list[Path], csv: Path | None
+) -> tuple[list[str], NDArray[np.uint8], list[DataError]]:
+    """Return where each image came from, the images in the model's form (n, h, w), and what could not be read."""
     if csv is not None and not pictures:
         images = read_csv(csv).images
         if images.shape[1:] != (form.height, form.width):
             images = np.stack([frame_picture(image, form, f"{csv}, row {i}") for i, image in enumerate(images, 1)])
-        return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images
+        return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images, []
     if not pictures or csv is not None:
         raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")
-    names = [str(path) for path in pictures]
-    return names, np.stack([frame_picture(read_picture(path), form, str(path)) for path in pictures])
+    names, framed, unreadable = [], [np.empty((0, form.height, form.width), np.uint8)], []
+    for path in pictures:
+        try:
+            framed.append(frame_picture(read_picture(path), form, str(path))[None])
+            names.append(str(path))
+        except DataError as error:
+            unreadable.append(error)
+    return names, np.concatenate(framed), unreadable
 
 
 def _second(p: np.ndarray, classes: tuple[str, ...]) -> str:

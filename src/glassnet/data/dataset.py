@@ -50,6 +50,9 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"Examples({len(self):,} images of {_by(self.images.shape[1:])} pixels)"
+
     def take(self, indices: NDArray[np.integer]) -> "Examples":
         """Return a copy of the examples at ``indices``, in that order."""
         return Examples(self.images[indices], self.labels[indices])
@@ -83,6 +86,10 @@ class Dataset:
         if len(shapes) > 1:
             sizes = " and ".join(_by(shape) for shape in sorted(shapes))
             raise DataError(f"{self.source or self.name}: images of {sizes} pixels; all must have one size")
+
+    def __repr__(self) -> str:
+        height, width = self.image_shape
+        return f"Dataset({self.name!r}: {len(self.train):,} + {len(self.test):,} images of {height}×{width} pixels)"
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -86,8 +86,10 @@ def _downloaded(name: str, folder: Path) -> Path:
     why = (
         "the mirrors sent a file with a wrong sum." if wrong_sum else "no mirror could be reached; is there a network?"
     )
+    given = os.environ.get("GLASSNET_DATA")
+    nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
     raise DataError(
-        f"cannot download MNIST ({name}): {why} Without one, put its four files into a folder mnist and set "
+        f"{nearby}cannot download MNIST ({name}): {why} Without one, put its four files into a folder mnist and set "
         "GLASSNET_DATA to the folder above it, or give the path of any copy that you have"
     )
 
@@ -133,7 +135,7 @@ def _fetch_openml(classes: tuple[str, ...]) -> Table:
 
     try:
         found: Any = fetch_openml(
-            "mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=cache_folder() / "openml", n_retries=0
+            "mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=cache_folder() / "openml", n_retries=1
         )
     except (OSError, ValueError) as error:
         raise DataError(

@@ -49,6 +49,8 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+    if isinstance(file, Path) and file.exists() and not file.is_file():
+        raise DataError(f"{name}: a folder or device, not a picture; give the files in it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

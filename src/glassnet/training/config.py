@@ -48,8 +48,8 @@ def _one_of(names: tuple[str, ...]) -> BeforeValidator:
 
 
 def _one_or_many(value: object) -> object:
-    """Accept a single name where a list of them is asked for."""
-    return (value,) if isinstance(value, str) else value
+    """Accept a single one where a list is asked for."""
+    return (value,) if isinstance(value, str | int) else value
 
 
 class Settings(BaseModel):
@@ -62,7 +62,7 @@ class Settings(BaseModel):
         "unit", description="Pixels become 0…1 (unit), mean 0 and variance 1 (standard), or stay 0…255 (none)."
     )
 
-    hidden: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(_one_or_many)] = Field(
         (128, 64), description="Units of each hidden layer, from the input up."
     )
     activation: Annotated[tuple[Annotated[str, _one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
@@ -229,6 +229,25 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged | dict(above)
 
 
+_WANTED = {
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
+    "finite_number": "a finite number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+"""What pydantic's kinds of error ask for."""
+
+
 def explain(error: ValidationError, given: Collection[str], origin: str) -> str:
     """Say in one line what is wrong with the first setting that is wrong.
 
@@ -242,6 +261,7 @@ def explain(error: ValidationError, given: Collection[str], origin: str) -> str:
     where = "" if setting in given else origin
     if first["type"] == "extra_forbidden":
         return f"{where}no setting called {setting!r}{nearest(setting, Config.model_fields)}"
-    message = first["msg"].removeprefix("Value error, ")
-    value = "" if first["type"] == "value_error" else f", not {first['input']!r}"
-    return f"{where}{setting}: {message[0].lower()}{message[1:]}{value}"
+    if first["type"] == "value_error":
+        return f"{where}{setting}: {first['msg'].removeprefix('Value error, ')}"
+    wanted = _WANTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    return f"{where}{setting}: must be {wanted}, not {first['input']!r}"

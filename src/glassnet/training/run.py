@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, load_dataset
-from ..errors import FileError, TrainingError
+from ..errors import DataError, FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
@@ -18,6 +18,7 @@ from .trainer import CONFIG, HISTORY, MODEL, Trainer
 __all__ = ["Run", "open_model", "resume", "train"]
 
 SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
+TINY = 320  # images: with fewer, the same is true of the small recipe's batches
 
 
 class Run:
@@ -60,7 +61,7 @@ class Run:
     def model(self) -> Model:
         """The best model so far; raises FileError before the end of the first epoch."""
         if not (self.path / MODEL).exists():
-            raise FileError(f"{self.path}: no model yet: the run has not completed an epoch; `glassnet resume` it")
+            raise FileError(f"{self.path}: no model yet: the run has not completed an epoch; go on with it, or wait")
         return Model.load(self.path / MODEL)
 
     def dataset(self) -> Dataset:
@@ -76,7 +77,10 @@ class Run:
                 f"{self.path}: this run learned from arrays in memory; from Python, give the same arrays again: "
                 "glassnet.resume(path, dataset)"
             )
-        return load_dataset(source, classes=self.config.classes)
+        try:
+            return load_dataset(source, classes=self.config.classes)
+        except DataError as error:
+            raise DataError(f"{self.path}: the data of this run cannot be loaded: {error}") from error
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -112,8 +116,12 @@ def train(
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"train takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
     if recipe is None:
         recipe = "small" if len(dataset.train) < SMALL else "default"
+        if len(dataset.train) < TINY:
+            settings.setdefault("batch_size", max(len(dataset.train) // 10, 1))
     config = Config.resolve(recipe, **settings, data=dataset.source, classes=dataset.classes)
     trainer = Trainer(config, dataset, callbacks)
     folder = _make_folder(out, f"{dataset.name}-{Path(recipe).stem}")

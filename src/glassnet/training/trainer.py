@@ -183,6 +183,8 @@ class Trainer:
         self._keep_if_best(row)
         self.rows.append(row)
         append_row(self.folder / HISTORY, row)
+        if not (self.folder / MODEL).exists():
+            self._save()  # from the first epoch on there is a model to look at
         for callback in self.callbacks:
             callback.on_epoch(self, row)
 
