@@ -1,6 +1,6 @@
 """Make the picture at the head of the README: three figures of a run's report, side by side.
 
-glassnet train mnist --recipe best --out run && glassnet report run && python docs/overview.py run
+glassnet train mnist --out run && glassnet report run && python docs/overview.py run
 """
 
 import sys
