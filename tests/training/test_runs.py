@@ -79,6 +79,13 @@ def test_two_halves_are_one_whole_bit_for_bit(tmp_path: Path, digits: Dataset, o
     assert contents(resumed) == contents(whole)
 
 
+@pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
+def test_the_fast_recipe_reads_mnist(tmp_path: Path) -> None:
+    mnist = load_dataset("mnist")
+    run = train(mnist, "fast", out=tmp_path / "run")
+    assert np.mean(run.model.predict(mnist.test.images) == mnist.test.labels) > 0.97
+
+
 def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
     class Spoil(Callback):
         """Ruins the network in the third epoch."""
