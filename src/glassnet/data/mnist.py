@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def _downloaded(name: str, folder: Path) -> Path:
     given = os.environ.get("GLASSNET_DATA")
     nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
     raise DataError(
-        f"{nearby}cannot download MNIST ({name}): {why} Without one, put its four files into a folder mnist and set "
+        f"cannot download MNIST ({name}): {why} {nearby}Without a network, put its four files into a folder mnist and set "
         "GLASSNET_DATA to the folder above it, or give the path of any copy that you have"
     )
 
@@ -134,9 +135,16 @@ def _fetch_openml(classes: tuple[str, ...]) -> Table:
     from sklearn.datasets import fetch_openml
 
     try:
-        found: Any = fetch_openml(
-            "mnist_784", version=1, as_frame=False, parser="liac-arff", data_home=cache_folder() / "openml", n_retries=1
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # scikit-learn's word that it tries again
+            found: Any = fetch_openml(
+                "mnist_784",
+                version=1,
+                as_frame=False,
+                parser="liac-arff",
+                data_home=cache_folder() / "openml",
+                n_retries=1,
+            )
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot get mnist_784 from OpenML ({' '.join(str(error).split())}); is there a network? `mnist` has the "
