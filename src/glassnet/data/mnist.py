@@ -90,8 +90,8 @@ def _downloaded(name: str, folder: Path) -> Path:
     given = os.environ.get("GLASSNET_DATA")
     nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
     raise DataError(
-        f"cannot download MNIST ({name}): {why} {nearby}Without a network, put its four files into a folder mnist and set "
-        "GLASSNET_DATA to the folder above it, or give the path of any copy that you have"
+        f"cannot download MNIST ({name}): {why} {nearby}Without a network, put its four files into a folder mnist and "
+        "set GLASSNET_DATA to the folder above it, or give the path of any copy that you have"
     )
 
 
