@@ -78,6 +78,7 @@ def _flag_message(error: CycloptsError) -> str:
         from ..training import Settings, explain
 
         if isinstance(error.__cause__, ValidationError):
-            setting, _, complaint = explain(error.__cause__, Settings.model_fields, "").partition(":")
+            flags = Settings.model_fields
+            setting, _, complaint = explain(error.__cause__, flags, "", flags).partition(":")
             return f"--{setting.replace('_', '-')}:{complaint}"
     return str(error)

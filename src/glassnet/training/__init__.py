@@ -2,11 +2,12 @@
 
 from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
-from .config import Config, Settings, explain, recipe_names, recipe_text
+from .config import Config, Settings, recipe_names, recipe_text
 from .interruption import TrainingInterrupted
 from .run import Run, open_model, resume, train
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
+from .wording import explain
 
 __all__ = [
     "Callback",

@@ -6,7 +6,7 @@ recipe that it names.
 """
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from .wording import explain
 
-__all__ = ["Config", "Settings", "explain", "recipe_names", "recipe_text"]
+__all__ = ["Config", "Settings", "recipe_names", "recipe_text"]
 
 DEFAULT_LEARNING_RATES = {
     "sgd": 0.1,
@@ -134,7 +135,7 @@ class Config(Settings):
         try:
             config = cls.model_validate(merged)
         except ValidationError as error:
-            raise ConfigError(explain(error, given, origin)) from error
+            raise ConfigError(explain(error, given, origin, cls.model_fields)) from error
         config._check_together()
         return config
 
@@ -156,13 +157,13 @@ class Config(Settings):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the configuration of a run as `save` wrote it; raise ConfigError where it cannot be used."""
+        """Read a configuration that `to_toml` gave; raise ConfigError where it cannot be used."""
         try:
             config = cls.model_validate(_parse(path, path.read_bytes()))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
         except ValidationError as error:
-            raise ConfigError(explain(error, {}, f"{path}: ")) from error
+            raise ConfigError(explain(error, (), f"{path}: ", cls.model_fields)) from error
         config._check_together()
         return config
 
@@ -227,41 +228,3 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         merged["learning_rate"] = DEFAULT_LEARNING_RATES[optimizer]
         merged.pop("weight_decay", None)
     return merged | dict(above)
-
-
-_WANTED = {
-    "greater_than_equal": "at least {ge:g}",
-    "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:g}",
-    "less_than": "less than {lt:g}",
-    "finite_number": "a finite number",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "tuple_type": "a list",
-}
-"""What pydantic's kinds of error ask for."""
-
-
-def explain(error: ValidationError, given: Collection[str], origin: str) -> str:
-    """Say in one line what is wrong with the first setting that is wrong.
-
-    Args:
-        error: from validating settings.
-        given: the settings that came as flags or keywords.
-        origin: how to begin the line for any other, such as the name of its file and a colon.
-    """
-    first = error.errors()[0]
-    setting = str(first["loc"][0])
-    where = "" if setting in given else origin
-    if first["type"] == "extra_forbidden":
-        return f"{where}no setting called {setting!r}{nearest(setting, Config.model_fields)}"
-    if first["type"] == "value_error":
-        return f"{where}{setting}: {first['msg'].removeprefix('Value error, ')}"
-    wanted = _WANTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return f"{where}{setting}: must be {wanted}, not {first['input']!r}"

@@ -165,10 +165,10 @@ class Trainer:
         if not np.isfinite(self.network.parameters).all():
             raise self._diverged(self.state.step)
         state = self.state
-        state.epoch += 1
         loss, accuracy = self._validate()
         if loss is not None and not math.isfinite(loss):
             raise self._diverged(state.step)
+        state.epoch += 1
         row: Row = {
             "epoch": state.epoch,
             "step": state.step,
