@@ -19,6 +19,7 @@ def train(
     /,
     *,
     recipe: str | None = None,
+    as_written: Annotated[bool, Parameter(negative=())] = False,
     classes: int | None = None,
     settings: Annotated[
         Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
@@ -40,6 +41,8 @@ def train(
     recipe
         A recipe (see `glassnet recipes`) or a TOML file of settings. By default "small" for fewer than 5,000 images,
         else "default".
+    as_written
+        With the mistakes of the notebook that the recipe cures (notebook-000 to notebook-004).
     classes
         How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
     out
@@ -52,7 +55,7 @@ def train(
     try:
         named = Config.resolve(recipe or "default")
         dataset = load_dataset(data or named.data, classes=classes or named.classes)
-        run = training.train(dataset, recipe, out=out, callbacks=[progress], **given)
+        run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=[progress], **given)
     finally:
         progress.close()
     _show(run, json)

@@ -114,15 +114,21 @@ class Dataset:
         Each class gives its share to within one image. Both parts keep the order of the source.
 
         Args:
-            validation: the share of the second part, ``0 <= validation < 1``. With 0 it is empty.
+            validation: the second part: a share of the images if it is less than 1, else their number. With 0 it is
+                empty.
             seed: the same seed gives the same split.
 
         Raises:
-            DataError: the share is out of range.
+            DataError: the share or number is out of range.
         """
-        if not 0 <= validation < 1:
-            raise DataError(f"validation = {validation} is not a share: give 0 or more, and less than 1")
-        kept, held = hold_out(self.train.labels, validation, seed)
+        count = len(self.train)
+        share = validation if validation < 1 else validation / max(count, 1)
+        if validation == 1 or not 0 <= share < 1:
+            raise DataError(
+                f"validation = {validation:g}: give a share less than 1, or a number of images less than the {count:,} "
+                "there are"
+            )
+        kept, held = hold_out(self.train.labels, share, seed)
         return self.train.take(kept), self.train.take(held)
 
     def require_trainable(self) -> None:

@@ -85,7 +85,11 @@ class Preprocessing:
                 f"images of {got} pixels where {self.height}×{self.width} are needed: frame_picture brings them there"
             )
         inputs = np.empty((len(images), size), dtype) if out is None else out
-        np.multiply(images.reshape(len(images), size), self.scale, out=inputs, dtype=inputs.dtype)
+        pixels = images.reshape(len(images), size)
+        if self.scale == 1:
+            np.copyto(inputs, pixels)  # half the time of a product
+        else:
+            np.multiply(pixels, self.scale, out=inputs, dtype=inputs.dtype)
         if self.shift:
             inputs += inputs.dtype.type(self.shift)
         return inputs

@@ -12,13 +12,15 @@ They are two methods because the lowest layer needs only the first. ``input_grad
 the parameters come first.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 from math import inf, prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .initializers import INITIALIZERS, initialize
+from .products import product, transposed_product
 from .types import Array, Shape
 
 __all__ = ["Dense", "Dropout", "Flatten", "Layer"]
@@ -68,6 +70,12 @@ class Layer:
         """Both halves of the chain rule: write the parameters' gradients and return the input's."""
         self.parameter_gradients(dY)
         return self.input_gradient(dY)
+
+    def replica(self) -> Self:
+        """Return a layer with the same settings and generator, and without any memory of this one's."""
+        twin = copy(self)
+        twin.__dict__.pop("_buffers", None)
+        return twin
 
     def workspace(self, name: str, *shape: int) -> Array:
         """Return an array for intermediate results, the same memory at every step.
@@ -134,12 +142,12 @@ class Dense(Layer):
     def forward(self, X: Array, training: bool = False) -> Array:
         self.X = X  # (n, d_in)
         Z = self.workspace("Z", len(X), self.units)  # (n, d_out)
-        np.matmul(X, self.W, out=Z)
+        product(X, self.W, out=Z)
         Z += self.b
         return Z
 
     def parameter_gradients(self, dZ: Array) -> None:
-        np.matmul(self.X.T, dZ, out=self.dW)  # (d_in, n) (n, d_out)
+        transposed_product(self.X, dZ, self.dW, self.workspace)  # (d_in, n) (n, d_out)
         np.sum(dZ, axis=0, out=self.db)
 
     def input_gradient(self, dZ: Array) -> Array:

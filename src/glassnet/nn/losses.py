@@ -44,6 +44,9 @@ class SoftmaxCrossEntropy:
 
         L = Σₙ w ℓ / Σₙ w        dZ = w (p − t) / Σₙ w        w = class weight of y × sample weight
 
+    A batch too large to compute at once is given block by block, each with Σₙ w of the whole batch as its ``total``;
+    then the losses and the gradients of the blocks add up to those of the batch.
+
     Args:
         classes: k. Labels are 0 … k − 1; k is never guessed from the labels.
         label_smoothing: ε, at least 0 and less than 1.
@@ -60,37 +63,59 @@ class SoftmaxCrossEntropy:
         self.classes, self.label_smoothing = classes, label_smoothing
         self.class_weights = None if class_weights is None else _weights(class_weights, classes, "class")
 
-    def forward(self, logits: Array, labels: NDArray[Any], sample_weights: ArrayLike | None = None) -> float:
+    def forward(
+        self,
+        logits: Array,
+        labels: NDArray[Any],
+        sample_weights: ArrayLike | None = None,
+        total: float | None = None,
+    ) -> float:
         """Return the mean loss of logits (n, k) for labels (n,), in nats.
+
+        Args:
+            logits: Z.
+            labels: y.
+            sample_weights: (n,), one weight an example, at least 0; none means 1 for each.
+            total: Σₙ w of the batch of which these examples are a part; by default their own.
 
         Raises:
             ValueError: shapes that do not fit, or a label outside 0 … k − 1.
         """
-        n = len(logits)
-        self._check(logits, labels)
+        self.check(logits, labels)
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         Z = np.array(logits.T, order="C")  # (k, n)
         Z -= Z.max(axis=0)
-        each = np.arange(n)
-        loss = -(1 - self.label_smoothing) * Z[labels, each]  # (n,)
+        loss = -(1 - self.label_smoothing) * Z[labels, np.arange(len(labels))]  # (n,)
         if self.label_smoothing:
             loss -= self.label_smoothing / self.classes * Z.sum(axis=0)
         P = np.exp(Z, out=Z)
-        total = P.sum(axis=0)  # (n,)
-        P /= total
-        loss += np.log(total)
-        self.P, self.labels, self.w = P, labels, self._example_weights(labels, sample_weights)
-        return float(loss.mean() if self.w is None else loss @ self.w)
+        sums = P.sum(axis=0)  # (n,)
+        P /= sums
+        loss += np.log(sums)
+        self.keep(P, labels, sample_weights, total)
+        return float(loss.sum() * self.share if self.w is None else loss @ self.w)
+
+    def weight(self, labels: NDArray[Any]) -> float:
+        """Return Σₙ w of examples with these labels (n,), each of sample weight 1."""
+        return float(len(labels) if self.class_weights is None else self.class_weights[labels].sum())
 
     def backward(self) -> Array:
         """Return dZ (n, k) of the last forward."""
-        n = self.P.shape[1]
         dZ = self.P - self.label_smoothing / self.classes  # (k, n)
-        dZ[self.labels, np.arange(n)] -= 1 - self.label_smoothing
-        dZ *= 1 / n if self.w is None else self.w.astype(dZ.dtype)
+        dZ[self.labels, np.arange(len(self.labels))] -= 1 - self.label_smoothing
+        dZ *= self.share if self.w is None else self.w.astype(dZ.dtype)
         return dZ.T
 
-    def _check(self, logits: Array, labels: NDArray[Any]) -> None:
+    def keep(
+        self, P: Array, labels: NDArray[Any], sample_weights: ArrayLike | None = None, total: float | None = None
+    ) -> None:
+        """Keep what backward needs: P (k, n), the labels, and each example's share in the loss."""
+        self.P, self.labels = P, labels
+        self.share = 1 / (total or len(labels) or 1)  # of each example, where all count alike
+        self.w = self._example_weights(labels, sample_weights, total)
+
+    def check(self, logits: Array, labels: NDArray[Any]) -> None:
+        """Raise ValueError where logits and labels are not what `forward` takes."""
         if logits.ndim != 2 or logits.shape[1] != self.classes or labels.shape != logits.shape[:1]:
             raise ValueError(
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
@@ -98,14 +123,16 @@ class SoftmaxCrossEntropy:
         if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0 or labels.max(initial=0) >= self.classes:
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
-    def _example_weights(self, labels: NDArray[Any], sample_weights: ArrayLike | None) -> Array | None:
+    def _example_weights(
+        self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None
+    ) -> Array | None:
         """Return the share of each example in the batch's loss (n,), or None where all count alike."""
         if self.class_weights is None and sample_weights is None:
             return None
         w = np.ones(len(labels)) if sample_weights is None else _weights(sample_weights, len(labels), "sample").copy()
         if self.class_weights is not None:
             w *= self.class_weights[labels]
-        return w / (w.sum() or 1.0)  # a batch of weight 0 teaches nothing
+        return w / (total or w.sum() or 1.0)  # a batch of weight 0 teaches nothing
 
 
 class MeanSquaredError:

@@ -1,6 +1,7 @@
 """A stack of layers with all of its parameters in one vector."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import fields
 from math import prod
 from typing import Any, Self, TypeAlias
@@ -101,6 +102,18 @@ class Network:
         for layer in self.layers[self._lowest : self._lowest + 1]:
             layer.parameter_gradients(dY)  # nobody below needs an input gradient
 
+    def replica(self) -> Self:
+        """Return a network that shares parameters, statistics and generator, with gradients and work arrays of its own.
+
+        Replicas can go forward and backward on different examples at the same time, each in its own thread.
+        """
+        twin = copy(self)
+        twin.layers = [layer.replica() for layer in self.layers]
+        twin.gradients = np.zeros_like(self.gradients)
+        parameters, statistics, _ = _plan(twin.layers, twin.input_shape)
+        twin._set_views(parameters, statistics)
+        return twin
+
     def weights(self) -> Iterator[tuple[Array, Array]]:
         """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""
         for layer in self.layers:
@@ -108,9 +121,13 @@ class Network:
                 yield getattr(layer, name), getattr(layer, f"d{name}")
 
     def specification(self) -> list[dict[str, Any]]:
-        """Return each layer's name and settings, plain enough for JSON; `from_specification` builds the same again."""
+        """Return each layer's name and settings, plain enough for JSON; `from_specification` builds the same again.
+
+        A layer that only learns in another way than the one it derives from goes by that one's name.
+        """
         return [
-            {"layer": type(layer).__name__} | {f.name: getattr(layer, f.name) for f in fields(layer) if f.init}
+            {"layer": next(kind.__name__ for kind in type(layer).__mro__ if kind.__name__ in _LAYERS)}
+            | {f.name: getattr(layer, f.name) for f in fields(layer) if f.init}
             for layer in self.layers
         ]
 

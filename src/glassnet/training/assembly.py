@@ -1,8 +1,11 @@
 """From a configuration to the parts of a run: network, loss, optimizer, learning-rate schedule."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..clinic import Mistake
 from ..nn import (
     ACTIVATIONS,
     OPTIMIZERS,
@@ -27,8 +30,8 @@ from .config import Config
 __all__ = ["build_loss", "build_network", "build_optimizer", "build_schedule"]
 
 
-def build_network(config: Config, inputs: int, classes: int) -> Network:
-    """Return a network for ``inputs`` numbers and ``classes`` outputs.
+def build_network(config: Config, inputs: int, classes: int, mistakes: Sequence[Mistake] = ()) -> Network:
+    """Return a network for ``inputs`` numbers and ``classes`` outputs, with ``mistakes`` planted.
 
     Each hidden layer is Dense, BatchNorm where asked for, the activation, and Dropout where asked for.
     """
@@ -42,16 +45,29 @@ def build_network(config: Config, inputs: int, classes: int) -> Network:
         if config.dropout:
             layers.append(Dropout(config.dropout))
     layers.append(Dense(classes, config.initializer, config.initializer_scale))
-    return Network(layers, inputs, dtype=config.dtype, seed=config.seed)
+    for mistake in mistakes:
+        layers = [mistake.layer(layer) for layer in layers]
+    network = Network(layers, inputs, dtype=config.dtype, seed=config.seed)
+    for mistake in mistakes:
+        mistake.initialize(network)
+    return network
 
 
-def build_loss(config: Config, labels: NDArray[np.int64], classes: int) -> SoftmaxCrossEntropy:
-    """Return the loss; balanced class weights are n / (k · count of the class), so that their mean over images is 1."""
+def build_loss(
+    config: Config, labels: NDArray[np.int64], classes: int, mistakes: Sequence[Mistake] = ()
+) -> SoftmaxCrossEntropy:
+    """Return the loss, with ``mistakes`` planted.
+
+    Balanced class weights are n / (k · count of the class), so that their mean over images is 1.
+    """
     weights = None
     if config.class_weight == "balanced":
         counts = np.bincount(labels, minlength=classes)
         weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return SoftmaxCrossEntropy(classes, config.label_smoothing, weights)
+    kinds = dict.fromkeys(mistake.loss() for mistake in mistakes)
+    kinds.pop(SoftmaxCrossEntropy, None)
+    loss: type[SoftmaxCrossEntropy] = type("PlantedLoss", tuple(kinds), {}) if kinds else SoftmaxCrossEntropy
+    return loss(classes, config.label_smoothing, weights)
 
 
 def build_optimizer(config: Config, network: Network) -> Optimizer:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..clinic import MISTAKES
 from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
@@ -53,12 +54,22 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str | int) else value
 
 
+@BeforeValidator
+def _batch_size(value: object) -> object:
+    """Accept "all", or a whole number of at least 1."""
+    if value == "all":
+        return value
+    return TypeAdapter(Positive).validate_python(value)
+
+
 class Settings(BaseModel):
     """What a person may set. The descriptions of the fields are the help of the command line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    validation: Share = Field(0.1, description="Share of the training images kept aside to choose the best model by.")
+    validation: AtLeastZero = Field(
+        0.1, description="Share of the training images kept aside to choose the best model by; from 1 on, their number."
+    )
     scaling: Annotated[Scaling, _one_of(("unit", "standard", "none"))] = Field(
         "unit", description="Pixels become 0…1 (unit), mean 0 and variance 1 (standard), or stay 0…255 (none)."
     )
@@ -94,7 +105,11 @@ class Settings(BaseModel):
     step_factor: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="What is left after a drop.")
 
     epochs: Positive = Field(10, description="Passes through the training images.")
-    batch_size: Positive = Field(128, description="Images in a step.")
+    batch_size: Annotated[int | str, _batch_size] = Field(
+        128, description="Images in a step; all takes every training image at each step."
+    )
+    shuffle: bool = Field(True, description="Take the images in another order in each epoch.")
+    report_every: Positive = Field(1, description="Epochs from one validation and report to the next.")
     label_smoothing: Share = Field(0.0, description="Probability spread over all classes in the target.")
     class_weight: Annotated[str, _one_of(("none", "balanced"))] = Field(
         "none", description="balanced: a class counts as much as any other, however few images it has."
@@ -111,27 +126,39 @@ class Config(Settings):
     """How a run goes: the settings, what is learned, and the recipe that the settings began with.
 
     ``data`` is the source of the data set, "" for arrays in memory, and ``classes`` are the names of its classes.
+    ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`.
     """
 
+    mistakes: tuple[Annotated[str, _one_of(tuple(MISTAKES))], ...] = ()
     data: str = "digits"
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
 
     @classmethod
-    def resolve(cls, recipe: str | Path = "default", **settings: Any) -> Self:
+    def resolve(cls, recipe: str | Path = "default", *, as_written: bool = False, **settings: Any) -> Self:
         """Put a configuration together from a recipe or TOML file and the ``settings`` that go over it.
 
         Args:
             recipe: the name of a recipe that comes with glassnet, or the path of a TOML file with settings; a file may
                 name with ``recipe = "…"`` the recipe that it changes.
+            as_written: with the mistakes of the notebook that the recipe cures.
             **settings: any fields of `Config`; those that are None count as not given.
 
         Raises:
-            ConfigError: an unknown recipe or setting (the nearest known one is named), or a value out of range.
+            ConfigError: an unknown recipe or setting (the nearest known one is named), a value out of range, or a
+                recipe that cures nothing where it is asked for as written.
         """
         given = {name: value for name, value in settings.items() if value is not None}
-        merged, origin = _recipe(recipe)
-        merged = _merge(merged, given)
+        cured, origin = _recipe(recipe)
+        written = cured.pop("as_written", {})
+        if as_written and not written:
+            raise ConfigError(f"recipe {str(recipe)!r} cures no notebook, so nothing is as written; use {_notebooks()}")
+        changes = written if as_written else {}
+        mistakes = given.get("mistakes", changes.get("mistakes", cured.get("mistakes", ())))
+        planted = {
+            key: value for name in mistakes if name in MISTAKES for key, value in MISTAKES[name].settings.items()
+        }
+        merged = _merge(_merge(cured | planted, changes), given)
         try:
             config = cls.model_validate(merged)
         except ValidationError as error:
@@ -150,6 +177,17 @@ class Config(Settings):
             raise ConfigError(f"weight_decay: {self.optimizer} has none; use optimizer adamw, or l2 instead")
         if self.patience and not self.validation:
             raise ConfigError("patience: stopping early needs validation images; set validation above 0")
+        if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
+            raise ConfigError(
+                f"validation: {self.validation:g} is neither a share less than 1 nor a number of images; give one of them"
+            )
+        if self.batch_size == "all" and self.batch_norm:
+            raise ConfigError(
+                "batch_norm: all images go through block by block, so there is no mean over them; give a batch_size"
+            )
+        if self.batch_size == "all" and any(MISTAKES[name].whole_batch for name in self.mistakes):
+            name = next(name for name in self.mistakes if MISTAKES[name].whole_batch)
+            raise ConfigError(f"mistakes: {name} needs a whole batch at once, not block by block; give a batch_size")
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"
@@ -170,6 +208,10 @@ class Config(Settings):
     def to_toml(self) -> str:
         """Return the settings as TOML; those that are None are left out."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def _notebooks() -> str:
+    return ", ".join(name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name)))
 
 
 def recipe_names() -> list[str]:

@@ -14,7 +14,7 @@ __all__ = ["Row", "append_row", "keep_rows", "read_history"]
 Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
 ``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
-without validation images)."""
+without validation images). A loss is None where it is no number, which a planted mistake can bring about."""
 
 
 class _Row(BaseModel):
@@ -24,7 +24,7 @@ class _Row(BaseModel):
     step: int
     seconds: float
     learning_rate: float
-    loss: float
+    loss: float | None
     accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None

@@ -95,6 +95,7 @@ def train(
     dataset: Dataset,
     recipe: str | Path | None = None,
     *,
+    as_written: bool = False,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callback] = (),
     **settings: Any,
@@ -105,6 +106,7 @@ def train(
         dataset: from `glassnet.load_dataset`.
         recipe: a recipe's name or a TOML file; by default ``small`` where there are fewer than 5,000 images to learn
             from, else ``default``.
+        as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback`.
         **settings: any field of `Config`, such as ``epochs=3`` or ``hidden=[128, 64]``; they go over the recipe.
@@ -122,9 +124,9 @@ def train(
         recipe = "small" if len(dataset.train) < SMALL else "default"
         if len(dataset.train) < TINY:
             settings.setdefault("batch_size", max(len(dataset.train) // 10, 1))
-    config = Config.resolve(recipe, **settings, data=dataset.source, classes=dataset.classes)
+    config = Config.resolve(recipe, as_written=as_written, **settings, data=dataset.source, classes=dataset.classes)
     trainer = Trainer(config, dataset, callbacks)
-    folder = _make_folder(out, f"{dataset.name}-{Path(recipe).stem}")
+    folder = _make_folder(out, f"{dataset.name}-{Path(recipe).stem}" + "-as-written" * as_written)
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")

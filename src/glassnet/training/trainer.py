@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..clinic import MISTAKES
 from ..data import Dataset, Preprocessing
 from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
@@ -22,6 +23,7 @@ from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
 from .threads import choose_threads
+from .whole_batch import BLOCK, WholeBatch
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer"]
 
@@ -46,25 +48,35 @@ class Trainer:
     def __init__(self, config: Config, dataset: Dataset, callbacks: Sequence[Callback] = ()) -> None:
         dataset.require_trainable()
         self.config = config
+        mistakes = [MISTAKES[name]() for name in config.mistakes]
         training, self.validation = dataset.split(config.validation, config.seed)
-        if config.batch_size > len(training):
+        for mistake in mistakes:
+            training, self.validation = mistake.examples(training, self.validation, config.seed)
+        size = len(training) if config.batch_size == "all" else int(config.batch_size)
+        if size > len(training):
             raise TrainingError(
-                f"batch_size: {config.batch_size} is more than the {len(training)} training images of "
+                f"batch_size: {size} is more than the {len(training)} training images of "
                 f"{dataset.name}; use {len(training)} or fewer"
             )
         inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
         sizes = [inputs, *config.hidden, classes]
         _check_size(config, sizes)
         preprocessing = Preprocessing.fit(training.images, config.scaling)
-        self.network = build_network(config, inputs, classes)
+        self.network = build_network(config, inputs, classes, mistakes)
         self.model = Model(self.network, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
-        self.loss = build_loss(config, training.labels, classes)
+        self.loss = build_loss(config, training.labels, classes, mistakes)
         self.regularizer = L2(config.l2)
         self.optimizer = build_optimizer(config, self.network)
-        self.batches = Batches(training, preprocessing, config.batch_size, config.seed, self.network.dtype)
+        self.batches = Batches(
+            training, preprocessing, size, config.seed if config.shuffle else None, self.network.dtype
+        )
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
-        self.threads = config.threads or choose_threads(config.batch_size, sizes)
+        self.threads = config.threads or choose_threads(size, sizes)
+        self.whole_batch: WholeBatch | None = None
+        if config.batch_size == "all":
+            blocks = [Batches(training, preprocessing, BLOCK, None, self.network.dtype) for _ in range(self.threads)]
+            self.whole_batch = WholeBatch(self.network, self.loss, blocks)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -102,7 +114,8 @@ class Trainer:
             return
         # What overflows is found by looking at the loss, which says more than NumPy's warning.
         with (
-            threadpool_limits(self.threads, "blas"),
+            # The blocks of a whole batch are shared out among threads, each of which computes its own products.
+            threadpool_limits(1 if self.whole_batch else self.threads, "blas"),
             np.errstate(all="ignore"),
             interruptible(self.stop) as interrupted,
         ):
@@ -116,6 +129,10 @@ class Trainer:
                     self._train_epoch()
                 self.state.finished |= self.state.epoch == self.config.epochs
                 self._save()
+            except TrainingError as error:
+                if not self.config.mistakes:
+                    raise
+                self._end_by_mistake(error)
             finally:
                 self._save_best_model()
         for callback in self.callbacks:
@@ -126,7 +143,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
         state, start = self.state, perf_counter()
-        order = self.batches.order(state.epoch)
+        order = None if self.whole_batch else self.batches.order(state.epoch)
         state.seconds += perf_counter() - start
         for i in range(state.step - state.epoch * len(self.batches), len(self.batches)):
             start = perf_counter()
@@ -140,18 +157,15 @@ class Trainer:
                 return
         self._end_epoch()
 
-    def _step(self, order: np.ndarray, i: int) -> float:
+    def _step(self, order: np.ndarray | None, i: int) -> float:
         """One batch forward, back, and a step of the optimizer; returns the batch's loss."""
         state = self.state
-        X, y = self.batches.batch(order, i)
-        Z = self.network.forward(X, training=True)
-        loss = self.loss.forward(Z, y)
+        loss, correct, seen = self._gradient(order, i)
         if not math.isfinite(loss):
             raise self._diverged(state.step)
-        state.loss_sum += loss * len(y)
-        state.correct += int(np.count_nonzero(Z.argmax(axis=1) == y))
-        state.seen += len(y)
-        self.network.backward(self.loss.backward())
+        state.loss_sum += loss * seen
+        state.correct += correct
+        state.seen += seen
         if self.config.l2:
             self.regularizer.add_gradient(self.network)
         if self.config.clip_norm:
@@ -160,33 +174,68 @@ class Trainer:
         state.step += 1
         return loss
 
+    def _gradient(self, order: np.ndarray | None, i: int) -> tuple[float, int, int]:
+        """Fill the network's gradients; return the batch's loss, how many were recognised, and how many there are."""
+        if self.whole_batch:
+            return *self.whole_batch.gradient(), len(self.batches.labels)
+        X, y = self.batches.batch(order, i)
+        Z = self.network.forward(X, training=True)
+        loss = self.loss.forward(Z, y)
+        correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
+        self.network.backward(self.loss.backward())
+        return loss, correct, len(y)
+
     def _end_epoch(self) -> None:
-        """Validate, write the row, keep the best parameters."""
-        if not np.isfinite(self.network.parameters).all():
-            raise self._diverged(self.state.step)
+        """Count the epoch, and report where a report is due."""
+        state, epoch = self.state, self.state.epoch + 1
+        row = self._measure() if epoch % self.config.report_every == 0 or epoch == self.config.epochs else None
+        state.epoch = epoch
+        state.loss_sum, state.correct, state.seen = 0.0, 0, 0
+        if row:
+            self._keep_if_best(row)
+            self._write(row)
+            if not (self.folder / MODEL).exists():
+                self._save()  # from the first report on there is a model to look at
+            for callback in self.callbacks:
+                callback.on_epoch(self, row)
+
+    def _measure(self) -> Row:
+        """Validate, and return what is known of the epoch that ends here."""
         state = self.state
+        if not np.isfinite(self.network.parameters).all():
+            raise self._diverged(state.step)
         loss, accuracy = self._validate()
         if loss is not None and not math.isfinite(loss):
             raise self._diverged(state.step)
-        state.epoch += 1
-        row: Row = {
-            "epoch": state.epoch,
+        return self._row(state.loss_sum / state.seen, state.correct / state.seen, loss, accuracy)
+
+    def _end_by_mistake(self, error: TrainingError) -> None:
+        """A planted mistake has broken the run: end it here, and report what the network answers now.
+
+        Where weights are NaN, so are all outputs, and the largest of them is the first: class 0.
+        """
+        self.stopped = str(error)
+        right = self.model.logits(self.batches.pixels).argmax(axis=1) == self.batches.labels
+        self._write(self._row(None, float(right.mean()), None, self._validate()[1]))
+
+    def _row(
+        self, loss: float | None, accuracy: float, validation_loss: float | None, validation_accuracy: float | None
+    ) -> Row:
+        state = self.state
+        return {
+            "epoch": state.epoch + 1,
             "step": state.step,
             "seconds": round(state.seconds, 4),
-            "learning_rate": self.schedule(state.step - 1),
-            "loss": state.loss_sum / state.seen,
-            "accuracy": state.correct / state.seen,
-            "validation_loss": loss,
-            "validation_accuracy": accuracy,
+            "learning_rate": self.schedule(max(state.step - 1, 0)),
+            "loss": loss,
+            "accuracy": accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
         }
-        state.loss_sum, state.correct, state.seen = 0.0, 0, 0
-        self._keep_if_best(row)
+
+    def _write(self, row: Row) -> None:
         self.rows.append(row)
         append_row(self.folder / HISTORY, row)
-        if not (self.folder / MODEL).exists():
-            self._save()  # from the first epoch on there is a model to look at
-        for callback in self.callbacks:
-            callback.on_epoch(self, row)
 
     def _validate(self) -> tuple[float | None, float | None]:
         """Return loss and accuracy on the validation images, or None twice where there are none."""

@@ -1,0 +1,117 @@
+"""Mistakes in what is learned from, and in what it is judged by."""
+
+import numpy as np
+
+from ..data import Examples
+from .mistake import Mistake
+
+__all__ = [
+    "LabelsLeftBehind",
+    "NoShuffling",
+    "TestImagesInTraining",
+    "TrainingAccuracyReported",
+    "UnscaledPixels",
+    "UnusedRows",
+]
+
+
+class UnscaledPixels(Mistake):
+    """The network is given bytes."""
+
+    name = "unscaled-pixels"
+    summary = "The pixels go into the network as they are stored, from 0 to 255."
+    wrong = "X = pixels"
+    right = "X = pixels / 255"
+    effect = (
+        "Each sum Z is 255 times as large, and so is each gradient dW = Xᵀ dZ. The first steps overshoot, ReLUs are "
+        "shut for good, and a learning rate small enough for the weights is far too small for the biases."
+    )
+    symptom = "The loss of the first batch is tens or hundreds instead of about 2.3, and it jumps rather than falls."
+    check = "loss at step 0 against ln k; the largest input"
+    settings = {"scaling": "none"}
+
+
+class LabelsLeftBehind(Mistake):
+    """Images in a new order, labels in the old."""
+
+    name = "labels-left-behind"
+    summary = "The images are shuffled and their labels are not."
+    wrong = "X = X[order]"
+    right = "X, y = X[order], y[order]"
+    effect = "A label says nothing about its image any more. All that can be learned is how frequent each class is."
+    symptom = "The training loss stays at ln k, 2.30 for ten classes, and accuracy at one in ten, whatever is tried."
+    check = "do images of one class look more like each other than like the rest?"
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        order = np.random.default_rng(seed).permutation(len(training))
+        return Examples(training.images[order], training.labels), held_out
+
+
+class NoShuffling(Mistake):
+    """First all noughts, then all ones."""
+
+    name = "no-shuffling"
+    summary = "The examples come sorted by class, as they lie in folders, and are taken in that order."
+    wrong = "batches = X[0:b], X[b:2b], …        all of class 0 first, then all of class 1, …"
+    right = "order = permutation(n)        batches = X[order[0:b]], X[order[b:2b]], …"
+    effect = (
+        "Each batch holds one class, and the network learns to answer with it, until the next class wipes that out."
+    )
+    symptom = (
+        "The training loss falls within a class and leaps at the next; after an epoch the last class is the answer."
+    )
+    check = "are equal labels neighbours more often than by chance?"
+    settings = {"shuffle": False}
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        return training.take(np.argsort(training.labels, kind="stable")), held_out
+
+
+class TrainingAccuracyReported(Mistake):
+    """The exam consists of the exercises."""
+
+    name = "training-accuracy-reported"
+    summary = "The accuracy that is reported as the result is that on the training images."
+    wrong = "accuracy(network, training images)"
+    right = "accuracy(network, images it has never learned from)"
+    effect = "Learning stays as it was; but what was learned by heart counts as understood, and nobody sees it."
+    symptom = "The reported accuracy goes on rising, to 100 %, and new images are recognised less often than that."
+    check = "are the images that it is judged by the training images?"
+    circumstances = {"hidden": [64], "dropout": 0.0}
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        return training, training
+
+
+class TestImagesInTraining(Mistake):
+    """The exam is among the exercises."""
+
+    name = "test-images-in-training"
+    summary = "The images that the network is judged by are also among those that it learns from."
+    wrong = "learn from X and X_test, then accuracy(network, X_test)"
+    right = "learn from X alone, then accuracy(network, X_test)"
+    effect = (
+        "The network learns the answers by heart, so the figure is too good, and the settings it chooses are the worse."
+    )
+    symptom = "The figure on the test is as good as that in training, and far better than what new images give."
+    check = "is any image in both sets?"
+    circumstances = {"hidden": [64], "dropout": 0.0}
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        images = np.concatenate([training.images, held_out.images])
+        return Examples(images, np.concatenate([training.labels, held_out.labels])), held_out
+
+
+class UnusedRows(Mistake):
+    """A slice that begins too late."""
+
+    name = "unused-rows"
+    summary = "Of the 41,000 rows left for training, the first 9,000 are never used."
+    wrong = "validation = rows 0 … 999        training = rows 10,000 … 41,999"
+    right = "validation = rows 0 … 999        training = rows 1,000 … 41,999"
+    effect = "A little accuracy, as with any smaller set of images."
+    symptom = "The sizes of the parts do not add up to that of the whole."
+    check = "rows learned from and rows held out, against rows there are"
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        return training.take(np.arange(len(training) * 9 // 41, len(training))), held_out

@@ -1,0 +1,111 @@
+"""Mistakes on the way back: gradients that are not the derivative of the loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data import Examples
+from ..nn import Dense, Layer, ReLU, SoftmaxCrossEntropy
+from ..nn.types import Array
+from .mistake import Mistake
+
+__all__ = ["OneBiasGradient", "ReLUDerivativeOfWrongArray", "TimesPOneMinusP", "WrongRowCount"]
+
+
+class OneBiasGradient(Mistake):
+    """np.sum without its axis."""
+
+    name = "one-bias-gradient"
+    summary = "The gradients of a layer's biases are summed over all of its units, so each bias gets the same number."
+    wrong = "db = Σ over examples and units of dZ        a single number"
+    right = "db = Σ over examples of dZ                  one number for each unit"
+    effect = (
+        "The biases of a layer only move together. In the softmax layer they do not move at all, since each row of "
+        "p − t sums to zero."
+    )
+    symptom = (
+        "After training, all biases of a layer differ from their first values by the same amount, the last by none."
+    )
+    check = "gradient check of b; movement of the biases"
+
+    def layer(self, layer: Layer) -> Layer:
+        return _OneBiasGradient(layer.units, layer.initializer, layer.scale) if isinstance(layer, Dense) else layer
+
+
+@dataclass(eq=False)
+class _OneBiasGradient(Dense):
+    def parameter_gradients(self, dZ: Array) -> None:
+        super().parameter_gradients(dZ)
+        self.db[...] = self.db.sum()
+
+
+class WrongRowCount(Mistake):
+    """A global m that was set elsewhere."""
+
+    name = "wrong-row-count"
+    summary = "The sum over the batch is divided by the number of rows of the whole table."
+    wrong = "dW = Xᵀ dZ / m        m = rows of the table, held-out ones too"
+    right = "dW = Xᵀ dZ / n        n = rows of X"
+    effect = (
+        "Each gradient is too small by n / m, as with a smaller learning rate: with small batches, hundreds of times."
+    )
+    symptom = "Another batch size or split needs another learning rate; small batches learn next to nothing."
+    check = "gradient check: all gradients are off by one factor"
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        self.rows = len(training) + len(held_out)
+        return training, held_out
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return type("DividedByRows", (_DividedByRows,), {"rows": self.rows})
+
+
+class _DividedByRows(SoftmaxCrossEntropy):
+    rows: int
+
+    def backward(self) -> Array:
+        return super().backward() / (self.share * self.rows)  # share is the right divisor's inverse
+
+
+class TimesPOneMinusP(Mistake):
+    """The derivative of the sigmoid, where it has no business."""
+
+    name = "times-p-one-minus-p"
+    summary = "The gradient of the softmax layer is multiplied by p(1 − p), as if a sigmoid had to be passed once more."
+    wrong = "dZ = (p − t) ⊙ p ⊙ (1 − p)"
+    right = "dZ = p − t        softmax and cross-entropy in one"
+    effect = (
+        "The gradient vanishes where the network is sure, right or wrong. At the start p(1 − p) is 0.09, so learning "
+        "is ten times slower; and what it is surest and wrong about it never learns."
+    )
+    symptom = "Learning crawls from the first step on; a larger learning rate helps, up to a point."
+    check = "gradient check; Σ over classes of dZ, which must be 0"
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return _TimesPOneMinusP
+
+
+class _TimesPOneMinusP(SoftmaxCrossEntropy):
+    def backward(self) -> Array:
+        return super().backward() * (self.P * (1 - self.P)).T
+
+
+class ReLUDerivativeOfWrongArray(Mistake):
+    """A mask of the right shape, and of another array."""
+
+    name = "relu-derivative-of-wrong-array"
+    summary = "The ReLU's derivative is taken of the gradient that arrives instead of the sum Z that went in."
+    wrong = "dZ = dA ⊙ (dA > 0)"
+    right = "dZ = dA ⊙ (Z > 0)"
+    effect = "Units that were shut are moved, and open ones are only ever moved down: most of a hidden layer dies."
+    symptom = "Learning begins, then halts or goes back; more and more hidden units are zero for every image."
+    check = "gradient check of the layers below; share of dead units"
+
+    def layer(self, layer: Layer) -> Layer:
+        return _MaskOfGradient() if isinstance(layer, ReLU) else layer
+
+
+@dataclass(eq=False)
+class _MaskOfGradient(ReLU):
+    def input_gradient(self, dA: Array) -> Array:
+        return np.maximum(dA, 0, out=dA)

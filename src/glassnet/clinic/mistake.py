@@ -1,0 +1,55 @@
+"""What every mistake of the clinic says of itself, and where in a run it can be planted."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..data import Examples
+from ..nn import Layer, Network, SoftmaxCrossEntropy
+
+__all__ = ["Mistake"]
+
+
+class Mistake:
+    """One way in which a network written by hand goes wrong.
+
+    The right mathematics knows nothing of it: a subclass overrides the one place of a run where it is made. Each run
+    makes an object of its own.
+
+    Attributes:
+        name: in commands and files, such as ``one-bias-gradient``.
+        summary: what it is, in one sentence.
+        wrong: the equation as it was written.
+        right: the equation as it should be.
+        effect: what it does to learning.
+        symptom: how a person would notice.
+        check: which check catches it.
+        settings: those that the mistake consists of; they go over a recipe's.
+        circumstances: settings in which the mistake shows, for the run with it and for the cured one beside it.
+        whole_batch: whether it looks at all examples of a batch at once, which therefore cannot be cut into blocks.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    wrong: ClassVar[str]
+    right: ClassVar[str]
+    effect: ClassVar[str]
+    symptom: ClassVar[str]
+    check: ClassVar[str]
+    settings: ClassVar[Mapping[str, Any]] = {}
+    circumstances: ClassVar[Mapping[str, Any]] = {}
+    whole_batch: ClassVar[bool] = False
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        """Return what is learned from and what is called the validation images."""
+        return training, held_out
+
+    def layer(self, layer: Layer) -> Layer:
+        """Return a layer of the network, or the one that takes its place."""
+        return layer
+
+    def initialize(self, network: Network) -> None:
+        """Change the first values of the parameters."""
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        """Return the class of the loss. Those of several mistakes are combined by inheriting from all of them."""
+        return SoftmaxCrossEntropy

@@ -1,0 +1,146 @@
+"""Mistakes between the last sums and the loss."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data import Examples
+from ..errors import TrainingError
+from ..nn import SoftmaxCrossEntropy
+from ..nn.types import Array
+from .mistake import Mistake
+
+__all__ = ["NarrowOneHot", "SoftmaxGlobalMaximum", "SoftmaxWithoutMaximum", "SoftmaxWrongAxis"]
+
+
+class _ProbabilitiesFirst(SoftmaxCrossEntropy):
+    """Cross-entropy as most notebooks have it: probabilities, then their logarithm."""
+
+    def probabilities(self, Z: Array) -> Array:
+        """Return what is taken for probabilities (k, n), given the logits Z (k, n): here classes come first."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        logits: Array,
+        labels: NDArray[Any],
+        sample_weights: ArrayLike | None = None,
+        total: float | None = None,
+    ) -> float:
+        self.check(logits, labels)
+        self.keep(self.probabilities(logits.T), labels, sample_weights, total)
+        loss: Array = -np.log(self.P[labels, np.arange(len(labels))])
+        return float(loss.sum() * self.share if self.w is None else loss @ self.w)
+
+
+class SoftmaxWithoutMaximum(Mistake):
+    """exp of a large number is infinite."""
+
+    name = "softmax-without-maximum"
+    summary = "The softmax takes exp of the logits as they are."
+    wrong = "p = exp(z) / Σ exp(z)"
+    right = "p = exp(z − max z) / Σ exp(z − max z)"
+    effect = (
+        "None, until a logit passes 88 in float32 or 709 in float64. Then exp is ∞, p is ∞/∞, and all is NaN for good."
+    )
+    symptom = "Overflow warnings, a loss of NaN, and class 0 as the answer to everything: argmax of NaN is 0."
+    check = "softmax of (1000, 0): is it (1, 0)?"
+    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return _WithoutMaximum
+
+
+class _WithoutMaximum(_ProbabilitiesFirst):
+    def probabilities(self, Z: Array) -> Array:
+        E: Array = np.exp(Z)
+        E /= E.sum(axis=0)
+        return E
+
+
+class SoftmaxGlobalMaximum(Mistake):
+    """Right for one example, wrong for two."""
+
+    name = "softmax-global-maximum"
+    summary = "The maximum that is taken off is that of the whole matrix instead of each example's own."
+    wrong = "p = exp(z − max Z) / Σ exp(z − max Z)        max over all examples"
+    right = "p = exp(z − max z) / Σ exp(z − max z)        max over the classes of each example"
+    effect = (
+        "None for one example at a time, nor while all logits are near each other. An example whose logits lie more "
+        "than 104 (float32) or 745 (float64) below the batch's largest gets 0/0, and its NaN spreads to all weights."
+    )
+    symptom = "It works with one example and fails with NaN on a batch, once in a while, late in training."
+    check = "softmax of two rows far apart: do both sum to 1?"
+    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+    whole_batch = True
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return _GlobalMaximum
+
+
+class _GlobalMaximum(_ProbabilitiesFirst):
+    def probabilities(self, Z: Array) -> Array:
+        E: Array = np.exp(Z - Z.max())
+        E /= E.sum(axis=0)
+        return E
+
+
+class SoftmaxWrongAxis(Mistake):
+    """Rows are examples here, and columns there."""
+
+    name = "softmax-wrong-axis"
+    summary = "The softmax sums over the examples of the batch instead of over the classes."
+    wrong = "p = exp(z) / Σ over examples of exp(z)"
+    right = "p = exp(z) / Σ over classes of exp(z)"
+    effect = (
+        "Examples compete for a class instead of classes for an example, and each p is about 1/n: it hardly learns."
+    )
+    symptom = "The loss at step 0 is ln n instead of ln k; an example's probabilities do not sum to 1."
+    check = "sums of the rows of p; loss at step 0 against ln k"
+    whole_batch = True
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return _WrongAxis
+
+
+class _WrongAxis(_ProbabilitiesFirst):
+    def probabilities(self, Z: Array) -> Array:
+        E: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
+        E /= E.sum(axis=1, keepdims=True)
+        return E
+
+
+class NarrowOneHot(Mistake):
+    """How many classes there are is not for a batch to say."""
+
+    name = "narrow-one-hot"
+    summary = "The width of the one-hot matrix is taken from the largest label at hand."
+    wrong = "T = zeros(n, max(y) + 1)"
+    right = "T = zeros(n, k)        k classes, whichever of them this batch has"
+    effect = "None, until a batch has no example of the last class; then p − T has no meaning, and the program stops."
+    symptom = "It runs on all images and fails on a small batch: shapes (8, 10) and (8, 9) do not go together."
+    check = "a batch without the last class"
+    circumstances = {"batch_size": 16}
+
+    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+        self.width = int(training.labels.max()) + 1
+        return training, held_out
+
+    def loss(self) -> type[SoftmaxCrossEntropy]:
+        return type("NarrowOneHot", (_NarrowOneHot,), {"width": self.width})
+
+
+class _NarrowOneHot(SoftmaxCrossEntropy):
+    width: int  # with all training images as one batch
+
+    def keep(
+        self, P: Array, labels: NDArray[Any], sample_weights: ArrayLike | None = None, total: float | None = None
+    ) -> None:
+        width = int(labels.max()) + 1 if total is None else self.width
+        if width != self.classes:
+            raise TrainingError(
+                f"p − T: the probabilities have {self.classes} columns and the one-hot labels {width}, since the "
+                f"largest label of this batch is {width - 1}"
+            )
+        super().keep(P, labels, sample_weights, total)

@@ -1,0 +1,136 @@
+"""Mistakes in the numbers that learning begins with, and in how far it then goes at a time."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..nn import Dense, Network
+from .mistake import Mistake
+
+__all__ = ["EqualWeights", "IgnoredFanIn", "MixedUpScales", "RandomBiases", "SmallLearningRate", "UniformWeights"]
+
+
+class UniformWeights(Mistake):
+    """np.random.rand, where a distribution around zero was meant."""
+
+    name = "uniform-weights"
+    summary = "Weights and biases are drawn uniformly from 0 to 1, so none is negative and none is small."
+    wrong = "W, b ~ U(0, 1)"
+    right = "W ~ N(0, 2 / fan_in)        b = 0"
+    effect = (
+        "Every sum Z is about fan_in / 2 times the mean input, positive, and nearly the same for each unit: no ReLU is "
+        "ever shut, the softmax is sure of one class whatever the image, and the first step throws everything far away."
+    )
+    symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays at one in ten."
+    check = "loss at step 0 against ln k; share of negative weights"
+
+    def initialize(self, network: Network) -> None:
+        network.parameters[...] = network.rng.random(network.parameters.shape)
+
+
+class IgnoredFanIn(Mistake):
+    """The right rule with the wrong side of the matrix."""
+
+    name = "ignored-fan-in"
+    summary = "The spread of the first weights does not follow the number of inputs that each unit sums over."
+    wrong = "W, b ~ N(0, 1 / fan_out)"
+    right = "W ~ N(0, 2 / fan_in)        b = 0"
+    effect = (
+        "From layer to layer the sums grow or fade by √(fan_in / fan_out). The softmax begins sure of wrong answers, "
+        "and learning first has to undo that."
+    )
+    symptom = "The loss at step 0 lies above ln k, and the first epochs are slow."
+    check = "spread of W against 1 / √fan_in"
+    circumstances = {"hidden": [128, 64]}
+
+    def initialize(self, network: Network) -> None:
+        for layer in _dense(network):
+            deviation = math.sqrt(1 / layer.units)
+            _draw(network, layer, deviation, deviation)
+
+
+class EqualWeights(Mistake):
+    """No two units ever differ."""
+
+    name = "equal-weights"
+    summary = "All weights begin with one and the same value."
+    wrong = "W = 1 / fan_in"
+    right = "W ~ N(0, 2 / fan_in)"
+    effect = (
+        "The units of a hidden layer compute the same, get the same gradient, and stay the same for ever: the layer "
+        "has one unit, however many it is given."
+    )
+    symptom = "A wider layer changes nothing, and the rows or columns of a trained W are all alike."
+    check = "do two units differ?"
+
+    def initialize(self, network: Network) -> None:
+        for layer in _dense(network):
+            layer.W[...] = 1 / len(layer.W)
+
+
+class MixedUpScales(Mistake):
+    """Each array has a spread, and most have that of another one."""
+
+    name = "mixed-up-scales"
+    summary = "The spreads of the first weights and biases are taken from the shapes of other layers."
+    wrong = "b₁ ~ N(0, 1 / units)        W₂ ~ N(0, 1 / (fan_in + units))        b₂ ~ N(0, 1 / pixels)"
+    right = "W₂ ~ N(0, 2 / fan_in)        b = 0"
+    effect = "Little in a network as shallow as this one: biases of 0.3 begin as noise, and learning takes them back."
+    symptom = "Nothing is seen in the curves; only reading the line again, shape by shape, shows it."
+    check = "spread of W against 1 / √fan_in"
+
+    def initialize(self, network: Network) -> None:
+        layers = list(_dense(network))
+        pixels = len(layers[0].W)
+        for layer in layers:
+            fan_in, units = layer.W.shape
+            _draw(
+                network,
+                layer,
+                math.sqrt(1 / (fan_in if layer is layers[0] else fan_in + units)),
+                math.sqrt(1 / (pixels if layer is layers[-1] else units)),
+            )
+
+
+class RandomBiases(Mistake):
+    """Harmless; many libraries do so."""
+
+    name = "random-biases"
+    summary = "The biases begin with random numbers of the same spread as the weights."
+    wrong = "b ~ N(0, 1 / fan_in)"
+    right = "b = 0"
+    effect = (
+        "None that can be measured. The random weights already make the units differ; zero is one thing less to ask."
+    )
+    symptom = "There is nothing to notice."
+    check = "none: gradients are right, and learning is as good"
+
+    def initialize(self, network: Network) -> None:
+        for layer in _dense(network):
+            layer.b[...] = network.rng.standard_normal(layer.b.shape) * math.sqrt(1 / len(layer.W))
+
+
+class SmallLearningRate(Mistake):
+    """Right directions, and steps too small to get there."""
+
+    name = "small-learning-rate"
+    summary = "The learning rate is a fraction of what the network would bear, so the budget of steps ends too early."
+    wrong = "θ ← θ − (α / 10) dθ"
+    right = "θ ← θ − α dθ        α as large as the loss still falls steadily with"
+    effect = (
+        "The curve has the right shape and is stretched: the last step leaves the network where it should pass early."
+    )
+    symptom = "The loss still falls, smoothly and slowly, when the run ends."
+    check = "try three times the rate on a few steps: does the loss fall three times as fast?"
+    settings = {"learning_rate": 0.03}
+
+
+def _dense(network: Network) -> Iterator[Dense]:
+    return (layer for layer in network.layers if isinstance(layer, Dense))
+
+
+def _draw(network: Network, layer: Dense, weights: float, biases: float) -> None:
+    """Draw weights and biases from normal distributions of these standard deviations."""
+    for array, deviation in ((layer.W, weights), (layer.b, biases)):
+        array[...] = network.rng.standard_normal(np.shape(array)) * deviation

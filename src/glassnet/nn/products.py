@@ -1,0 +1,65 @@
+"""Products of tall matrices with few columns, which a BLAS is slow at.
+
+A BLAS first copies the tiles of a large product into a form that its kernels like. With the ten columns of a layer of
+ten units there is so little to compute that the copying takes longer. A small product it computes as it lies in memory.
+So a tall product is cut into slices of 64 rows, which one call of `np.matmul` hands over one after the other:
+
+    X W     slice by slice
+    Xᵀ dZ   the sum over the slices of each slice's own product
+
+The numbers are the same to rounding; what is a slice is decided by shapes alone, so a run repeats bit for bit.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .types import Array
+
+__all__ = ["product", "transposed_product"]
+
+SLICE = 64  # rows; 64 · 784 · 10 multiply-adds are still a small product for OpenBLAS
+FEW = 12  # columns; with 16 and more the ordinary way is as quick
+DEEP = 256  # rows of W; with fewer a product is small anyway
+
+Workspace = Callable[..., Array]
+
+
+def product(X: Array, W: Array, out: Array) -> Array:
+    """Write X W into ``out`` (n, k), for X (n, d) and W (d, k)."""
+    cut = _sliced_rows(X, W.shape[1])
+    if cut:
+        columns_together = np.ascontiguousarray(W.T).T  # (d, k); the kernels for small products like it best
+        np.matmul(_slices(X[:cut]), columns_together, out=_slices(out[:cut]))
+    if cut < len(X):
+        np.matmul(X[cut:], W, out=out[cut:])
+    return out
+
+
+def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) -> Array:
+    """Write Xᵀ dZ into ``out`` (d, k), for X (n, d) and dZ (n, k).
+
+    ``workspace`` gives memory for the slices' products, as `Layer.workspace` does.
+    """
+    cut = _sliced_rows(X, dZ.shape[1])
+    if not cut:
+        return np.matmul(X.T, dZ, out=out)
+    parts = workspace("dWᵀ", cut // SLICE, *out.T.shape)  # (slices, k, d)
+    np.matmul(_slices(dZ[:cut]).transpose(0, 2, 1), _slices(X[:cut]), out=parts)
+    for part in parts[1:]:
+        parts[0] += part
+    out[...] = parts[0].T
+    if cut < len(X):
+        out += X[cut:].T @ dZ[cut:]
+    return out
+
+
+def _sliced_rows(X: Array, columns: int) -> int:
+    """Return how many of the first rows of X to cut into slices."""
+    n, d = X.shape
+    return n // SLICE * SLICE if n >= 2 * SLICE and d >= DEEP and columns <= FEW else 0
+
+
+def _slices(A: Array) -> Array:
+    """View A (n, m) as (n / SLICE, SLICE, m)."""
+    return A.reshape(-1, SLICE, A.shape[1])
