@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ..training import Callback, RunUnderWay
+from ..training.history import Row
 from .output import percent
 
 __all__ = ["Progress"]
@@ -54,26 +55,35 @@ class Progress(Callback):
         )
         self.live.update(line, refresh=True)
 
-    def on_epoch(self, run: RunUnderWay, row: dict[str, float]) -> None:
+    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         best = " *" if run.state.best_epoch == row["epoch"] else ""
-        validation_loss = "–" if row["validation_loss"] is None else f"{row['validation_loss']:.4f}"
-        line = (
-            f"{row['epoch']:>5}  {row['loss']:>7.4f}  {percent(row['accuracy']):>8}  {validation_loss:>15}  "
-            f"{percent(row['validation_accuracy']):>8}  {row['seconds']:>7.2f}{best}"
-        )
+        self._print(_line(row) + best)
+
+    def on_end(self, run: RunUnderWay) -> None:
+        self.close()
+        if run.stopped and run.config.mistakes:
+            self._print(_line(run.rows[-1]))
+            self._print(f"{run.stopped}; nothing can be learned from here on")
+
+    def _print(self, line: str) -> None:
         if self.live is None:
             print(line, file=sys.stderr, flush=True)
         else:
             self.live.console.print(line)
-
-    def on_end(self, run: RunUnderWay) -> None:
-        self.close()
 
     def close(self) -> None:
         """Take the live line away; also called when a run ends with an error."""
         if self.live is not None:
             self.live.stop()
             self.live = None
+
+
+def _line(row: Row) -> str:
+    loss, validation_loss = ("–" if row[key] is None else f"{row[key]:.4f}" for key in ("loss", "validation_loss"))
+    return (
+        f"{row['epoch']:>5}  {loss:>7}  {percent(row['accuracy']):>8}  {validation_loss:>15}  "
+        f"{percent(row['validation_accuracy']):>8}  {row['seconds']:>7.2f}"
+    )
 
 
 def _duration(seconds: float) -> str:

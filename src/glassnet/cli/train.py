@@ -88,6 +88,15 @@ def _show(run: Run, json: bool) -> None:
     if json:
         print_json({"run": str(run.path), "best": best, "epochs": len(run.history)})
         return
+    if best["loss"] is None:
+        print_facts(
+            {
+                "broken": f"at step {best['step']}, by a mistake that was planted; there is no model",
+                "run": run.path,
+                "next": f"{command()} clinic {run.config.recipe}",
+            }
+        )
+        return
     accuracy = best["validation_accuracy"]
     verdict = "the last; there were no validation images"
     if accuracy is not None:

@@ -25,6 +25,7 @@ class RunUnderWay(Protocol):
         state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
         rows: the history so far.
         total_steps: of the whole run.
+        stopped: why the run ends after the step under way, and None while it goes on.
     """
 
     config: Config
@@ -35,6 +36,7 @@ class RunUnderWay(Protocol):
     state: State
     rows: list[Row]
     total_steps: int
+    stopped: str | None
 
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""

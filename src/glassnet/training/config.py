@@ -179,7 +179,7 @@ class Config(Settings):
             raise ConfigError("patience: stopping early needs validation images; set validation above 0")
         if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
             raise ConfigError(
-                f"validation: {self.validation:g} is neither a share less than 1 nor a number of images; give one of them"
+                f"validation: {self.validation:g}: give a share less than 1, or a number of images above 1"
             )
         if self.batch_size == "all" and self.batch_norm:
             raise ConfigError(

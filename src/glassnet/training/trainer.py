@@ -162,6 +162,8 @@ class Trainer:
         state = self.state
         loss, correct, seen = self._gradient(order, i)
         if not math.isfinite(loss):
+            if self.config.mistakes:  # nothing held it back as it was written: the weights become NaN too
+                self.optimizer.step(self.schedule(state.step))
             raise self._diverged(state.step)
         state.loss_sum += loss * seen
         state.correct += correct
@@ -212,7 +214,7 @@ class Trainer:
     def _end_by_mistake(self, error: TrainingError) -> None:
         """A planted mistake has broken the run: end it here, and report what the network answers now.
 
-        Where weights are NaN, so are all outputs, and the largest of them is the first: class 0.
+        Where weights are NaN, so are all outputs, and argmax says that the first is the largest: class 0.
         """
         self.stopped = str(error)
         right = self.model.logits(self.batches.pixels).argmax(axis=1) == self.batches.labels
@@ -284,10 +286,13 @@ class Trainer:
             raise FileError(f"{self.folder / CHECKPOINT}: damaged: its step, epoch and counts do not fit together")
 
     def _diverged(self, step: int) -> TrainingError:
+        advice = (
+            f"; try a smaller learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or "
+            f"another scaling than {self.config.scaling!r}"
+        )
         return TrainingError(
-            f"the weights stopped being finite at step {step} (epoch {self.state.epoch + 1}); try a smaller "
-            f"learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or another "
-            f"scaling than {self.config.scaling!r}"
+            f"the weights stopped being finite at step {step} (epoch {self.state.epoch + 1})"
+            + advice * (not self.config.mistakes)
         )
 
 
