@@ -287,8 +287,8 @@ class Trainer:
 
     def _diverged(self, step: int) -> TrainingError:
         advice = (
-            f"; try a smaller learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or "
-            f"another scaling than {self.config.scaling!r}"
+            f"; try a smaller learning rate than {self.config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, "
+            f"or another scaling than {self.config.scaling!r}"
         )
         return TrainingError(
             f"the weights stopped being finite at step {step} (epoch {self.state.epoch + 1})"

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from glassnet import Dataset, load_dataset
+from glassnet.data import Preprocessing
+from glassnet.errors import ConfigError
+from glassnet.nn import Network, SoftmaxCrossEntropy
+from glassnet.training import Callback, Config, build_network, resume, train
+from glassnet.training.batches import Batches
+from glassnet.training.whole_batch import BLOCK, WholeBatch
+
+CLASSES = 10
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+def gradient(
+    digits: Dataset, threads: int, weights: np.ndarray | None = None, **settings: object
+) -> tuple[Network, float, int]:
+    examples = digits.train
+    network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
+    preprocessing = Preprocessing.fit(examples.images, "unit")
+    blocks = [Batches(examples, preprocessing, BLOCK, None, network.dtype) for _ in range(threads)]
+    loss, correct = WholeBatch(network, SoftmaxCrossEntropy(CLASSES, class_weights=weights), blocks).gradient()
+    return network, loss, correct
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 2, CLASSES)])
+def test_blocks_give_the_gradient_of_all_images_at_once(
+    digits: Dataset, threads: int, weights: np.ndarray | None
+) -> None:
+    network, loss, correct = gradient(digits, threads, weights, hidden=[12, 8])
+    X, y = digits.train.images.reshape(-1, 64) / 255, digits.train.labels
+    assert len(X) > 5 * BLOCK  # and the last block is not a full one
+    assert len(X) % BLOCK
+    blockwise = network.gradients.copy()
+    criterion = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
+    Z = network.forward(X)
+    assert loss == pytest.approx(criterion.forward(Z, y), rel=1e-12)
+    assert correct == np.count_nonzero(Z.argmax(axis=1) == y)
+    network.backward(criterion.backward())
+    np.testing.assert_allclose(blockwise, network.gradients, rtol=1e-9, atol=1e-15)
+
+
+def test_dropout_draws_the_same_masks_again(digits: Dataset) -> None:
+    first, again = (gradient(digits, 3, hidden=[12], dropout=0.5)[0].gradients for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_half_a_full_batch_run_and_the_other_half_are_the_whole_bit_for_bit(digits: Dataset, tmp_path) -> None:
+    class StopAt(Callback):
+        def on_step(self, run, loss) -> None:
+            if run.state.step == 7:
+                run.stop("half")
+
+    settings = {"hidden": [10], "optimizer": "adam", "batch_size": "all", "epochs": 15, "report_every": 4, "threads": 2}
+    whole = train(digits, out=tmp_path / "whole", **settings)
+    train(digits, out=tmp_path / "half", callbacks=[StopAt()], **settings)
+    half = resume(tmp_path / "half")
+    for name in ("model.safetensors",):
+        assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
+    assert [row["epoch"] for row in half.history] == [4, 8, 12, 15]  # every fourth epoch, and the last
+    for one, other in zip(whole.history, half.history, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) -> None:
+    settings = {"hidden": [10], "optimizer": "sgd", "batch_size": "all", "epochs": 6}
+    every = train(digits, out=tmp_path / "every", **settings).history
+    some = train(digits, out=tmp_path / "some", report_every=3, **settings).history
+    assert [row["loss"] for row in some] == [every[2]["loss"], every[5]["loss"]]
+
+
+def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
+    batches = Batches(digits.train, Preprocessing.fit(digits.train.images, "none"), 32, None, np.dtype("float32"))
+    X, y = batches.batch(batches.order(3), 2)
+    np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))
+    np.testing.assert_array_equal(y, digits.train.labels[64:96])
+
+
+def test_what_all_images_at_once_cannot_have() -> None:
+    with pytest.raises(ConfigError, match=r"batch_norm: .* give a batch_size"):
+        Config.resolve("fast", batch_size="all", batch_norm=True)
+    for wrong in ("most", 0, 1.5):
+        with pytest.raises(ConfigError, match="batch_size: "):
+            Config.resolve("fast", batch_size=wrong)
