@@ -47,10 +47,10 @@ def explain(
     if tiny == (run is not None):
         raise ConfigError("give a run folder or model file, or --tiny, one of both")
     if run is None:
-        title = "a tiny network"
+        title = "A tiny network"
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
-        title = f"test image {image} of {run}"
+        title = f"Test image {image} of {run}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)
     if json:

@@ -84,6 +84,10 @@ class Explanation:
         """Whether the network is so small that every number can be shown."""
         return sum(array.size for array in self.parameters.values()) <= WORKED
 
+    def shows(self, stage: Stage) -> bool:
+        """Whether a stage is worth a reader's time: of a large network's second way up, only what comes out."""
+        return self.worked or stage.part != "after" or stage.name in ("P after", "L after")
+
     def to_json(self) -> dict[str, Any]:
         """Return everything in plain Python types, each array in full as nested lists."""
         return {

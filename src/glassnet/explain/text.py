@@ -9,7 +9,7 @@ from ..nn.types import Array
 from .stages import Explanation, Part, Stage
 from .sums import number
 
-__all__ = ["as_text", "facts", "heading", "result"]
+__all__ = ["PARTS", "ROUNDING", "as_text", "facts", "heading", "norm", "result", "short"]
 
 WIDTH = 80
 PARTS: dict[Part, str] = {
@@ -34,7 +34,7 @@ def as_text(explanation: Explanation) -> str:
         if stage.part != part:
             part = stage.part
             lines += ["", "", PARTS[stage.part]]
-        if explanation.worked or part != "after" or stage.title in ("probabilities", "loss"):
+        if explanation.shows(stage):
             lines += ["", *_stage(explanation, stage, stage.meaning not in meanings)]
             meanings.add(stage.meaning)
     return "\n".join([*lines, "", *_wrap(result(explanation))])
@@ -63,7 +63,7 @@ def result(explanation: Explanation) -> str:
     label = explanation.label
     moved = "fell" if loss_after < loss else "rose" if loss_after > loss else "stayed"
     return (
-        f"The loss {moved} from {_short(loss)} to {_short(loss_after)}, and the probability of "
+        f"The loss {moved} from {short(loss)} to {short(loss_after)}, and the probability of "
         f"“{explanation.classes[label]}” went from {100 * before[0, label]:.2f} % to {100 * after[0, label]:.2f} %."
     )
 
@@ -72,7 +72,7 @@ def facts(explanation: Explanation, stage: Stage) -> list[str]:
     """Say of a stage's numbers what is worth knowing: all of them where they are few."""
     array = stage.array
     if not array.ndim:
-        return [_short(float(array))]
+        return [short(float(array))]
     if array.size == len(explanation.classes) <= 10 and stage.part != "update":
         names = [name[:6] for name in explanation.classes]
         decimals = 3 if np.abs(array).max() < 10 else 1
@@ -84,9 +84,9 @@ def facts(explanation: Explanation, stage: Stage) -> list[str]:
         said.append(f"{zeros:,} of {array.size:,} are {word}")
     if stage.part == "update":
         before = explanation.parameters[stage.name.removesuffix(" after")]
-        said.append(f"norm {_short(norm(array))}, of the step {_short(norm(array - before))}")
+        said.append(f"norm {short(norm(array))}, of the step {short(norm(array - before))}")
         return [" · ".join(said)]
-    said.append(f"norm {_short(norm(array))}")
+    said.append(f"norm {short(norm(array))}")
     flat = array.ravel()
     order = np.argsort(-np.abs(flat), kind="stable")[:LARGEST]
     places = [_place(int(i), array) for i in order if flat[i]]
@@ -126,10 +126,10 @@ def _columns(cells: list[str]) -> str:
 def _place(index: int, array: Array) -> str:
     place = np.unravel_index(index, array.shape)
     where = place[1:] if array.ndim == 2 and len(array) == 1 else place
-    return f"[{', '.join(map(str, where))}] {_short(float(array.ravel()[index]))}"
+    return f"[{', '.join(map(str, where))}] {short(float(array.ravel()[index]))}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """A number to three digits."""
     return f"{value:.3g}".replace("-", "−")
 
