@@ -1,6 +1,6 @@
 """An explanation as one HTML page that needs nothing else.
 
-Bars and tables are HTML and SVG, equations are MathML, and a picture has as many pixels as the image that it stands for.
+Bars and tables are HTML and SVG, equations are MathML, and a picture has the pixels of the image that it stands for.
 """
 
 import base64
@@ -24,6 +24,7 @@ __all__ = ["write_page"]
 
 DIVERGING = "RdBu_r"  # as in the report: red is more, blue is less
 LOUDEST = 6  # units of the first layer that are shown as pictures
+WEIGHTS = "The units that fire most: their weights as images, and below each what it passes on."
 MANY = 20  # classes: with more, there is no row for each
 
 
@@ -43,7 +44,7 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
     page = fill_page(
         "explain.html",
         title=escape(title),
-        verdict=escape(result(explanation)),
+        verdict=escape(result(explanation)).replace(" %", "&nbsp;%"),
         notes="\n".join(f"<p>{escape(note)}</p>" for note in notes),
         image=_picture(explanation.image / 255, "gray_r", f"The image: “{name}”."),
         colours=", ".join(to_hex(colour) for colour in colormaps[DIVERGING](np.linspace(0, 1, 9))),
@@ -56,7 +57,8 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
 
 def _contents(explanation: Explanation) -> Iterator[str]:
     if explanation.worked:
-        yield f'<h2 class="part">Given</h2>\n<section><div><h3>Weights and biases</h3></div>{_given(explanation)}</section>'
+        yield '<h2 class="part">Given</h2>'
+        yield f"<section><div><h3>Weights and biases</h3></div>{_given(explanation)}</section>"
     meanings = set[str]()
     for part, words in PARTS.items():
         yield f'<h2 class="part">{escape(words)}</h2>'
@@ -86,19 +88,18 @@ def _evidence(explanation: Explanation, stage: Stage) -> str:
     """The pictures and bars that show a stage's numbers, and the facts in words."""
     array = stage.array
     if not array.ndim:
-        return f'<p class="number">{number(float(array))}</p>'
+        return f'<p class="number">{short(float(array))}</p>'
     if stage.part != "update" and array.size == len(explanation.classes) <= MANY:
         if stage.name == "P after":
             return _compared(explanation, explanation["P"].array[0], array[0])
         return _scores(explanation, array.ravel())
     said = "\n".join(f'<p class="fact">{escape(line)}</p>' for line in facts(explanation, stage))
     match stage.name:
-        case "X":
-            return _picture(array.reshape(explanation.image.shape), "gray_r", "") + said
         case "A1":
-            return said + _bars(array[0]) + _units(explanation, explanation.parameters["W1"], "weights")
+            return said + _bars(array[0]) + _units(explanation, explanation.parameters["W1"], array[0], WEIGHTS)
         case "dW1":
-            return said + _units(explanation, array, "gradient")
+            words = "The units that fire most: their gradients are the image itself, times the dZ₁ below each."
+            return said + _units(explanation, array, explanation["dZ1"].array[0], words)
     return said + (_bars(array[0]) if len(array) == 1 else "")
 
 
@@ -149,26 +150,30 @@ def _bars(values: Array) -> str:
     axis = f'<path class="axis" d="M0 {top * scale:.2f}H{values.size}"></path>'
     return (
         f'<svg viewBox="0 0 {values.size} 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="a bar for each of {values.size} units">{drawn}{axis}</svg>'
-        f'<p class="legend">units 0 to {values.size - 1}, from {short(bottom)} to {short(top)}</p>'
+        f'aria-label="a bar for each of {values.size} numbers">{drawn}{axis}</svg>'
+        f'<p class="legend">numbers 0 to {values.size - 1}, from {short(bottom)} to {short(top)}</p>'
     )
 
 
-def _units(explanation: Explanation, matrix: Array, words: str) -> str:
-    """Columns of a matrix (pixels, units) as images, for the units of the first layer that fire most."""
-    fired = next(stage.array[0] for stage in reversed(explanation.stages) if stage.name in ("A1", "Z1"))
+def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) -> str:
+    """Columns of a matrix (pixels, units) as images, for the units of the first layer that fire most.
+
+    ``figures`` (units,) has the number below each.
+    """
+    fired = next(stage.array[0] for stage in explanation.stages[::-1] if stage.name in ("A1", "Z1"))
     loudest = np.argsort(-fired, kind="stable")[:LOUDEST]
-    limit = float(np.abs(matrix[:, loudest]).max()) or 1.0
+    columns = matrix[:, loudest]
+    limit = float(np.percentile(np.abs(columns), 99.5)) or 1.0  # one extreme weight must not make the rest pale
     pictures = "\n".join(
         _picture(
-            (matrix[:, unit].reshape(explanation.image.shape) / limit + 1) / 2,
+            (column.reshape(explanation.image.shape) / limit + 1) / 2,
             DIVERGING,
-            f"unit {unit}, fires {short(float(fired[unit]))}",
+            f"unit {unit}\n{short(float(figures[unit]))}",
         )
-        for unit in loudest.tolist()
+        for unit, column in zip(loudest.tolist(), columns.T, strict=True)
     )
     return (
-        f'<p class="legend">The {words} of the units that fire most, each as an image.</p>'
+        f'<p class="legend">{words}</p>'
         f'<div class="units">\n{pictures}\n</div>\n'
         f'<div class="scale"><span>{short(-limit)}</span><i></i><span>+{short(limit)}</span></div>'
     )
@@ -195,9 +200,8 @@ def _given(explanation: Explanation) -> str:
     for name, array in explanation.parameters.items():
         cells = ("".join(f"<td>{number(value)}</td>" for value in row) for row in np.atleast_2d(array))
         rows = "".join(f"<tr>{row}</tr>" for row in cells)
-        tables.append(
-            f"<table><caption>{mathml(name[:-1] + chr(0x2080 + int(name[-1])))}</caption><tbody>{rows}</tbody></table>"
-        )
+        symbol = explanation[f"{name} after"].equation.partition(" ")[0]
+        tables.append(f"<table><caption>{mathml(symbol)}</caption><tbody>{rows}</tbody></table>")
     return f'<div class="given">{"".join(tables)}</div>'
 
 

@@ -50,7 +50,7 @@ def explain(
         title = "A tiny network"
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
-        title = f"Test image {image} of {run}"
+        title = f"Test image {image} of {run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)
     if json:

@@ -72,7 +72,7 @@ class Explanation:
     notes: tuple[str, ...]
 
     def __getitem__(self, name: str) -> Stage:
-        return next(stage for stage in self.stages if stage.name == name)
+        return {stage.name: stage for stage in self.stages}[name]
 
     def __str__(self) -> str:
         from .text import as_text
@@ -118,7 +118,8 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
 
     Raises:
         ConfigError: a learning rate that is not positive, or so large that the numbers overflow.
-        DataError: an image of another shape, a label that is none of the classes, or a network of another make.
+        DataError: an image of another shape, a label that is none of the classes, a network of another make, or weights
+            so large that the loss is no number.
     """
     if not 0 < learning_rate < inf:
         raise ConfigError(f"learning_rate: must be more than 0 and finite, not {learning_rate:g}")
@@ -131,12 +132,13 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
         step = _Step(model, pixels, label)
         parameters = {name: array.copy() for name, array in step.parameters().items()}
         stages = (*step.forward(), *step.backward(), *step.update(learning_rate), *step.forward(after=True))
-    if not isfinite(float(stages[-1].array)):
-        raise ConfigError(
-            f"learning_rate: a step of {learning_rate:g} ends in numbers that are too large; give a smaller one"
-        )
     notes = tuple(wording.notes(step.network.layers))
-    return Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
+    explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
+    if not isfinite(float(explanation["L"].array)):
+        raise DataError("the model's weights are so large that its answer is no number; train it anew")
+    if not isfinite(float(explanation["L after"].array)):
+        raise ConfigError(f"learning_rate: {learning_rate:g} makes a step to numbers too large; give a smaller one")
+    return explanation
 
 
 class _Step:
@@ -175,7 +177,7 @@ class _Step:
         loss = self.loss.forward(Y, np.array([self.label]))
         P = softmax(Y)
         yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P))
-        words = wording.loss(self.model.classes[self.label])
+        words = wording.loss(self.model.classes[self.label], P.shape)
         yield self._stage(part, "L", words, np.float64(loss), sums.loss(P, self.label, loss))
 
     def backward(self) -> Iterator[Stage]:

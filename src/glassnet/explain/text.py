@@ -18,7 +18,12 @@ PARTS: dict[Part, str] = {
     "update": "Update: everything moves a little",
     "after": "Forward again: did it help?",
 }
-LARGEST = 4  # entries of a large array that are shown
+ROUNDING = (
+    "Every sum below can be done on a pocket calculator with the numbers that stand in it. They are rounded to four "
+    "decimals where they are shown, so the last digit of a result may differ. In w₁₂ the first number counts inputs "
+    "and the second units."
+)
+LARGEST = 3  # entries of a large array that are shown
 
 
 def as_text(explanation: Explanation) -> str:
@@ -38,12 +43,6 @@ def as_text(explanation: Explanation) -> str:
             lines += ["", *_stage(explanation, stage, stage.meaning not in meanings)]
             meanings.add(stage.meaning)
     return "\n".join([*lines, "", *_wrap(result(explanation))])
-
-
-ROUNDING = (
-    "Numbers are rounded to four decimals where they are shown. Every sum below can be done on a pocket calculator "
-    "with the numbers that stand in it. In x₁, w₁₂ and so on the first number counts inputs and the second units."
-)
 
 
 def heading(explanation: Explanation) -> str:
@@ -90,7 +89,7 @@ def facts(explanation: Explanation, stage: Stage) -> list[str]:
     flat = array.ravel()
     order = np.argsort(-np.abs(flat), kind="stable")[:LARGEST]
     places = [_place(int(i), array) for i in order if flat[i]]
-    return [" · ".join(said), *(["largest: " + "  ".join(places)] if places else [])]
+    return [" · ".join(said), *(["largest: " + ", ".join(places)] if places else [])]
 
 
 def norm(array: Array) -> float:
@@ -126,7 +125,7 @@ def _columns(cells: list[str]) -> str:
 def _place(index: int, array: Array) -> str:
     place = np.unravel_index(index, array.shape)
     where = place[1:] if array.ndim == 2 and len(array) == 1 else place
-    return f"[{', '.join(map(str, where))}] {short(float(array.ravel()[index]))}"
+    return f"{short(float(array.ravel()[index]))} at [{', '.join(map(str, where))}]"
 
 
 def short(value: float) -> str:

@@ -29,6 +29,7 @@ __all__ = [
 
 Shape = tuple[int, ...]
 _LETTERS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
+_NAMES = {"W": "weights", "b": "biases", "γ": "scales", "β": "shifts"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ASCII = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789") | {ord("γ"): "gamma", ord("β"): "beta"}
 
@@ -169,14 +170,14 @@ def _slope(layer: Layer, z: str, a: str) -> tuple[str, str]:
 
 def softmax(z: str, shape: Shape) -> Words:
     """From logits to probabilities."""
-    meaning = "The scores become probabilities: each e^score, divided by the sum of them all."
+    meaning = "Each score z becomes eᶻ, divided by the sum of them all: numbers above 0 that sum to 1."
     return Words("probabilities", f"P = softmax({z}) = e^({z}) / (Σ e^({z}))", f"{shape} → {shape}", meaning)
 
 
-def loss(name: str) -> Words:
+def loss(name: str, shape: Shape) -> Words:
     """How wrong it was."""
     meaning = f"How surprised the network is by the truth, “{name}”: 0 if it was sure of it."
-    return Words("loss", "L = −ln p_y", "() → ()", meaning)
+    return Words("loss", "L = −ln p_y", f"{shape} → ()", meaning)
 
 
 def logits_gradient(z: str, shape: Shape) -> Words:
@@ -211,7 +212,7 @@ def parameter_gradient(layer: Layer, name: str, x: str, y: str, shape: Shape) ->
                 "A scale's share is the normalised number that it multiplied, times the blame of its unit.",
             )
     return Words(
-        f"gradient of the {'biases' if name == 'b' else 'shifts'}, layer {number}",
+        f"gradient of the {_NAMES[own[0]]}, layer {number}",
         f"d{own} = d{y}",
         f"(1, {sizes}) → ({sizes},)",
         "It was added, so its share is the blame itself: a sum over the images of the batch, of which there is one.",
@@ -245,7 +246,7 @@ def update(symbol: str, shape: Shape) -> Words:
     """The step."""
     sizes = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     return Words(
-        f"{ascii_name(symbol)} after the step",
+        f"{_NAMES[symbol[0]]} of layer {ascii_name(symbol[1:])} after the step",
         f"{symbol} ← {symbol} − η d{symbol}",
         f"{sizes} → {sizes}",
         "Every number moves a little against its gradient, which is downhill.",
