@@ -19,7 +19,7 @@ def explain(
     run: Path | None = None,
     /,
     *,
-    image: int = 0,
+    image: int | None = None,
     tiny: bool = False,
     learning_rate: float | None = None,
     report: Path | None = None,
@@ -34,7 +34,7 @@ def explain(
     run
         A run folder or a model file.
     image
-        Which test image, counted from 0.
+        Which test image, counted from 0; by default the first.
     tiny
         Instead of a run, a network so small that each number can be followed with a pocket calculator.
     learning_rate
@@ -47,9 +47,12 @@ def explain(
     if tiny == (run is not None):
         raise ConfigError("give a run folder or model file, or --tiny, one of both")
     if run is None:
+        if image is not None:
+            raise ConfigError(f"--image {image}: --tiny has an image of its own; leave one of the two out")
         title = "A tiny network"
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
+        image = image or 0
         title = f"Test image {image} of {run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)

@@ -136,7 +136,7 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
     explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
     if not isfinite(float(explanation["L"].array)):
         raise DataError("the model's weights are so large that its answer is no number; train it anew")
-    if not isfinite(float(explanation["L after"].array)):
+    if not all(np.isfinite(stage.array).all() for stage in stages):
         raise ConfigError(f"learning_rate: {learning_rate:g} makes a step to numbers too large; give a smaller one")
     return explanation
 
