@@ -194,6 +194,8 @@ def test_sums_use_the_numbers_printed_before_them():
     explanation = explain_tiny()
     z = [line.rpartition(" = ")[2] for line in explanation["Z1"].sums]
     assert [line.split("(")[1].split(",")[0] for line in explanation["A1"].sums] == z
+    blame = [line.rpartition(" = ")[2] for line in explanation["dA1"].sums]
+    assert [line.split(" = ")[1].rpartition("·")[0] for line in explanation["dZ1"].sums] == blame
     for gradient, name in (("dW1", "W1 after"), ("dW2", "W2 after"), ("db1", "b1 after"), ("db2", "b2 after")):
         steps = [line.split("0.5·")[1].split(" = ")[0].strip("()") for line in explanation[name].sums]
         assert steps == [line.rpartition(" = ")[2] for line in explanation[gradient].sums]

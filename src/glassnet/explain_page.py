@@ -93,12 +93,14 @@ def _evidence(explanation: Explanation, stage: Stage) -> str:
         if stage.name == "P after":
             return _compared(explanation, explanation["P"].array[0], array[0])
         return _scores(explanation, array.ravel())
-    said = "\n".join(f'<p class="fact">{escape(line)}</p>' for line in facts(explanation, stage))
+    said = "\n".join(
+        f'<p class="fact">{escape(line).replace(" at ", "&nbsp;at&nbsp;")}</p>' for line in facts(explanation, stage)
+    )
     match stage.name:
         case "A1":
             return said + _bars(array[0]) + _units(explanation, explanation.parameters["W1"], array[0], WEIGHTS)
         case "dW1":
-            words = "The units that fire most: their gradients are the image itself, times the dZ₁ below each."
+            words = "The units that fire most: their gradients are the input as an image, times the dZ₁ below each."
             return said + _units(explanation, array, explanation["dZ1"].array[0], words)
     return said + (_bars(array[0]) if len(array) == 1 else "")
 

@@ -172,7 +172,7 @@ class _Step:
             Y = layer.forward(X)
             if y != x:
                 yield self._stage(part, y, wording.forward(layer, x, y, X.shape), Y, sums.forward(layer, X, Y))
-            X = Y.copy()
+            X = Y
         logits = self.symbols[-1]
         loss = self.loss.forward(Y, np.array([self.label]))
         P = softmax(Y)
@@ -200,7 +200,7 @@ class _Step:
                     sums.parameter_gradient(layer, name, dY),
                 )
             if i > self.lowest:
-                above = dY.copy()
+                above = dY.copy()  # which the layer may overwrite
                 dY = layer.input_gradient(dY)
                 if y != x:
                     words = wording.input_gradient(layer, x, y, dY.shape)
