@@ -86,6 +86,7 @@ MODELS = {
     "linear": (),
     "tanh, dropout": (Dense(9), Tanh(), Dropout(0.5)),
     "leaky": (Dense(9), LeakyReLU(0.2)),
+    "sigmoid": (Dense(9), Sigmoid()),
     "gelu, gelu": (Dense(9), GELU(), Dense(5), GELU()),
     "normalised": (Dense(9), BatchNorm(), ReLU(), Dense(6), BatchNorm(), Sigmoid(), Dropout(0.1)),
     "normalised input": (BatchNorm(), Dense(5), ReLU(), BatchNorm()),
@@ -129,6 +130,46 @@ def test_gradients_are_slopes_of_the_loss(any_model):
             losses.append(float(explain(any_model, IMAGE, 0)["L"].array))
         parameters[i] = before
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(flat[i], rel=1e-6, abs=1e-8)
+
+
+def transcribed(equation):
+    """The right side of a printed equation as Python."""
+    text = equation.rpartition(" ← ")[2].rpartition(" = ")[2]
+    text = re.sub(r"[₀-₉]", lambda digit: str("₀₁₂₃₄₅₆₇₈₉".index(digit[0])), text)
+    text = re.sub(r"\((\w+) > 0 \? (\S+) : (\S+)\)", r"where(\1 > 0, \2, \3)", text)
+    for sign, code in {"−": "-", "⊙": "*", "ᵀ": ".T", "²": "**2", "³": "**3", "e^(": "exp(", "√(": "sqrt("}.items():
+        text = text.replace(sign, code)
+    text = (
+        text.replace("½ ", "0.5 * ")
+        .replace("max(", "maximum(")
+        .replace("Σ exp", "sum(exp")
+        .replace("))", ")))", 1 * ("Σ" in equation))
+    )
+    text = re.sub(r"(0\.\d+|\)|η) (?=[\w(])", r"\1 * ", text)
+    return re.sub(r"(\w) (?=\w)", r"\1 @ ", text)
+
+
+def test_printed_equations_say_what_is_computed(any_model):
+    explanation = explain(any_model, IMAGE, 1, learning_rate=0.3)
+    layers, level = any_model.network.layers, 0
+    names = {name: getattr(np, name) for name in ("exp", "sqrt", "maximum", "where", "tanh", "log", "sum", "pi")}
+    names |= {"ln": np.log, "π": np.pi, "pixels": IMAGE.reshape(1, -1), "ε": 1e-5, "η": 0.3, "T": np.eye(3)[[1]]}
+    names |= {name.replace("gamma", "γ").replace("beta", "β"): a for name, a in explanation.parameters.items()}
+    for layer in layers:
+        level += isinstance(layer, Dense)
+        if isinstance(layer, BatchNorm):
+            names |= {f"μ{level}": layer.running_mean, f"v{level}": layer.running_variance}
+    for stage in explanation.stages:
+        if stage.part == "after" or "f′" in stage.equation:
+            continue
+        if stage.name == "L":
+            assert stage.equation == "L = −ln p_y"
+            assert stage.array == pytest.approx(-np.log(names["P"][0, 1]))
+            continue
+        value = eval(transcribed(stage.equation), {"__builtins__": {}}, names)
+        np.testing.assert_allclose(np.reshape(value, stage.array.shape), stage.array, atol=1e-7, err_msg=stage.equation)
+        if stage.part != "update":
+            names[stage.name.replace("gamma", "γ").replace("beta", "β")] = stage.array
 
 
 def test_shapes_and_notes():
