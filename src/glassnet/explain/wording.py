@@ -96,14 +96,13 @@ def scaling(form: Preprocessing) -> Words:
     """The image as a row of numbers."""
     pixels = form.height * form.width
     if form.shift:
-        equation, meaning = (
-            "X = (pixels − m) / s",
-            ("The image as one row of numbers. m and s are mean and standard deviation of the training pixels."),
-        )
+        equation = "X = (pixels − m) / s"
+        meaning = "The image as one row of numbers. m and s are mean and standard deviation of the training pixels."
     elif form.scale == 1:
         equation, meaning = "X = pixels", "The image as one row of numbers, from 0 to 255, as they are."
     else:
-        equation, meaning = "X = pixels / 255", "The image as one row of numbers: 0 is paper, 1 is full ink."
+        low, high = ("ink", "paper") if form.dark_on_light else ("paper", "ink")
+        equation, meaning = "X = pixels / 255", f"The image as one row of numbers: 0 is {low}, 1 is {high}."
     return Words("input", equation, f"({form.height}, {form.width}) → (1, {pixels})", meaning)
 
 
