@@ -20,7 +20,7 @@ from .model import Model
 from .training import Run
 from .training.history import Row
 
-__all__ = ["write_report"]
+__all__ = ["fill_page", "write_report"]
 
 
 class Illustration(NamedTuple):
@@ -54,8 +54,8 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
         png = _png(illustration.figure)
         write_atomically(folder / f"{illustration.name}.png", png)
         sections.append(_section(illustration, png))
-    template = Template(resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    page = template.substitute(
+    page = fill_page(
+        "report.html",
         source=escape(Path(run.config.data).name or "arrays in memory"),
         run=escape(run.path.resolve().name),
         verdict=escape(_verdict(evaluation)),
@@ -67,6 +67,13 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
     path = folder / "report.html"
     write_atomically(path, page.encode())
     return path
+
+
+def fill_page(template: str, **fields: str) -> str:
+    """Return a page of this package with its fields filled in; all pages share one style sheet."""
+    folder = resources.files(__package__)
+    style = folder.joinpath("page.css").read_text("utf-8")
+    return Template(folder.joinpath(template).read_text("utf-8")).substitute(style=style, **fields)
 
 
 def _illustrations(

@@ -27,6 +27,7 @@ for _place, _help in {
     "train:resume": "Go on with a run that was interrupted or killed.",
     "use:evaluate": "Say how good a model is on images that it has not learned from.",
     "use:predict": "Recognise pictures of digits.",
+    "explain:explain": "Take one image through one training step, every number shown.",
     "use:report": "Write figures of a run and a page that holds them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["command", "percent", "print_facts", "print_json", "print_table"]
+import numpy as np
+
+__all__ = ["command", "draw_images", "percent", "print_facts", "print_json", "print_table"]
+
+SHADES = " .:-=+*#%@"
 
 
 def command() -> str:
@@ -48,3 +52,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         )
         print("  ".join([first, *others]).rstrip())
+
+
+def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:
+    """Draw images side by side in letters, each ``width`` wide, as many as fit on a line of 80."""
+    shown = [_shrunk(image, width) for image in images[: 80 // (width + 1)]]
+    for lines in zip(*shown, strict=True):
+        print(" ".join(lines).rstrip())
+
+
+def _shrunk(image: np.ndarray, width: int) -> list[str]:
+    """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide."""
+    from PIL import Image
+
+    small = np.asarray(Image.fromarray(image).resize((width, width // 2), Image.Resampling.BOX), np.int64)
+    return ["".join(SHADES[v * (len(SHADES) - 1) // 255] for v in row) for row in small]

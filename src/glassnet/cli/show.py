@@ -8,11 +8,9 @@ import numpy as np
 from .. import __version__
 from ..data import cache_folder, load_dataset
 from ..training import Config, available_threads, recipe_names, recipe_text
-from .output import print_facts, print_json, print_table
+from .output import draw_images, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
-
-SHADES = " .:-=+*#%@"
 
 
 def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) -> None:
@@ -64,7 +62,8 @@ def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) ->
     images = [
         dataset.train.images[np.argmax(dataset.train.labels == i)] for i, c in enumerate(counts.values()) if c["train"]
     ]
-    _draw((images or list(dataset.unlabelled))[:10])
+    print()
+    draw_images((images or list(dataset.unlabelled))[:10])
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:
@@ -113,20 +112,3 @@ def info(*, json: bool = False) -> None:
         print_json(facts)
     else:
         print_facts(facts)
-
-
-def _draw(images: list[np.ndarray]) -> None:
-    """Draw images side by side in letters, as many as fit on a line of 80."""
-    width = 14
-    shown = [_shrunk(image, width) for image in images[: 80 // (width + 1)]]
-    print()
-    for lines in zip(*shown, strict=True):
-        print(" ".join(lines).rstrip())
-
-
-def _shrunk(image: np.ndarray, width: int) -> list[str]:
-    """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide."""
-    from PIL import Image
-
-    small = np.asarray(Image.fromarray(image).resize((width, width // 2), Image.Resampling.BOX), np.int64)
-    return ["".join(SHADES[v * (len(SHADES) - 1) // 255] for v in row) for row in small]

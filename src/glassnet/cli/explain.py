@@ -1,0 +1,114 @@
+"""``glassnet explain``: one image through one training step."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..data import Examples, load_dataset
+from ..errors import ConfigError, DataError
+from ..evaluation import examples_for
+from ..explain import Explanation, explain_tiny
+from ..explain import explain as explain_step
+from ..model import Model
+from ..training import Config, Run, open_model
+from .output import draw_images, print_json
+
+__all__ = ["explain"]
+
+
+def explain(
+    run: Path | None = None,
+    /,
+    *,
+    image: int | None = None,
+    tiny: bool = False,
+    learning_rate: float | None = None,
+    report: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Take one test image through one training step and show every stage: equation, shapes, numbers.
+
+    Forward, probabilities, loss, backward, the update by plain gradient descent, and the loss after it.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model file.
+    image
+        Which test image, counted from 0; by default the first.
+    tiny
+        Instead of a run, a network so small that each number can be followed with a pocket calculator.
+    learning_rate
+        Of the step; by default 0.1, and 0.5 with --tiny.
+    report
+        Write a page, explain.html, into this folder.
+    json
+        Print every stage as JSON, arrays in full.
+    """
+    if tiny == (run is not None):
+        raise ConfigError("give a run folder or model file, or --tiny, one of both")
+    if run is None:
+        if image is not None:
+            raise ConfigError(f"--image {image}: --tiny has an image of its own; leave one of the two out")
+        title = "A tiny network"
+        explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
+    else:
+        image = image or 0
+        title = f"Test image {image} of {run.resolve().name}"
+        explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
+    page = _write_page(explanation, title, report)
+    if json:
+        print_json(explanation.to_json() | ({"page": str(page)} if page else {}))
+        return
+    columns = explanation.image.shape[1]
+    print(f"{title}\n")
+    draw_images([explanation.image], 28 if columns > 14 else 2 * columns * max(8 // columns, 1))
+    print(f"\n{explanation}")
+    if page:
+        print(f"\n{page}    open it in a browser")
+
+
+def _explain_run(path: Path, image: int, learning_rate: float) -> Explanation:
+    model = open_model(path)
+    examples = _test_images(path, model)
+    if not 0 <= image < len(examples):
+        raise DataError(f"--image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
+    explanation = explain_step(model, examples.images[image], int(examples.labels[image]), learning_rate)
+    if not path.is_dir():
+        return explanation
+    return replace(explanation, notes=(*explanation.notes, *_otherwise(Run(path).config)))
+
+
+def _test_images(path: Path, model: Model) -> Examples:
+    if not model.trained_on:
+        raise DataError(
+            f"{path}: this model learned from arrays in memory; from Python, give one of its images: "
+            "glassnet.explain.explain(model, image, label)"
+        )
+    try:
+        return examples_for(model, load_dataset(model.trained_on, classes=model.classes))
+    except DataError as error:
+        raise DataError(f"{path}: there is no test image to explain: {error}") from error
+
+
+def _otherwise(config: Config) -> list[str]:
+    """Say what made the run's own steps other ones than that which is shown."""
+    own = {
+        f"optimizer {config.optimizer}": config.optimizer != "sgd",
+        f"batches of {config.batch_size} images": config.batch_size != 1,
+        f"label smoothing {config.label_smoothing:g}": config.label_smoothing,
+        f"l2 {config.l2:g}": config.l2,
+        "balanced class weights": config.class_weight != "none",
+        f"gradients no longer than {config.clip_norm}": config.clip_norm,
+    }
+    words = ", ".join(name for name, differs in own.items() if differs)
+    return [f"The run itself trained with {words}; the step shown here is plain gradient descent on one image."] * bool(
+        words
+    )
+
+
+def _write_page(explanation: Explanation, title: str, folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    from ..explain_page import write_page
+
+    return write_page(explanation, title, folder)

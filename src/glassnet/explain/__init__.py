@@ -1,0 +1,15 @@
+"""One image through one training step, with every stage's equation, shapes and numbers.
+
+    explanation = explain(model, image, label, learning_rate=0.1)
+    print(explanation)
+    explanation["dW1"].array          # (pixels, units), float64
+
+The numbers are those of `glassnet.nn`, a layer at a time. Read `stages` first; `wording` has the equation and the words
+of each layer, `sums` writes a small network's arithmetic out, `text` prints it all.
+"""
+
+from .mathml import mathml
+from .stages import Explanation, Stage, explain
+from .tiny import explain_tiny
+
+__all__ = ["Explanation", "Stage", "explain", "explain_tiny", "mathml"]

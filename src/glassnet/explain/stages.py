@@ -1,0 +1,226 @@
+"""The stages of one training step on one image: up through the layers, back down, the update, and up again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import as_pixels
+from ..errors import ConfigError, DataError
+from ..model import Model
+from ..nn import SGD, Network, SoftmaxCrossEntropy, softmax
+from ..nn.types import Array
+from . import sums, wording
+from .wording import Words
+
+__all__ = ["WORKED", "Explanation", "Part", "Stage", "explain"]
+
+WORKED = 64  # parameters: in a network with no more, every sum is written out
+
+Part = Literal["forward", "backward", "update", "after"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of the calculation.
+
+    Attributes:
+        name: in ASCII and unique: ``X``, ``Z1``, ``A1``, …, ``P``, ``L``, ``dZ2``, ``dW2``, ``db2``, ``dA1``, … ; with
+            `` after`` for a moved parameter, and for what the image gets from the moved network.
+        part: ``forward``, ``backward``, ``update`` or ``after``.
+        title: the same in a few words.
+        equation: in Unicode, such as ``Z₁ = X W₁ + b₁``; `glassnet.explain.mathml` typesets it.
+        shapes: of what goes in and what comes out.
+        array: what comes out, float64: ``(1, d)`` where it is a row for the one image, ``()`` for the loss.
+        meaning: a sentence or two in plain words.
+        sums: the arithmetic of each number, where the network is small enough to follow it by hand; else empty.
+    """
+
+    name: str
+    part: Part
+    title: str
+    equation: str
+    shapes: str
+    array: Array
+    meaning: str
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One image's way through one training step. Printed, it is a page of text; ``explanation["dW1"]`` is a stage.
+
+    Attributes:
+        image: the pixels (h, w), uint8.
+        label: the true class, an index into ``classes``.
+        classes: the names of the classes.
+        learning_rate: η.
+        parameters: W₁, b₁, … before the step, by name.
+        stages: in the order in which they are calculated.
+        notes: what differs from a step of real training.
+    """
+
+    image: NDArray[np.uint8]
+    label: int
+    classes: tuple[str, ...]
+    learning_rate: float
+    parameters: dict[str, Array]
+    stages: tuple[Stage, ...]
+    notes: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Stage:
+        return {stage.name: stage for stage in self.stages}[name]
+
+    def __str__(self) -> str:
+        from .text import as_text
+
+        return as_text(self)
+
+    @property
+    def worked(self) -> bool:
+        """Whether the network is so small that every number can be shown."""
+        return sum(array.size for array in self.parameters.values()) <= WORKED
+
+    def shows(self, stage: Stage) -> bool:
+        """Whether a stage is worth a reader's time: of a large network's second way up, only what comes out."""
+        return self.worked or stage.part != "after" or stage.name in ("P after", "L after")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything in plain Python types, each array in full as nested lists."""
+        return {
+            "image": self.image.tolist(),
+            "label": self.classes[self.label],
+            "classes": list(self.classes),
+            "learning_rate": self.learning_rate,
+            "parameters": {name: array.tolist() for name, array in self.parameters.items()},
+            "stages": [
+                {**vars(stage), "array": stage.array.tolist(), "array_shape": list(stage.array.shape)}
+                for stage in self.stages
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float = 0.1) -> Explanation:
+    """Take one image through one step of plain gradient descent on a float64 copy of the network.
+
+    Dropout is off and batch normalisation uses its running averages, as when predicting: of one image there is no mean
+    to take. So normalisation is a fixed scaling and shift here, and its gradient is that of one.
+
+    Args:
+        model: Dense layers with any activations, dropout and batch normalisation. It is not changed.
+        image: (h, w) pixels, as the model takes them.
+        label: the true class, an index into ``model.classes``.
+        learning_rate: η, more than 0.
+
+    Raises:
+        ConfigError: a learning rate that is not positive, or so large that the numbers overflow.
+        DataError: an image of another shape, a label that is none of the classes, a network of another make, or weights
+            so large that the loss is no number.
+    """
+    if not 0 < learning_rate < inf:
+        raise ConfigError(f"learning_rate: must be more than 0 and finite, not {learning_rate:g}")
+    if not 0 <= label < len(model.classes):
+        raise DataError(f"the label {label} is none of the model's {len(model.classes)} classes")
+    pixels = as_pixels(image, model.image_shape, "image")
+    if len(pixels) != 1:
+        raise DataError(f"{len(pixels)} images, and a step is explained on one; give one")
+    with np.errstate(all="ignore"):
+        step = _Step(model, pixels, label)
+        parameters = {name: array.copy() for name, array in step.parameters().items()}
+        stages = (*step.forward(), *step.backward(), *step.update(learning_rate), *step.forward(after=True))
+    notes = tuple(wording.notes(step.network.layers))
+    explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
+    if not isfinite(float(explanation["L"].array)):
+        raise DataError("the model's weights are so large that its answer is no number; train it anew")
+    if not all(np.isfinite(stage.array).all() for stage in stages):
+        raise ConfigError(f"learning_rate: {learning_rate:g} makes a step to numbers too large; give a smaller one")
+    return explanation
+
+
+class _Step:
+    """A float64 copy of a model's network, which is taken through one step; each method yields the stages it does."""
+
+    def __init__(self, model: Model, pixels: NDArray[np.uint8], label: int) -> None:
+        trained = model.network
+        self.network = network = Network.from_specification(
+            trained.specification(), trained.input_shape, dtype=np.float64, seed=None
+        )
+        network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+        self.symbols = wording.symbols(network.layers)  # of what each layer returns, and of X before them
+        self.worked = network.parameters.size <= WORKED
+        self.loss = SoftmaxCrossEntropy(len(model.classes))
+        self.model, self.pixels, self.label = model, pixels, label
+        # Nothing below the lowest layer that learns needs a gradient.
+        self.lowest = min((int(name.partition(".")[0]) for name in network.named_parameters), default=0)
+
+    def parameters(self) -> dict[str, Array]:
+        """Return views of the parameters by the names that the equations use, such as ``W1``."""
+        return {wording.ascii_name(symbol): view for symbol, view in self._named(self.network.named_parameters)}
+
+    def forward(self, after: bool = False) -> Iterator[Stage]:
+        """Go up through the layers, by each layer's own ``forward``."""
+        part: Part = "after" if after else "forward"
+        Y = X = self.model.preprocessing.apply(self.pixels, dtype=np.float64)
+        if not after:
+            scaling = wording.scaling(self.model.preprocessing)
+            yield self._stage(part, "X", scaling, X, sums.scaling(self.model.preprocessing, self.pixels, X))
+        for layer, x, y in zip(self.network.layers, self.symbols, self.symbols[1:], strict=False):
+            Y = layer.forward(X)
+            if y != x:
+                yield self._stage(part, y, wording.forward(layer, x, y, X.shape), Y, sums.forward(layer, X, Y))
+            X = Y
+        logits = self.symbols[-1]
+        loss = self.loss.forward(Y, np.array([self.label]))
+        P = softmax(Y)
+        yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P))
+        words = wording.loss(self.model.classes[self.label], P.shape)
+        yield self._stage(part, "L", words, np.float64(loss), sums.loss(P, self.label, loss))
+
+    def backward(self) -> Iterator[Stage]:
+        """Come back down by the chain rule, by each layer's own gradients."""
+        dY = self.loss.backward()
+        P = self.loss.P.T
+        words = wording.logits_gradient(self.symbols[-1], P.shape)
+        yield self._stage("backward", f"d{self.symbols[-1]}", words, dY, sums.logits_gradient(P, self.label, dY))
+        for i in reversed(range(self.lowest, len(self.network.layers))):
+            layer, x, y = self.network.layers[i], self.symbols[i], self.symbols[i + 1]
+            layer.parameter_gradients(dY)
+            for name in layer.parameter_shapes(self.network.input_shape):
+                gradient = getattr(layer, f"d{name}")
+                words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
+                yield self._stage(
+                    "backward",
+                    f"d{wording.parameter(name, y)}",
+                    words,
+                    gradient,
+                    sums.parameter_gradient(layer, name, dY),
+                )
+            if i > self.lowest:
+                above = dY.copy()  # which the layer may overwrite
+                dY = layer.input_gradient(dY)
+                if y != x:
+                    words = wording.input_gradient(layer, x, y, dY.shape)
+                    yield self._stage("backward", f"d{x}", words, dY, sums.input_gradient(layer, above, dY))
+
+    def update(self, learning_rate: float) -> Iterator[Stage]:
+        """Move every parameter against its gradient."""
+        before = {symbol: view.copy() for symbol, view in self._named(self.network.named_parameters)}
+        SGD(self.network.parameters, self.network.gradients).step(learning_rate)
+        gradients = dict(self._named(self.network.named_gradients))
+        for symbol, moved in self._named(self.network.named_parameters):
+            arithmetic = sums.update(symbol, before[symbol], learning_rate, gradients[symbol], moved)
+            yield self._stage("update", symbol, wording.update(symbol, moved.shape), moved, arithmetic)
+
+    def _named(self, tensors: dict[str, Any]) -> Iterator[tuple[str, Array]]:
+        for name, tensor in tensors.items():
+            index, _, parameter = name.partition(".")
+            yield wording.parameter(parameter, self.symbols[int(index) + 1]), tensor
+
+    def _stage(self, part: Part, symbol: str, words: Words, array: Any, arithmetic: Iterator[str]) -> Stage:
+        name = wording.ascii_name(symbol) + (" after" if part in ("update", "after") else "")
+        written = tuple(arithmetic) if self.worked else ()
+        return Stage(name, part, *words[:3], np.array(array, np.float64), words.meaning, written)

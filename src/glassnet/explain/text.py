@@ -1,0 +1,141 @@
+"""An explanation as text of 80 columns."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+import numpy as np
+
+from ..nn.types import Array
+from .stages import Explanation, Part, Stage
+from .sums import number
+
+__all__ = ["PARTS", "ROUNDING", "as_text", "facts", "heading", "norm", "result", "short"]
+
+WIDTH = 80
+PARTS: dict[Part, str] = {
+    "forward": "Forward: what the network says",
+    "backward": "Backward: who is to blame",
+    "update": "Update: everything moves a little",
+    "after": "Forward again: did it help?",
+}
+ROUNDING = (
+    "Every sum below can be done on a pocket calculator with the numbers that stand in it. They are rounded to four "
+    "decimals where they are shown, so the last digit of a result may differ. In w₁₂ the first number counts inputs "
+    "and the second units."
+)
+LARGEST = 3  # entries of a large array that are shown
+
+
+def as_text(explanation: Explanation) -> str:
+    """Return everything as lines of at most 80 columns."""
+    lines = [*_wrap(heading(explanation)), ""]
+    for note in explanation.notes:
+        lines += _wrap(note)
+    if explanation.worked:
+        lines += _wrap(ROUNDING)
+        lines += ["", "Given", *_given(explanation)]
+    part, meanings = "", set[str]()
+    for stage in explanation.stages:
+        if stage.part != part:
+            part = stage.part
+            lines += ["", "", PARTS[stage.part]]
+        if explanation.shows(stage):
+            lines += ["", *_stage(explanation, stage, stage.meaning not in meanings)]
+            meanings.add(stage.meaning)
+    return "\n".join([*lines, "", *_wrap(result(explanation))])
+
+
+def heading(explanation: Explanation) -> str:
+    """Say what is shown."""
+    sizes = [array.shape for array in explanation.parameters.values() if array.ndim == 2]
+    net = "-".join(str(size) for size in (sizes[0][0], *(shape[1] for shape in sizes))) if sizes else ""
+    return (
+        f"One image of “{explanation.classes[explanation.label]}” through one step of plain gradient descent, "
+        f"η = {explanation.learning_rate:g}, in a network {net}, in float64."
+    )
+
+
+def result(explanation: Explanation) -> str:
+    """Say what the step did."""
+    before, after = (explanation[name].array for name in ("P", "P after"))
+    loss, loss_after = (float(explanation[name].array) for name in ("L", "L after"))
+    label = explanation.label
+    moved = "fell" if loss_after < loss else "rose" if loss_after > loss else "stayed"
+    return (
+        f"The loss {moved} from {short(loss)} to {short(loss_after)}, and the probability of "
+        f"“{explanation.classes[label]}” went from {100 * before[0, label]:.2f} % to {100 * after[0, label]:.2f} %."
+    )
+
+
+def facts(explanation: Explanation, stage: Stage) -> list[str]:
+    """Say of a stage's numbers what is worth knowing: all of them where they are few."""
+    array = stage.array
+    if not array.ndim:
+        return [short(float(array))]
+    if array.size == len(explanation.classes) <= 10 and stage.part != "update":
+        names = [name[:6] for name in explanation.classes]
+        decimals = 3 if np.abs(array).max() < 10 else 1
+        return [_columns(names), _columns([f"{value:.{decimals}f}".replace("-", "−") for value in array.ravel()])]
+    said = []
+    zeros = int(np.sum(array == 0))
+    if zeros:
+        word = "silent" if stage.name.startswith("A") else "0"
+        said.append(f"{zeros:,} of {array.size:,} are {word}")
+    if stage.part == "update":
+        before = explanation.parameters[stage.name.removesuffix(" after")]
+        said.append(f"norm {short(norm(array))}, of the step {short(norm(array - before))}")
+        return [" · ".join(said)]
+    said.append(f"norm {short(norm(array))}")
+    flat = array.ravel()
+    order = np.argsort(-np.abs(flat), kind="stable")[:LARGEST]
+    places = [_place(int(i), array) for i in order if flat[i]]
+    return [" · ".join(said), *(["largest: " + ", ".join(places)] if places else [])]
+
+
+def norm(array: Array) -> float:
+    """The Euclidean length of an array, all its numbers taken as one vector."""
+    return float(np.linalg.norm(array))
+
+
+def _stage(explanation: Explanation, stage: Stage, anew: bool) -> Iterator[str]:
+    gap = WIDTH - len(stage.equation) - len(stage.shapes)
+    if gap >= 2:
+        yield stage.equation + " " * gap + stage.shapes
+    else:
+        yield stage.equation
+        yield stage.shapes.rjust(WIDTH)
+    if stage.part in ("forward", "backward"):
+        words = f"{stage.title[0].upper()}{stage.title[1:]}."
+        yield from _wrap(f"{words} {stage.meaning}" if anew else words, "  ")
+    for line in stage.sums or facts(explanation, stage):
+        yield from _wrap(line, "    ") if len(line) > WIDTH - 4 else [f"    {line}"]
+
+
+def _given(explanation: Explanation) -> Iterator[str]:
+    for name, array in explanation.parameters.items():
+        rows = [[number(value) for value in row] for row in np.atleast_2d(array)]
+        for i, row in enumerate(rows):
+            yield f"    {f'{name} =' if i == 0 else '':5}" + "".join(f"{cell:>7}" for cell in row)
+
+
+def _columns(cells: list[str]) -> str:
+    return "".join(f"{cell:>7}" for cell in cells).removeprefix(" ")
+
+
+def _place(index: int, array: Array) -> str:
+    place = np.unravel_index(index, array.shape)
+    where = place[1:] if array.ndim == 2 and len(array) == 1 else place
+    return f"{short(float(array.ravel()[index]))} at [{', '.join(map(str, where))}]"
+
+
+def short(value: float) -> str:
+    """A number to three digits."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    """Break a text into lines, though not between a number and its %."""
+    lines = wrap(
+        text.replace(" %", "\0%"), WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return [line.replace("\0", " ") for line in lines]
