@@ -42,7 +42,7 @@ def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) ->
     ``workspace`` gives memory for the slices' products, as `Layer.workspace` does.
     """
     if len(X) == 1:
-        return np.multiply(X.T, dZ, out=out)  # one example: every input times every dZ, which needs no BLAS
+        return np.einsum("ni,nk->ik", X, dZ, out=out)  # one example: each input times each dZ, too little for BLAS
     cut = _sliced_rows(X, dZ.shape[1])
     if not cut:
         return np.matmul(X.T, dZ, out=out)

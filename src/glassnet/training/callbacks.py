@@ -59,7 +59,10 @@ class Callback:
         """Called before the first step, also when a run is resumed."""
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
-        """Called after each step with the loss of its batch."""
+        """Called after each step with the loss of its batch.
+
+        Steps of one image each are taken in blocks of 32: after a block it is called for each of them.
+        """
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         """Called after each epoch, validation included, with the row that the history got."""

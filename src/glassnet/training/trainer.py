@@ -22,6 +22,7 @@ from .checkpoint import State, load_checkpoint, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
+from .one_by_one import STEPS, OneByOne, can_go_one_by_one
 from .threads import choose_threads
 from .whole_batch import BLOCK, WholeBatch
 
@@ -77,6 +78,10 @@ class Trainer:
         if config.batch_size == "all":
             blocks = [Batches(training, preprocessing, BLOCK, None, self.network.dtype) for _ in range(self.threads)]
             self.whole_batch = WholeBatch(self.network, self.loss, blocks)
+        self.one_by_one: OneByOne | None = None
+        if size == 1 and can_go_one_by_one(config):
+            examples = Batches(training, preprocessing, STEPS, self.batches.seed, self.network.dtype)
+            self.one_by_one = OneByOne(self.network, self.loss, examples)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -145,15 +150,17 @@ class Trainer:
         state, start = self.state, perf_counter()
         order = None if self.whole_batch else self.batches.order(state.epoch)
         state.seconds += perf_counter() - start
-        for i in range(state.step - state.epoch * len(self.batches), len(self.batches)):
+        stride = STEPS if self.one_by_one else 1
+        for i in range(state.step - state.epoch * len(self.batches), len(self.batches), stride):
             start = perf_counter()
-            loss = self._step(order, i)
+            losses = self._single_steps(order, i) if self.one_by_one else [self._step(order, i)]
             state.seconds += perf_counter() - start
-            for callback in self.callbacks:
-                callback.on_step(self, loss)
+            for loss in losses:
+                for callback in self.callbacks:
+                    callback.on_step(self, loss)
             if perf_counter() - self._saved > SAVE_EVERY:
                 self._save()
-            if self.stopped and i + 1 < len(self.batches):
+            if self.stopped and i + stride < len(self.batches):
                 return
         self._end_epoch()
 
@@ -175,6 +182,19 @@ class Trainer:
         self.optimizer.step(self.schedule(state.step))
         state.step += 1
         return loss
+
+    def _single_steps(self, order: np.ndarray | None, i: int) -> list[float]:
+        """A block of steps on one image each; returns their losses."""
+        assert self.one_by_one
+        state = self.state
+        losses, correct = self.one_by_one.steps(order, i // STEPS, lambda t: self.schedule(state.step + t))
+        if not math.isfinite(losses[-1]):
+            raise self._diverged(state.step + len(losses) - 1)
+        state.loss_sum += sum(losses)
+        state.correct += correct
+        state.seen += len(losses)
+        state.step += len(losses)
+        return losses
 
     def _gradient(self, order: np.ndarray | None, i: int) -> tuple[float, int, int]:
         """Fill the network's gradients; return the batch's loss, how many were recognised, and how many there are."""

@@ -10,7 +10,7 @@ from .batches import Batches
 
 __all__ = ["BLOCK", "WholeBatch"]
 
-BLOCK = 256  # images: their inputs and activations stay in a core's cache between forward and backward
+BLOCK = 1024  # images: a block stays in the processor's caches between forward and backward
 
 
 class WholeBatch:

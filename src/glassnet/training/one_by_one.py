@@ -1,0 +1,84 @@
+"""One example at a time: a step of plain gradient descent on each image, without moving all weights each time.
+
+A step on a single image changes the first layer by a matrix of rank one, x ⊗ dz, and nearly all of its time would go
+into writing that matrix down and taking it off the weights. But the next image only asks what the weights make of it:
+
+    after t steps    W_t = W₀ − η Σ_{i<t} x_i ⊗ dz_i
+    so               x_t W_t = x_t W₀ − η Σ_{i<t} (x_t · x_i) dz_i
+
+So for a block of images the products X W₀ and X Xᵀ are computed at once, each step corrects its own row by the steps
+before it in the block, and at the block's end W₀ ← W₀ − η Xᵀ dZ. The steps, their order and their results are the same,
+to rounding; the layers above are small and are moved at each step.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..nn import SGD, Dense, Network, Schedule, SoftmaxCrossEntropy
+from .batches import Batches
+from .config import Config
+
+__all__ = ["STEPS", "OneByOne", "can_go_one_by_one"]
+
+STEPS = 32  # of a block; with more, the corrections take longer than the products they save
+
+
+def can_go_one_by_one(config: Config) -> bool:
+    """Return whether a step moves the first layer by x ⊗ dz and nothing else."""
+    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm
+    return plain and "one-bias-gradient" not in config.mistakes
+
+
+class OneByOne:
+    """Steps of one example each, a block of them in a call.
+
+    Args:
+        network: with a `Dense` as its first layer.
+        loss: of one example.
+        examples: the training images, `STEPS` at a time.
+    """
+
+    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, examples: Batches) -> None:
+        self.loss, self.examples = loss, examples
+        first, *self.others = network.layers
+        assert isinstance(first, Dense)
+        self.first, W, b = first, first.W, first.b
+        above = slice(W.size, None)  # everything but W of the first layer
+        self.rest = SGD(network.parameters[above], network.gradients[above])
+        self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
+
+    def steps(self, order: NDArray[np.int64] | None, i: int, rate: Schedule) -> tuple[list[float], int]:
+        """Take a step on each example of a block.
+
+        Args:
+            order: of the epoch, see `Batches.order`.
+            i: which block of it.
+            rate: η of the block's steps, counted from 0.
+
+        Returns:
+            The loss of each example before its step, up to the first that is not finite; and how many were recognised.
+        """
+        X, y = self.examples.batch(order, i)
+        first, moves = self.first, self._moves[: len(X)]
+        Z = X @ first.W  # (n, units), with the weights as they are before the block
+        likeness = X @ X.T  # (n, n)
+        losses, correct = [], 0
+        for t in range(len(X)):
+            z = Z[t] - likeness[t, :t] @ moves[:t] + first.b
+            Y = z[None]
+            for layer in self.others:
+                Y = layer.forward(Y, training=True)
+            losses.append(self.loss.forward(Y, y[t : t + 1]))
+            correct += int(Y.argmax() == y[t])
+            dY = self.loss.backward()
+            for layer in reversed(self.others):
+                dY = layer.backward(dY)
+            first.db[...] = dY[0]
+            self.rest.step(rate(t))
+            np.multiply(dY[0], rate(t), out=moves[t])
+            if not math.isfinite(losses[-1]):
+                break
+        first.W -= X[: len(losses)].T @ moves[: len(losses)]
+        return losses, correct
