@@ -42,7 +42,8 @@ wheel: $(VENV)/installed-dev  ## build dist/*.whl
 clean:  ## remove what was made, but not your runs
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Each of these is made again only when pyproject.toml has changed.
+# Each of these is made again only when pyproject.toml has changed. (Jupyter's kernels, which run the tutorial's cells,
+# would warn ten times that they speak to the build unencrypted, from this machine to itself.)
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet into $(VENV), once ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -56,6 +57,7 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 $(VENV)/installed-docs: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet and what the tutorial is built with into $(VENV), once ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@mkdir -p $(VENV)/etc/ipython && echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-peers: pyproject.toml | $(VENV)/installed-dev

@@ -1,5 +1,6 @@
 """How `make docs` builds the tutorial: cells are run, formulas are typeset, and nothing is fetched by the reader."""
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,12 +24,15 @@ nb_merge_streams = True
 nb_code_prompt_show = "Show the answer"
 nb_code_prompt_hide = "Hide the answer"
 
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # else a line for each page
+
 html_theme = "furo"
 html_title = f"glassnet {version}"
 html_copy_source = False
+html_show_copyright = False
 html_css_files = ["tutorial.css"]
 
-# MathJax in one file that draws glyphs as SVG: no fonts, no CDN. The package's name has hyphens, so it is found, not imported.
+# MathJax in one file that draws glyphs as SVG: no fonts, no CDN. The package's name has hyphens: no import can name it.
 _mathjax = Path(find_spec("sphinx-mathjax-offline").submodule_search_locations[0], "static", "mathjax", "tex-svg.js")
 html_static_path = ["_static", str(_mathjax)]
 mathjax_path = _mathjax.name
