@@ -1,6 +1,7 @@
 """How `make docs` builds the tutorial: cells are run, formulas are typeset, and nothing is fetched by the reader."""
 
 import logging
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +19,8 @@ myst_heading_anchors = 3
 # Each page is a notebook in plain text. A cell that raises or warns fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60  # seconds for one cell
+nb_execution_timeout = 300  # seconds for one cell
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on a busy machine two make small products ten times slower
 nb_output_stderr = "error"
 nb_merge_streams = True
 nb_code_prompt_show = "Show the answer"

@@ -1,4 +1,4 @@
-"""The tutorial is true: every cell of it runs, and what it names exists. `make docs` typesets it; no test needs that."""
+"""The tutorial is true: every cell runs, and what it names exists. `make docs` typesets it; no test needs that."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -30,7 +31,8 @@ def test_every_cell_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, object] = {"__name__": "__main__"}
     found = list(cells(page))
     assert len(found) == TEXTS[page].count("{code-cell}") >= 3
-    with mpl.rc_context(), np.printoptions():
+    # One thread, as in docs/conf.py: on a busy machine a second one makes these small products ten times slower.
+    with mpl.rc_context(), np.printoptions(), threadpool_limits(1, "blas"):
         plt.switch_backend("agg")
         try:
             for line, code in found:
