@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint format bench wheel clean
+.PHONY: help setup demo test lint format docs bench wheel clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ format: $(VENV)/installed-dev  ## put the code into the house's form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+docs: $(VENV)/installed-docs  ## build the tutorial, running every cell of it
+	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "Open build/docs/index.html"
+
 bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, write benchmarks/results and the README's table
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
@@ -38,7 +42,8 @@ wheel: $(VENV)/installed-dev  ## build dist/*.whl
 clean:  ## remove what was made, but not your runs
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Each of these is made again only when pyproject.toml has changed.
+# Each of these is made again only when pyproject.toml has changed. (Jupyter's kernels, which run the tutorial's cells,
+# would warn ten times that they speak to the build unencrypted, from this machine to itself.)
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet into $(VENV), once ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -47,6 +52,12 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet and its tools into $(VENV), once ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml | $(BIN)/python
+	@echo "Installing glassnet and what the tutorial is built with into $(VENV), once ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@mkdir -p $(VENV)/etc/ipython && echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-peers: pyproject.toml | $(VENV)/installed-dev

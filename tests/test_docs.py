@@ -1,0 +1,83 @@
+"""The tutorial is true: every cell runs, and what it names exists. `make docs` typesets it; no test needs that."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted((DOCS / "tutorial").glob("*.md"))
+TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES)}
+
+CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
+INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
+
+
+def cells(page: Path) -> Iterator[tuple[int, str]]:
+    """Yield each cell of a page with the number of its first line."""
+    for match in CELL.finditer(TEXTS[page]):
+        yield TEXTS[page].count("\n", 0, match.start(2)) + 1, match[2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_cell_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(page.parent)
+    names: dict[str, object] = {"__name__": "__main__"}
+    found = list(cells(page))
+    assert len(found) == TEXTS[page].count("{code-cell}") >= 3
+    # One thread, as in docs/conf.py: on a busy machine a second one makes these small products ten times slower.
+    with mpl.rc_context(), np.printoptions(), threadpool_limits(1, "blas"):
+        plt.switch_backend("agg")
+        try:
+            for line, code in found:
+                exec(compile("\n" * (line - 1) + code, page.name, "exec"), names)
+        finally:
+            plt.close("all")
+
+
+def test_the_pages_are_in_the_table_of_contents() -> None:
+    index = TEXTS[DOCS / "index.md"]
+    listed = re.findall(r"^tutorial/(\S+)$", index, re.MULTILINE)
+    assert listed == [page.stem for page in PAGES]
+    assert re.findall(r"\]\(tutorial/(\S+)\.md\)", index) == listed
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
+def test_what_a_page_links_exists(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", TEXTS[page]) if "://" not in link]
+    assert links
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_shows_of_the_source_exists(page: Path) -> None:
+    includes = INCLUDE.findall(TEXTS[page])
+    assert len(includes) == TEXTS[page].count("{literalinclude}")
+    for target, options in includes:
+        source = (page.parent / target).read_text("utf-8")
+        for option, value in re.findall(r"^:([\w-]+): (.*)$", options, re.MULTILINE):
+            if option == "pyobject":
+                *outer, name = value.split(".")
+                assert all(re.search(rf"^class {part}\b", source, re.MULTILINE) for part in outer), value
+                assert re.search(rf"^\s*(def|class) {name}\b", source, re.MULTILINE), value
+            else:
+                assert value in source
+
+
+def test_every_file_of_the_mathematics_is_named() -> None:
+    told = "".join(TEXTS.values())
+    files = {path.name for path in (ROOT / "src/glassnet/nn").glob("*.py")} - {"__init__.py", "types.py"}
+    assert {name for name in files if f"nn/{name}`" not in told} == set()
+    assert "`textbook.py`" in told
+
+
+def test_each_page_has_an_exercise_with_a_folded_answer() -> None:
+    for page in PAGES:
+        exercise = TEXTS[page].partition("\n## Exercise\n")[2]
+        assert ":tags: [hide-cell]\n" in exercise, page.name
