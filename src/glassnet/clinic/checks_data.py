@@ -1,0 +1,204 @@
+"""What can be seen from images, labels and weights alone."""
+
+from math import sqrt
+
+import numpy as np
+
+from ..nn.types import Array
+from .case import Case, Labels
+from .diagnosis import Report
+from .equations import forward
+
+__all__ = ["check_data", "check_held_out", "check_weights"]
+
+SAMPLE = 1_000  # images that are compared with each other
+
+
+def check_data(report: Report, case: Case, held_out: Array | None) -> None:
+    """Look at the images and labels of the batch."""
+    _check_scale(report, {"X": case.images} | ({} if held_out is None else {"held_out": held_out}))
+    _check_order(report, case.labels)
+    _check_labels(report, case.images, case.labels)
+
+
+def _check_scale(report: Report, sets: dict[str, Array]) -> None:
+    """Pixels of 0 to 1 and standardised ones have a root mean square of at most about 1; bytes have 30 to 150."""
+    sizes = {name: sqrt(float(np.mean(np.square(X)))) for name, X in sets.items()}
+    wrong = [name for name, size in sizes.items() if size > 3 and np.abs(sets[name]).max() > 10]
+    if wrong:
+        report.found(
+            "unscaled-pixels",
+            "; ".join(
+                f"{name} goes from {sets[name].min():g} to {sets[name].max():g}, root mean square {sizes[name]:.3g}"
+                for name in wrong
+            ),
+        )
+
+
+def _check_order(report: Report, y: Labels) -> None:
+    """Count neighbours of one class. In any random order of n labels, Σ nₖ(nₖ − 1)/n of them are expected."""
+    n, counts = len(y), np.unique_counts(y).counts
+    if len(counts) < 2:
+        report.skip(["no-shuffling"], "all examples are of one class")
+        return
+    equal = int(np.count_nonzero(y[1:] == y[:-1]))
+    expected = float((counts * (counts - 1)).sum() / n)
+    deviation = sqrt(max(expected * (1 - expected / (n - 1)), 0.25))
+    if equal > 0.8 * (n - 1) and equal > expected + 6 * deviation:
+        report.found(
+            "no-shuffling",
+            f"{equal} of {n - 1} neighbouring examples have the same label; a random order of these labels has "
+            f"{expected:.0f} ± {deviation:.0f}",
+        )
+
+
+def _check_labels(report: Report, X: Array, y: Labels) -> None:
+    """See whether labels follow the images at all: by the nearest class mean, and by the nearest other image.
+
+    Labels count as left behind where neither rule is right more often than chance, where there are so many examples
+    that ten points above chance would have been seen, and where the images have a structure that labels could follow:
+    the largest eigenvalue of their correlations is over twice what independent noise gives, (1 + √(d/n))² (Marchenko &
+    Pastur, 1967). So noise with random labels, made to try a program out, is left alone.
+    """
+    name = "labels-left-behind"
+    order = np.random.default_rng(0).permutation(len(X))[:SAMPLE]
+    X, y = X[order], y[order]
+    n, rules = len(y), {}
+    shares = np.bincount(y) / n
+    for rule, predicted in {"nearest class mean": _nearest_mean(X, y), "nearest other image": _nearest(X, y)}.items():
+        chance = float((shares * np.bincount(predicted, minlength=len(shares))[: len(shares)] / n).sum())
+        rules[rule] = float(np.mean(predicted == y)), chance, sqrt(chance * (1 - chance) / n)
+    if any(4 * sd >= 0.1 * (1 - chance) for _, chance, sd in rules.values()):
+        report.skip([name], f"{n} examples are too few to tell chance from a weak relation")
+    elif all(accuracy < chance + 3 * sd for accuracy, chance, sd in rules.values()):
+        structure = _structure(X)
+        if structure < 2:
+            report.skip([name], "the images look like noise, which no label could follow")
+            return
+        told = ", ".join(
+            f"{rule} {100 * a:.1f} % right (chance {100 * c:.1f} ± {100 * sd:.1f} %)"
+            for rule, (a, c, sd) in rules.items()
+        )
+        report.found(name, f"on {n} images: {told}; yet the images are {structure:.0f} × as correlated as noise")
+
+
+def _nearest_mean(X: Array, y: Labels) -> Labels:
+    """Predict each half of the examples by the class means of the other half."""
+    predicted = np.empty_like(y)
+    halves = np.arange(len(y)) % 2
+    for half in (0, 1):
+        known, asked = halves != half, halves == half
+        classes = np.unique(y[known])
+        if len(classes):
+            means = np.stack([X[known & (y == c)].mean(axis=0) for c in classes])
+            predicted[asked] = classes[_squared_distances(X[asked], means).argmin(axis=1)]
+        else:
+            predicted[asked] = y[asked]
+    return predicted
+
+
+def _nearest(X: Array, y: Labels) -> Labels:
+    """Predict each example by the nearest other one."""
+    distances = _squared_distances(X, X)
+    np.fill_diagonal(distances, np.inf)
+    nearest: Labels = y[distances.argmin(axis=1)]
+    return nearest
+
+
+def _squared_distances(A: Array, B: Array) -> Array:
+    distances: Array = (A**2).sum(axis=1)[:, None] - 2 * A @ B.T + (B**2).sum(axis=1)
+    return distances
+
+
+def _structure(X: Array) -> float:
+    """Return the largest eigenvalue of the correlations of the pixels, in units of what noise would give."""
+    varying = X[:, X.std(axis=0) > 0]
+    if varying.shape[1] < 2:
+        return 0.0
+    standard = (varying - varying.mean(axis=0)) / varying.std(axis=0)
+    n, d = standard.shape
+    largest = float(np.linalg.svd(standard, compute_uv=False)[0]) ** 2 / n
+    noise: float = (1 + sqrt(d / n)) ** 2
+    return largest / noise
+
+
+def check_held_out(report: Report, X: Array, held_out: Array | None) -> None:
+    """Look for held-out images that are, number by number, training images.
+
+    Some images exist twice by nature. How many of those to expect is seen within the training images, and three more
+    than three times as many have to be found.
+    """
+    names = ["training-accuracy-reported", "test-images-in-training"]
+    if held_out is None:
+        report.skip(names, "held_out was not given")
+        return
+    training, asked = _fingerprints(X), _fingerprints(held_out)
+    distinct = set(training)
+    twins = 1 - len(distinct) / len(training)
+    shared = sum(image in distinct for image in asked)
+    if twins > 0.3:
+        report.skip(names, f"{100 * twins:.0f} % of the training images are copies of others among them")
+    elif shared >= 0.9 * len(asked):
+        report.found(names[0], f"{shared} of {len(asked)} held-out images are training images")
+    elif shared > 3 + 3 * twins * len(asked):
+        report.found(
+            names[1],
+            f"{shared} of {len(asked)} held-out images are training images, where {twins * len(asked):.1f} would be "
+            "expected from images that exist twice",
+        )
+
+
+def _fingerprints(X: Array) -> list[int]:
+    # As float32, so that images that went through another precision are known again.
+    return [hash(row.tobytes()) for row in np.ascontiguousarray(X, np.float32) + np.float32(0)]
+
+
+def check_weights(report: Report, case: Case, activation: str, trained: bool | None) -> None:
+    """Look at how the weights were drawn; only first weights tell how wide."""
+    reason = _why_trained(case, activation, trained)
+    positive, equal, spread = [], [], []
+    for i, (W, _) in enumerate(case.layers):
+        name = f"W{i + 1}"
+        if _units_alike(W) and len(case.layers) > 1:
+            if i < len(case.layers) - 1 or W.any():  # an output layer of zeros learns: its targets differ
+                equal.append(f"each of the {W.shape[1]} units of {name} has the same {W.shape[0]} weights")
+        elif W.min() >= 0 and W.size >= 20 and W.std() > 0:
+            lie = f"between {W.min():.3g} and {W.max():.3g}, mean {W.mean():.3g}"
+            positive.append(f"the {W.size} weights of {name} lie {lie}")
+        elif W.std() > 0 and not reason:
+            spread += _spread(name, W)
+    for mistake, evidence in (("uniform-weights", positive), ("equal-weights", equal), ("ignored-fan-in", spread)):
+        if evidence:
+            report.found(mistake, "; ".join(evidence))
+    if reason:
+        report.skip(["ignored-fan-in"], reason)
+
+
+def _units_alike(W: Array) -> bool:
+    return W.shape[1] > 1 and bool((np.ptp(W, axis=1) == 0).all())
+
+
+def _why_trained(case: Case, activation: str, trained: bool | None) -> str:
+    """Return why the weights are not the first ones, or nothing."""
+    if trained is not None:
+        return "the parameters are trained ones" if trained else ""
+    passed = forward(case.layers, case.images, activation, 0.0)
+    accuracy = float(np.mean(passed.Z[-1].value.argmax(axis=1) == case.labels))
+    usual = float(np.bincount(case.labels).max() / len(case.labels))
+    if accuracy <= usual + 0.25 * (1 - usual):
+        return ""
+    return f"the parameters are right on {100 * accuracy:.0f} % of the batch, so they are not the first ones"
+
+
+def _spread(name: str, W: Array) -> list[str]:
+    """Compare the spread of a layer's weights with the rules that the field uses, from PyTorch's √(1/3 fan_in) to He's.
+
+    It is wrong outside half the smallest and √2 times the largest of them (2/√fan_in), four standard errors aside.
+    """
+    fan_in, fan_out = W.shape
+    std = sqrt(float(np.mean(np.square(W))))
+    error = 4 / sqrt(2 * W.size)
+    low = 0.5 * min(sqrt(1 / (3 * fan_in)), sqrt(2 / (fan_in + fan_out)))
+    if low / (1 + error) <= std <= 2 / sqrt(fan_in) * (1 + error):
+        return []
+    return [f"{name} has {fan_in} inputs and a standard deviation of {std:.3g}, {std * sqrt(fan_in):.3g} × 1/√{fan_in}"]
