@@ -117,9 +117,9 @@ def _structure(X: Array) -> float:
         return 0.0
     standard = (varying - varying.mean(axis=0)) / varying.std(axis=0)
     n, d = standard.shape
-    largest = float(np.linalg.svd(standard, compute_uv=False)[0]) ** 2 / n
-    noise: float = (1 + sqrt(d / n)) ** 2
-    return largest / noise
+    largest = float(np.linalg.norm(standard, 2)) / sqrt(n)
+    noise = 1 + sqrt(d / n)
+    return (largest / noise) * (largest / noise)
 
 
 def check_held_out(report: Report, X: Array, held_out: Array | None) -> None:
