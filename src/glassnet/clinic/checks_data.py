@@ -1,6 +1,6 @@
 """What can be seen from images, labels and weights alone."""
 
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .equations import forward
 __all__ = ["check_data", "check_held_out", "check_weights"]
 
 SAMPLE = 1_000  # images that are compared with each other
+FEW = 20  # examples that say nothing about a network
 
 
 def check_data(report: Report, case: Case, held_out: Array | None) -> None:
@@ -179,15 +180,23 @@ def _units_alike(W: Array) -> bool:
 
 
 def _why_trained(case: Case, activation: str, trained: bool | None) -> str:
-    """Return why the weights are not the first ones, or nothing."""
+    """Return why the weights may not be the first ones, or nothing.
+
+    A network that knows nothing yet does not do better than to give each of k classes the probability 1/k, which has a
+    cross-entropy of ln k; one that has learned does.
+    """
     if trained is not None:
         return "the parameters are trained ones" if trained else ""
-    passed = forward(case.layers, case.images, activation, 0.0)
-    accuracy = float(np.mean(passed.Z[-1].value.argmax(axis=1) == case.labels))
-    usual = float(np.bincount(case.labels).max() / len(case.labels))
-    if accuracy <= usual + 0.25 * (1 - usual):
+    n = len(case.labels)
+    if n < FEW:
+        return f"{n} examples are too few to tell first weights from trained ones; say trained=False"
+    Z = forward(case.layers, case.images, activation, 0.0).Z[-1].value
+    Z = Z - Z.max(axis=1, keepdims=True)
+    loss = float(np.mean(np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(n), case.labels]))
+    known = log(case.classes)
+    if loss > known - 0.1:
         return ""
-    return f"the parameters are right on {100 * accuracy:.0f} % of the batch, so they are not the first ones"
+    return f"the loss is {loss:.2f}, below the {known:.2f} of a network that knows nothing: these are no first weights"
 
 
 def _spread(name: str, W: Array) -> list[str]:
