@@ -35,13 +35,15 @@ def check_gradients(
     report: Report, gradients: list[Layer], unit: float, point: Point, activation: str, softmaxes: Sequence[Softmax]
 ) -> None:
     """Explain gradients that were computed at ``point``; ``softmaxes`` are those that the probabilities allow."""
-    explanation = _explain(gradients, unit, point, activation, softmaxes)
-    if explanation is None:
+    explanations = _explain(gradients, unit, point, activation, softmaxes)
+    if not explanations:
         report.found("unexplained-gradient", _difference(gradients, unit, point, activation))
         report.skip(NAMES, "the gradient is unexplained")
         return
-    for name, evidence in explanation.items():
+    for name, evidence in explanations[0].items():
         report.found(name, evidence)
+    # Where all is saturated, say, a mistake may change nothing.
+    report.skip((name for other in explanations for name in other), "these gradients are the same with and without it")
     if len(point.layers) == 1 or activation not in ("relu", "leaky_relu"):
         report.skip(NAMES[3:], "the network has no ReLU")
 
@@ -70,7 +72,7 @@ def check_backward(
     except DataError as error:
         report.found("narrow-one-hot", f"with labels that lack class {k - 1}: {error}")
         return
-    if not unexplained and _explain(gradients, unit, fewer, activation, softmaxes) is None:
+    if not unexplained and not _explain(gradients, unit, fewer, activation, softmaxes):
         report.found("narrow-one-hot", f"the gradients are right, but for labels that lack class {k - 1}")
 
 
@@ -82,21 +84,21 @@ def _ignores_parameters(case: Case, function: Callable[..., Any], gradients: lis
 
 def _explain(
     gradients: list[Layer], unit: float, point: Point, activation: str, softmaxes: Sequence[Softmax]
-) -> dict[str, str] | None:
-    """Return the fewest mistakes that give these gradients, with the evidence of each, or None where none do."""
+) -> list[dict[str, str]]:
+    """Return each set of mistakes that gives these gradients, with the evidence of each, the likeliest set first.
+
+    Fewer mistakes are likelier than more, and among equals those that need no number fitted.
+    """
     passed = point.forward(activation, unit)
     known = softmaxes[0].mistakes if softmaxes else frozenset()
-    best: dict[str, str] | None = None
+    explanations = []
     for output, dZ in _output_gradients(passed, point, unit, known):
         for masks in _mask_choices(point.layers, activation):
-            names = output | _mask_evidence(masks)
-            if best is not None and len(names) >= len(best):
-                continue
             walked = backward(point.layers, passed, dZ, activation, unit, masks)
-            scaling = _scaling(gradients, walked, len(point.X))
-            if scaling is not None and (best is None or len(names | scaling) < len(best)):
-                best = names | scaling
-    return best
+            scaling = _scaling(gradients, point.layers, walked, len(point.X))
+            if scaling is not None:
+                explanations.append(output | _mask_evidence(masks) | scaling)
+    return sorted(explanations, key=lambda evidence: (len(evidence), "wrong-row-count" in evidence))
 
 
 def _output_gradients(
@@ -144,12 +146,15 @@ def _mask_evidence(masks: tuple[str, ...]) -> dict[str, str]:
     return {NAMES[3]: "; ".join(wrong)} if wrong else {}
 
 
-def _scaling(gradients: list[Layer], right: Iterator[tuple[int, LayerGradient]], n: int) -> dict[str, str] | None:
+def _scaling(
+    gradients: list[Layer], layers: Sequence[Layer], right: Iterator[tuple[int, LayerGradient]], n: int
+) -> dict[str, str] | None:
     """Compare layer by layer, up to a factor, and with biases that may have one number; None where a layer differs."""
     factors: dict[str, float] = {}
     single: list[str] = []
     for i, gradient in right:
         W = _factor(gradients[i].W, gradient.W)
+        W = _factor_beside_decay(gradients[i].W, gradient.W, layers[i].W) if W is None else W
         bias = None if W is None else _bias_factor(gradients[i].b, gradient.b, W)
         if W is None or bias is None:
             return None
@@ -167,11 +172,26 @@ def _factor(theirs: Array, right: Bounded) -> float | None:
     if agree(theirs, right):
         return 1.0
     value, error = right
-    if not np.isfinite(theirs).all() or np.linalg.norm(value) <= 10 * np.linalg.norm(error):
+    if not _comparable(theirs, right):
         return None
     weight = 1 / np.square(error + 1e-6 * np.abs(value).max())
     factor = float((weight * theirs * value).sum() / (weight * value * value).sum())
     return factor if factor > 0 and agree(theirs, right, factor) else None
+
+
+def _comparable(theirs: Array, right: Bounded) -> bool:
+    """Return whether a factor can be fitted: both are finite, and rounding is small beside the numbers."""
+    finite = np.isfinite(theirs).all() and np.isfinite(right.value).all()
+    return bool(finite and np.linalg.norm(right.value) > 10 * np.linalg.norm(right.error))
+
+
+def _factor_beside_decay(theirs: Array, right: Bounded, W: Array) -> float | None:
+    """Return the factor where ``theirs`` is a multiple of ``right`` plus a multiple of the weights: weight decay."""
+    if not _comparable(theirs, right):
+        return None
+    both = np.stack([right.value.ravel(), W.ravel()], axis=1)
+    factor, decay = np.linalg.lstsq(both, theirs.ravel())[0]
+    return float(factor) if factor > 0 and decay > 0 and agree(theirs - decay * W, right, factor) else None
 
 
 def _bias_factor(theirs: Array, right: Bounded, factor: float) -> tuple[float, bool] | None:
