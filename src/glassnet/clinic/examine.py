@@ -78,7 +78,7 @@ def examine(
     check_held_out(report, case.images, others)
     check_weights(report, case, activation, trained)
     softmaxes = _probabilities(report, case, forward, probabilities, activation)
-    _gradients(report, case, backward, gradients, activation, softmaxes)
+    _gradients(report, case, forward, backward, gradients, activation, softmaxes)
     return report.diagnosis()
 
 
@@ -102,6 +102,7 @@ def _probabilities(
 def _gradients(
     report: Report,
     case: Case,
+    forward: Callable[..., Any] | None,
     backward: Callable[..., Any] | None,
     gradients: Sequence[ArrayLike] | None,
     activation: str,
@@ -112,7 +113,7 @@ def _gradients(
     elif backward is None:
         report.skip(["narrow-one-hot"], "backward was not given")
     if backward is not None:
-        checks_gradients.check_backward(report, case, backward, trial_point(case), activation, softmaxes)
+        checks_gradients.check_backward(report, case, backward, forward, trial_point(case), activation, softmaxes)
     elif gradients is not None:
         read, unit = case.read_gradients(gradients, "there are")
         if softmaxes and softmaxes[0].mistakes and not all(np.isfinite(a).all() for layer in read for a in layer):
