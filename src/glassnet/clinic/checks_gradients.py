@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, DataError
-from ..nn.types import Array
 from .case import Case
-from .checks_softmax import agree
+from .comparison import Match, agree, match, one_bias_evidence, row_count_evidence
 from .diagnosis import Report
 from .differences import differing
-from .equations import SOFTMAXES, Bounded, ForwardPass, Layer, LayerGradient, Softmax, backward
+from .equations import SOFTMAXES, Bounded, ForwardPass, Layer, LayerGradient, Softmax, backward, layer_gradient
 from .point import Point, own_point
 
 __all__ = ["MASKS", "NAMES", "check_backward", "check_gradients"]
@@ -106,12 +105,30 @@ def _explain(
     known = softmaxes[0].mistakes if softmaxes else frozenset()
     explanations = []
     for output, dZ in _output_gradients(passed, point, unit, known):
+        last = layer_gradient(passed.A[-1], dZ, unit)
+        if match(gradients[-1], last, point.layers[-1].W) is None:
+            continue  # whatever happens in the layers below
         for masks in _mask_choices(point.layers, activation):
             walked = backward(point.layers, passed, dZ, activation, unit, masks)
-            scaling = _scaling(gradients, point.layers, walked, len(point.X))
-            if scaling is not None:
+            matches = _matches(gradients, point.layers, walked)
+            if matches:
+                told = {NAMES[0]: one_bias_evidence(matches), NAMES[1]: row_count_evidence(matches, len(point.X))}
+                scaling = {name: evidence for name, evidence in told.items() if evidence}
                 explanations.append(output | _mask_evidence(masks) | scaling)
     return sorted(explanations, key=lambda evidence: (len(evidence), "wrong-row-count" in evidence))
+
+
+def _matches(
+    gradients: list[Layer], layers: Sequence[Layer], right: Iterator[tuple[int, LayerGradient]]
+) -> list[Match]:
+    """Match all layers, from the last one down; return nothing where one does not match."""
+    matches: list[Match] = []
+    for i, gradient in right:
+        matched = match(gradients[i], gradient, layers[i].W)
+        if matched is None:
+            return []
+        matches.insert(0, matched)
+    return matches
 
 
 def _output_gradients(
@@ -149,92 +166,14 @@ def _mask_choices(layers: Sequence[Layer], activation: str) -> list[tuple[str, .
 def _fits(mask: str, i: int, layers: Sequence[Layer]) -> bool:
     """Return whether the array has the shape of hidden layer ``i``."""
     width = len(layers[i].b)
-    return {"below": len(layers[i].W), "above": len(layers[i + 1].b), "above-gradient": len(layers[i + 1].b)}.get(
-        mask, width
-    ) == width
+    if mask == "below":
+        return width == len(layers[i].W)
+    return width == len(layers[i + 1].b) or not mask.startswith("above")
 
 
 def _mask_evidence(masks: tuple[str, ...]) -> dict[str, str]:
     wrong = [f"in layer {i + 1} it comes from {MASKS[mask]}" for i, mask in enumerate(masks) if mask != "own"]
     return {NAMES[3]: "; ".join(wrong)} if wrong else {}
-
-
-def _scaling(
-    gradients: list[Layer], layers: Sequence[Layer], right: Iterator[tuple[int, LayerGradient]], n: int
-) -> dict[str, str] | None:
-    """Compare layer by layer, up to a factor, and with biases that may have one number; None where a layer differs."""
-    factors: dict[str, float] = {}
-    single: list[str] = []
-    for i, gradient in right:
-        W = _factor(gradients[i].W, gradient.W)
-        W = _factor_beside_decay(gradients[i].W, gradient.W, layers[i].W) if W is None else W
-        bias = None if W is None else _bias_factor(gradients[i].b, gradient.b, W)
-        if W is None or bias is None:
-            return None
-        factors |= {f"dW{i + 1}": W, f"db{i + 1}": bias[0]}
-        if bias[1]:
-            low, high = gradient.b.value.min(), gradient.b.value.max()
-            number = f"db{i + 1} is {gradients[i].b[0]:.3g} for all {gradient.b.value.size} units"
-            single.append(f"{number}, where the right ones go from {low:.3g} to {high:.3g}")
-    evidence = {NAMES[0]: "; ".join(reversed(single))} if single else {}
-    return evidence | _row_count_evidence(dict(sorted(factors.items())), n)
-
-
-def _factor(theirs: Array, right: Bounded) -> float | None:
-    """Return the positive number that ``theirs`` is a multiple of ``right`` by, or None."""
-    if agree(theirs, right):
-        return 1.0
-    value, error = right
-    if not _comparable(theirs, right):
-        return None
-    weight = 1 / np.square(error + 1e-6 * np.abs(value).max())
-    factor = float((weight * theirs * value).sum() / (weight * value * value).sum())
-    return factor if factor > 0 and agree(theirs, right, factor) else None
-
-
-def _comparable(theirs: Array, right: Bounded) -> bool:
-    """Return whether a factor can be fitted: both are finite, and rounding is small beside the numbers."""
-    finite = np.isfinite(theirs).all() and np.isfinite(right.value).all()
-    return bool(finite and np.linalg.norm(right.value) > 10 * np.linalg.norm(right.error))
-
-
-def _factor_beside_decay(theirs: Array, right: Bounded, W: Array) -> float | None:
-    """Return the factor where ``theirs`` is a multiple of ``right`` plus a multiple of the weights: weight decay."""
-    if not _comparable(theirs, right):
-        return None
-    both = np.stack([right.value.ravel(), W.ravel()], axis=1)
-    factor, decay = np.linalg.lstsq(both, theirs.ravel())[0]
-    return float(factor) if factor > 0 and decay > 0 and agree(theirs - decay * W, right, factor) else None
-
-
-def _bias_factor(theirs: Array, right: Bounded, factor: float) -> tuple[float, bool] | None:
-    """Return the factor of a bias gradient, and whether it is one number for all units; ``factor`` is its layer's."""
-    one = right.value.size > 1 and bool((theirs == theirs[0]).all())
-    total = Bounded(right.value.sum(), right.error.sum() + 1e-15 * np.abs(right.value).sum())
-    if agree(theirs, right, factor):
-        return factor, False
-    if one and any(agree(theirs[:1], total, f) for f in (factor, factor / right.value.size)):
-        return factor, True
-    own = _factor(theirs, right)
-    if own is not None:
-        return own, False
-    own = _factor(theirs[:1], total) if one else None
-    return None if own is None else (own, True)
-
-
-def _row_count_evidence(factors: dict[str, float], n: int) -> dict[str, str]:
-    wrong = {name: factor for name, factor in factors.items() if abs(factor - 1) > 1e-5}
-    if not wrong:
-        return {}
-    values = list(wrong.values())
-    alike = max(values) <= min(values) * (1 + 1e-5)
-    if not alike:
-        told = ", ".join(f"{name} {factor:.6g} ×" for name, factor in wrong.items())
-        return {NAMES[1]: f"multiples of the right gradients: {told} (the batch has {n} examples)"}
-    whose = "every gradient is" if len(wrong) == len(factors) else f"{', '.join(wrong)}:"
-    divisor = n / values[0]
-    divided = "not divided at all" if abs(divisor - 1) < 1e-5 else f"divided by {divisor:.6g}"
-    return {NAMES[1]: f"{whose} {values[0]:.6g} × the right one: a sum over {n} examples, {divided}"}
 
 
 def _difference(gradients: list[Layer], unit: float, point: Point, activation: str) -> str:

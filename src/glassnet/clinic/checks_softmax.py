@@ -9,28 +9,17 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, DataError
 from ..nn import ACTIVATIONS
 from .case import Case
+from .comparison import agree
 from .diagnosis import Report
-from .equations import SOFTMAXES, Bounded, Softmax
+from .equations import SOFTMAXES, Bounded, Softmax, affine
 from .point import Point, one_class_below, one_example_below, own_point, raised
 
-__all__ = ["NAMES", "agree", "check_forward", "check_probabilities"]
+__all__ = ["NAMES", "check_forward", "check_probabilities"]
 
 NAMES = ("softmax-wrong-axis", "softmax-without-maximum", "softmax-global-maximum")
 OVERFLOWS = NAMES[1:]
 
-FLOOR = 1e-6
-"""What somebody adds on purpose, such as 1e-9 under a quotient, is no mistake."""
-
 Probabilities = NDArray[Any]
-
-
-def agree(theirs: NDArray[Any], right: Bounded, factor: float = 1.0) -> bool:
-    """Return whether ``theirs`` is ``factor`` times ``right`` to rounding, with NaN in the same places."""
-    scale = float(np.abs(right.value).max(initial=0, where=np.isfinite(right.value)))
-    allowed = factor * (4 * right.error + FLOOR * scale)
-    with np.errstate(invalid="ignore"):
-        near = np.abs(theirs - factor * right.value) <= allowed
-    return bool((near | (np.isnan(theirs) & np.isnan(right.value))).all())
 
 
 def _consistent(softmaxes: list[Softmax], logits: Bounded, P: Probabilities, unit: float) -> list[Softmax]:
@@ -72,7 +61,7 @@ def check_forward(
         report.found(NAMES[0], _axis_evidence(P))
     evidence = {}
     for wording, probe in _probes(point, passed.A[-1]):
-        logits = probe.forward(activation, unit).Z[-1]
+        logits = affine(passed.A[-1], probe.layers[-1], unit)
         try:
             P, unit = case.probabilities_of(function, probe.layers, probe.X)
             softmaxes = _consistent(softmaxes, logits, P, unit)

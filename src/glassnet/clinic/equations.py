@@ -25,8 +25,10 @@ __all__ = [
     "Layer",
     "LayerGradient",
     "Softmax",
+    "affine",
     "backward",
     "forward",
+    "layer_gradient",
     "slope_of",
 ]
 
@@ -52,7 +54,10 @@ class Bounded(NamedTuple):
         """Return the matrix product; ``unit`` is the spacing of floating-point numbers at 1."""
         a, b = np.abs(self.value), np.abs(other.value)
         rounding = unit * (8 + sqrt(a.shape[1]))  # a sum of n numbers in any order: about √n roundings that add up
-        return Bounded(self.value @ other.value, self.error @ b + a @ (other.error + rounding * b))
+        error = a @ (other.error + rounding * b)
+        if self.error.any():  # the images are exact, and their product is the largest
+            error += self.error @ b
+        return Bounded(self.value @ other.value, error)
 
     def times(self, other: "Bounded", unit: float) -> "Bounded":
         """Return the product number by number."""
@@ -83,6 +88,14 @@ def slope_of(name: str, Z: Bounded) -> Bounded:
     return Bounded(slope, 1.2 * Z.error + 1e-15)  # |f″| ≤ 1.2 for every other activation of glassnet
 
 
+def affine(A: Bounded, layer: Layer, unit: float) -> Bounded:
+    """Return A W + b."""
+    W, b = layer
+    product = A.matmul(Bounded(W, np.zeros_like(W)), unit)
+    value = product.value + b
+    return Bounded(value, product.error + unit * (np.abs(value) + np.abs(b)))
+
+
 def forward(layers: Sequence[Layer], X: Array, activation: str, unit: float) -> ForwardPass:
     """Go up through the layers: Z = A W + b, A = f(Z).
 
@@ -94,13 +107,11 @@ def forward(layers: Sequence[Layer], X: Array, activation: str, unit: float) -> 
     """
     A = [Bounded(X, np.zeros_like(X))]
     Z: list[Bounded] = []
-    for W, b in layers:
+    for layer in layers:
         if Z:
             value, _ = _activate(activation, Z[-1].value)
             A.append(Bounded(value, 1.2 * Z[-1].error + 4 * unit * np.maximum(np.abs(value), 1e-3)))
-        product = A[-1].matmul(Bounded(W, np.zeros_like(W)), unit)
-        value = product.value + b
-        Z.append(Bounded(value, product.error + unit * (np.abs(value) + np.abs(b))))
+        Z.append(affine(A[-1], layer, unit))
     return ForwardPass(A, Z)
 
 
@@ -155,6 +166,12 @@ class LayerGradient(NamedTuple):
     b: Bounded
 
 
+def layer_gradient(A: Bounded, dZ: Bounded, unit: float) -> LayerGradient:
+    """Return dW = Aᵀ dZ and db = Σₙ dZ, for a layer with inputs A."""
+    ones = np.ones((1, len(dZ.value)))
+    return LayerGradient(A.transposed().matmul(dZ, unit), Bounded(ones, 0 * ones).matmul(dZ, unit))
+
+
 def backward(
     layers: Sequence[Layer], passed: ForwardPass, dZ: Bounded, activation: str, unit: float, masks: Sequence[str]
 ) -> Iterator[tuple[int, LayerGradient]]:
@@ -172,9 +189,8 @@ def backward(
         unit: as in `forward`.
         masks: what M is in each hidden layer: ``own`` for its Z, else a key of `checks_gradients.MASKS`.
     """
-    ones = np.ones((1, len(dZ.value)))
     for i in reversed(range(len(layers))):
-        yield i, LayerGradient(passed.A[i].transposed().matmul(dZ, unit), Bounded(ones, 0 * ones).matmul(dZ, unit))
+        yield i, layer_gradient(passed.A[i], dZ, unit)
         if i > 0:
             W = layers[i].W
             dA = dZ.matmul(Bounded(W.T, np.zeros_like(W.T)), unit)
