@@ -58,7 +58,7 @@ class Case:
         """Return ``array`` in their orientation, and in the shape and type of ``like``."""
         turned = array.T if self.columns else array
         kind = like.dtype if np.issubdtype(like.dtype, np.floating) else np.float64
-        return np.array(turned.reshape(like.shape), kind, order="C")
+        return np.array(turned.reshape(like.shape), kind)  # a copy: their code may write into it
 
     def their_labels(self, labels: Labels) -> NDArray[Any]:
         """Return labels in the form of theirs."""

@@ -35,7 +35,11 @@ def check_gradients(
     report: Report, gradients: list[Layer], unit: float, point: Point, activation: str, softmaxes: Sequence[Softmax]
 ) -> None:
     """Explain gradients that were computed at ``point``; ``softmaxes`` are those that the probabilities allow."""
-    explanations = _explain(gradients, unit, point, activation, softmaxes)
+    # Fewer mistakes are likelier than more, and among equals those that need no number fitted.
+    explanations = sorted(
+        _explanations(gradients, unit, point, activation, softmaxes),
+        key=lambda evidence: (len(evidence), "wrong-row-count" in evidence),
+    )
     if not explanations:
         report.found("unexplained-gradient", _difference(gradients, unit, point, activation))
         report.skip(NAMES, "the gradient is unexplained")
@@ -84,7 +88,8 @@ def check_backward(
     except DataError as error:
         report.found("narrow-one-hot", f"with labels that lack class {k - 1}: {error}")
         return
-    if not unexplained and not _explain(gradients, unit, fewer, activation, softmaxes):
+    explanations = _explanations(gradients, unit, fewer, activation, softmaxes)
+    if not unexplained and next(explanations, None) is None:
         report.found("narrow-one-hot", f"the gradients are right, but for labels that lack class {k - 1}")
 
 
@@ -94,16 +99,12 @@ def _ignores_parameters(case: Case, function: Callable[..., Any], gradients: lis
     return all(np.array_equal(a, b, equal_nan=True) for one, other in pairs for a, b in zip(one, other, strict=True))
 
 
-def _explain(
+def _explanations(
     gradients: list[Layer], unit: float, point: Point, activation: str, softmaxes: Sequence[Softmax]
-) -> list[dict[str, str]]:
-    """Return each set of mistakes that gives these gradients, with the evidence of each, the likeliest set first.
-
-    Fewer mistakes are likelier than more, and among equals those that need no number fitted.
-    """
+) -> Iterator[dict[str, str]]:
+    """Yield each set of mistakes that gives these gradients, with the evidence of each mistake."""
     passed = point.forward(activation, unit)
     known = softmaxes[0].mistakes if softmaxes else frozenset()
-    explanations = []
     for output, dZ in _output_gradients(passed, point, unit, known):
         last = layer_gradient(passed.A[-1], dZ, unit)
         if match(gradients[-1], last, point.layers[-1].W) is None:
@@ -114,8 +115,7 @@ def _explain(
             if matches:
                 told = {NAMES[0]: one_bias_evidence(matches), NAMES[1]: row_count_evidence(matches, len(point.X))}
                 scaling = {name: evidence for name, evidence in told.items() if evidence}
-                explanations.append(output | _mask_evidence(masks) | scaling)
-    return sorted(explanations, key=lambda evidence: (len(evidence), "wrong-row-count" in evidence))
+                yield output | _mask_evidence(masks) | scaling
 
 
 def _matches(

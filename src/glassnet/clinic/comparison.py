@@ -69,8 +69,9 @@ def _factor_beside_decay(theirs: Array, right: Bounded, W: Array) -> float | Non
     """Return the factor where ``theirs`` is a multiple of ``right`` plus a multiple of the weights: weight decay."""
     if not _comparable(theirs, right):
         return None
-    both = np.stack([right.value.ravel(), W.ravel()], axis=1)
-    factor, decay = np.linalg.lstsq(both, theirs.ravel())[0]
+    sizes = np.linalg.norm(right.value), np.linalg.norm(W) or 1.0
+    both = np.stack([right.value.ravel() / sizes[0], W.ravel() / sizes[1]])
+    factor, decay = np.linalg.lstsq(both @ both.T, both @ theirs.ravel())[0] / sizes
     return float(factor) if factor > 0 and decay > 0 and agree(theirs - decay * W, right, factor) else None
 
 
