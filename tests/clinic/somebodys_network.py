@@ -31,7 +31,7 @@ class SomebodysNetwork:
         mistakes: Iterable[str] = (),
         columns: bool = True,
         hidden: int = 16,
-        n: int = 500,
+        n: int = 300,
         mask: str = "arriving",
         dtype: Any = np.float64,
         one_hot: bool = False,
@@ -48,11 +48,11 @@ class SomebodysNetwork:
         X, y = digits()
         if "unscaled-pixels" not in self.mistakes:
             X = X / 255
-        X_train, y_train, X_val, y_val = X[:n], y[:n], X[n : n + 300], y[n : n + 300]
+        X_train, y_train, X_val, y_val = X[:n], y[:n], X[n : n + 200], y[n : n + 200]
         if "training-accuracy-reported" in self.mistakes:
             X_val, y_val = X_train, y_train
         if "test-images-in-training" in self.mistakes:
-            X_train, y_train = np.concatenate([X_train, X_val[:60]]), np.concatenate([y_train, y_val[:60]])
+            X_train, y_train = np.concatenate([X_train, X_val[:40]]), np.concatenate([y_train, y_val[:40]])
         if "no-shuffling" in self.mistakes:
             order = np.argsort(y_train, kind="stable")
             X_train, y_train = X_train[order], y_train[order]

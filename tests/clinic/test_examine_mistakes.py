@@ -23,9 +23,10 @@ EXCEPTIONS = {
 INVISIBLE_IN_ARRAYS = {"softmax-without-maximum", "softmax-global-maximum", "narrow-one-hot"}
 IN_ARRAYS = [name for name in KNOWN if name not in INVISIBLE_IN_ARRAYS]
 
+FORMS = [(True, np.float64), (False, np.float32)]
 
-@pytest.mark.parametrize("columns", [True, False])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+@pytest.mark.parametrize(("columns", "dtype"), FORMS)
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_mistake_alone_is_found_by_asking_the_functions(name: str, columns: bool, dtype: Any) -> None:
     diagnosis = examine(**SomebodysNetwork([name], columns, dtype=dtype).functions())
@@ -40,8 +41,7 @@ def test_each_pair_of_mistakes_is_found_by_asking_the_functions(pair: tuple[str,
     assert set(diagnosis.names) == EXCEPTIONS.get(pair, set(pair))
 
 
-@pytest.mark.parametrize("columns", [True, False])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("columns", "dtype"), FORMS)
 @pytest.mark.parametrize("name", IN_ARRAYS)
 def test_each_visible_mistake_alone_is_found_in_numbers(name: str, columns: bool, dtype: Any) -> None:
     diagnosis = examine(**SomebodysNetwork([name], columns, dtype=dtype).arrays())
@@ -62,8 +62,7 @@ def test_each_visible_pair_is_found_in_numbers(pair: tuple[str, str]) -> None:
     assert set(diagnosis.names) == expected
 
 
-@pytest.mark.parametrize("columns", [True, False])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("columns", "dtype"), FORMS)
 @pytest.mark.parametrize("name", ["softmax-without-maximum", "softmax-global-maximum"])
 def test_nan_in_the_probabilities_tells_which_maximum_was_taken(name: str, columns: bool, dtype: Any) -> None:
     network = SomebodysNetwork([name], columns, dtype=dtype)
@@ -118,9 +117,9 @@ def changed(network: SomebodysNetwork, change: Any) -> dict[str, Any]:
     [
         (lambda W1, b1, W2, b2, n: [g * n for g in (W1, b1, W2, b2)], {"wrong-row-count"}, "not divided at all"),
         (lambda W1, b1, W2, b2, n: [g * n / 42000 for g in (W1, b1, W2, b2)], {"wrong-row-count"}, "divided by 42000"),
-        (lambda W1, b1, W2, b2, n: [g * n / (n - 1) for g in (W1, b1, W2, b2)], {"wrong-row-count"}, "divided by 499"),
-        (lambda W1, b1, W2, b2, n: [W1 / n, b1 / n, W2, b2], {"wrong-row-count"}, "dW1, db1: 0.002 ×"),
-        (lambda W1, b1, W2, b2, n: [W1, b1 * n, W2, b2 * n], {"wrong-row-count"}, "db1, db2: 500 ×"),
+        (lambda W1, b1, W2, b2, n: [g * n / (n - 1) for g in (W1, b1, W2, b2)], {"wrong-row-count"}, "divided by 299"),
+        (lambda W1, b1, W2, b2, n: [W1 / n, b1 / n, W2, b2], {"wrong-row-count"}, "dW1, db1: 0.00333333 ×"),
+        (lambda W1, b1, W2, b2, n: [W1, b1 * n, W2, b2 * n], {"wrong-row-count"}, "db1, db2: 300 ×"),
         (lambda W1, b1, W2, b2, n: [W1, b1.sum(), W2, b2], {"one-bias-gradient"}, "db1 is"),
         (lambda W1, b1, W2, b2, n: [W1, b1.mean(), W2, b2.mean()], {"one-bias-gradient"}, "for all 16 units"),
         (lambda W1, b1, W2, b2, n: [W1, 0 * b1 + b1.sum(), W2, b2], {"one-bias-gradient"}, "for all 16 units"),
@@ -236,6 +235,14 @@ def test_spread_by_fan_out() -> None:
     diagnosis = examine(parameters=[W[0], np.zeros(128), W[1], np.zeros(10)], X=X, y=y, probabilities=P)
     assert "W1 has 784 inputs and a standard deviation of 0.0884, 2.47 ×" in diagnosis.findings[0].evidence
     assert "W2 has 128 inputs" in diagnosis.findings[0].evidence
+
+
+def test_a_first_layer_of_a_hundredth_is_too_small() -> None:
+    network = SomebodysNetwork()
+    network.parameters[0] = 0.01 * np.random.default_rng(0).standard_normal((16, 64))
+    (finding,) = examine(**network.functions())
+    assert finding.name == "ignored-fan-in"
+    assert finding.evidence.startswith("W1 has 64 inputs and a standard deviation of 0.00973")
 
 
 def test_everything_at_once() -> None:

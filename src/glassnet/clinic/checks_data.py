@@ -1,18 +1,16 @@
-"""What can be seen from images, labels and weights alone."""
+"""What can be seen from images and labels alone."""
 
-from math import log, sqrt
+from math import sqrt
 
 import numpy as np
 
 from ..nn.types import Array
 from .case import Case, Labels
 from .diagnosis import Report
-from .equations import forward
 
-__all__ = ["check_data", "check_held_out", "check_weights"]
+__all__ = ["check_data", "check_held_out"]
 
 SAMPLE = 1_000  # images that are compared with each other
-FEW = 20  # examples that say nothing about a network
 
 
 def check_data(report: Report, case: Case, held_out: Array | None) -> None:
@@ -152,62 +150,3 @@ def check_held_out(report: Report, X: Array, held_out: Array | None) -> None:
 def _fingerprints(X: Array) -> list[int]:
     # As float32, so that images that went through another precision are known again.
     return [hash(row.tobytes()) for row in np.ascontiguousarray(X, np.float32) + np.float32(0)]
-
-
-def check_weights(report: Report, case: Case, activation: str, trained: bool | None) -> None:
-    """Look at how the weights were drawn; only first weights tell how wide."""
-    reason = _why_trained(case, activation, trained)
-    positive, equal, spread = [], [], []
-    for i, (W, _) in enumerate(case.layers):
-        name = f"W{i + 1}"
-        if _units_alike(W) and len(case.layers) > 1:
-            if i < len(case.layers) - 1 or W.any():  # an output layer of zeros learns: its targets differ
-                equal.append(f"each of the {W.shape[1]} units of {name} has the same {W.shape[0]} weights")
-        elif W.min() >= 0 and W.size >= 20 and W.std() > 0:
-            lie = f"between {W.min():.3g} and {W.max():.3g}, mean {W.mean():.3g}"
-            positive.append(f"the {W.size} weights of {name} lie {lie}")
-        elif W.std() > 0 and not reason:
-            spread += _spread(name, W)
-    for mistake, evidence in (("uniform-weights", positive), ("equal-weights", equal), ("ignored-fan-in", spread)):
-        if evidence:
-            report.found(mistake, "; ".join(evidence))
-    if reason:
-        report.skip(["ignored-fan-in"], reason)
-
-
-def _units_alike(W: Array) -> bool:
-    return W.shape[1] > 1 and bool((np.ptp(W, axis=1) == 0).all())
-
-
-def _why_trained(case: Case, activation: str, trained: bool | None) -> str:
-    """Return why the weights may not be the first ones, or nothing.
-
-    A network that knows nothing yet does not do better than to give each of k classes the probability 1/k, which has a
-    cross-entropy of ln k; one that has learned does.
-    """
-    if trained is not None:
-        return "the parameters are trained ones" if trained else ""
-    n = len(case.labels)
-    if n < FEW:
-        return f"{n} examples are too few to tell first weights from trained ones; say trained=False"
-    Z = forward(case.layers, case.images, activation, 0.0).Z[-1].value
-    Z = Z - Z.max(axis=1, keepdims=True)
-    loss = float(np.mean(np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(n), case.labels]))
-    known = log(case.classes)
-    if loss > known - 0.1:
-        return ""
-    return f"the loss is {loss:.2f}, below the {known:.2f} of a network that knows nothing: these are no first weights"
-
-
-def _spread(name: str, W: Array) -> list[str]:
-    """Compare the spread of a layer's weights with the rules that the field uses, from PyTorch's √(1/3 fan_in) to He's.
-
-    It is wrong outside half the smallest and √2 times the largest of them (2/√fan_in), four standard errors aside.
-    """
-    fan_in, fan_out = W.shape
-    std = sqrt(float(np.mean(np.square(W))))
-    error = 4 / sqrt(2 * W.size)
-    low = 0.5 * min(sqrt(1 / (3 * fan_in)), sqrt(2 / (fan_in + fan_out)))
-    if low / (1 + error) <= std <= 2 / sqrt(fan_in) * (1 + error):
-        return []
-    return [f"{name} has {fan_in} inputs and a standard deviation of {std:.3g}, {std * sqrt(fan_in):.3g} × 1/√{fan_in}"]

@@ -11,7 +11,8 @@ from ..nn import ACTIVATIONS
 from ..nn.types import Array
 from . import checks_gradients, checks_softmax
 from .case import Case, open_case, read_labels
-from .checks_data import check_data, check_held_out, check_weights
+from .checks_data import check_data, check_held_out
+from .checks_weights import check_weights
 from .diagnosis import Diagnosis, Report
 from .equations import Softmax
 from .point import own_point, trial_point
