@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from somebodys_network import CLASSES, SomebodysNetwork
+from somebodys_network import CLASSES, SomebodysNetwork, digits
 
 from glassnet.clinic import examine
 from glassnet.clinic.diagnosis import KNOWN
@@ -217,6 +217,17 @@ def test_the_backward_of_an_unknown_forward_is_held_against_differences(right: b
 
     diagnosis = examine(**network.data(), forward=lambda p, X: forward_prop(*p, X)[-1], backward=backward)
     assert diagnosis.names == ("unexplained-probabilities", "unexplained-gradient")[: 1 if right else 2]
+
+
+def test_labels_of_two_classes_left_behind() -> None:
+    """Chance is right every second time there, so it takes more examples to know it."""
+    X, y = digits()
+    W, y = np.zeros((64, 2)), np.random.default_rng(0).permutation(y < 5).astype(int)
+    given: dict[str, Any] = {"parameters": [W, np.zeros(2)], "probabilities": np.full((len(y), 2), 0.5)}
+    (finding,) = examine(**given, X=X / 255, y=y)
+    assert finding.name == "labels-left-behind"
+    given["probabilities"] = given["probabilities"][:400]
+    assert "400 examples are too few" in examine(**given, X=X[:400] / 255, y=y[:400]).unchecked["labels-left-behind"]
 
 
 def test_only_training_pixels_scaled() -> None:

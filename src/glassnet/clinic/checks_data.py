@@ -10,7 +10,7 @@ from .diagnosis import Report
 
 __all__ = ["check_data", "check_held_out"]
 
-SAMPLE = 1_000  # images that are compared with each other
+SAMPLE = 2_000  # images that are compared with each other
 
 
 def check_data(report: Report, case: Case, held_out: Array | None) -> None:
@@ -116,9 +116,8 @@ def _structure(X: Array) -> float:
         return 0.0
     standard = (varying - varying.mean(axis=0)) / varying.std(axis=0)
     n, d = standard.shape
-    largest = float(np.linalg.norm(standard, 2)) / sqrt(n)
-    noise = 1 + sqrt(d / n)
-    return (largest / noise) * (largest / noise)
+    products = standard.T @ standard if d <= n else standard @ standard.T  # their largest eigenvalue is the same
+    return float(np.linalg.eigvalsh(products)[-1] / n / (1 + sqrt(d / n)) ** 2)
 
 
 def check_held_out(report: Report, X: Array, held_out: Array | None) -> None:
