@@ -15,7 +15,7 @@ from ..errors import ConfigError, DataError
 from ..nn.types import Array
 from .equations import Layer
 
-__all__ = ["Case", "Labels", "open_case", "read_labels"]
+__all__ = ["Case", "Labels", "numbers", "open_case", "read_labels"]
 
 Labels = NDArray[np.int64]
 
@@ -52,7 +52,8 @@ class Case:
     def unit(self, *results: NDArray[Any]) -> float:
         """Return the spacing at 1 of the coarsest floating-point numbers that take part."""
         arrays = [*self.parameters, self.X, *results]
-        return max(float(np.finfo(a.dtype).eps) for a in arrays if np.issubdtype(a.dtype, np.floating))
+        units = (float(np.finfo(a.dtype).eps) for a in arrays if np.issubdtype(a.dtype, np.floating))
+        return max(units, default=float(np.finfo(np.float64).eps))
 
     def theirs(self, array: Array, like: NDArray[Any]) -> NDArray[Any]:
         """Return ``array`` in their orientation, and in the shape and type of ``like``."""
@@ -89,7 +90,7 @@ class Case:
         """Bring probabilities into rows; the type stays, since it tells where exp overflows."""
         if isinstance(P, tuple | list) and all(np.ndim(part) for part in P) and len(P) != len(self.labels):
             raise DataError(f"{whence} {len(P)} arrays; the probabilities alone are wanted, such as forward(…)[-1]")
-        P = _numbers(P, f"the probabilities that {whence.replace(' returned', ' returns')}")
+        P = numbers(P, "the array of probabilities")
         wanted = (self.classes, len(self.labels)) if self.columns else (len(self.labels), self.classes)
         if P.shape != wanted:
             raise DataError(f"{whence} probabilities of shape {P.shape}; with these X and parameters it is {wanted}")
@@ -100,7 +101,7 @@ class Case:
         if not isinstance(gradients, tuple | list) or len(gradients) != len(self.parameters):
             count = len(gradients) if isinstance(gradients, tuple | list) else 1
             raise DataError(f"{whence} {count} arrays; one for each of the {len(self.parameters)} parameters is wanted")
-        arrays = [_numbers(g, f"gradient {i + 1}") for i, g in enumerate(gradients)]
+        arrays = [numbers(g, f"gradient {i + 1}") for i, g in enumerate(gradients)]
         read = []
         for i, (dW, db) in enumerate(zip(arrays[::2], arrays[1::2], strict=True)):
             W, b = self.parameters[2 * i : 2 * i + 2]
@@ -132,13 +133,15 @@ def open_case(parameters: Sequence[ArrayLike], X: ArrayLike, y: ArrayLike, examp
         ConfigError: ``examples_in`` is another word, or is needed.
         DataError: the arrays do not fit together, or hold what cannot be used.
     """
-    arrays = [_numbers(array, f"parameter {i + 1}", finite=True) for i, array in enumerate(parameters)]
+    arrays = [numbers(array, f"parameter {i + 1}", finite=True) for i, array in enumerate(parameters)]
     if not arrays or len(arrays) % 2:
         raise DataError(f"parameters are W1, b1, W2, b2, … in one list, an even number of arrays, not {len(arrays)}")
     for i, W in enumerate(arrays[::2]):
         if W.ndim != 2:
             raise DataError(f"W{i + 1} (parameter {2 * i + 1}) is a matrix, not of shape {W.shape}; order: W1, b1, …")
-    images, labels = _numbers(X, "X", finite=True), _numbers(y, "y", finite=True)
+    if len(arrays[-1].ravel()) < 2:
+        raise DataError("the last layer has one unit; softmax needs one for each class, two at least")
+    images, labels = numbers(X, "X", finite=True), numbers(y, "y", finite=True)
     if images.ndim != 2 or images.size == 0:
         advice = "it holds no examples" if images.size == 0 else "lay each image out as one row (or column) of numbers"
         raise DataError(f"X has shape {images.shape}: {advice}")
@@ -202,14 +205,18 @@ def read_labels(y: NDArray[Any], n: int, classes: int, columns: bool, name: str)
     return labels.astype(np.int64), 0
 
 
-def _numbers(array: Any, name: str, finite: bool = False) -> NDArray[Any]:
-    """Return an array of numbers."""
+def numbers(array: Any, name: str, finite: bool = False) -> NDArray[Any]:
+    """Return an array of numbers.
+
+    Raises:
+        DataError: it is none, or holds NaN or infinity where it has to be ``finite``.
+    """
     try:
-        numbers = np.asarray(array)
+        found = np.asarray(array)
     except ValueError as error:
         raise DataError(f"{name} is not one array of numbers: {error}") from error
-    if numbers.dtype.kind not in "fiub":
-        raise DataError(f"{name} holds {numbers.dtype}, not numbers")
-    if finite and not np.isfinite(numbers).all():
-        raise DataError(f"{name} holds {np.count_nonzero(~np.isfinite(numbers))} numbers that are NaN or infinite")
-    return numbers
+    if found.dtype.kind not in "fiub":
+        raise DataError(f"{name} holds {found.dtype}, not numbers")
+    if finite and not np.isfinite(found).all():
+        raise DataError(f"{name} holds {np.count_nonzero(~np.isfinite(found))} numbers that are NaN or infinite")
+    return found

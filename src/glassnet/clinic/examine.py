@@ -10,7 +10,7 @@ from ..errors import ConfigError, DataError, nearest
 from ..nn import ACTIVATIONS
 from ..nn.types import Array
 from . import checks_gradients, checks_softmax
-from .case import Case, open_case, read_labels
+from .case import Case, numbers, open_case, read_labels
 from .checks_data import check_data, check_held_out
 from .checks_weights import check_weights
 from .diagnosis import Diagnosis, Report
@@ -94,7 +94,7 @@ def _probabilities(
     if forward is not None:
         return checks_softmax.check_forward(report, case, forward, trial_point(case), activation)
     if probabilities is not None:
-        P, unit = case.read_probabilities(probabilities, "there are")
+        P, unit = case.read_probabilities(probabilities, "you gave")
         return checks_softmax.check_probabilities(report, case, P, unit, activation)
     report.skip(checks_softmax.NAMES, "neither forward nor probabilities were given")
     return []
@@ -116,7 +116,7 @@ def _gradients(
     if backward is not None:
         checks_gradients.check_backward(report, case, backward, forward, trial_point(case), activation, softmaxes)
     elif gradients is not None:
-        read, unit = case.read_gradients(gradients, "there are")
+        read, unit = case.read_gradients(gradients, "you gave")
         if softmaxes and softmaxes[0].mistakes and not all(np.isfinite(a).all() for layer in read for a in layer):
             report.skip(checks_gradients.NAMES, "the gradients are NaN, as the probabilities are")
         else:
@@ -133,13 +133,11 @@ def _read_held_out(case: Case, held_out: tuple[ArrayLike, ArrayLike]) -> Array:
     """
     if not isinstance(held_out, tuple | list) or len(held_out) != 2:
         raise ConfigError("held_out is a pair: (images, labels)")
-    X, y = (np.asarray(array) for array in held_out)
+    X, y = (numbers(array, "held_out", finite=True) for array in held_out)
     axis = 0 if case.columns else 1
     if X.ndim != 2 or X.shape[axis] != case.X.shape[axis] or not X.size:
         raise DataError(f"the held-out images have shape {X.shape}, which does not go with X {case.X.shape}")
     images = (X.T if case.columns else X).astype(float)
-    if not np.isfinite(images).all():
-        raise DataError("the held-out images hold NaN or infinite numbers")
     one_hot = (case.classes, len(images)) if case.columns else (len(images), case.classes)
     if y.size != len(images) and y.shape != one_hot:
         raise DataError(f"the held-out labels have shape {y.shape} for {len(images)} images")
