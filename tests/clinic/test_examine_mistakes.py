@@ -143,7 +143,9 @@ def test_one_example_at_a_time_as_in_stochastic_descent() -> None:
     network = SomebodysNetwork(["times-p-one-minus-p"], n=1, one_hot=True)
     assert network.X.shape == (64, 1)
     assert network.y.shape == (10, 1)
-    assert examine(**network.functions()).names == ("times-p-one-minus-p",)
+    diagnosis = examine(**network.functions())
+    assert diagnosis.names == ("times-p-one-minus-p",)
+    assert "softmax-global-maximum" in diagnosis.unchecked  # of one example, it is the example's own
 
 
 def test_a_narrow_one_hot_that_broadcasts_in_silence_is_found() -> None:
@@ -227,7 +229,7 @@ def test_labels_of_two_classes_left_behind() -> None:
     (finding,) = examine(**given, X=X / 255, y=y)
     assert finding.name == "labels-left-behind"
     given["probabilities"] = given["probabilities"][:400]
-    assert "400 examples are too few" in examine(**given, X=X[:400] / 255, y=y[:400]).unchecked["labels-left-behind"]
+    assert "too few examples (400)" in examine(**given, X=X[:400] / 255, y=y[:400]).unchecked["labels-left-behind"]
 
 
 def test_only_training_pixels_scaled() -> None:

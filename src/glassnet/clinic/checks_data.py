@@ -68,7 +68,7 @@ def _check_labels(report: Report, X: Array, y: Labels) -> None:
         chance = float((shares * np.bincount(predicted, minlength=len(shares))[: len(shares)] / n).sum())
         rules[rule] = float(np.mean(predicted == y)), chance, sqrt(chance * (1 - chance) / n)
     if any(4 * sd >= 0.1 * (1 - chance) for _, chance, sd in rules.values()):
-        report.skip([name], f"{n} examples are too few to tell chance from a weak relation")
+        report.skip([name], f"too few examples ({n}) to tell chance from a weak relation")
     elif all(accuracy < chance + 3 * sd for accuracy, chance, sd in rules.values()):
         structure = _structure(X)
         if structure < 2:

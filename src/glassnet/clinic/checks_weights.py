@@ -49,7 +49,7 @@ def _why_trained(case: Case, activation: str, trained: bool | None) -> str:
         return "the parameters are trained ones" if trained else ""
     n = len(case.labels)
     if n < FEW:
-        return f"{n} examples are too few to tell first weights from trained ones; say trained=False"
+        return f"too few examples ({n}) to tell first weights from trained ones; say trained=False"
     Z = forward(case.layers, case.images, activation, 0.0).Z[-1].value
     Z = Z - Z.max(axis=1, keepdims=True)
     loss = float(np.mean(np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(n), case.labels]))
