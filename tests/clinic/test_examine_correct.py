@@ -255,3 +255,20 @@ def test_a_table_of_few_different_rows_is_no_leak() -> None:
     diagnosis = softmax_regression(X, X.sum(axis=1).astype(int) % 2, 2, held_out=(X[:4], [0, 1, 1, 0]))
     assert not diagnosis
     assert "copies of others" in diagnosis.unchecked["training-accuracy-reported"]
+
+
+def test_rounding_that_grows_from_layer_to_layer_is_no_mistake() -> None:
+    """In float32, large terms that cancel leave an error in the first layer that is seen in the probabilities."""
+    network, rng = SomebodysNetwork(columns=False), np.random.default_rng(0)
+    u, v = rng.random((300, 1)), rng.random((300, 62))
+    w = 1e4 * rng.standard_normal((1, 16))
+    network.X = np.hstack([u, v, u])
+    network.parameters[0] = np.vstack([w, 0.2 * rng.standard_normal((62, 16)), -w])
+    exact = network.arrays()["probabilities"]
+    network.X, network.X_val = network.X.astype(np.float32), network.X_val.astype(np.float32)
+    network.parameters = [p.astype(np.float32) for p in network.parameters]
+    arrays = network.arrays()
+    assert arrays["probabilities"].dtype == np.float32
+    assert np.abs(arrays["probabilities"] - exact).max() > 1e-4
+    diagnosis = examine(**arrays, trained=True)
+    assert not diagnosis, str(diagnosis)
