@@ -1,7 +1,8 @@
-"""The mistakes that networks written by hand have, one small class each, to be planted in a run beside its cure.
+"""The mistakes that networks written by hand have: to be planted in a run beside its cure, and to be found in others.
 
-They are kept out of `glassnet.nn`, whose mathematics stays the right one. A run is given mistakes by their names:
-``train(dataset, mistakes=["one-bias-gradient"])``.
+One small class each, they are kept out of `glassnet.nn`, whose mathematics stays the right one. A run is given mistakes
+by their names, ``train(dataset, mistakes=["one-bias-gradient"])``. `examine` says which of them are in somebody's own
+network.
 """
 
 from .data_mistakes import (
@@ -12,6 +13,8 @@ from .data_mistakes import (
     UnscaledPixels,
     UnusedRows,
 )
+from .diagnosis import Diagnosis, Finding
+from .examine import examine
 from .gradient_mistakes import OneBiasGradient, ReLUDerivativeOfWrongArray, TimesPOneMinusP, WrongRowCount
 from .mistake import Mistake
 from .softmax_mistakes import NarrowOneHot, SoftmaxGlobalMaximum, SoftmaxWithoutMaximum, SoftmaxWrongAxis
@@ -24,7 +27,7 @@ from .weight_mistakes import (
     UniformWeights,
 )
 
-__all__ = ["MISTAKES", "Mistake"]
+__all__ = ["MISTAKES", "Diagnosis", "Finding", "Mistake", "examine"]
 
 MISTAKES: dict[str, type[Mistake]] = {
     mistake.name: mistake
