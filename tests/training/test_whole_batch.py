@@ -3,11 +3,12 @@ import pytest
 
 from glassnet import Dataset, load_dataset
 from glassnet.data import Preprocessing
+from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError
 from glassnet.nn import Network, SoftmaxCrossEntropy
-from glassnet.training import Callback, Config, build_network, resume, train
+from glassnet.training import Callback, Config, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
-from glassnet.training.whole_batch import BLOCK, WholeBatch
+from glassnet.training.whole_batch import WholeBatch
 
 CLASSES = 10
 
@@ -18,25 +19,23 @@ def digits() -> Dataset:
 
 
 def gradient(
-    digits: Dataset, threads: int, weights: np.ndarray | None = None, **settings: object
-) -> tuple[Network, float, int]:
-    examples = digits.train
+    digits: Dataset, threads: int, weights: np.ndarray | None = None, scaling: Scaling = "unit", **settings: object
+) -> tuple[Network, Preprocessing, float, int]:
     network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
-    preprocessing = Preprocessing.fit(examples.images, "unit")
-    blocks = [Batches(examples, preprocessing, BLOCK, None, network.dtype) for _ in range(threads)]
-    loss, correct = WholeBatch(network, SoftmaxCrossEntropy(CLASSES, class_weights=weights), blocks).gradient()
-    return network, loss, correct
+    preprocessing = Preprocessing.fit(digits.train.images, scaling)
+    loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
+    return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing, threads).gradient()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, CLASSES)])
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
 def test_blocks_give_the_gradient_of_all_images_at_once(
-    digits: Dataset, threads: int, weights: np.ndarray | None
+    digits: Dataset, threads: int, weights: np.ndarray | None, scaling: Scaling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, loss, correct = gradient(digits, threads, weights, hidden=[12, 8])
-    X, y = digits.train.images.reshape(-1, 64) / 255, digits.train.labels
-    assert len(X) > 5 * BLOCK  # and the last block is not a full one
-    assert len(X) % BLOCK
+    monkeypatch.setattr(whole_batch, "BLOCK", 200)  # seven blocks and a rest
+    network, preprocessing, loss, correct = gradient(digits, threads, weights, scaling, hidden=[12, 8])
+    X, y = preprocessing.apply(digits.train.images, dtype=np.float64), digits.train.labels
     blockwise = network.gradients.copy()
     criterion = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
     Z = network.forward(X)

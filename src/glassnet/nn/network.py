@@ -103,13 +103,13 @@ class Network:
             layer.parameter_gradients(dY)  # nobody below needs an input gradient
 
     def replica(self) -> Self:
-        """Return a network that shares parameters, statistics and generator, with gradients and work arrays of its own.
+        """Return a copy with parameters, gradients and work arrays of its own; the generator and statistics are shared.
 
         Replicas can go forward and backward on different examples at the same time, each in its own thread.
         """
         twin = copy(self)
         twin.layers = [layer.replica() for layer in self.layers]
-        twin.gradients = np.zeros_like(self.gradients)
+        twin.parameters, twin.gradients = self.parameters.copy(), np.zeros_like(self.gradients)
         parameters, statistics, _ = _plan(twin.layers, twin.input_shape)
         twin._set_views(parameters, statistics)
         return twin

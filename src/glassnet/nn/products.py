@@ -48,9 +48,7 @@ def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) ->
         return np.matmul(X.T, dZ, out=out)
     parts = workspace("dWᵀ", cut // SLICE, *out.T.shape)  # (slices, k, d)
     np.matmul(_slices(dZ[:cut]).transpose(0, 2, 1), _slices(X[:cut]), out=parts)
-    for part in parts[1:]:
-        parts[0] += part
-    out[...] = parts[0].T
+    out[...] = np.add.reduce(parts, axis=0, out=workspace("Σ dWᵀ", *out.T.shape)).T
     if cut < len(X):
         out += X[cut:].T @ dZ[cut:]
     return out

@@ -24,7 +24,7 @@ from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
 from .threads import choose_threads
-from .whole_batch import BLOCK, WholeBatch
+from .whole_batch import WholeBatch
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer"]
 
@@ -76,8 +76,7 @@ class Trainer:
         self.threads = config.threads or choose_threads(size, sizes)
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
-            blocks = [Batches(training, preprocessing, BLOCK, None, self.network.dtype) for _ in range(self.threads)]
-            self.whole_batch = WholeBatch(self.network, self.loss, blocks)
+            self.whole_batch = WholeBatch(self.network, self.loss, training, preprocessing, self.threads)
         self.one_by_one: OneByOne | None = None
         if size == 1 and can_go_one_by_one(config):
             examples = Batches(training, preprocessing, STEPS, self.batches.seed, self.network.dtype)
