@@ -8,7 +8,7 @@ Three notebooks learn from Kaggle's train.csv, 42,000 images; MNIST's first 42,0
 
 Speed: the literal equations (`literal.py`, float64, NumPy with all threads) beside the same recipe as written in
 glassnet's float32 engine: the same images, the same mathematics, the same number of steps. Each trial is a process of
-its own, and both take turns. A full-batch step costs the same from first to last, so a trial takes 25 of the 500.
+its own, and both take turns. A full-batch step costs the same from first to last, so a trial takes 50 of the 500.
 """
 
 import json
@@ -31,7 +31,7 @@ from machine import describe_machine, load_result, save_result
 NOTEBOOKS = [f"notebook-00{n}" for n in range(5)]
 ROWS = {"notebook-000": 42_000, "notebook-001": 42_000, "notebook-003": 42_000}  # of Kaggle's table; else all 60,000
 SEEDS, TRIALS = range(5), 7
-STEPS, EXAMPLES = 25, 10_000  # of a trial: full-batch steps, or single examples
+STEPS, EXAMPLES = 50, 10_000  # of a trial: full-batch steps, or single examples
 
 
 def data_of(notebook: str) -> Dataset:

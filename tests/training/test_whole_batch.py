@@ -24,7 +24,7 @@ def gradient(
     network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
     preprocessing = Preprocessing.fit(digits.train.images, scaling)
     loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
-    return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing, threads).gradient()
+    return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing, threads).gradient(count=True)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

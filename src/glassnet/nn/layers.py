@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .initializers import INITIALIZERS, initialize
-from .products import product, transposed_product
+from .products import product, sum_of_rows, transposed_product
 from .types import Array, Shape
 
 __all__ = ["Dense", "Dropout", "Flatten", "Layer"]
@@ -80,15 +80,17 @@ class Layer:
     def workspace(self, name: str, *shape: int) -> Array:
         """Return an array for intermediate results, the same memory at every step.
 
-        Memory for the largest batch so far is kept; a smaller batch gets its first rows.
+        Memory for the largest so far is kept; a smaller one gets its beginning.
         """
         buffers: dict[str, Array] = self.__dict__.setdefault("_buffers", {})
         buffer = buffers.get(name)
         if buffer is not None and buffer.shape == shape:
             return buffer
-        if buffer is None or len(buffer) < shape[0] or buffer.shape[1:] != shape[1:]:
+        size = prod(shape)
+        if buffer is None or buffer.size < size:
             buffer = buffers[name] = np.empty(shape, self.dtype)
-        return buffer[: shape[0]]
+            return buffer
+        return buffer.reshape(-1)[:size].reshape(shape)
 
 
 @dataclass(eq=False)
@@ -150,7 +152,7 @@ class Dense(Layer):
 
     def parameter_gradients(self, dZ: Array) -> None:
         transposed_product(self.X, dZ, self.dW, self.workspace)  # (d_in, n) (n, d_out)
-        np.add.reduce(dZ, axis=0, out=self.db)  # Σₙ, as np.sum, with less ado for a single example
+        sum_of_rows(dZ, self.db)
 
     def input_gradient(self, dZ: Array) -> Array:
         dX = self.workspace("dX", *self.X.shape)  # (n, d_in)

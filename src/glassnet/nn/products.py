@@ -7,16 +7,20 @@ So a tall product is cut into slices of 64 rows, which one call of `np.matmul` h
     X W     slice by slice
     Xᵀ dZ   the sum over the slices of each slice's own product
 
+The sum of a matrix's rows is a product too, 1ᵀ dZ, and as such two to six times as quick as np.sum.
+
 The numbers are the same to rounding; what is a slice is decided by shapes alone, so a run repeats bit for bit.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from .types import Array
 
-__all__ = ["product", "transposed_product"]
+__all__ = ["product", "sum_of_rows", "transposed_product"]
 
 SLICE = 64  # rows; 64 · 784 · 10 multiply-adds are still a small product for OpenBLAS
 FEW = 12  # columns; with 16 and more the ordinary way is as quick
@@ -52,6 +56,16 @@ def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) ->
     if cut < len(X):
         out += X[cut:].T @ dZ[cut:]
     return out
+
+
+def sum_of_rows(dZ: Array, out: Array) -> Array:
+    """Write Σₙ dZ into ``out`` (k,), for dZ (n, k)."""
+    return np.matmul(_ones(len(dZ), dZ.dtype), dZ, out=out)
+
+
+@lru_cache(maxsize=8)
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(n, dtype)
 
 
 def _sliced_rows(X: Array, columns: int) -> int:

@@ -198,7 +198,7 @@ class Trainer:
     def _gradient(self, order: np.ndarray | None, i: int) -> tuple[float, int, int]:
         """Fill the network's gradients; return the batch's loss, how many were recognised, and how many there are."""
         if self.whole_batch:
-            return *self.whole_batch.gradient(), len(self.batches.labels)
+            return *self.whole_batch.gradient(self._is_due(self.state.epoch + 1)), len(self.batches.labels)
         X, y = self.batches.batch(order, i)
         Z = self.network.forward(X, training=True)
         loss = self.loss.forward(Z, y)
@@ -209,7 +209,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Count the epoch, and report where a report is due."""
         state, epoch = self.state, self.state.epoch + 1
-        row = self._measure() if epoch % self.config.report_every == 0 or epoch == self.config.epochs else None
+        row = self._measure() if self._is_due(epoch) else None
         state.epoch = epoch
         state.loss_sum, state.correct, state.seen = 0.0, 0, 0
         if row:
@@ -219,6 +219,10 @@ class Trainer:
                 self._save()  # from the first report on there is a model to look at
             for callback in self.callbacks:
                 callback.on_epoch(self, row)
+
+    def _is_due(self, epoch: int) -> bool:
+        """Whether this epoch, counted from 1, ends with a report."""
+        return epoch % self.config.report_every == 0 or epoch == self.config.epochs
 
     def _measure(self) -> Row:
         """Validate, and return what is known of the epoch that ends here."""

@@ -1,19 +1,28 @@
 """One step on all training images: the gradient of their mean loss, block by block."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import replace
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data import Examples, Preprocessing
 from ..nn import Dense, Dropout, Network, SoftmaxCrossEntropy
-from ..nn.types import Array
-from .batches import Batches
 
 __all__ = ["BLOCK", "WholeBatch"]
 
 BLOCK = 1024  # images: few enough for the caches, enough for threads not to wait for each other
+
+
+class _Block(NamedTuple):
+    """Images with something in the same places."""
+
+    pixels: NDArray[np.uint8]  # (n, len(inked)), those that are not zero in every image of the block
+    inked: NDArray[np.int64]  # which ones they are, among all pixels of an image
+    labels: NDArray[np.int64]  # (n,)
 
 
 class WholeBatch:
@@ -24,8 +33,12 @@ class WholeBatch:
 
         L = Σ over blocks of (Σ ℓ / n)        ∂L/∂θ = Σ over blocks of ∂(Σ ℓ / n)/∂θ        n = all images
 
-    The inputs are X = s·P + t for pixels P. To scale ten or a hundred weights for each pixel is less work than to scale
-    the pixel in each image, so the first layer is given P itself, with other weights:
+    Two things make the first layer, which is most of the work, quicker and leave the result what it is:
+
+    - A pixel that is zero in each image of a block adds nothing to any product, so it is left out. In what order images
+      are summed does not matter either, so images that are blank in the same places are put together. On MNIST that
+      leaves out nearly half of all pixels.
+    - The inputs are X = s·P + t for pixels P. Instead of each pixel of each image the weights are scaled, once a step:
 
         X W + b = P (s W) + (b + t Σ W)        Xᵀ dZ = s Pᵀ dZ + t Σₙ dZ
 
@@ -33,7 +46,7 @@ class WholeBatch:
     its masks from one generator, so there a single thread goes through all blocks.
 
     Args:
-        network: whose ``gradients`` to fill.
+        network: whose ``gradients`` to fill; its first layer is `Dense`.
         loss: what to make small.
         examples: the training images.
         preprocessing: s and t.
@@ -50,47 +63,79 @@ class WholeBatch:
     ) -> None:
         if any(isinstance(layer, Dropout) for layer in network.layers):
             threads = 1
-        self.network, self.preprocessing, self.weight = network, preprocessing, loss.weight(examples.labels)
-        as_stored = replace(preprocessing, scale=1.0, shift=0.0)
-        self.workers = [
-            (network.replica(), copy(loss), Batches(examples, as_stored, BLOCK, None, network.dtype))
-            for _ in range(threads)
-        ]
+        self.network, self.weight = network, loss.weight(examples.labels)
+        self.scale, self.shift = preprocessing.scale, preprocessing.shift
+        blocks = list(_blocks(examples))
+        self.workers = [_Worker(network, loss, blocks[i::threads]) for i in range(threads)]
 
-    def gradient(self) -> tuple[float, int]:
-        """Fill the network's ``gradients``; return the mean loss and how many images were recognised."""
+    def gradient(self, count: bool) -> tuple[float, int]:
+        """Fill the network's ``gradients``; return the mean loss and, where asked for, how many were recognised."""
         with ThreadPoolExecutor(len(self.workers)) as threads:
-            parts = list(threads.map(self._part, range(len(self.workers))))
-        np.sum([gradients for gradients, _, _ in parts], axis=0, out=self.network.gradients)
-        first = _first(self.network)
-        first.dW *= self.preprocessing.scale
-        first.dW += self.preprocessing.shift * first.db
-        return sum(loss for _, loss, _ in parts), sum(correct for _, _, correct in parts)
+            parts = list(threads.map(self._part, self.workers, repeat(count)))
+        np.sum([worker.gradients for worker in self.workers], axis=0, out=self.network.gradients)
+        named = self.network.named_gradients
+        named["0.W"] *= self.scale
+        named["0.W"] += self.shift * named["0.b"]
+        return sum(loss for loss, _ in parts), sum(correct for _, correct in parts)
 
-    def _part(self, worker: int) -> tuple[Array, float, int]:
-        """Return gradients (of the weights for pixels), loss and number recognised, summed over a worker's blocks."""
-        network, criterion, blocks = self.workers[worker]
-        self._take_parameters(network)
-        gradients, loss, correct = np.zeros_like(network.gradients), 0.0, 0
+    def _part(self, worker: "_Worker", count: bool) -> tuple[float, int]:
+        """Bring the worker's replica up to date, its first layer made for pixels, and let it go through its blocks."""
+        worker.replica.parameters[...] = self.network.parameters
+        named = worker.replica.named_parameters
+        named["0.b"] += self.shift * named["0.W"].sum(axis=0)
+        named["0.W"] *= self.scale
+        return worker.go_through(self.weight, count)
+
+
+class _Worker:
+    """A thread's blocks, and its own replica of the network, whose first layer takes pixels.
+
+    Attributes:
+        gradients: summed over the blocks, flat; those of the first layer's weights are for pixels.
+    """
+
+    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, blocks: list[_Block]) -> None:
+        self.replica, self.loss, self.blocks = network.replica(), copy(loss), blocks
+        self.gradients = np.zeros_like(network.gradients)
+        self._pixels = np.empty(max((block.pixels.size for block in blocks), default=0), network.dtype)
+        self._W, self._dW = np.empty((2, *network.named_parameters["0.W"].shape), network.dtype)
+
+    def go_through(self, weight: float, count: bool) -> tuple[float, int]:
+        """Sum gradients, loss and, where asked for, the number recognised; ``weight`` is that of all images in the loss."""
+        W = self.replica.named_parameters["0.W"]
+        dW, rest = self.gradients[: W.size].reshape(W.shape), slice(W.size, None)
+        first, *others = self.replica.layers
+        assert isinstance(first, Dense)
+        self.gradients[...] = 0
+        total, correct = 0.0, 0
         with np.errstate(all="ignore"):  # which a thread does not inherit
-            for i in range(worker, len(blocks), len(self.workers)):
-                P, y = blocks.batch(None, i)
-                Z = network.forward(P, training=True)
-                loss += criterion.forward(Z, y, total=self.weight)
-                correct += int(np.count_nonzero(Z.argmax(axis=1) == y))
-                network.backward(criterion.backward())
-                gradients += network.gradients
-        return gradients, loss, correct
+            for pixels, inked, labels in self.blocks:
+                first.W = np.take(W, inked, axis=0, out=self._W[: len(inked)], mode="clip")
+                first.dW = self._dW[: len(inked)]
+                Y = self._pixels[: pixels.size].reshape(pixels.shape)
+                np.copyto(Y, pixels)
+                for layer in self.replica.layers:
+                    Y = layer.forward(Y, training=True)
+                total += self.loss.forward(Y, labels, total=weight)
+                if count:  # to look for the largest of ten numbers takes longer than to multiply by a hundred
+                    correct += int(np.count_nonzero(Y.argmax(axis=1) == labels))
+                dY = self.loss.backward()
+                for layer in reversed(others):
+                    dY = layer.backward(dY)
+                first.parameter_gradients(dY)
+                dW[inked] += first.dW
+                self.gradients[rest] += self.replica.gradients[rest]
+        return total, correct
 
-    def _take_parameters(self, replica: Network) -> None:
-        """Copy the network's parameters, those of the first layer made for pixels."""
-        replica.parameters[...] = self.network.parameters
-        first = _first(replica)
-        first.b += self.preprocessing.shift * first.W.sum(axis=0)
-        first.W *= self.preprocessing.scale
 
-
-def _first(network: Network) -> Dense:
-    first = network.layers[0]
-    assert isinstance(first, Dense)
-    return first
+def _blocks(examples: Examples) -> Iterator[_Block]:
+    """Cut the images into blocks, those of like extent together: sorted by first inked column, then by width."""
+    pixels = examples.images.reshape(len(examples), -1)
+    columns: NDArray[np.bool_] = np.any(examples.images, axis=1)  # (n, w)
+    left = columns.argmax(axis=1)
+    right = columns.shape[1] - columns[:, ::-1].argmax(axis=1)
+    order = np.lexsort((right - left, left))
+    for start in range(0, len(order), BLOCK):
+        chosen = order[start : start + BLOCK]
+        inked = np.flatnonzero(pixels[chosen].any(axis=0))
+        yield _Block(np.ascontiguousarray(pixels[np.ix_(chosen, inked)]), inked, examples.labels[chosen])
