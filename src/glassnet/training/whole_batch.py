@@ -101,7 +101,7 @@ class _Worker:
         self._W, self._dW = np.empty((2, *network.named_parameters["0.W"].shape), network.dtype)
 
     def go_through(self, weight: float, count: bool) -> tuple[float, int]:
-        """Sum gradients, loss and, where asked for, the number recognised; ``weight`` is that of all images in the loss."""
+        """Sum gradients, loss and, where asked for, the number recognised; all images weigh ``weight`` in the loss."""
         W = self.replica.named_parameters["0.W"]
         dW, rest = self.gradients[: W.size].reshape(W.shape), slice(W.size, None)
         first, *others = self.replica.layers
