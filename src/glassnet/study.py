@@ -1,0 +1,308 @@
+"""What a mistake costs: runs with it beside runs without, judged by images that neither has seen.
+
+A mistake can also spoil the figures that a person goes by: those that are reported while the network learns. So the
+training images are split in three, to learn from, to hold out, and to know the truth by. The test images of the data
+set are never touched.
+"""
+
+import math
+import statistics
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .clinic import MISTAKES
+from .data import Dataset, Examples
+from .errors import ConfigError, DataError, nearest
+from .training import Callback, Config, RunUnderWay, TrainingInterrupted, recipe_names, recipe_text, train
+
+__all__ = ["Chain", "Comparison", "Course", "Point", "Stage", "mean_and_spread", "notebooks", "study", "study_notebook"]
+
+CIRCUMSTANCES: Mapping[str, Any] = {
+    "validation": 1 / 3,
+    "hidden": [32],
+    "optimizer": "sgd",
+    "learning_rate": 0.3,
+    "batch_size": 32,
+    "epochs": 15,
+}
+"""In which a mistake is studied, unless it shows in others."""
+
+TRUTH = 0.25  # share of the training images that neither run may see
+LEAST, MOST = 200, 6_000  # training images: with fewer there is nothing to see, and more only take longer
+TABLE = 42_000  # rows of the table that the notebooks read: a number of validation rows is a share of these
+MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run at one moment.
+
+    Attributes:
+        step: steps taken.
+        loss: mean training loss of the batches since the point before, in nats; at step 0 that of the first batch, and
+            None where it is no number.
+        reported: accuracy on what the run takes for its validation images, and None where it has none.
+        true: accuracy on images that it has neither learned from nor reported on.
+    """
+
+    step: int
+    loss: float | None
+    reported: float | None
+    true: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one run went.
+
+    Attributes:
+        points: what was measured, from step 0 to the last.
+        seconds: of training.
+        broken: why it ended before its time, and None where it did not.
+    """
+
+    points: tuple[Point, ...]
+    seconds: float
+    broken: str | None
+
+    @property
+    def first_loss(self) -> float | None:
+        """The loss of the first batch, before any step; None where it is no number."""
+        return self.points[0].loss
+
+    @property
+    def reported(self) -> float | None:
+        """The accuracy that was reported last."""
+        return self.points[-1].reported
+
+    @property
+    def true(self) -> float:
+        """The accuracy on new images at the end."""
+        return self.points[-1].true
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A mistake beside its cure, under the same circumstances.
+
+    Attributes:
+        mistake: its name in `glassnet.clinic.MISTAKES`.
+        data: the name of the data set.
+        classes: how many it has: a network that knows nothing has a loss of ln ``classes``.
+        images: how many there are to learn from, to hold out, and to know the truth by.
+        seeds: of the runs.
+        circumstances: the settings of both runs.
+        planted: a run with the mistake for each seed.
+        cured: a run without it for each seed.
+    """
+
+    mistake: str
+    data: str
+    classes: int
+    images: tuple[int, int, int]
+    seeds: tuple[int, ...]
+    circumstances: Mapping[str, Any]
+    planted: tuple[Course, ...]
+    cured: tuple[Course, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything in plain Python types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A notebook after some of its mistakes were cured.
+
+    Attributes:
+        cured: what was cured last: a mistake, ``settings`` for what is not the work of one, or "" where nothing was.
+        mistakes: those that are still there.
+        settings: what is still as the notebook had it.
+        course: how the run went.
+    """
+
+    cured: str
+    mistakes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    course: Course
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A notebook from how it was written to its cure, one mistake after another.
+
+    Attributes:
+        notebook: the name of its recipe.
+        data: the name of the data set.
+        classes: how many it has.
+        seed: of all runs.
+        stages: the first as written, the last cured.
+    """
+
+    notebook: str
+    data: str
+    classes: int
+    seed: int
+    stages: tuple[Stage, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything in plain Python types."""
+        return asdict(self)
+
+
+def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comparison:
+    """Run a mistake beside its cure, once for each seed.
+
+    Of a large data set 6,000 images take part.
+
+    Args:
+        name: of a mistake in `glassnet.clinic.MISTAKES`.
+        dataset: its training images are used, and its test images are not.
+        seeds: of split, first weights and order.
+
+    Raises:
+        ConfigError: no such mistake.
+        DataError: too few images, or only one class.
+        KeyboardInterrupt: Ctrl-C; nothing is kept.
+    """
+    if name not in MISTAKES:
+        raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
+    _require_images(dataset)
+    mistake, seeds = MISTAKES[name], tuple(seeds)
+    if len(dataset.train) > MOST:
+        dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
+    circumstances = dict(CIRCUMSTANCES) | dict(mistake.circumstances)
+    planted, cured = [], []
+    for seed in seeds:
+        settings = circumstances | {"seed": seed}
+        planted.append(_run(dataset, "default", settings | dict(mistake.settings) | {"mistakes": [name]}))
+        cured.append(_run(dataset, "default", settings))
+    rest, truth = dataset.split(TRUTH, seeds[0])
+    learned, held = replace(dataset, train=rest).split(circumstances["validation"], seeds[0])
+    images = len(learned), len(held), len(truth)
+    k = len(dataset.classes)
+    return Comparison(name, dataset.name, k, images, seeds, circumstances, tuple(planted), tuple(cured))
+
+
+def study_notebook(
+    name: str, dataset: Dataset, seed: int | None = None, watch: Callable[[int, int, str], None] | None = None
+) -> Chain:
+    """Run a notebook as written, then cure one mistake after another, in the order in which its recipe lists them.
+
+    With a mistake goes what it consists of, such as a learning rate that is too small. What the notebook has besides
+    goes last.
+
+    Args:
+        name: of a recipe that cures a notebook.
+        dataset: its training images are used, and its test images are not.
+        seed: of all runs; by default the recipe's.
+        watch: called before each stage with its number from 0, the number of stages, and what is cured.
+
+    Raises:
+        ConfigError: no such notebook.
+        DataError: too few images, or only one class.
+        KeyboardInterrupt: Ctrl-C; nothing is kept.
+    """
+    if name not in notebooks():
+        raise ConfigError(f"no notebook called {name!r}{nearest(name, notebooks())}")
+    _require_images(dataset)
+    right, wrong = Config.resolve(name, seed=seed), Config.resolve(name, as_written=True, seed=seed)
+    validation = {"validation": right.validation / TABLE} if right.validation >= 1 else {}
+    plan, stages = list(_plan(right, wrong)), []
+    for number, (cured, mistakes, settings) in enumerate(plan):
+        if watch:
+            watch(number, len(plan), cured)
+        course = _run(dataset, name, {"seed": right.seed} | validation | settings | {"mistakes": mistakes})
+        stages.append(Stage(cured, mistakes, settings, course))
+    return Chain(name, dataset.name, len(dataset.classes), right.seed, tuple(stages))
+
+
+def notebooks() -> list[str]:
+    """Return the names of the recipes that cure a notebook."""
+    return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
+
+
+def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:
+    """Return the mean and the standard deviation (0 for one value)."""
+    numbers = list(values)
+    return statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else 0.0
+
+
+def _plan(right: Config, wrong: Config) -> Iterable[tuple[str, tuple[str, ...], dict[str, Any]]]:
+    """Yield what each stage cures, the mistakes that it still has, and the settings that are still as written."""
+    cured, written = right.model_dump(), wrong.model_dump()
+    settings = {key: value for key, value in written.items() if key != "mistakes" and value != cured[key]}
+    yield "", wrong.mistakes, settings
+    for number, name in enumerate(wrong.mistakes, 1):
+        settings = {key: value for key, value in settings.items() if key not in MISTAKES[name].settings}
+        yield name, wrong.mistakes[number:], settings
+    if settings:
+        yield "settings", (), {}
+
+
+def _require_images(dataset: Dataset) -> None:
+    dataset.require_trainable()
+    if len(dataset.train) < LEAST:
+        raise DataError(
+            f"{dataset.source or dataset.name}: {len(dataset.train)} images to learn from show no mistake's cost; give "
+            f"{LEAST} or more"
+        )
+
+
+def _run(dataset: Dataset, recipe: str, settings: dict[str, Any]) -> Course:
+    """Train without a part of the training images, and measure on that part."""
+    rest, truth = dataset.split(TRUTH, settings["seed"])
+    probe = _Probe(truth)
+    with tempfile.TemporaryDirectory(prefix="glassnet-") as folder:
+        try:
+            train(replace(dataset, train=rest), recipe, out=Path(folder), callbacks=[probe], **settings)
+        except TrainingInterrupted as interrupt:
+            raise KeyboardInterrupt("stopped; nothing of the study is kept") from interrupt
+    return Course(tuple(probe.points), probe.seconds, probe.broken)
+
+
+class _Probe(Callback):
+    """Measures a run at its start, after 1, 2, 4, 8, … steps, at even distances from then on, and at its end."""
+
+    def __init__(self, truth: Examples) -> None:
+        self.truth = truth
+        self.points: list[Point] = []
+        self.losses: list[float] = []  # since the last point
+        self.broken: str | None = None
+
+    def on_start(self, run: RunUnderWay) -> None:
+        even = np.linspace(0, run.total_steps, MEASUREMENTS + 1).round()
+        early = 2 ** np.arange(math.log2(max(even[1], 1)))
+        self.moments = {int(step) for step in (*even, *early)}
+        self._measure(run, 0)
+
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
+        self.losses.append(loss)
+        if run.state.step == 1:
+            self.points[0] = replace(self.points[0], loss=loss)
+        if run.state.step in self.moments:
+            self._measure(run, run.state.step)
+
+    def on_end(self, run: RunUnderWay) -> None:
+        self.seconds, self.broken = run.state.seconds, run.stopped
+        if self.broken:
+            self.losses = []
+            self._measure(run, run.state.step + 1)
+
+    def _measure(self, run: RunUnderWay, step: int) -> None:
+        loss = sum(self.losses) / len(self.losses) if self.losses else None
+        reported = _accuracy(run, run.validation) if len(run.validation) else None
+        self.points.append(Point(step, loss, reported, _accuracy(run, self.truth)))
+        self.losses = []
+
+
+def _accuracy(run: RunUnderWay, examples: Examples) -> float:
+    """Return the share that the network recognises now; weights that are no numbers answer class 0 to everything."""
+    with np.errstate(all="ignore"):
+        return float(np.mean(run.model.logits(examples.images).argmax(axis=1) == examples.labels))
