@@ -34,8 +34,9 @@ CIRCUMSTANCES: Mapping[str, Any] = {
 """In which a mistake is studied, unless it shows in others."""
 
 TRUTH = 0.25  # share of the training images that neither run may see
-LEAST, MOST = 200, 6_000  # training images: with fewer there is nothing to see, and more only take longer
+LEAST, MOST = 200, 4_000  # training images: with fewer there is nothing to see, and more only take longer
 TABLE = 42_000  # rows of the table that the notebooks read: a number of validation rows is a share of these
+FEWEST_STEPS = 6_000  # of a notebook with batches: where there are few images they are gone through several times
 MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
 
 
@@ -213,12 +214,12 @@ def study_notebook(
         raise ConfigError(f"no notebook called {name!r}{nearest(name, notebooks())}")
     _require_images(dataset)
     right, wrong = Config.resolve(name, seed=seed), Config.resolve(name, as_written=True, seed=seed)
-    validation = {"validation": right.validation / TABLE} if right.validation >= 1 else {}
+    budget = _budget(right, dataset)
     plan, stages = list(_plan(right, wrong)), []
     for number, (cured, mistakes, settings) in enumerate(plan):
         if watch:
             watch(number, len(plan), cured)
-        course = _run(dataset, name, {"seed": right.seed} | validation | settings | {"mistakes": mistakes})
+        course = _run(dataset, name, {"seed": right.seed} | budget | settings | {"mistakes": mistakes})
         stages.append(Stage(cured, mistakes, settings, course))
     return Chain(name, dataset.name, len(dataset.classes), right.seed, tuple(stages))
 
@@ -244,6 +245,17 @@ def _plan(right: Config, wrong: Config) -> Iterable[tuple[str, tuple[str, ...], 
         yield name, wrong.mistakes[number:], settings
     if settings:
         yield "settings", (), {}
+
+
+def _budget(config: Config, dataset: Dataset) -> dict[str, float]:
+    """Return the settings of a notebook that follow from the number of images there are."""
+    budget: dict[str, float] = {}
+    if config.validation >= 1:
+        budget["validation"] = config.validation / TABLE
+    if config.batch_size != "all":
+        images = len(dataset.train) * (1 - TRUTH) * (1 - budget.get("validation", config.validation))
+        budget["epochs"] = max(config.epochs, math.ceil(FEWEST_STEPS * int(config.batch_size) / images))
+    return budget
 
 
 def _require_images(dataset: Dataset) -> None:

@@ -30,7 +30,8 @@ class _ProbabilitiesFirst(SoftmaxCrossEntropy):
     ) -> float:
         self.check(logits, labels)
         self.keep(self.probabilities(logits.T), labels, sample_weights, total)
-        loss: Array = -np.log(self.P[labels, np.arange(len(labels))])
+        true = self.P[labels, np.arange(len(labels))]
+        loss: Array = -np.log(np.maximum(true, np.finfo(true.dtype).tiny))  # so that only NaN gives NaN
         return float(loss.sum() * self.share if self.w is None else loss @ self.w)
 
 
@@ -46,7 +47,7 @@ class SoftmaxWithoutMaximum(Mistake):
     )
     symptom = "Overflow warnings, a loss of NaN, and class 0 as the answer to everything: argmax of NaN is 0."
     check = "softmax of (1000, 0): is it (1, 0)?"
-    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+    circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return _WithoutMaximum
@@ -72,7 +73,7 @@ class SoftmaxGlobalMaximum(Mistake):
     )
     symptom = "It works with one example and fails with NaN on a batch, once in a while, late in training."
     check = "softmax of two rows far apart: do both sum to 1?"
-    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+    circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
     whole_batch = True
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
