@@ -54,8 +54,8 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
         png = _png(illustration.figure)
         write_atomically(folder / f"{illustration.name}.png", png)
         sections.append(_section(illustration, png))
-    template = Template(resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    page = template.substitute(
+    page = fill_page(
+        "report.html",
         source=escape(Path(run.config.data).name or "arrays in memory"),
         run=escape(run.path.resolve().name),
         verdict=escape(_verdict(evaluation)),

@@ -95,9 +95,13 @@ class SoftmaxWrongAxis(Mistake):
     wrong = "p = exp(z) / Σ over examples of exp(z)"
     right = "p = exp(z) / Σ over classes of exp(z)"
     effect = (
-        "Examples compete for a class instead of classes for an example, and each p is about 1/n: it hardly learns."
+        "Examples compete for a class instead of classes for an example, and each p is about 1/n. The gradient of an "
+        "example no longer sums to 0, so its logits are pushed one way until they run off."
     )
-    symptom = "The loss at step 0 is ln n instead of ln k; an example's probabilities do not sum to 1."
+    symptom = (
+        "The loss at step 0 is ln n instead of ln k, hardly falls, and then leaps; an example's probabilities do not "
+        "sum to 1."
+    )
     check = "sums of the rows of p; loss at step 0 against ln k"
     whole_batch = True
 
