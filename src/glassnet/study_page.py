@@ -29,16 +29,20 @@ def write_study_page(results: Sequence[Comparison | Chain], folder: Path) -> Pat
     Raises:
         FileError: the folder cannot be written to.
     """
+    many = len(results) > 1
     sections = [
-        _comparison(result, folder) if isinstance(result, Comparison) else _chain(result, folder) for result in results
+        _comparison(result, folder, f"<h2>{result.mistake}</h2>\n" if many else "")
+        if isinstance(result, Comparison)
+        else _chain(result, folder)
+        for result in results
     ]
     comparisons = [result for result in results if isinstance(result, Comparison)]
     first = results[0]
     page = fill_page(
         "study.html",
-        title=escape(_name(first) if len(results) == 1 else "What mistakes cost"),
+        title="What mistakes cost" if many else _name(first),
         data=escape(first.data),
-        overview=_overview(comparisons) if len(comparisons) > 1 else "",
+        overview=_overview(comparisons) if many else "",
         sections="\n".join(sections),
     )
     path = folder / "clinic.html"
@@ -63,7 +67,7 @@ def _overview(comparisons: Sequence[Comparison]) -> str:
     return f'<section>\n<h2>In short</h2>\n{_table("In short", header, rows)}\n</section>'
 
 
-def _comparison(result: Comparison, folder: Path) -> str:
+def _comparison(result: Comparison, folder: Path, heading: str) -> str:
     mistake = MISTAKES[result.mistake]
     header, rows = comparison_table(result)
     learned, held, truth = result.images
@@ -73,8 +77,7 @@ def _comparison(result: Comparison, folder: Path) -> str:
         f"over {len(result.seeds)} seeds."
     )
     return f"""<section id="{result.mistake}">
-<h2>{result.mistake}</h2>
-<p class="lead">{escape(mistake.summary)}</p>
+{heading}<p class="lead">{escape(mistake.summary)}</p>
 {_equations(mistake)}
 {_curves(result.planted[0], result.cured[0], result.classes, "the mistake", result.mistake, folder)}
 <div class="words">
@@ -120,7 +123,7 @@ def _curves(wrong: Course, right: Course, classes: int, name: str, stem: str, fo
     for kind, figure in figures.items():
         content = png(figure)
         write_atomically(folder / f"{stem}-{kind}.png", content)
-        images.append(image(content, f"{figure.axes[0].get_name(loc='left')}: {name} and cured"))
+        images.append(image(content, f"{figure.axes[0].get_title(loc='left')}: {name} and cured"))
     broken = f'<p class="how">{escape(breaks(wrong))}</p>' if wrong.broken else ""
     return f'<div class="curves">{"".join(images)}</div>{broken}'
 

@@ -6,7 +6,8 @@ import platform
 import numpy as np
 
 from .. import __version__
-from ..data import cache_folder, load_dataset
+from ..data import Dataset, cache_folder, load_dataset
+from ..errors import DataError
 from ..training import Config, available_threads, recipe_names, recipe_text
 from .output import print_facts, print_json, print_table
 
@@ -15,7 +16,7 @@ __all__ = ["data", "info", "recipes"]
 SHADES = " .:-=+*#%@"
 
 
-def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) -> None:
+def data(source: str = "digits", /, *, classes: int = 10, image: int | None = None, json: bool = False) -> None:
     """Show what is in a data set.
 
     Parameters
@@ -24,10 +25,15 @@ def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) ->
         As for `glassnet train`.
     classes
         As for `glassnet train`.
+    image
+        Draw this one of the training images, counted from 0, with its label.
     json
         Print the figures as JSON.
     """
     dataset = load_dataset(source, classes=classes)
+    if image is not None:
+        _show_image(dataset, image, json)
+        return
     counts = {
         name: {"train": int(np.sum(dataset.train.labels == i)), "test": int(np.sum(dataset.test.labels == i))}
         for i, name in enumerate(dataset.classes)
@@ -115,6 +121,21 @@ def info(*, json: bool = False) -> None:
         print_facts(facts)
 
 
+def _show_image(dataset: Dataset, number: int, json: bool) -> None:
+    """Draw one training image with its label; raise DataError where there is none of that number."""
+    count = len(dataset.train)
+    if not 0 <= number < count:
+        has = f"has training images 0 to {count - 1:,}" if count else "has no training images"
+        raise DataError(f"--image {number}: {dataset.source or dataset.name} {has}")
+    pixels, label = dataset.train.images[number], dataset.classes[dataset.train.labels[number]]
+    if json:
+        print_json({"image": number, "label": label, "pixels": pixels.tolist()})
+        return
+    print(f"training image {number:,} of {count:,}, label {label}\n")
+    height, width = dataset.image_shape
+    print("\n".join(line.rstrip() for line in _shrunk(pixels, min(max(2 * width, 14), 56), height / width)))
+
+
 def _draw(images: list[np.ndarray]) -> None:
     """Draw images side by side in letters, as many as fit on a line of 80."""
     width = 14
@@ -124,9 +145,16 @@ def _draw(images: list[np.ndarray]) -> None:
         print(" ".join(lines).rstrip())
 
 
-def _shrunk(image: np.ndarray, width: int) -> list[str]:
-    """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide."""
+def _shrunk(image: np.ndarray, width: int, shape: float = 1.0) -> list[str]:
+    """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide.
+
+    Args:
+        image: (h, w) uint8.
+        width: columns.
+        shape: height over width of what is drawn.
+    """
     from PIL import Image
 
-    small = np.asarray(Image.fromarray(image).resize((width, width // 2), Image.Resampling.BOX), np.int64)
+    size = width, max(round(width * shape / 2), 1)
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.int64)
     return ["".join(SHADES[v * (len(SHADES) - 1) // 255] for v in row) for row in small]
