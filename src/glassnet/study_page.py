@@ -64,7 +64,7 @@ def _overview(comparisons: Sequence[Comparison]) -> str:
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in (reported[1], true[1], true[2], points))
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     header = ["mistake", "reported with it", "new images with it", "new images, cured", "cost, points"]
-    return f'<section>\n<h2>In short</h2>\n{_table("In short", header, rows)}\n</section>'
+    return f"<section>\n<h2>In short</h2>\n{_table('In short', header, rows)}\n</section>"
 
 
 def _comparison(result: Comparison, folder: Path, heading: str) -> str:

@@ -18,7 +18,7 @@ __all__ = ["compared_accuracy", "compared_loss"]
 SIZE = 5.2, 3.9  # inches
 NEAR = 0.075  # of the height: two names nearer than this would cover each other
 
-Label = tuple[float, float, str, str]  # x, y, words, colour
+Label = tuple[float, str, str]  # y, words, colour
 
 
 def compared_loss(wrong: Course, right: Course, classes: int, name: str) -> Figure:
@@ -35,7 +35,7 @@ def compared_loss(wrong: Course, right: Course, classes: int, name: str) -> Figu
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.axhline(math.log(classes), color=GREY, linewidth=1, linestyle=":")
-    labels = [(right.points[-1].step, math.log(classes), f"ln {classes}", GREY)]
+    labels = [(math.log(classes), f"ln {classes}", GREY)]
     for course, words, colour in ((right, "cured", BLUE), (wrong, name, VERMILLION)):
         points = [(point.step, max(point.loss, 1e-4)) for point in course.points if point.loss is not None]
         labels += _draw(axes, points, words, colour, course.broken is not None)
@@ -63,7 +63,7 @@ def compared_accuracy(wrong: Course, right: Course, name: str) -> Figure:
     if reported:
         axes.plot(*np.transpose(reported), color=VERMILLION, linewidth=1.5, linestyle=(0, (2, 1.5)))
     if reported and abs(wrong.points[-1].true - (wrong.reported or 0)) > 0.02:
-        labels.append((*reported[-1], "as reported", VERMILLION))
+        labels.append((reported[-1][1], "as reported", VERMILLION))
     for course, words, colour in ((right, "cured", BLUE), (wrong, name, VERMILLION)):
         points = [(point.step, 100 * point.true) for point in course.points]
         labels += _draw(axes, points, words, colour, course.broken is not None)
@@ -83,25 +83,24 @@ def _axes() -> tuple[Figure, Axes]:
 
 
 def _draw(axes: Axes, points: list[tuple[int, float]], words: str, colour: str, broken: bool) -> list[Label]:
-    """Draw a curve, with a cross where it broke; return where its name belongs."""
+    """Draw a curve, with a cross where it broke; return its name and where that belongs."""
     if not points:
         return []
-    axes.plot(*np.transpose(points), color=colour, linewidth=2)
+    # The cure is drawn first and wider, so that it is still seen where the mistake lies on it.
+    axes.plot(*np.transpose(points), color=colour, linewidth=3.5 if colour == BLUE else 1.8)
     if broken:
         axes.plot(*points[-1], "X", color=colour, markersize=10)
         words = f"{words}: broke"
-    return [(*points[-1], words, colour)]
+    return [(points[-1][1], words, colour)]
 
 
 def _write_labels(axes: Axes, labels: list[Label]) -> None:
-    """Write the names beside the ends of their curves, moved apart where they would cover each other."""
+    """Write the names at the right, as high as their curves end, moved apart where they would cover each other."""
     axes.margins(x=0)
     axes.set_xlim(left=0)
     to_share = axes.transData + axes.transAxes.inverted()
     bottom = -1.0
-    for x, y, words, colour in sorted(labels, key=lambda label: label[1]):
-        across, up = to_share.transform((x, y))
-        up = max(float(up), bottom + NEAR)
-        bottom = up
+    for y, words, colour in sorted(labels, key=lambda label: label[0]):
+        bottom = max(float(to_share.transform((0, y))[1]), bottom + NEAR)
         place = {"xycoords": axes.transAxes, "xytext": (8, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(words, (across, up), color=colour, fontsize=SMALL, **place)
+        axes.annotate(words, (1, bottom), color=colour, fontsize=SMALL, **place)

@@ -33,7 +33,9 @@ def chain_table(chain: Chain) -> Table:
         cured = stage.cured or AS_WRITTEN
         if cured == "settings":
             cured = f"settings: {', '.join(chain.stages[-2].settings)}"
-        end = "broken" if stage.course.broken else "–" if stage.course.reported is None else _share(stage.course.reported)
+        end = (
+            "broken" if stage.course.broken else "–" if stage.course.reported is None else _share(stage.course.reported)
+        )
         rows.append([cured, _loss(stage.course.first_loss), end, _share(true), gain, f"{stage.course.seconds:.1f}"])
         before = true
     return ["cured", "first loss", "reported", "new images", "gain", "seconds"], rows

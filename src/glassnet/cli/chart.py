@@ -35,12 +35,17 @@ def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = 
         if not points:
             continue
         x = [step * (columns - 1) / max(last, 1) for step, _ in points]
-        rows = np.interp(range(math.floor(x[-1]) + 1), x, (high - _heights(points, share)) / (high - low) * (HEIGHT - 1))
+        rows = np.interp(
+            range(math.floor(x[-1]) + 1), x, (high - _heights(points, share)) / (high - low) * (HEIGHT - 1)
+        )
         _draw(grid, letter, rows.round().astype(int).tolist())
         if letter == broken:
             grid[round(float(rows[-1]))][min(len(rows), columns - 1)] = "!"
     labels = _labels(low, high, share)
-    lines = [f"{labels.get(row, ''):>{MARGIN - 1}} {'┤' if row in labels else '│'}{''.join(cells)}" for row, cells in enumerate(grid)]
+    lines = [
+        f"{labels.get(row, ''):>{MARGIN - 1}} {'┤' if row in labels else '│'}{''.join(cells)}"
+        for row, cells in enumerate(grid)
+    ]
     axis = " " * MARGIN + "└" + "─" * columns
     middle = f"{'0':<{columns // 2}}{'step':^4}".ljust(columns - len(f"{last:,}")) + f"{last:,}"
     return "\n".join(line.rstrip() for line in [*lines, axis, " " * (MARGIN + 1) + middle])

@@ -39,7 +39,9 @@ class LabelsLeftBehind(Mistake):
     wrong = "X = X[order]"
     right = "X, y = X[order], y[order]"
     effect = "A label says nothing about its image any more. All that is left is to learn the pairs by heart."
-    symptom = "The training loss hardly leaves ln k, 2.30 for ten classes, and new images are guessed, whatever is tried."
+    symptom = (
+        "The training loss hardly leaves ln k, 2.30 for ten classes, and new images are guessed, whatever is tried."
+    )
     check = "do images of one class look more like each other than like the rest?"
 
     def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
