@@ -79,12 +79,11 @@ def _study(name: str, dataset: Dataset, seed: int | None, number: int, of: int) 
             _say(f"{number} of {of}: {name}")
         first = seed or 0
         return study(name, dataset, range(first, first + 3))
-    return study_notebook(
-        name,
-        dataset,
-        seed,
-        lambda stage, stages, cured: _say(f"run {stage + 1} of {stages}: {cured and f'{cured} cured' or 'as written'}"),
-    )
+    return study_notebook(name, dataset, seed, _announce)
+
+
+def _announce(stage: int, stages: int, cured: str) -> None:
+    _say(f"run {stage + 1} of {stages}: " + (f"{cured} cured" if cured else "as written"))
 
 
 def _say(line: str) -> None:
