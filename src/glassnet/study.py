@@ -168,7 +168,7 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
         seeds: of split, first weights and order.
 
     Raises:
-        ConfigError: no such mistake.
+        ConfigError: no such mistake, or a seed below 0.
         DataError: too few images, or only one class.
         KeyboardInterrupt: Ctrl-C; nothing is kept.
     """
@@ -269,7 +269,7 @@ def _require_images(dataset: Dataset) -> None:
 
 def _run(dataset: Dataset, recipe: str, settings: dict[str, Any]) -> Course:
     """Train without a part of the training images, and measure on that part."""
-    rest, truth = dataset.split(TRUTH, settings["seed"])
+    rest, truth = dataset.split(TRUTH, Config.resolve(recipe, **settings).seed)
     probe = _Probe(truth)
     with tempfile.TemporaryDirectory(prefix="glassnet-") as folder:
         try:

@@ -103,5 +103,10 @@ def _write_labels(axes: Axes, labels: list[Label]) -> None:
     bottom = -1.0
     for y, words, colour in sorted(labels, key=lambda label: label[0]):
         bottom = max(float(to_share.transform((0, y))[1]), bottom + NEAR)
-        place: dict[str, Any] = {"xycoords": axes.transAxes, "xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+        place: dict[str, Any] = {
+            "xycoords": axes.transAxes,
+            "xytext": (8, 0),
+            "textcoords": "offset points",
+            "va": "center",
+        }
         axes.annotate(words, (1, bottom), color=colour, fontsize=SMALL, **place)

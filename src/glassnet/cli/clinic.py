@@ -161,8 +161,10 @@ def _explain(mistake: type[Mistake]) -> None:
 
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
-    print(recipe_text(result.notebook).splitlines()[0].removeprefix("# "))
-    print(f"Run on {result.data}, its mistakes cured one after another (seed {result.seed}):\n")
+    what = recipe_text(result.notebook).splitlines()[0].removeprefix("# ")
+    how = f"Run here on {result.data}, its mistakes cured one after another (seed {result.seed})."
+    print(textwrap.fill(f"{what} {how}", WIDTH))
+    print()
     print_table(*chain_table(result))
     print()
     print(
@@ -176,7 +178,7 @@ def _show_chain(result: Chain) -> None:
 
 
 def _show_curves(wrong: Course, right: Course, name: str) -> None:
-    mark = "   ! it broke" if wrong.broken else ""
+    mark = "   ! broke" if wrong.broken else ""
     broken = "x" if wrong.broken else ""
     print(f"\ntraining loss (nats)     x {name}   o cured{mark}")
     losses = {
@@ -184,7 +186,7 @@ def _show_curves(wrong: Course, right: Course, name: str) -> None:
         for letter, course in (("o", right), ("x", wrong))
     }
     print(draw_chart(losses, broken))
-    print(f"\naccuracy on new images   x {name}   o cured   . x as reported{mark}")
+    print(f"\naccuracy on new images   x {name}   o cured   . reported{mark}")
     shares: dict[str, Sequence[tuple[int, float]]] = {
         ".": [(point.step, point.reported) for point in wrong.points if point.reported is not None],
         "o": [(point.step, point.true) for point in right.points],
