@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ def test_a_chain_cures_one_mistake_after_another(name: str, monkeypatch: pytest.
     assert stages[0].mistakes == written.mistakes
     assert stages[-1].mistakes == ()
     assert stages[-1].settings == {}
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in pairwise(stages):
         assert set(before.mistakes) - set(after.mistakes) == ({after.cured} if after.cured != "settings" else set())
         gone = set(before.settings) - set(after.settings)
         assert gone == (set(before.settings) & set(MISTAKES[after.cured].settings) if after.mistakes else gone)

@@ -166,6 +166,15 @@ def test_a_chart_of_losses_is_logarithmic_and_each_column_has_its_letter() -> No
     assert chart[6].index("o") in range(38, 46)  # 1 is half way from 100 to 0.01
 
 
+def test_curves_that_meet_are_both_seen() -> None:
+    flat = [(0, 0.5), (10, 0.5)]
+    half = draw_chart({".": flat, "o": flat, "x": [(0, 0.5), (5, 0.5), (6, 1.0), (10, 1.0)]}, share=True).splitlines()[
+        6
+    ]
+    assert re.fullmatch(r"   50 % ┤\*+o+", half)
+    assert "....." in draw_chart({".": flat, "o": [(0, 1.0), (10, 1.0)]}, share=True).splitlines()[6]
+
+
 def test_a_chart_of_one_flat_curve() -> None:
     assert "o" * 60 in draw_chart({"o": [(0, 2.0), (9, 2.0)], "x": []})
 

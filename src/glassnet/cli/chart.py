@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["draw_chart"]
 
 WIDTH, HEIGHT, MARGIN = 76, 13, 8  # characters, lines, characters left of the axis
+BOTH, FAINT = "*", "."  # where two curves meet, and the curve that gives way instead
 SMALLEST = 1e-4  # below it a logarithmic axis does not go
 
 Points = Sequence[tuple[int, float]]
@@ -21,7 +22,8 @@ def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = 
     """Return curves over the step as lines of text.
 
     Args:
-        curves: the points of each curve, ascending in step, by the letter that draws it; later ones go over earlier.
+        curves: the points of each curve, ascending in step, by the letter that draws it. Where two meet there is a
+            ``*``; a curve of dots lies behind the others.
         broken: the letter of a curve that ended before its time, which gets a ``!`` there.
         share: the values are shares, on an axis from 0 to 100 %; otherwise the axis is logarithmic and fits them.
     """
@@ -63,8 +65,12 @@ def _draw(grid: list[list[str]], letter: str, rows: list[int]) -> None:
         before = rows[max(column - 1, 0)]
         step = 1 if row >= before else -1
         for between in range(before + step, row, step):
-            grid[between][column] = letter
-        grid[row][column] = letter
+            _mark(grid, between, column, letter)
+        _mark(grid, row, column, letter)
+
+
+def _mark(grid: list[list[str]], row: int, column: int, letter: str) -> None:
+    grid[row][column] = letter if grid[row][column] in (" ", FAINT, letter) else BOTH
 
 
 def _labels(low: float, high: float, share: bool) -> dict[int, str]:

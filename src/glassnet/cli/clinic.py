@@ -142,7 +142,7 @@ def _show_comparison(result: Comparison) -> None:
     )
     print()
     print(textwrap.fill(where, WIDTH))
-    _show_curves(result.planted[0], result.cured[0], "with the mistake")
+    _show_curves(result.planted[0], result.cured[0], "the mistake")
     print()
     print_table(*comparison_table(result))
 
@@ -180,13 +180,13 @@ def _show_chain(result: Chain) -> None:
 def _show_curves(wrong: Course, right: Course, name: str) -> None:
     mark = "   ! broke" if wrong.broken else ""
     broken = "x" if wrong.broken else ""
-    print(f"\ntraining loss (nats)     x {name}   o cured{mark}")
+    print(f"\ntraining loss (nats)     x {name}   o cured   * both{mark}")
     losses = {
         letter: [(point.step, point.loss) for point in course.points if point.loss is not None]
         for letter, course in (("o", right), ("x", wrong))
     }
     print(draw_chart(losses, broken))
-    print(f"\naccuracy on new images   x {name}   o cured   . reported{mark}")
+    print(f"\naccuracy on new images   x {name}   o cured   * both   . reported{mark}")
     shares: dict[str, Sequence[tuple[int, float]]] = {
         ".": [(point.step, point.reported) for point in wrong.points if point.reported is not None],
         "o": [(point.step, point.true) for point in right.points],
