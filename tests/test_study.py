@@ -14,8 +14,9 @@ from glassnet import Dataset, load_dataset
 from glassnet.clinic import MISTAKES
 from glassnet.data import Examples
 from glassnet.errors import ConfigError, DataError
-from glassnet.study import Comparison, Course, Point, mean_and_spread, notebooks, study, study_notebook
+from glassnet.study import notebooks, study, study_notebook
 from glassnet.study_plots import compared_accuracy, compared_loss
+from glassnet.study_results import Comparison, Course, Point, mean_and_spread
 from glassnet.study_tables import chain_table, comparison_table, cost, setting_words
 
 SEEDS = (0, 1)

@@ -6,11 +6,10 @@ set are never touched.
 """
 
 import math
-import statistics
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ import numpy as np
 from .clinic import MISTAKES
 from .data import Dataset, Examples
 from .errors import ConfigError, DataError, nearest
+from .study_results import Chain, Comparison, Course, Point, Stage
 from .training import Callback, Config, RunUnderWay, TrainingInterrupted, recipe_names, recipe_text, train
 
-__all__ = ["Chain", "Comparison", "Course", "Point", "Stage", "mean_and_spread", "notebooks", "study", "study_notebook"]
+__all__ = ["notebooks", "study", "study_notebook"]
 
 CIRCUMSTANCES: Mapping[str, Any] = {
     "validation": 1 / 3,
@@ -38,123 +38,6 @@ LEAST, MOST = 200, 4_000  # training images: with fewer there is nothing to see,
 TABLE = 42_000  # rows of the table that the notebooks read: a number of validation rows is a share of these
 FEWEST_STEPS = 6_000  # of a notebook with batches: where there are few images they are gone through several times
 MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
-
-
-@dataclass(frozen=True)
-class Point:
-    """A run at one moment.
-
-    Attributes:
-        step: steps taken.
-        loss: mean training loss of the batches since the point before, in nats; at step 0 that of the first batch, and
-            None where it is no number.
-        reported: accuracy on what the run takes for its validation images, and None where it has none.
-        true: accuracy on images that it has neither learned from nor reported on.
-    """
-
-    step: int
-    loss: float | None
-    reported: float | None
-    true: float
-
-
-@dataclass(frozen=True)
-class Course:
-    """How one run went.
-
-    Attributes:
-        points: what was measured, from step 0 to the last.
-        seconds: of training.
-        broken: why it ended before its time, and None where it did not.
-    """
-
-    points: tuple[Point, ...]
-    seconds: float
-    broken: str | None
-
-    @property
-    def first_loss(self) -> float | None:
-        """The loss of the first batch, before any step; None where it is no number."""
-        return self.points[0].loss
-
-    @property
-    def reported(self) -> float | None:
-        """The accuracy that was reported last."""
-        return self.points[-1].reported
-
-    @property
-    def true(self) -> float:
-        """The accuracy on new images at the end."""
-        return self.points[-1].true
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A mistake beside its cure, under the same circumstances.
-
-    Attributes:
-        mistake: its name in `glassnet.clinic.MISTAKES`.
-        data: the name of the data set.
-        classes: how many it has: a network that knows nothing has a loss of ln ``classes``.
-        images: how many there are to learn from, to hold out, and to know the truth by.
-        seeds: of the runs.
-        circumstances: the settings of both runs.
-        planted: a run with the mistake for each seed.
-        cured: a run without it for each seed.
-    """
-
-    mistake: str
-    data: str
-    classes: int
-    images: tuple[int, int, int]
-    seeds: tuple[int, ...]
-    circumstances: Mapping[str, Any]
-    planted: tuple[Course, ...]
-    cured: tuple[Course, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything in plain Python types."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A notebook after some of its mistakes were cured.
-
-    Attributes:
-        cured: what was cured last: a mistake, ``settings`` for what is not the work of one, or "" where nothing was.
-        mistakes: those that are still there.
-        settings: what is still as the notebook had it.
-        course: how the run went.
-    """
-
-    cured: str
-    mistakes: tuple[str, ...]
-    settings: Mapping[str, Any]
-    course: Course
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A notebook from how it was written to its cure, one mistake after another.
-
-    Attributes:
-        notebook: the name of its recipe.
-        data: the name of the data set.
-        classes: how many it has.
-        seed: of all runs.
-        stages: the first as written, the last cured.
-    """
-
-    notebook: str
-    data: str
-    classes: int
-    seed: int
-    stages: tuple[Stage, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything in plain Python types."""
-        return asdict(self)
 
 
 def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comparison:
@@ -227,12 +110,6 @@ def study_notebook(
 def notebooks() -> list[str]:
     """Return the names of the recipes that cure a notebook."""
     return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
-
-
-def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:
-    """Return the mean and the standard deviation (0 for one value)."""
-    numbers = list(values)
-    return statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else 0.0
 
 
 def _plan(right: Config, wrong: Config) -> Iterable[tuple[str, tuple[str, ...], dict[str, Any]]]:

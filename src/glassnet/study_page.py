@@ -8,8 +8,8 @@ from pathlib import Path
 from .clinic import MISTAKES, Mistake
 from .files import write_atomically
 from .page import fill_page, image, png, table_row
-from .study import Chain, Comparison, Course
 from .study_plots import compared_accuracy, compared_loss
+from .study_results import Chain, Comparison, Course
 from .study_tables import breaks, chain_table, comparison_table, cost, setting_words
 from .training import recipe_text
 

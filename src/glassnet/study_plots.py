@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .plots import BLUE, GREY, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
-from .study import Course
+from .study_results import Course
 
 __all__ = ["compared_accuracy", "compared_loss"]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .study import Chain, Comparison, Course, mean_and_spread
+from .study_results import Chain, Comparison, Course, mean_and_spread
 
 __all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "setting_words"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
-from ..study import Chain, Comparison, Course, notebooks, study, study_notebook
+from ..study import notebooks, study, study_notebook
+from ..study_results import Chain, Comparison, Course
 from ..study_tables import breaks, chain_table, comparison_table, setting_words
 from ..training import recipe_text
 from .chart import draw_chart
