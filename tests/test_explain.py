@@ -11,7 +11,7 @@ from glassnet import textbook
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError, DataError, FileError
 from glassnet.explain import explain, explain_tiny, mathml
-from glassnet.explain_page import write_page
+from glassnet.explain.page import write_page
 from glassnet.model import Model
 from glassnet.nn import (
     GELU,

@@ -56,7 +56,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
     """
     if not history:
         raise DataError("this run has reported nothing yet, so there is no learning curve; train it for an epoch")
-    figure = _figure(height=5)
+    figure = new_figure(height=5)
     left, right = figure.subplots(1, 2)
     for axes, key, unit, best, words in (
         (left, "loss", 1, np.argmin, "Loss: best {value:.3f}, epoch {epoch:g}"),
@@ -67,10 +67,10 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
         if len(validation):
             _mark_best(axes, validation[best(validation[:, 1])], words)
         else:
-            _title(axes, f"Training {key}")
+            write_title(axes, f"Training {key}")
     left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it room for the name of the lower curve
-    _name_axes(left, "epoch", "mean loss of an image")
-    _name_axes(right, "epoch", "accuracy (%)")
+    name_axes(left, "epoch", "mean loss of an image")
+    name_axes(right, "epoch", "accuracy (%)")
     return figure
 
 
@@ -83,20 +83,20 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     mistakes = np.ma.masked_array(counts, mask=np.eye(k, dtype=bool))
     most = max(int(mistakes.max()), 1)
     colours = LinearSegmentedColormap.from_list("mistakes", ["white", VERMILLION]).with_extremes(bad=PALE)
-    figure = _figure(height=7)
+    figure = new_figure(height=7)
     axes = figure.subplots()
     image = axes.imshow(mistakes, cmap=colours, vmin=0, vmax=most)
     numbered = k <= MAX_NUMBERED_CLASSES
     if numbered:
         _write_counts(axes, counts, most)
-    _name_axes(axes, "what the model said", "what it was")
+    name_axes(axes, "what the model said", "what it was")
     names, size = [_short(name) for name in evaluation.classes], SMALL if numbered else 6
     upright = k * max(map(len, names)) > 60  # else they would run into each other
     axes.set_xticks(range(k), names, fontsize=size, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(k), names, fontsize=size, parse_math=False)
     axes.spines[:].set_visible(False)
     commonest = [f"most often, {_short(a)} was read as {_short(b)}" for a, b, _ in evaluation.most_confused(1)]
-    _title(axes, "; ".join([f"{counts.trace():,} of {counts.sum():,} right", *commonest]))
+    write_title(axes, "; ".join([f"{counts.trace():,} of {counts.sum():,} right", *commonest]))
     _colour_bar(figure, image, "mistakes (images)", ticks=MaxNLocator(5, integer=True))
     return figure
 
@@ -112,7 +112,7 @@ def first_layer_weights(model: Model) -> Figure:
         image = _tile(axes, W[:, unit].reshape(model.image_shape), unit % across, unit // across)
         image.set(cmap="RdBu_r", clim=(-limit, limit))
     which = f"The {units}" if units == W.shape[1] else f"The first {units} of {W.shape[1]}"
-    _title(axes, f"{which} units of the first layer, each as the image of its weights")
+    write_title(axes, f"{which} units of the first layer, each as the image of its weights")
     _colour_bar(figure, image, "weight", extend="both")
     return figure
 
@@ -138,7 +138,7 @@ def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
         ):
             _write(axes, x + 0.5, y + 1.06 + 0.14 * line, word, color=colour)
     wrong = int(np.sum(evaluation.predictions[hardest] != evaluation.labels[hardest]))
-    _title(axes, f"The {len(hardest)} hardest images: {wrong} read wrongly")
+    write_title(axes, f"The {len(hardest)} hardest images: {wrong} read wrongly")
     return figure
 
 
@@ -148,7 +148,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     filled = bins.count > 0
     edges = np.linspace(0, 100, len(bins.count) + 1)
     place = {"x": edges[:-1], "width": 0.94 * np.diff(edges), "align": "edge", "color": BLUE, "linewidth": 0}
-    figure = _figure(height=6)
+    figure = new_figure(height=6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.bar(height=100 * bins.accuracy, **place, alpha=0.3)
     upper.plot((0, 100), (0, 100), color=GREY, linewidth=1, linestyle="--")
@@ -158,10 +158,10 @@ def calibration(evaluation: Evaluation) -> Figure:
     lower.bar(height=bins.count, **place)
     lower.set_yscale("log")
     lower.set_ylim(bottom=0.5)  # else a bin of one image would have no height
-    _name_axes(upper, "", "right (%)")
-    _name_axes(lower, "confidence: probability of what it said (%)", "images")
+    name_axes(upper, "", "right (%)")
+    name_axes(lower, "confidence: probability of what it said (%)", "images")
     error = 100 * evaluation.calibration_error
-    _title(upper, f"Confidence and accuracy are {error:.1f} % apart (expected calibration error)")
+    write_title(upper, f"Confidence and accuracy are {error:.1f} % apart (expected calibration error)")
     return figure
 
 
@@ -172,7 +172,7 @@ def samples(examples: Examples, classes: Sequence[str]) -> Figure:
         _write(axes, -0.2, row + 0.5, _short(name), ha="right", color=INK, fontsize=NORMAL)
         for column, image in enumerate(examples.images[examples.labels == row][:SAMPLES_ACROSS]):
             _tile(axes, image, column, row).set(cmap="gray_r", clim=(0, _white(examples)))
-    _title(axes, f"The first of {len(examples.labels):,} images, by class")
+    write_title(axes, f"The first of {len(examples.labels):,} images, by class")
     return figure
 
 
@@ -208,7 +208,7 @@ def _mark_best(axes: Axes, point: Points, words: str) -> None:
     """Ring the point and say in the title what was reached there."""
     epoch, value = point
     axes.plot(epoch, value, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11, label="best")
-    _title(axes, words.format(epoch=epoch, value=value))
+    write_title(axes, words.format(epoch=epoch, value=value))
 
 
 def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
@@ -219,13 +219,13 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
         axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color="white" if on_dark else INK)
 
 
-def _figure(height: float) -> Figure:
+def new_figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), dpi=DPI, layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white")
 
 
 def _sheet(columns: int, rows: int, pitch: float = 1.0) -> tuple[Figure, Axes]:
     """Return a figure for a grid of tiles and its axes, where a tile is 1 wide and ``pitch`` high and y points down."""
-    figure = _figure(height=0.6 + WIDTH * rows * pitch / max(columns, HARDEST_ACROSS))
+    figure = new_figure(height=0.6 + WIDTH * rows * pitch / max(columns, HARDEST_ACROSS))
     axes = figure.subplots()
     axes.set(xlim=(0, columns), ylim=(rows * pitch, 0), aspect="equal")
     axes.axis("off")
@@ -249,11 +249,11 @@ def _write(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     axes.text(x, y, words, parse_math=False, **{"ha": "center", "va": "center", "fontsize": SMALL, **style})
 
 
-def _title(axes: Axes, words: str) -> None:
+def write_title(axes: Axes, words: str) -> None:
     axes.set_title(words, loc="left", fontsize=LARGE, color=INK, pad=12, parse_math=False)
 
 
-def _name_axes(axes: Axes, x: str, y: str) -> None:
+def name_axes(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, fontsize=NORMAL, color=GREY)
     axes.set_ylabel(y, fontsize=NORMAL, color=GREY)
     axes.tick_params(labelsize=SMALL, labelcolor=GREY, color=PALE, length=0)

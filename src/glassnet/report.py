@@ -1,13 +1,9 @@
 """A run on one page: its figures as PNG files, and an HTML file that holds them all and needs nothing else."""
 
-import base64
-import io
 from collections.abc import Iterator
 from dataclasses import astuple
 from html import escape
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -17,10 +13,11 @@ from .data import Examples
 from .evaluation import Evaluation, evaluate
 from .files import write_atomically
 from .model import Model
+from .page import fill_page, image, png, table_row
 from .training import Run
 from .training.history import Row
 
-__all__ = ["fill_page", "write_report"]
+__all__ = ["write_report"]
 
 
 class Illustration(NamedTuple):
@@ -51,9 +48,9 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
     evaluation = evaluate(model, examples)
     sections = []
     for illustration in _illustrations(model, history, examples, evaluation):
-        png = _png(illustration.figure)
-        write_atomically(folder / f"{illustration.name}.png", png)
-        sections.append(_section(illustration, png))
+        content = png(illustration.figure)
+        write_atomically(folder / f"{illustration.name}.png", content)
+        sections.append(_section(illustration, content))
     page = fill_page(
         "report.html",
         source=escape(Path(run.config.data).name or "arrays in memory"),
@@ -67,13 +64,6 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
     path = folder / "report.html"
     write_atomically(path, page.encode())
     return path
-
-
-def fill_page(template: str, **fields: str) -> str:
-    """Return a page of this package with its fields filled in; all pages share one style sheet."""
-    folder = resources.files(__package__)
-    style = folder.joinpath("page.css").read_text("utf-8")
-    return Template(folder.joinpath(template).read_text("utf-8")).substitute(style=style, **fields)
 
 
 def _illustrations(
@@ -123,20 +113,13 @@ def _illustrations(
     )
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.15)
-    return buffer.getvalue()
-
-
-def _section(illustration: Illustration, png: bytes) -> str:
+def _section(illustration: Illustration, content: bytes) -> str:
     heading, caption = escape(illustration.heading), escape(illustration.caption)
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     titles = [axes.get_title(loc="left") for axes in illustration.figure.axes]
-    words = escape("; ".join(filter(None, titles)))
+    words = "; ".join(filter(None, titles))
     return (
         f'<figure id="{illustration.name}">\n<figcaption><h2>{heading}</h2><p>{caption}</p></figcaption>\n'
-        f'<img alt="{words}" src="{source}">\n</figure>'
+        f"{image(content, words)}\n</figure>"
     )
 
 
@@ -164,7 +147,7 @@ def _class_rows(evaluation: Evaluation) -> str:
     for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
         # Without images of a class there is nothing to say of it.
         cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
-        rows.append(_row(name, *cells, f"{count:,}"))
+        rows.append(table_row(name, *cells, f"{count:,}"))
     return "\n".join(rows)
 
 
@@ -172,9 +155,5 @@ def _setting_rows(run: Run) -> str:
     rows = []
     for name, value in run.config.model_dump(mode="json", exclude_none=True).items():
         words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        rows.append(_row(name, words or "none"))
+        rows.append(table_row(name, words or "none"))
     return "\n".join(rows)
-
-
-def _row(name: str, *cells: str) -> str:
-    return f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

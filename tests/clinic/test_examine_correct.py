@@ -11,7 +11,7 @@ from somebodys_network import SomebodysNetwork, digits
 
 from glassnet import nn
 from glassnet.clinic import examine
-from glassnet.clinic.diagnosis import KNOWN
+from glassnet.clinic.doctor.diagnosis import KNOWN
 
 INITIALIZERS = [name for name in nn.INITIALIZERS if "_" in name]  # those that follow the fan-in
 

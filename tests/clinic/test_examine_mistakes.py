@@ -8,7 +8,7 @@ import pytest
 from somebodys_network import CLASSES, SomebodysNetwork, digits
 
 from glassnet.clinic import examine
-from glassnet.clinic.diagnosis import KNOWN
+from glassnet.clinic.doctor.diagnosis import KNOWN
 
 # What is found where both are planted. Every other pair is found as planted.
 EXCEPTIONS = {

@@ -7,7 +7,7 @@ import pytest
 from somebodys_network import SomebodysNetwork
 
 from glassnet.clinic import Diagnosis, examine
-from glassnet.clinic.diagnosis import KNOWN
+from glassnet.clinic.doctor.diagnosis import KNOWN
 from glassnet.errors import ConfigError, DataError, GlassnetError
 
 

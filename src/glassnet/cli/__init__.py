@@ -32,6 +32,7 @@ for _place, _help in {
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",
     "show:info": "Say which versions, processors and folders are used.",
+    "clinic:clinic": "Run a mistake beside its cure, and show what it costs.",
     "check:check_gradients": "Compare a recipe's gradients with differences of its loss.",
 }.items():
     app.command(f"glassnet.cli.{_place}", help=_help)

@@ -109,6 +109,6 @@ def _otherwise(config: Config) -> list[str]:
 def _write_page(explanation: Explanation, title: str, folder: Path | None) -> Path | None:
     if folder is None:
         return None
-    from ..explain_page import write_page
+    from ..explain.page import write_page
 
     return write_page(explanation, title, folder)

@@ -65,5 +65,6 @@ def _shrunk(image: np.ndarray, width: int) -> list[str]:
     """Return an image as lines of letters, half as many as columns since a letter is twice as high as wide."""
     from PIL import Image
 
-    small = np.asarray(Image.fromarray(image).resize((width, width // 2), Image.Resampling.BOX), np.int64)
+    height = max(round(width * image.shape[0] / image.shape[1] / 2), 1)
+    small = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX), np.int64)
     return ["".join(SHADES[v * (len(SHADES) - 1) // 255] for v in row) for row in small]

@@ -6,14 +6,15 @@ import platform
 import numpy as np
 
 from .. import __version__
-from ..data import cache_folder, load_dataset
+from ..data import Dataset, cache_folder, load_dataset
+from ..errors import DataError
 from ..training import Config, available_threads, recipe_names, recipe_text
 from .output import draw_images, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
 
 
-def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) -> None:
+def data(source: str = "digits", /, *, classes: int = 10, image: int | None = None, json: bool = False) -> None:
     """Show what is in a data set.
 
     Parameters
@@ -22,10 +23,15 @@ def data(source: str = "digits", /, *, classes: int = 10, json: bool = False) ->
         As for `glassnet train`.
     classes
         As for `glassnet train`.
+    image
+        Draw this one of the training images, counted from 0, with its label.
     json
         Print the figures as JSON.
     """
     dataset = load_dataset(source, classes=classes)
+    if image is not None:
+        _show_image(dataset, image, json)
+        return
     counts = {
         name: {"train": int(np.sum(dataset.train.labels == i)), "test": int(np.sum(dataset.test.labels == i))}
         for i, name in enumerate(dataset.classes)
@@ -112,3 +118,17 @@ def info(*, json: bool = False) -> None:
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def _show_image(dataset: Dataset, number: int, json: bool) -> None:
+    """Draw one training image with its label; raise DataError where there is none of that number."""
+    count = len(dataset.train)
+    if not 0 <= number < count:
+        has = f"has training images 0 to {count - 1:,}" if count else "has no training images"
+        raise DataError(f"--image {number}: {dataset.source or dataset.name} {has}")
+    pixels, label = dataset.train.images[number], dataset.classes[dataset.train.labels[number]]
+    if json:
+        print_json({"image": number, "label": label, "pixels": pixels.tolist()})
+        return
+    print(f"training image {number:,} of {count:,}, label {label}\n")
+    draw_images([pixels], min(max(2 * dataset.image_shape[1], 14), 56))

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, Preprocessing, frame_picture, load_dataset, read_csv, read_picture
 from ..errors import DataError
+from ..evaluation import Evaluation, examples_for
 from ..evaluation import evaluate as evaluate_model
-from ..evaluation import examples_for
 from ..model import Model
 from ..training import Run, open_model
 from .output import percent, print_facts, print_json, print_table
@@ -16,7 +16,7 @@ from .output import percent, print_facts, print_json, print_table
 __all__ = ["evaluate", "predict", "report"]
 
 
-def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> None:
+def evaluate(model: Path, data: str | None = None, /, *, first: int | None = None, json: bool = False) -> None:
     """Say how good a model is on images that it has not learned from.
 
     Parameters
@@ -25,11 +25,16 @@ def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> 
         A run folder or a model file.
     data
         What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+    first
+        Print the first so many predictions beside the truth instead.
     json
         Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error.
     """
     trained = open_model(model)
     evaluation = evaluate_model(trained, examples_for(trained, _load(trained, data)))
+    if first is not None:
+        _print_first(evaluation, first, json)
+        return
     figures = evaluation.to_json()
     if json:
         print_json(figures)
@@ -53,6 +58,28 @@ def evaluate(model: Path, data: str | None = None, /, *, json: bool = False) -> 
     confused = evaluation.most_confused(3)
     if confused:
         print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
+
+
+def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
+    """Print predictions above the truth, as many as fit on a line of 80, the wrong ones marked."""
+    if count < 1:
+        raise DataError(f"--first {count}: give 1 or more")
+    pairs = [
+        (evaluation.classes[said], evaluation.classes[true])
+        for said, true in zip(evaluation.predictions[:count].tolist(), evaluation.labels[:count].tolist(), strict=True)
+    ]
+    if json:
+        print_json([{"predicted": said, "true": true} for said, true in pairs])
+        return
+    width = max(len(name) for pair in pairs for name in pair) + 1
+    across = max((80 - 9) // width, 1)
+    for start in range(0, len(pairs), across):
+        part = pairs[start : start + across]
+        marks = [(said, true, "" if said == true else "^") for said, true in part]
+        for name, words in zip(("predicted", "true", "wrong"), zip(*marks, strict=True), strict=True):
+            print((f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
+        print()
+    print(f"{sum(said != true for said, true in pairs)} of {len(pairs):,} wrong")
 
 
 def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:

@@ -25,6 +25,8 @@ class RunUnderWay(Protocol):
         state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
         rows: the history so far.
         total_steps: of the whole run.
+        stride: how many steps are taken together: 32 where single images are learned from, else 1. `Callback.on_step`
+            is called for each, but the network is already as the last of them left it.
         stopped: why the run ends after the step under way, and None while it goes on.
     """
 
@@ -36,6 +38,7 @@ class RunUnderWay(Protocol):
     state: State
     rows: list[Row]
     total_steps: int
+    stride: int
     stopped: str | None
 
     def stop(self, reason: str) -> None:
@@ -59,10 +62,7 @@ class Callback:
         """Called before the first step, also when a run is resumed."""
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
-        """Called after each step with the loss of its batch.
-
-        Steps of one image each are taken in blocks of 32: after a block it is called for each of them.
-        """
+        """Called after each step with the loss of its batch; see `RunUnderWay.stride` for steps of one image each."""
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         """Called after each epoch, validation included, with the row that the history got."""

@@ -77,10 +77,10 @@ class Trainer:
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
             self.whole_batch = WholeBatch(self.network, self.loss, training, preprocessing, self.threads)
-        self.one_by_one: OneByOne | None = None
+        self.stride, self.one_by_one = 1, None
         if size == 1 and can_go_one_by_one(config):
             examples = Batches(training, preprocessing, STEPS, self.batches.seed, self.network.dtype)
-            self.one_by_one = OneByOne(self.network, self.loss, examples)
+            self.stride, self.one_by_one = STEPS, OneByOne(self.network, self.loss, examples)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -149,17 +149,17 @@ class Trainer:
         state, start = self.state, perf_counter()
         order = None if self.whole_batch else self.batches.order(state.epoch)
         state.seconds += perf_counter() - start
-        stride = STEPS if self.one_by_one else 1
-        for i in range(state.step - state.epoch * len(self.batches), len(self.batches), stride):
+        for i in range(state.step - state.epoch * len(self.batches), len(self.batches), self.stride):
             start = perf_counter()
             losses = self._single_steps(order, i) if self.one_by_one else [self._step(order, i)]
             state.seconds += perf_counter() - start
             for loss in losses:
+                state.step += 1
                 for callback in self.callbacks:
                     callback.on_step(self, loss)
             if perf_counter() - self._saved > SAVE_EVERY:
                 self._save()
-            if self.stopped and i + stride < len(self.batches):
+            if self.stopped and i + self.stride < len(self.batches):
                 return
         self._end_epoch()
 
@@ -179,7 +179,6 @@ class Trainer:
         if self.config.clip_norm:
             clip_gradient_norm(self.network.gradients, self.config.clip_norm)
         self.optimizer.step(self.schedule(state.step))
-        state.step += 1
         return loss
 
     def _single_steps(self, order: np.ndarray | None, i: int) -> list[float]:
@@ -192,7 +191,6 @@ class Trainer:
         state.loss_sum += sum(losses)
         state.correct += correct
         state.seen += len(losses)
-        state.step += len(losses)
         return losses
 
     def _gradient(self, order: np.ndarray | None, i: int) -> tuple[float, int, int]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..data import Examples
-from ..nn import Layer, Network, SoftmaxCrossEntropy
+from ...data import Examples
+from ...nn import Layer, Network, SoftmaxCrossEntropy
 
 __all__ = ["Mistake"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..nn import Dense, Network
+from ...nn import Dense, Network
 from .mistake import Mistake
 
 __all__ = ["EqualWeights", "IgnoredFanIn", "MixedUpScales", "RandomBiases", "SmallLearningRate", "UniformWeights"]
@@ -24,6 +24,7 @@ class UniformWeights(Mistake):
     )
     symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays at one in ten."
     check = "loss at step 0 against ln k; share of negative weights"
+    circumstances = {"hidden": [128, 64]}
 
     def initialize(self, network: Network) -> None:
         network.parameters[...] = network.rng.random(network.parameters.shape)
@@ -37,10 +38,11 @@ class IgnoredFanIn(Mistake):
     wrong = "W, b ~ N(0, 1 / fan_out)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
     effect = (
-        "From layer to layer the sums grow or fade by √(fan_in / fan_out). The softmax begins sure of wrong answers, "
-        "and learning first has to undo that."
+        "From layer to layer the sums grow or fade by √(fan_in / fan_out), over the whole network by "
+        "√(pixels / classes). With 28×28 pixels the softmax begins sure of wrong answers, and learning first undoes "
+        "that. With 8×8 pixels and ReLUs, which halve the sum, there is nothing to undo."
     )
-    symptom = "The loss at step 0 lies above ln k, and the first epochs are slow."
+    symptom = "The loss at step 0 lies above ln k, the more so the larger the images; little else is seen."
     check = "spread of W against 1 / √fan_in"
     circumstances = {"hidden": [128, 64]}
 

@@ -13,12 +13,13 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from .explain import Explanation, Stage, mathml
-from .explain.sums import number
-from .explain.text import PARTS, ROUNDING, facts, heading, norm, result, short
-from .files import write_atomically
-from .nn.types import Array
-from .report import fill_page
+from ..files import write_atomically
+from ..nn.types import Array
+from ..page import fill_page
+from .mathml import mathml
+from .stages import Explanation, Stage
+from .sums import number
+from .text import PARTS, ROUNDING, facts, heading, norm, result, short
 
 __all__ = ["write_page"]
 
@@ -42,7 +43,7 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
     notes = [heading(explanation), *explanation.notes, *([ROUNDING] if explanation.worked else [])]
     name = explanation.classes[explanation.label]
     page = fill_page(
-        "explain.html",
+        "explain/explain.html",
         title=escape(title),
         verdict=escape(result(explanation)).replace(" %", "&nbsp;%"),
         notes="\n".join(f"<p>{escape(note)}</p>" for note in notes),

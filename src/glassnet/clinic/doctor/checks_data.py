@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..nn.types import Array
+from ...nn.types import Array
 from .case import Case, Labels
 from .diagnosis import Report
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError
+from ...errors import ConfigError, DataError
 from .case import Case
 from .comparison import Match, agree, match, one_bias_evidence, row_count_evidence
 from .diagnosis import Report

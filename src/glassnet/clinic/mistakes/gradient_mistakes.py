@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import Examples
-from ..nn import Dense, Layer, ReLU, SoftmaxCrossEntropy
-from ..nn.types import Array
+from ...data import Examples
+from ...nn import Dense, Layer, ReLU, SoftmaxCrossEntropy
+from ...nn.types import Array
 from .mistake import Mistake
 
 __all__ = ["OneBiasGradient", "ReLUDerivativeOfWrongArray", "TimesPOneMinusP", "WrongRowCount"]
@@ -21,7 +21,7 @@ class OneBiasGradient(Mistake):
     right = "db = Σ over examples of dZ                  one number for each unit"
     effect = (
         "The biases of a layer only move together. In the softmax layer they do not move at all, since each row of "
-        "p − t sums to zero."
+        "p − t sums to zero. The weights make up for it: accuracy suffers little, and only where units are few."
     )
     symptom = (
         "After training, all biases of a layer differ from their first values by the same amount, the last by none."

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError, DataError
-from ..nn import ACTIVATIONS
+from ...errors import ConfigError, DataError
+from ...nn import ACTIVATIONS
 from .case import Case
 from .comparison import agree
 from .diagnosis import Report

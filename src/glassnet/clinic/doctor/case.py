@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ConfigError, DataError
-from ..nn.types import Array
+from ...errors import ConfigError, DataError
+from ...nn.types import Array
 from .equations import Layer
 
 __all__ = ["Case", "Labels", "numbers", "open_case", "read_labels"]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ConfigError, DataError, nearest
-from ..nn import ACTIVATIONS
-from ..nn.types import Array
+from ...errors import ConfigError, DataError, nearest
+from ...nn import ACTIVATIONS
+from ...nn.types import Array
 from . import checks_gradients, checks_softmax
 from .case import Case, numbers, open_case, read_labels
 from .checks_data import check_data, check_held_out

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..nn.types import Array
+from ...nn.types import Array
 from .equations import Bounded, Layer, LayerGradient
 
 __all__ = ["Match", "agree", "match", "one_bias_evidence", "row_count_evidence"]

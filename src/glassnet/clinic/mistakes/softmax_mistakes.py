@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data import Examples
-from ..errors import TrainingError
-from ..nn import SoftmaxCrossEntropy
-from ..nn.types import Array
+from ...data import Examples
+from ...errors import TrainingError
+from ...nn import SoftmaxCrossEntropy
+from ...nn.types import Array
 from .mistake import Mistake
 
 __all__ = ["NarrowOneHot", "SoftmaxGlobalMaximum", "SoftmaxWithoutMaximum", "SoftmaxWrongAxis"]
@@ -30,7 +30,8 @@ class _ProbabilitiesFirst(SoftmaxCrossEntropy):
     ) -> float:
         self.check(logits, labels)
         self.keep(self.probabilities(logits.T), labels, sample_weights, total)
-        loss: Array = -np.log(self.P[labels, np.arange(len(labels))])
+        true = self.P[labels, np.arange(len(labels))]
+        loss: Array = -np.log(np.maximum(true, np.finfo(true.dtype).tiny))  # so that only NaN gives NaN
         return float(loss.sum() * self.share if self.w is None else loss @ self.w)
 
 
@@ -46,7 +47,7 @@ class SoftmaxWithoutMaximum(Mistake):
     )
     symptom = "Overflow warnings, a loss of NaN, and class 0 as the answer to everything: argmax of NaN is 0."
     check = "softmax of (1000, 0): is it (1, 0)?"
-    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+    circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return _WithoutMaximum
@@ -72,7 +73,7 @@ class SoftmaxGlobalMaximum(Mistake):
     )
     symptom = "It works with one example and fails with NaN on a batch, once in a while, late in training."
     check = "softmax of two rows far apart: do both sum to 1?"
-    circumstances = {"scaling": "none", "initializer": "normal", "initializer_scale": 0.1, "learning_rate": 0.0003}
+    circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
     whole_batch = True
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
@@ -94,9 +95,13 @@ class SoftmaxWrongAxis(Mistake):
     wrong = "p = exp(z) / Σ over examples of exp(z)"
     right = "p = exp(z) / Σ over classes of exp(z)"
     effect = (
-        "Examples compete for a class instead of classes for an example, and each p is about 1/n: it hardly learns."
+        "Examples compete for a class instead of classes for an example, and each p is about 1/n. The gradient of an "
+        "example no longer sums to 0, so its logits are pushed one way until they run off."
     )
-    symptom = "The loss at step 0 is ln n instead of ln k; an example's probabilities do not sum to 1."
+    symptom = (
+        "The loss at step 0 is ln n instead of ln k, hardly falls, and then leaps; an example's probabilities do not "
+        "sum to 1."
+    )
     check = "sums of the rows of p; loss at step 0 against ln k"
     whole_batch = True
 

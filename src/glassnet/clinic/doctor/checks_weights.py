@@ -4,7 +4,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from ..nn.types import Array
+from ...nn.types import Array
 from .case import Case
 from .diagnosis import Report
 from .equations import forward

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn.types import Array
+from ...nn.types import Array
 from .case import Case, Labels
 from .equations import Bounded, ForwardPass, Layer, forward
 

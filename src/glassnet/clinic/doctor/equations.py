@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn import ACTIVATIONS
-from ..nn.types import Array
+from ...nn import ACTIVATIONS
+from ...nn.types import Array
 
 __all__ = [
     "SOFTMAXES",

@@ -1,0 +1,199 @@
+"""``glassnet clinic``: a mistake beside its cure."""
+
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..clinic import MISTAKES, Mistake
+from ..data import Dataset, load_dataset
+from ..errors import ConfigError, FileError, nearest
+from ..study import notebooks, study, study_notebook
+from ..study.results import Chain, Comparison, Course
+from ..study.tables import breaks, chain_table, comparison_table, setting_words
+from ..training import recipe_text
+from .chart import draw_chart
+from .output import command, print_json, print_table
+
+__all__ = ["clinic"]
+
+WIDTH = 80
+
+
+def clinic(
+    name: str | None = None,
+    /,
+    *,
+    data: str = "digits",
+    seed: int | None = None,
+    json: bool = False,
+    report: Path | None = None,
+) -> None:
+    """Show what a mistake costs: run it beside its cure, and measure both.
+
+    Accuracy is measured on images that neither run has learned from or chosen by. They are taken from the training
+    images: the test images are not touched.
+
+    Parameters
+    ----------
+    name
+        A mistake, or a notebook, whose mistakes are then cured one after another. Without a name they are listed.
+    data
+        As for `glassnet train`.
+    seed
+        The first of three seeds for a mistake, by default 0; the only one for a notebook, by default its recipe's.
+    json
+        Print what was measured as JSON.
+    report
+        A folder for the figures and a page that holds them. Without a name the page has every mistake, which takes a
+        minute or two.
+    """
+    if name is not None and name not in [*MISTAKES, *notebooks()]:
+        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name, [*MISTAKES, *notebooks()])}")
+    if name is None and report is None:
+        _list(json)
+        return
+    if report is not None:
+        _require_folder(report)
+    dataset = load_dataset(data)
+    names = list(MISTAKES) if name is None else [name]
+    results = [_study(each, dataset, seed, number, len(names)) for number, each in enumerate(names, 1)]
+    page = None
+    if report is not None:
+        from ..study.page import write_study_page
+
+        page = write_study_page(results, report)
+    if json:
+        print_json([result.to_json() for result in results] if name is None else results[0].to_json())
+        return
+    if name is not None:
+        _show(results[0])
+    if page is not None:
+        print(f"{'' if name is None else chr(10)}{page}    open it in a browser")
+
+
+def _study(name: str, dataset: Dataset, seed: int | None, number: int, of: int) -> Comparison | Chain:
+    """Run one study, and say on standard error where it is when it takes longer than a few seconds."""
+    if name in MISTAKES:
+        if of > 1:
+            _say(f"{number} of {of}: {name}")
+        first = seed or 0
+        return study(name, dataset, range(first, first + 3))
+    return study_notebook(name, dataset, seed, _announce)
+
+
+def _announce(stage: int, stages: int, cured: str) -> None:
+    _say(f"run {stage + 1} of {stages}: " + (f"{cured} cured" if cured else "as written"))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _require_folder(folder: Path) -> None:
+    """Make the folder, so that one that cannot be written to is found before the work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --report") from error
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"{folder}: cannot be written to; choose another place with --report")
+
+
+def _list(json: bool) -> None:
+    recipes = {name: recipe_text(name).splitlines()[0].removeprefix("# ") for name in notebooks()}
+    if json:
+        words = ("summary", "wrong", "right", "effect", "symptom", "check")
+        print_json(
+            {
+                "mistakes": {name: {word: getattr(m, word) for word in words} for name, m in MISTAKES.items()},
+                "notebooks": recipes,
+            }
+        )
+        return
+    _definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
+    print("\nThe notebooks that have them:\n")
+    _definitions(recipes)
+    print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
+
+
+def _definitions(words: dict[str, str]) -> None:
+    """Print names and sentences in two columns, the sentences wrapped."""
+    column = max(map(len, words)) + 2
+    for name, sentence in words.items():
+        print(textwrap.fill(sentence, WIDTH, initial_indent=f"{name:<{column}}", subsequent_indent=" " * column))
+
+
+def _show(result: Comparison | Chain) -> None:
+    if isinstance(result, Comparison):
+        _show_comparison(result)
+    else:
+        _show_chain(result)
+
+
+def _show_comparison(result: Comparison) -> None:
+    mistake = MISTAKES[result.mistake]
+    _explain(mistake)
+    learned, held, truth = result.images
+    seeds = ", ".join(map(str, result.seeds))
+    where = (
+        f"Both on {result.data}: {learned:,} images to learn from, {held:,} held out, {truth:,} that neither run sees; "
+        f"{setting_words(result.circumstances)}. The curves are of seed {result.seeds[0]}, the table of {seeds}."
+    )
+    print()
+    print(textwrap.fill(where, WIDTH))
+    _show_curves(result.planted[0], result.cured[0], "the mistake")
+    print()
+    print_table(*comparison_table(result))
+
+
+def _explain(mistake: type[Mistake]) -> None:
+    print(mistake.name)
+    print(textwrap.fill(mistake.summary, WIDTH))
+    print()
+    for side, equation in (("wrong", mistake.wrong), ("right", mistake.right)):
+        parts = [part.strip() for part in equation.split("    ") if part.strip()]
+        for i, part in enumerate(parts if len(equation) > WIDTH - 9 else [equation]):
+            print(f"  {'' if i else side:<7}{part}")
+    print()
+    _definitions({"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check})
+
+
+def _show_chain(result: Chain) -> None:
+    first, *_, last = result.stages
+    what = recipe_text(result.notebook).splitlines()[0].removeprefix("# ")
+    how = f"Run here on {result.data}, its mistakes cured one after another (seed {result.seed})."
+    print(textwrap.fill(f"{what} {how}", WIDTH))
+    print()
+    print_table(*chain_table(result))
+    print()
+    print(
+        textwrap.fill(
+            "Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another "
+            "mistake still hides what it is worth.",
+            WIDTH,
+        )
+    )
+    _show_curves(first.course, last.course, "as written")
+
+
+def _show_curves(wrong: Course, right: Course, name: str) -> None:
+    mark = "   ! broke" if wrong.broken else ""
+    broken = "x" if wrong.broken else ""
+    print(f"\ntraining loss (nats)     x {name}   o cured   * both{mark}")
+    losses = {
+        letter: [(point.step, point.loss) for point in course.points if point.loss is not None]
+        for letter, course in (("o", right), ("x", wrong))
+    }
+    print(draw_chart(losses, broken))
+    print(f"\naccuracy on new images   x {name}   o cured   * both   . reported{mark}")
+    shares: dict[str, Sequence[tuple[int, float]]] = {
+        ".": [(point.step, point.reported) for point in wrong.points if point.reported is not None],
+        "o": [(point.step, point.true) for point in right.points],
+        "x": [(point.step, point.true) for point in wrong.points],
+    }
+    print(draw_chart(shares, broken, share=True))
+    if wrong.broken:
+        print()
+        print(textwrap.fill(breaks(wrong), WIDTH))

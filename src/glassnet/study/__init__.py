@@ -1,0 +1,9 @@
+"""A mistake beside its cure, and a notebook cured step by step: runs, measured, and what they show.
+
+Read `compare` first; `results` is what it returns, `tables` and `plots` show it, `page` puts it on a page.
+"""
+
+from .compare import notebooks, study, study_notebook
+from .results import Chain, Comparison, Course, Point, Stage
+
+__all__ = ["Chain", "Comparison", "Course", "Point", "Stage", "notebooks", "study", "study_notebook"]

@@ -1,0 +1,88 @@
+"""What a study found, in words and numbers: the same in a terminal and on a page."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .results import Chain, Comparison, Course, mean_and_spread
+
+__all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "setting_words"]
+
+AS_WRITTEN = "as written"
+
+Table = tuple[Sequence[str], list[list[str]]]  # header and rows
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return the loss at step 0 and the last accuracies, mean and standard deviation over the seeds."""
+    sides = comparison.planted, comparison.cured
+    knows_nothing = f"ln {comparison.classes} = {math.log(comparison.classes):.2f}"
+    return ["", "with the mistake", "cured"], [
+        [f"loss at step 0 ({knows_nothing})", *(_losses([course.first_loss for course in side]) for side in sides)],
+        ["accuracy as reported", *(_shares([course.reported for course in side]) for side in sides)],
+        ["accuracy on new images", *(_shares([course.true for course in side]) for side in sides)],
+    ]
+
+
+def chain_table(chain: Chain) -> Table:
+    """Return a row for each stage: what was cured, the first loss, the accuracy on new images, and what it gained."""
+    rows, before = [], None
+    for stage in chain.stages:
+        true = stage.course.true
+        gain = "" if before is None else f"{100 * (true - before):+.1f}"
+        cured = stage.cured or AS_WRITTEN
+        if cured == "settings":
+            cured = f"settings: {', '.join(chain.stages[-2].settings)}"
+        end = (
+            "broken" if stage.course.broken else "–" if stage.course.reported is None else _share(stage.course.reported)
+        )
+        rows.append([cured, _loss(stage.course.first_loss), end, _share(true), gain, f"{stage.course.seconds:.1f}"])
+        before = true
+    return ["cured", "first loss", "reported", "new images", "gain", "seconds"], rows
+
+
+def cost(comparison: Comparison) -> float:
+    """Return the accuracy on new images that the mistake costs, in points, as a mean over the seeds."""
+    lost = [cured.true - planted.true for planted, cured in zip(comparison.planted, comparison.cured, strict=True)]
+    return 100 * mean_and_spread(lost)[0]
+
+
+def breaks(course: Course) -> str:
+    """Say how a run broke, in a sentence; "" where it did not."""
+    return f"It broke: {course.broken}." if course.broken else ""
+
+
+def setting_words(settings: Mapping[str, Any]) -> str:
+    """Return settings in a line, such as ``hidden 32, optimizer sgd``; how much is held out is said elsewhere."""
+    named = {name.replace("_", " "): _value(value) for name, value in settings.items() if name != "validation"}
+    return ", ".join(f"{name} {value}" for name, value in named.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value)) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _loss(loss: float | None) -> str:
+    return "no number" if loss is None else f"{loss:,.2f}"
+
+
+def _losses(losses: Sequence[float | None]) -> str:
+    numbers = [loss for loss in losses if loss is not None]
+    if len(numbers) < len(losses):
+        return _loss(None)
+    mean, spread = mean_and_spread(numbers)
+    return _loss(mean) + (f" ± {spread:,.2f}" if len(numbers) > 1 else "")
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _shares(shares: Sequence[float | None]) -> str:
+    numbers = [100 * share for share in shares if share is not None]
+    if not numbers:
+        return "–"
+    mean, spread = mean_and_spread(numbers)
+    return f"{mean:.1f} ± {spread:.1f} %" if len(numbers) > 1 else f"{mean:.1f} %"
