@@ -5,11 +5,12 @@
     explanation["dW1"].array          # (pixels, units), float64
 
 The numbers are those of `glassnet.nn`, a layer at a time. Read `stages` first; `wording` has the equation and the words
-of each layer, `sums` writes a small network's arithmetic out, `text` prints it all.
+of each layer, `sums` writes a small network's arithmetic out, `explanation` prints it all.
 """
 
+from .explanation import Explanation, Stage
 from .mathml import mathml
-from .stages import Explanation, Stage, explain
+from .stages import explain
 from .tiny import explain_tiny
 
 __all__ = ["Explanation", "Stage", "explain", "explain_tiny", "mathml"]

@@ -16,10 +16,9 @@ from matplotlib.colors import to_hex
 from ..files import write_atomically
 from ..nn.types import Array
 from ..page import fill_page
+from .explanation import PARTS, ROUNDING, Explanation, Stage, facts, heading, norm, result, short
 from .mathml import mathml
-from .stages import Explanation, Stage
 from .sums import number
-from .text import PARTS, ROUNDING, facts, heading, norm, result, short
 
 __all__ = ["write_page"]
 

@@ -1,9 +1,8 @@
 """The stages of one training step on one image: up through the layers, back down, the update, and up again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,94 +13,10 @@ from ..model import Model
 from ..nn import SGD, Network, SoftmaxCrossEntropy, softmax
 from ..nn.types import Array
 from . import sums, wording
+from .explanation import WORKED, Explanation, Part, Stage
 from .wording import Words
 
-__all__ = ["WORKED", "Explanation", "Part", "Stage", "explain"]
-
-WORKED = 64  # parameters: in a network with no more, every sum is written out
-
-Part = Literal["forward", "backward", "update", "after"]
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One step of the calculation.
-
-    Attributes:
-        name: in ASCII and unique: ``X``, ``Z1``, ``A1``, …, ``P``, ``L``, ``dZ2``, ``dW2``, ``db2``, ``dA1``, … ; with
-            `` after`` for a moved parameter, and for what the image gets from the moved network.
-        part: ``forward``, ``backward``, ``update`` or ``after``.
-        title: the same in a few words.
-        equation: in Unicode, such as ``Z₁ = X W₁ + b₁``; `glassnet.explain.mathml` typesets it.
-        shapes: of what goes in and what comes out.
-        array: what comes out, float64: ``(1, d)`` where it is a row for the one image, ``()`` for the loss.
-        meaning: a sentence or two in plain words.
-        sums: the arithmetic of each number, where the network is small enough to follow it by hand; else empty.
-    """
-
-    name: str
-    part: Part
-    title: str
-    equation: str
-    shapes: str
-    array: Array
-    meaning: str
-    sums: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """One image's way through one training step. Printed, it is a page of text; ``explanation["dW1"]`` is a stage.
-
-    Attributes:
-        image: the pixels (h, w), uint8.
-        label: the true class, an index into ``classes``.
-        classes: the names of the classes.
-        learning_rate: η.
-        parameters: W₁, b₁, … before the step, by name.
-        stages: in the order in which they are calculated.
-        notes: what differs from a step of real training.
-    """
-
-    image: NDArray[np.uint8]
-    label: int
-    classes: tuple[str, ...]
-    learning_rate: float
-    parameters: dict[str, Array]
-    stages: tuple[Stage, ...]
-    notes: tuple[str, ...]
-
-    def __getitem__(self, name: str) -> Stage:
-        return {stage.name: stage for stage in self.stages}[name]
-
-    def __str__(self) -> str:
-        from .text import as_text
-
-        return as_text(self)
-
-    @property
-    def worked(self) -> bool:
-        """Whether the network is so small that every number can be shown."""
-        return sum(array.size for array in self.parameters.values()) <= WORKED
-
-    def shows(self, stage: Stage) -> bool:
-        """Whether a stage is worth a reader's time: of a large network's second way up, only what comes out."""
-        return self.worked or stage.part != "after" or stage.name in ("P after", "L after")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything in plain Python types, each array in full as nested lists."""
-        return {
-            "image": self.image.tolist(),
-            "label": self.classes[self.label],
-            "classes": list(self.classes),
-            "learning_rate": self.learning_rate,
-            "parameters": {name: array.tolist() for name, array in self.parameters.items()},
-            "stages": [
-                {**vars(stage), "array": stage.array.tolist(), "array_shape": list(stage.array.shape)}
-                for stage in self.stages
-            ],
-            "notes": list(self.notes),
-        }
+__all__ = ["explain"]
 
 
 def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float = 0.1) -> Explanation:

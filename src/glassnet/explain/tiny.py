@@ -7,7 +7,8 @@ import numpy as np
 from ..data import Preprocessing
 from ..model import Model
 from ..nn import Dense, Network, ReLU
-from .stages import Explanation, explain
+from .explanation import Explanation
+from .stages import explain
 
 __all__ = ["explain_tiny"]
 

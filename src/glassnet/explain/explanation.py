@@ -1,16 +1,21 @@
-"""An explanation as text of 80 columns."""
+"""What one training step on one image gives: its stages, and how they read as text of 80 columns."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..nn.types import Array
-from .stages import Explanation, Part, Stage
 from .sums import number
 
-__all__ = ["PARTS", "ROUNDING", "as_text", "facts", "heading", "norm", "result", "short"]
+__all__ = ["PARTS", "ROUNDING", "WORKED", "Explanation", "Part", "Stage", "facts", "heading", "norm", "result", "short"]
 
+WORKED = 64  # parameters: in a network with no more, every sum is written out
+
+Part = Literal["forward", "backward", "update", "after"]
 WIDTH = 80
 PARTS: dict[Part, str] = {
     "forward": "Forward: what the network says",
@@ -26,7 +31,86 @@ ROUNDING = (
 LARGEST = 3  # entries of a large array that are shown
 
 
-def as_text(explanation: Explanation) -> str:
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of the calculation.
+
+    Attributes:
+        name: in ASCII and unique: ``X``, ``Z1``, ``A1``, …, ``P``, ``L``, ``dZ2``, ``dW2``, ``db2``, ``dA1``, … ; with
+            `` after`` for a moved parameter, and for what the image gets from the moved network.
+        part: ``forward``, ``backward``, ``update`` or ``after``.
+        title: the same in a few words.
+        equation: in Unicode, such as ``Z₁ = X W₁ + b₁``; `glassnet.explain.mathml` typesets it.
+        shapes: of what goes in and what comes out.
+        array: what comes out, float64: ``(1, d)`` where it is a row for the one image, ``()`` for the loss.
+        meaning: a sentence or two in plain words.
+        sums: the arithmetic of each number, where the network is small enough to follow it by hand; else empty.
+    """
+
+    name: str
+    part: Part
+    title: str
+    equation: str
+    shapes: str
+    array: Array
+    meaning: str
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One image's way through one training step. Printed, it is a page of text; ``explanation["dW1"]`` is a stage.
+
+    Attributes:
+        image: the pixels (h, w), uint8.
+        label: the true class, an index into ``classes``.
+        classes: the names of the classes.
+        learning_rate: η.
+        parameters: W₁, b₁, … before the step, by name.
+        stages: in the order in which they are calculated.
+        notes: what differs from a step of real training.
+    """
+
+    image: NDArray[np.uint8]
+    label: int
+    classes: tuple[str, ...]
+    learning_rate: float
+    parameters: dict[str, Array]
+    stages: tuple[Stage, ...]
+    notes: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Stage:
+        return {stage.name: stage for stage in self.stages}[name]
+
+    def __str__(self) -> str:
+        return _as_text(self)
+
+    @property
+    def worked(self) -> bool:
+        """Whether the network is so small that every number can be shown."""
+        return sum(array.size for array in self.parameters.values()) <= WORKED
+
+    def shows(self, stage: Stage) -> bool:
+        """Whether a stage is worth a reader's time: of a large network's second way up, only what comes out."""
+        return self.worked or stage.part != "after" or stage.name in ("P after", "L after")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything in plain Python types, each array in full as nested lists."""
+        return {
+            "image": self.image.tolist(),
+            "label": self.classes[self.label],
+            "classes": list(self.classes),
+            "learning_rate": self.learning_rate,
+            "parameters": {name: array.tolist() for name, array in self.parameters.items()},
+            "stages": [
+                {**vars(stage), "array": stage.array.tolist(), "array_shape": list(stage.array.shape)}
+                for stage in self.stages
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def _as_text(explanation: Explanation) -> str:
     """Return everything as lines of at most 80 columns."""
     lines = [*_wrap(heading(explanation)), ""]
     for note in explanation.notes:
