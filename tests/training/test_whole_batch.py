@@ -4,7 +4,7 @@ import pytest
 from glassnet import Dataset, load_dataset
 from glassnet.data import Preprocessing
 from glassnet.data.preprocess import Scaling
-from glassnet.errors import ConfigError
+from glassnet.errors import ConfigError, TrainingError
 from glassnet.nn import Network, SoftmaxCrossEntropy
 from glassnet.training import Callback, Config, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
@@ -43,6 +43,26 @@ def test_blocks_give_the_gradient_of_all_images_at_once(
     assert correct == np.count_nonzero(Z.argmax(axis=1) == y)
     network.backward(criterion.backward())
     np.testing.assert_allclose(blockwise, network.gradients, rtol=1e-9, atol=1e-15)
+
+
+def test_the_number_of_threads_changes_nothing(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_batch, "BLOCK", 40)
+    one, *others = (gradient(digits, threads, hidden=[12, 8])[0].gradients for threads in (1, 2, 3, 7))
+    for other in others:
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_batch, "BLOCK", 40)
+
+    class Refuses(SoftmaxCrossEntropy):
+        def backward(self) -> np.ndarray:
+            raise TrainingError("enough")
+
+    network = build_network(Config.resolve("fast"), 64, CLASSES)
+    preprocessing = Preprocessing.fit(digits.train.images, "unit")
+    with pytest.raises(TrainingError, match="enough"):
+        WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, 2).gradient(count=False)
 
 
 def test_dropout_draws_the_same_masks_again(digits: Dataset) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from itertools import repeat
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from ..data import Examples, Preprocessing
 from ..nn import Dense, Dropout, Network, SoftmaxCrossEntropy
+from ..nn.types import Array
 
 __all__ = ["BLOCK", "WholeBatch"]
 
 BLOCK = 1024  # images: few enough for the caches, enough for threads not to wait for each other
+PARTS = 16  # of the blocks
 
 
 class _Block(NamedTuple):
@@ -42,8 +44,9 @@ class WholeBatch:
 
         X W + b = P (s W) + (b + t Σ W)        Xᵀ dZ = s Pᵀ dZ + t Σₙ dZ
 
-    The blocks are dealt out to threads, to each always the same ones, so that a run repeats bit for bit. Dropout draws
-    its masks from one generator, so there a single thread goes through all blocks.
+    Threads take sixteenths of the blocks as they find time, and what comes of each sixteenth is added up in order, so a
+    run repeats bit for bit with any number of threads. Dropout draws its masks from one generator, so there a single
+    thread goes through all blocks.
 
     Args:
         network: whose ``gradients`` to fill; its first layer is `Dense`.
@@ -66,50 +69,58 @@ class WholeBatch:
         self.network, self.weight = network, loss.weight(examples.labels)
         self.scale, self.shift = preprocessing.scale, preprocessing.shift
         blocks = list(_blocks(examples))
-        self.workers = [_Worker(network, loss, blocks[i::threads]) for i in range(threads)]
+        self.parts = [blocks[i::PARTS] for i in range(min(PARTS, len(blocks)))]
+        self.sums = np.zeros((len(self.parts), network.gradients.size), network.dtype)
+        self.workers = [_Worker(network, loss, max(block.pixels.size for block in blocks)) for _ in range(threads)]
 
     def gradient(self, count: bool) -> tuple[float, int]:
         """Fill the network's ``gradients``; return the mean loss and, where asked for, how many were recognised."""
+        idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self.workers:
+            self._bring_up_to_date(worker.replica)
+            idle.put(worker)
+
+        def go_through(blocks: list[_Block], gradients: Array) -> tuple[float, int]:
+            worker = idle.get()
+            try:
+                return worker.go_through(blocks, gradients, self.weight, count)
+            finally:
+                idle.put(worker)
+
         with ThreadPoolExecutor(len(self.workers)) as threads:
-            parts = list(threads.map(self._part, self.workers, repeat(count)))
-        np.sum([worker.gradients for worker in self.workers], axis=0, out=self.network.gradients)
+            results = list(threads.map(go_through, self.parts, self.sums))
+        np.sum(self.sums, axis=0, out=self.network.gradients)
         named = self.network.named_gradients
         named["0.W"] *= self.scale
         named["0.W"] += self.shift * named["0.b"]
-        return sum(loss for loss, _ in parts), sum(correct for _, correct in parts)
+        return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
-    def _part(self, worker: "_Worker", count: bool) -> tuple[float, int]:
-        """Bring the worker's replica up to date, its first layer made for pixels, and let it go through its blocks."""
-        worker.replica.parameters[...] = self.network.parameters
-        named = worker.replica.named_parameters
+    def _bring_up_to_date(self, replica: Network) -> None:
+        """Give a replica the network's parameters, those of the first layer made for pixels."""
+        replica.parameters[...] = self.network.parameters
+        named = replica.named_parameters
         named["0.b"] += self.shift * named["0.W"].sum(axis=0)
         named["0.W"] *= self.scale
-        return worker.go_through(self.weight, count)
 
 
 class _Worker:
-    """A thread's blocks, and its own replica of the network, whose first layer takes pixels.
+    """What a thread computes with: a replica of the network, whose first layer takes pixels, and memory for a block."""
 
-    Attributes:
-        gradients: summed over the blocks, flat; those of the first layer's weights are for pixels.
-    """
-
-    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, blocks: list[_Block]) -> None:
-        self.replica, self.loss, self.blocks = network.replica(), copy(loss), blocks
-        self.gradients = np.zeros_like(network.gradients)
-        self._pixels = np.empty(max((block.pixels.size for block in blocks), default=0), network.dtype)
+    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, pixels: int) -> None:
+        self.replica, self.loss = network.replica(), copy(loss)
+        self._pixels = np.empty(pixels, network.dtype)
         self._W, self._dW = np.empty((2, *network.named_parameters["0.W"].shape), network.dtype)
 
-    def go_through(self, weight: float, count: bool) -> tuple[float, int]:
+    def go_through(self, blocks: list[_Block], gradients: Array, weight: float, count: bool) -> tuple[float, int]:
         """Sum gradients, loss and, where asked for, the number recognised; all images weigh ``weight`` in the loss."""
         W = self.replica.named_parameters["0.W"]
-        dW, rest = self.gradients[: W.size].reshape(W.shape), slice(W.size, None)
+        dW, rest = gradients[: W.size].reshape(W.shape), slice(W.size, None)
         first, *others = self.replica.layers
         assert isinstance(first, Dense)
-        self.gradients[...] = 0
+        gradients[...] = 0
         total, correct = 0.0, 0
         with np.errstate(all="ignore"):  # which a thread does not inherit
-            for pixels, inked, labels in self.blocks:
+            for pixels, inked, labels in blocks:
                 first.W = np.take(W, inked, axis=0, out=self._W[: len(inked)], mode="clip")
                 first.dW = self._dW[: len(inked)]
                 Y = self._pixels[: pixels.size].reshape(pixels.shape)
@@ -124,7 +135,7 @@ class _Worker:
                     dY = layer.backward(dY)
                 first.parameter_gradients(dY)
                 dW[inked] += first.dW
-                self.gradients[rest] += self.replica.gradients[rest]
+                gradients[rest] += self.replica.gradients[rest]
         return total, correct
 
 
