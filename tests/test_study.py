@@ -14,10 +14,11 @@ from glassnet.clinic import MISTAKES
 from glassnet.data import Examples
 from glassnet.errors import ConfigError, DataError
 from glassnet.study import compare as room
-from glassnet.study import notebooks, study, study_notebook
+from glassnet.study import study, study_notebook
 from glassnet.study.plots import compared_accuracy, compared_loss
 from glassnet.study.results import Comparison, Course, Point, mean_and_spread
 from glassnet.study.tables import chain_table, comparison_table, cost, setting_words
+from glassnet.training import notebook_names
 
 SEEDS = (0, 1)
 
@@ -187,7 +188,7 @@ def test_mean_and_spread() -> None:
     assert mean_and_spread([4.0]) == (4.0, 0.0)
 
 
-@pytest.mark.parametrize("name", notebooks())
+@pytest.mark.parametrize("name", notebook_names())
 def test_a_chain_cures_one_mistake_after_another(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
 

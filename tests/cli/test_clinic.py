@@ -11,8 +11,9 @@ from glassnet import Dataset, load_dataset
 from glassnet.cli import main
 from glassnet.cli.chart import HEIGHT, draw_chart
 from glassnet.clinic import MISTAKES
-from glassnet.study import notebooks, study
+from glassnet.study import study
 from glassnet.study.page import write_study_page
+from glassnet.training import notebook_names
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,7 +39,7 @@ def test_without_a_name_mistakes_and_notebooks_are_listed(capsys: Capture) -> No
     out = lines(capsys)
     assert max(map(len, out)) <= 80
     first_words = [line.split()[0] for line in out if line and not line.startswith(" ")]
-    assert set(MISTAKES) | set(notebooks()) <= set(first_words)
+    assert set(MISTAKES) | set(notebook_names()) <= set(first_words)
     text = " ".join(" ".join(out).split())
     assert all(mistake.summary in text for mistake in MISTAKES.values())
 
@@ -47,7 +48,7 @@ def test_the_list_as_json(capsys: Capture) -> None:
     assert main(["clinic", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["mistakes"]["one-bias-gradient"]["right"] == MISTAKES["one-bias-gradient"].right
-    assert list(listed["notebooks"]) == notebooks()
+    assert list(listed["notebooks"]) == notebook_names()
 
 
 def test_a_mistake_beside_its_cure(capsys: Capture) -> None:

@@ -149,5 +149,5 @@ def test_only_notebooks_are_as_written() -> None:
 
 
 def test_a_mistake_that_looks_at_all_examples_needs_a_batch() -> None:
-    with pytest.raises(ConfigError, match="softmax-wrong-axis needs a whole batch"):
+    with pytest.raises(ConfigError, match="softmax-wrong-axis looks at all examples"):
         Config.resolve("notebook-001", mistakes=["softmax-wrong-axis"])

@@ -9,10 +9,10 @@ from pathlib import Path
 from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
-from ..study import notebooks, study, study_notebook
+from ..study import study, study_notebook
 from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, chain_table, comparison_table, setting_words
-from ..training import recipe_text
+from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
 from .output import command, print_json, print_table
 
@@ -49,9 +49,11 @@ def clinic(
         A folder for the figures and a page that holds them. Without a name the page has every mistake, which takes a
         minute or two.
     """
-    if name is not None and name not in [*MISTAKES, *notebooks()]:
-        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name, [*MISTAKES, *notebooks()])}")
+    if name is not None and name not in [*MISTAKES, *notebook_names()]:
+        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name, [*MISTAKES, *notebook_names()])}")
     if name is None and report is None:
+        if data != "digits" or seed is not None:
+            raise ConfigError("--data and --seed are for running: name a mistake or notebook, or give --report FOLDER")
         _list(json)
         return
     if report is not None:
@@ -102,7 +104,7 @@ def _require_folder(folder: Path) -> None:
 
 
 def _list(json: bool) -> None:
-    recipes = {name: recipe_text(name).splitlines()[0].removeprefix("# ") for name in notebooks()}
+    recipes = {name: recipe_summary(name) for name in notebook_names()}
     if json:
         words = ("summary", "wrong", "right", "effect", "symptom", "check")
         print_json(
@@ -162,7 +164,7 @@ def _explain(mistake: type[Mistake]) -> None:
 
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
-    what = recipe_text(result.notebook).splitlines()[0].removeprefix("# ")
+    what = recipe_summary(result.notebook)
     how = f"Run here on {result.data}, its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()

@@ -44,12 +44,13 @@ class Progress(Callback):
         self.shown, state = now, run.state
         left = (now - self.began) / (state.step - self.first_step) * (run.total_steps - state.step)
         done = state.step / run.total_steps
+        share = state.correct / state.seen if state.correct else None  # not counted in every epoch
         bar = "━" * round(20 * done)
         line = Text.assemble(
             (bar, "cyan"),
             ("─" * (20 - len(bar)), "dim"),
             f" {100 * done:3.0f} %  epoch {state.epoch + 1}/{run.config.epochs}"
-            f"  loss {state.loss_sum / max(state.seen, 1):.4f}  {percent(state.correct / max(state.seen, 1))}",
+            f"  loss {state.loss_sum / max(state.seen, 1):.4f}  {percent(share)}",
             (f"  {_duration(left)} left", "dim"),
             no_wrap=True,
         )
@@ -61,9 +62,9 @@ class Progress(Callback):
 
     def on_end(self, run: RunUnderWay) -> None:
         self.close()
-        if run.stopped and run.config.mistakes:
+        if run.broken:
             self._print(_line(run.rows[-1]))
-            self._print(f"{run.stopped}; nothing can be learned from here on")
+            self._print(f"{run.broken}; nothing can be learned from here on")
 
     def _print(self, line: str) -> None:
         if self.live is None:

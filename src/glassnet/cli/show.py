@@ -8,7 +8,7 @@ import numpy as np
 from .. import __version__
 from ..data import Dataset, cache_folder, load_dataset
 from ..errors import DataError
-from ..training import Config, available_threads, recipe_names, recipe_text
+from ..training import Config, available_threads, recipe_names, recipe_summary, recipe_text
 from .output import draw_images, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
@@ -90,7 +90,7 @@ def recipes(name: str | None = None, /, *, json: bool = False) -> None:
         print(recipe_text(name), end="")
         return
     for recipe in recipe_names():
-        print(f"{recipe:<10} {recipe_text(recipe).splitlines()[0].removeprefix('# ')}")
+        print(f"{recipe:<10} {recipe_summary(recipe)}")
 
 
 def info(*, json: bool = False) -> None:

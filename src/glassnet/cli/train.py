@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from .. import training
 from ..data import load_dataset
-from ..training import Config, Run, Settings
+from ..training import Config, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 
@@ -84,16 +84,19 @@ def resume(run: Path, /, *, json: bool = False) -> None:
 
 def _show(run: Run, json: bool) -> None:
     """Print what came out and what to do next."""
-    best = run.best
+    best, broken = run.best, run.broken
     if json:
-        print_json({"run": str(run.path), "best": best, "epochs": len(run.history)})
+        print_json({"run": str(run.path), "best": best, "epochs": len(run.history), "broken": broken})
         return
-    if best["loss"] is None:
+    if broken:
+        config = run.config
+        kept = f"the model of epoch {best['epoch']} is kept" if best["loss"] is not None else "there is no model"
+        what = config.recipe if config.recipe in notebook_names() else config.mistakes[0]
         print_facts(
             {
-                "broken": f"at step {best['step']}, by a mistake that was planted; there is no model",
+                "broken": f"at step {run.history[-1]['step']}, by a mistake that was planted; {kept}",
                 "run": run.path,
-                "next": f"{command()} clinic {run.config.recipe}",
+                "next": f"{command()} clinic {what}",
             }
         )
         return

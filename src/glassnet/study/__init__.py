@@ -3,7 +3,7 @@
 Read `compare` first; `results` is what it returns, `tables` and `plots` show it, `page` puts it on a page.
 """
 
-from .compare import notebooks, study, study_notebook
+from .compare import study, study_notebook
 from .results import Chain, Comparison, Course, Point, Stage
 
-__all__ = ["Chain", "Comparison", "Course", "Point", "Stage", "notebooks", "study", "study_notebook"]
+__all__ = ["Chain", "Comparison", "Course", "Point", "Stage", "study", "study_notebook"]

@@ -7,7 +7,6 @@ set are never touched.
 
 import math
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +17,10 @@ import numpy as np
 from ..clinic import MISTAKES
 from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
-from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, recipe_names, recipe_text, train
+from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, notebook_names, train
 from .results import Chain, Comparison, Course, Point, Stage
 
-__all__ = ["notebooks", "study", "study_notebook"]
+__all__ = ["study", "study_notebook"]
 
 CIRCUMSTANCES: Mapping[str, Any] = {
     "validation": 1 / 3,
@@ -43,7 +42,7 @@ MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
 def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comparison:
     """Run a mistake beside its cure, once for each seed.
 
-    Of a large data set 6,000 images take part.
+    Of a large data set 4,000 images take part.
 
     Args:
         name: of a mistake in `glassnet.clinic.MISTAKES`.
@@ -59,6 +58,8 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
         raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
     _require_images(dataset)
     mistake, seeds = MISTAKES[name], tuple(seeds)
+    if not seeds:
+        raise ConfigError("seeds: none are given; give one or more")
     if len(dataset.train) > MOST:
         dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
     circumstances = dict(CIRCUMSTANCES) | dict(mistake.circumstances)
@@ -93,8 +94,8 @@ def study_notebook(
         DataError: too few images, or only one class.
         KeyboardInterrupt: Ctrl-C; nothing is kept.
     """
-    if name not in notebooks():
-        raise ConfigError(f"no notebook called {name!r}{nearest(name, notebooks())}")
+    if name not in notebook_names():
+        raise ConfigError(f"no notebook called {name!r}{nearest(name, notebook_names())}")
     _require_images(dataset)
     right, wrong = Config.resolve(name, seed=seed), Config.resolve(name, as_written=True, seed=seed)
     budget = _budget(right, dataset)
@@ -105,11 +106,6 @@ def study_notebook(
         course = _run(dataset, name, {"seed": right.seed} | budget | settings | {"mistakes": mistakes})
         stages.append(Stage(cured, mistakes, settings, course))
     return Chain(name, dataset.name, len(dataset.classes), right.seed, tuple(stages))
-
-
-def notebooks() -> list[str]:
-    """Return the names of the recipes that cure a notebook."""
-    return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
 
 
 def _plan(right: Config, wrong: Config) -> Iterable[tuple[str, tuple[str, ...], dict[str, Any]]]:
@@ -168,19 +164,21 @@ class _Probe(Callback):
     def on_start(self, run: RunUnderWay) -> None:
         even = np.linspace(0, run.total_steps, MEASUREMENTS + 1).round()
         early = 2 ** np.arange(math.log2(max(even[1], 1)))
-        stride = run.stride  # between two of these the network is not to be seen
-        self.moments = {min(math.ceil(step / stride) * stride, run.total_steps) for step in (*even, *early)}
+        self.moments = {int(step) for step in (*even, *early)}
+        self.due = False
         self._measure(run, 0)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         self.losses.append(loss)
         if run.state.step == 1:
             self.points[0] = replace(self.points[0], loss=loss)
-        if run.state.step in self.moments:
+        self.due |= run.state.step in self.moments
+        if self.due and not run.ahead:
             self._measure(run, run.state.step)
+            self.due = False
 
     def on_end(self, run: RunUnderWay) -> None:
-        self.seconds, self.broken = run.state.seconds, run.stopped
+        self.seconds, self.broken = run.state.seconds, run.broken
         if self.broken:
             self.losses = []
             self._measure(run, run.state.step + 1)

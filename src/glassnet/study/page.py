@@ -8,7 +8,7 @@ from pathlib import Path
 from ..clinic import MISTAKES, Mistake
 from ..files import write_atomically
 from ..page import fill_page, image, png, table_row
-from ..training import recipe_text
+from ..training import recipe_summary
 from .plots import compared_accuracy, compared_loss
 from .results import Chain, Comparison, Course
 from .tables import breaks, chain_table, comparison_table, cost, setting_words
@@ -91,7 +91,7 @@ def _comparison(result: Comparison, folder: Path, heading: str) -> str:
 def _chain(result: Chain, folder: Path) -> str:
     header, rows = chain_table(result)
     first, *_, last = result.stages
-    what = recipe_text(result.notebook).splitlines()[0].removeprefix("# ")
+    what = recipe_summary(result.notebook)
     return f"""<section id="{result.notebook}">
 <h2>One cure after another</h2>
 <p class="lead">{escape(what)} Run here as it was written, then without one of its mistakes after the other.</p>

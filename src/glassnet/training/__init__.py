@@ -2,7 +2,7 @@
 
 from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
-from .config import Config, Settings, recipe_names, recipe_text
+from .config import Config, Settings, notebook_names, recipe_names, recipe_summary, recipe_text
 from .interruption import TrainingInterrupted
 from .run import Run, open_model, resume, train
 from .threads import available_threads, choose_threads
@@ -23,8 +23,10 @@ __all__ = [
     "build_network",
     "choose_threads",
     "explain",
+    "notebook_names",
     "open_model",
     "recipe_names",
+    "recipe_summary",
     "recipe_text",
     "resume",
     "train",

@@ -25,9 +25,10 @@ class RunUnderWay(Protocol):
         state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
         rows: the history so far.
         total_steps: of the whole run.
-        stride: how many steps are taken together: 32 where single images are learned from, else 1. `Callback.on_step`
-            is called for each, but the network is already as the last of them left it.
         stopped: why the run ends after the step under way, and None while it goes on.
+        broken: why it cannot go on, where a planted mistake has broken it.
+        ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 32 at a time,
+            and `Callback.on_step` is called for each of them afterwards; else it is 0.
     """
 
     config: Config
@@ -38,8 +39,9 @@ class RunUnderWay(Protocol):
     state: State
     rows: list[Row]
     total_steps: int
-    stride: int
     stopped: str | None
+    broken: str | None
+    ahead: int
 
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""
@@ -62,7 +64,7 @@ class Callback:
         """Called before the first step, also when a run is resumed."""
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
-        """Called after each step with the loss of its batch; see `RunUnderWay.stride` for steps of one image each."""
+        """Called after each step with the loss of its batch; see `RunUnderWay.ahead` for steps on single images."""
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         """Called after each epoch, validation included, with the row that the history got."""

@@ -6,6 +6,7 @@ recipe that it names.
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -21,7 +22,7 @@ from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .wording import explain
 
-__all__ = ["Config", "Settings", "recipe_names", "recipe_text"]
+__all__ = ["Config", "Settings", "notebook_names", "recipe_names", "recipe_summary", "recipe_text"]
 
 DEFAULT_LEARNING_RATES = {
     "sgd": 0.1,
@@ -152,13 +153,12 @@ class Config(Settings):
         cured, origin = _recipe(recipe)
         written = cured.pop("as_written", {})
         if as_written and not written:
-            raise ConfigError(f"recipe {str(recipe)!r} cures no notebook, so nothing is as written; use {_notebooks()}")
+            raise ConfigError(
+                f"recipe {str(recipe)!r} cures no notebook, so nothing is as written; use {', '.join(notebook_names())}"
+            )
         changes = written if as_written else {}
         mistakes = given.get("mistakes", changes.get("mistakes", cured.get("mistakes", ())))
-        planted = {
-            key: value for name in mistakes if name in MISTAKES for key, value in MISTAKES[name].settings.items()
-        }
-        merged = _merge(_merge(cured | planted, changes), given)
+        merged = _merge(_merge(cured | _settings_of(mistakes), changes), given)
         try:
             config = cls.model_validate(merged)
         except ValidationError as error:
@@ -185,9 +185,16 @@ class Config(Settings):
             raise ConfigError(
                 "batch_norm: all images go through block by block, so there is no mean over them; give a batch_size"
             )
-        if self.batch_size == "all" and any(MISTAKES[name].whole_batch for name in self.mistakes):
-            name = next(name for name in self.mistakes if MISTAKES[name].whole_batch)
-            raise ConfigError(f"mistakes: {name} needs a whole batch at once, not block by block; give a batch_size")
+        planted = [MISTAKES[name] for name in self.mistakes]
+        together = next((mistake.name for mistake in planted if mistake.whole_batch), None)
+        if self.batch_size == "all" and together:
+            raise ConfigError(
+                f"mistakes: {together} looks at all examples of a step together, and batch_size all goes through them "
+                "block by block; give a number"
+            )
+        for kind, count in Counter(mistake.replaces or mistake.name for mistake in planted).items():
+            if count > 1:
+                raise ConfigError(f"mistakes: {count} of them replace {kind}, and only one can; leave one of them")
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"
@@ -210,13 +217,26 @@ class Config(Settings):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def _notebooks() -> str:
-    return ", ".join(name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name)))
+def _settings_of(mistakes: object) -> dict[str, Any]:
+    """Return the settings that mistakes consist of; what is no list of known names is left to the validation."""
+    names = mistakes if isinstance(mistakes, list | tuple) else ()
+    known = [MISTAKES[name] for name in names if isinstance(name, str) and name in MISTAKES]
+    return {key: value for mistake in known for key, value in mistake.settings.items()}
 
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with glassnet."""
     return sorted(file.name.removesuffix(".toml") for file in _recipes().iterdir() if file.name.endswith(".toml"))
+
+
+def notebook_names() -> list[str]:
+    """Return the names of the recipes that cure a notebook, and can be had as written."""
+    return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
+
+
+def recipe_summary(name: str) -> str:
+    """Return what a recipe says of itself in its first line."""
+    return recipe_text(name).splitlines()[0].removeprefix("# ")
 
 
 @cache
@@ -244,6 +264,8 @@ def _recipe(recipe: str | Path) -> tuple[dict[str, Any], str]:
         changes = _parse(path, path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
+    if "as_written" in changes:
+        raise ConfigError(f"{path}: as_written is for the recipes of notebooks; list mistakes = [...] instead")
     base = changes.pop("recipe", "default")
     if base not in recipe_names():
         raise ConfigError(f"{path}: no recipe called {base!r}{nearest(str(base), recipe_names())}")

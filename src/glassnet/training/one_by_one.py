@@ -16,6 +16,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import TrainingError
 from ..nn import SGD, Dense, Network, Schedule, SoftmaxCrossEntropy
 from .batches import Batches
 from .config import Config
@@ -25,10 +26,10 @@ __all__ = ["STEPS", "OneByOne", "can_go_one_by_one"]
 STEPS = 32  # of a block; with more, the corrections take longer than the products they save
 
 
-def can_go_one_by_one(config: Config) -> bool:
+def can_go_one_by_one(config: Config, network: Network) -> bool:
     """Return whether a step moves the first layer by x ⊗ dz and nothing else."""
     plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm
-    return plain and "one-bias-gradient" not in config.mistakes
+    return plain and type(network.layers[0]) is Dense
 
 
 class OneByOne:
@@ -58,19 +59,27 @@ class OneByOne:
             rate: η of the block's steps, counted from 0.
 
         Returns:
-            The loss of each example before its step, up to the first that is not finite; and how many were recognised.
+            The loss of each example before its step, and how many were recognised. The steps end before one whose loss
+            is not finite or cannot be computed.
         """
         X, y = self.examples.batch(order, i)
         first, moves = self.first, self._moves[: len(X)]
         Z = X @ first.W  # (n, units), with the weights as they are before the block
         likeness = X @ X.T  # (n, n)
-        losses, correct = [], 0
+        losses: list[float] = []
+        correct = 0
         for t in range(len(X)):
             z = Z[t] - likeness[t, :t] @ moves[:t] + first.b
             Y = z[None]
             for layer in self.others:
                 Y = layer.forward(Y, training=True)
-            losses.append(self.loss.forward(Y, y[t : t + 1]))
+            try:
+                loss = self.loss.forward(Y, y[t : t + 1])
+            except TrainingError:
+                break
+            if not math.isfinite(loss):
+                break
+            losses.append(loss)
             correct += int(Y.argmax() == y[t])
             dY = self.loss.backward()
             for layer in reversed(self.others):
@@ -78,7 +87,8 @@ class OneByOne:
             first.db[...] = dY[0]
             self.rest.step(rate(t))
             np.multiply(dY[0], rate(t), out=moves[t])
-            if not math.isfinite(losses[-1]):
-                break
-        first.W -= X[: len(losses)].T @ moves[: len(losses)]
+        if losses:
+            taken = len(losses)
+            first.W -= X[:taken].T @ moves[:taken]
+            np.multiply.outer(X[taken - 1], first.db, out=first.dW)  # the last step's, for those who look
         return losses, correct

@@ -52,15 +52,22 @@ class Run:
         rows, monitor = self.history, self.config.monitor
         if not rows:
             raise FileError(f"{self.path}: no epoch is complete yet; go on with: glassnet resume {self.path}")
-        if rows[-1][monitor] is None:
-            return rows[-1]
         sign = 1 if monitor == "validation_accuracy" else -1
-        return max(rows, key=lambda row: float(sign * row[monitor]))
+        judged = [row for row in rows if row[monitor] is not None and row["loss"] is not None]
+        return max(judged, key=lambda row: float(sign * row[monitor])) if judged else rows[-1]
+
+    @property
+    def broken(self) -> bool:
+        """Whether a planted mistake has broken the run, so that its last row tells of a network beyond help."""
+        rows = self.history
+        return bool(rows) and rows[-1]["loss"] is None
 
     @property
     def model(self) -> Model:
         """The best model so far; raises FileError before the end of the first epoch."""
         if not (self.path / MODEL).exists():
+            if self.broken:
+                raise FileError(f"{self.path}: has no model: a planted mistake broke the run before its first report")
             raise FileError(f"{self.path}: no model yet: the run has not completed an epoch; go on with it, or wait")
         return Model.load(self.path / MODEL)
 

@@ -52,6 +52,8 @@ class Trainer:
         mistakes = [MISTAKES[name]() for name in config.mistakes]
         training, self.validation = dataset.split(config.validation, config.seed)
         for mistake in mistakes:
+            mistake.see(training, self.validation)
+        for mistake in mistakes:
             training, self.validation = mistake.examples(training, self.validation, config.seed)
         size = len(training) if config.batch_size == "all" else int(config.batch_size)
         if size > len(training):
@@ -77,14 +79,16 @@ class Trainer:
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
             self.whole_batch = WholeBatch(self.network, self.loss, training, preprocessing, self.threads)
-        self.stride, self.one_by_one = 1, None
-        if size == 1 and can_go_one_by_one(config):
+        self.one_by_one: OneByOne | None = None
+        if size == 1 and can_go_one_by_one(config, self.network):
             examples = Batches(training, preprocessing, STEPS, self.batches.seed, self.network.dtype)
-            self.stride, self.one_by_one = STEPS, OneByOne(self.network, self.loss, examples)
+            self.one_by_one = OneByOne(self.network, self.loss, examples)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
         self.stopped: str | None = None
+        self.broken: str | None = None
+        self.ahead = 0
         self._best_parameters: tuple[np.ndarray, np.ndarray] | None = None  # better than the model file, not yet in it
 
     def stop(self, reason: str) -> None:
@@ -149,17 +153,19 @@ class Trainer:
         state, start = self.state, perf_counter()
         order = None if self.whole_batch else self.batches.order(state.epoch)
         state.seconds += perf_counter() - start
-        for i in range(state.step - state.epoch * len(self.batches), len(self.batches), self.stride):
+        first = state.epoch * len(self.batches)
+        while (i := state.step - first) < len(self.batches):
             start = perf_counter()
-            losses = self._single_steps(order, i) if self.one_by_one else [self._step(order, i)]
+            losses = self._single_steps(order, i) or [self._step(order, i)]
             state.seconds += perf_counter() - start
-            for loss in losses:
+            for taken, loss in enumerate(losses, 1):
                 state.step += 1
+                self.ahead = len(losses) - taken
                 for callback in self.callbacks:
                     callback.on_step(self, loss)
             if perf_counter() - self._saved > SAVE_EVERY:
                 self._save()
-            if self.stopped and i + self.stride < len(self.batches):
+            if self.stopped and state.step - first < len(self.batches):
                 return
         self._end_epoch()
 
@@ -182,12 +188,11 @@ class Trainer:
         return loss
 
     def _single_steps(self, order: np.ndarray | None, i: int) -> list[float]:
-        """A block of steps on one image each; returns their losses."""
-        assert self.one_by_one
+        """Take a block of steps on one image each, where one can begin; returns their losses, fewer if one fails."""
+        if self.one_by_one is None or i % STEPS:
+            return []
         state = self.state
         losses, correct = self.one_by_one.steps(order, i // STEPS, lambda t: self.schedule(state.step + t))
-        if not math.isfinite(losses[-1]):
-            raise self._diverged(state.step + len(losses) - 1)
         state.loss_sum += sum(losses)
         state.correct += correct
         state.seen += len(losses)
@@ -237,7 +242,7 @@ class Trainer:
 
         Where weights are NaN, so are all outputs, and argmax says that the first is the largest: class 0.
         """
-        self.stopped = str(error)
+        self.stopped = self.broken = str(error)
         right = self.model.logits(self.batches.pixels).argmax(axis=1) == self.batches.labels
         self._write(self._row(None, float(right.mean()), None, self._validate()[1]))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import Examples, Preprocessing
 from ..nn import Dense, Dropout, Network, SoftmaxCrossEntropy
+from ..nn.products import sum_of_rows
 from ..nn.types import Array
 
 __all__ = ["BLOCK", "WholeBatch"]
@@ -42,7 +43,7 @@ class WholeBatch:
       leaves out nearly half of all pixels.
     - The inputs are X = s·P + t for pixels P. Instead of each pixel of each image the weights are scaled, once a step:
 
-        X W + b = P (s W) + (b + t Σ W)        Xᵀ dZ = s Pᵀ dZ + t Σₙ dZ
+        X W + b = P (s W) + (b + t Σ W)        Xᵀ dZ = s (Pᵀ dZ + t/s Σₙ dZ)
 
     Threads take sixteenths of the blocks as they find time, and what comes of each sixteenth is added up in order, so a
     run repeats bit for bit with any number of threads. Dropout draws its masks from one generator, so there a single
@@ -83,16 +84,14 @@ class WholeBatch:
         def go_through(blocks: list[_Block], gradients: Array) -> tuple[float, int]:
             worker = idle.get()
             try:
-                return worker.go_through(blocks, gradients, self.weight, count)
+                return worker.go_through(blocks, gradients, self.shift / self.scale, self.weight, count)
             finally:
                 idle.put(worker)
 
         with ThreadPoolExecutor(len(self.workers)) as threads:
             results = list(threads.map(go_through, self.parts, self.sums))
         np.sum(self.sums, axis=0, out=self.network.gradients)
-        named = self.network.named_gradients
-        named["0.W"] *= self.scale
-        named["0.W"] += self.shift * named["0.b"]
+        self.network.named_gradients["0.W"] *= self.scale
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
     def _bring_up_to_date(self, replica: Network) -> None:
@@ -109,16 +108,22 @@ class _Worker:
     def __init__(self, network: Network, loss: SoftmaxCrossEntropy, pixels: int) -> None:
         self.replica, self.loss = network.replica(), copy(loss)
         self._pixels = np.empty(pixels, network.dtype)
+        self._sum = np.empty(network.named_parameters["0.b"].shape, network.dtype)
         self._W, self._dW = np.empty((2, *network.named_parameters["0.W"].shape), network.dtype)
 
-    def go_through(self, blocks: list[_Block], gradients: Array, weight: float, count: bool) -> tuple[float, int]:
-        """Sum gradients, loss and, where asked for, the number recognised; all images weigh ``weight`` in the loss."""
+    def go_through(
+        self, blocks: list[_Block], gradients: Array, shift: float, weight: float, count: bool
+    ) -> tuple[float, int]:
+        """Sum gradients, loss and, where asked for, the number recognised.
+
+        Inputs are (pixels + ``shift``) times a scale that is left out here; all images weigh ``weight`` in the loss.
+        """
         W = self.replica.named_parameters["0.W"]
         dW, rest = gradients[: W.size].reshape(W.shape), slice(W.size, None)
         first, *others = self.replica.layers
         assert isinstance(first, Dense)
         gradients[...] = 0
-        total, correct = 0.0, 0
+        sums, total, correct = np.zeros_like(self._sum), 0.0, 0
         with np.errstate(all="ignore"):  # which a thread does not inherit
             for pixels, inked, labels in blocks:
                 first.W = np.take(W, inked, axis=0, out=self._W[: len(inked)], mode="clip")
@@ -135,7 +140,9 @@ class _Worker:
                     dY = layer.backward(dY)
                 first.parameter_gradients(dY)
                 dW[inked] += first.dW
+                sums += sum_of_rows(dY, self._sum)
                 gradients[rest] += self.replica.gradients[rest]
+            dW += shift * sums  # for a shift of 0 too, since 0 · NaN is NaN
         return total, correct
 
 

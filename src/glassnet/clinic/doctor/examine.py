@@ -70,6 +70,8 @@ def examine(
     _one_of("backward", backward, "gradients", gradients)
     if all(given is None for given in (forward, backward, probabilities, gradients)):
         raise ConfigError("nothing to examine: give forward and backward, or probabilities and gradients")
+    if not isinstance(parameters, list | tuple):
+        raise ConfigError(f"parameters are a list [W1, b1, W2, b2, …], not a {type(parameters).__name__}")
     if activation not in ACTIVATIONS:
         raise ConfigError(f"unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}")
     case = open_case(parameters, X, y, examples_in)

@@ -26,6 +26,7 @@ class Mistake:
         settings: those that the mistake consists of; they go over a recipe's.
         circumstances: settings in which the mistake shows, for the run with it and for the cured one beside it.
         whole_batch: whether it looks at all examples of a batch at once, which therefore cannot be cut into blocks.
+        replaces: the part of a run that it replaces; only one mistake can replace it.
     """
 
     name: ClassVar[str]
@@ -38,6 +39,10 @@ class Mistake:
     settings: ClassVar[Mapping[str, Any]] = {}
     circumstances: ClassVar[Mapping[str, Any]] = {}
     whole_batch: ClassVar[bool] = False
+    replaces: ClassVar[str] = ""
+
+    def see(self, training: Examples, held_out: Examples) -> None:
+        """Look at the data as they were split, before any mistake changes them."""
 
     def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
         """Return what is learned from and what is called the validation images."""

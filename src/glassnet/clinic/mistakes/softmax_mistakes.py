@@ -30,8 +30,10 @@ class _ProbabilitiesFirst(SoftmaxCrossEntropy):
     ) -> float:
         self.check(logits, labels)
         self.keep(self.probabilities(logits.T), labels, sample_weights, total)
-        true = self.P[labels, np.arange(len(labels))]
-        loss: Array = -np.log(np.maximum(true, np.finfo(true.dtype).tiny))  # so that only NaN gives NaN
+        log_P = np.log(np.maximum(self.P, np.finfo(self.P.dtype).tiny))  # so that only NaN gives NaN
+        loss: Array = -(1 - self.label_smoothing) * log_P[labels, np.arange(len(labels))]
+        if self.label_smoothing:
+            loss -= self.label_smoothing / self.classes * log_P.sum(axis=0)
         return float(loss.sum() * self.share if self.w is None else loss @ self.w)
 
 
@@ -43,11 +45,13 @@ class SoftmaxWithoutMaximum(Mistake):
     wrong = "p = exp(z) / Σ exp(z)"
     right = "p = exp(z − max z) / Σ exp(z − max z)"
     effect = (
-        "None, until a logit passes 88 in float32 or 709 in float64. Then exp is ∞, p is ∞/∞, and all is NaN for good."
+        "None, until a logit passes 88 in float32 or 709 in float64: then exp is ∞, p is ∞/∞, and all is NaN for good. "
+        "An example whose logits are all below −104 or −745 gets 0/0, which is NaN as well."
     )
     symptom = "Overflow warnings, a loss of NaN, and class 0 as the answer to everything: argmax of NaN is 0."
     check = "softmax of (1000, 0): is it (1, 0)?"
     circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
+    replaces = "the softmax"
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return _WithoutMaximum
@@ -75,6 +79,7 @@ class SoftmaxGlobalMaximum(Mistake):
     check = "softmax of two rows far apart: do both sum to 1?"
     circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
     whole_batch = True
+    replaces = "the softmax"
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return _GlobalMaximum
@@ -104,6 +109,7 @@ class SoftmaxWrongAxis(Mistake):
     )
     check = "sums of the rows of p; loss at step 0 against ln k"
     whole_batch = True
+    replaces = "the softmax"
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return _WrongAxis
@@ -128,9 +134,8 @@ class NarrowOneHot(Mistake):
     check = "a batch without the last class"
     circumstances = {"batch_size": 16}
 
-    def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
+    def see(self, training: Examples, held_out: Examples) -> None:
         self.width = int(training.labels.max()) + 1
-        return training, held_out
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         return type("NarrowOneHot", (_NarrowOneHot,), {"width": self.width})

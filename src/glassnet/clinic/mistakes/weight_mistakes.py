@@ -25,6 +25,7 @@ class UniformWeights(Mistake):
     symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays at one in ten."
     check = "loss at step 0 against ln k; share of negative weights"
     circumstances = {"hidden": [128, 64]}
+    replaces = "the first weights"
 
     def initialize(self, network: Network) -> None:
         network.parameters[...] = network.rng.random(network.parameters.shape)
@@ -45,6 +46,7 @@ class IgnoredFanIn(Mistake):
     symptom = "The loss at step 0 lies above ln k, the more so the larger the images; little else is seen."
     check = "spread of W against 1 / √fan_in"
     circumstances = {"hidden": [128, 64]}
+    replaces = "the first weights"
 
     def initialize(self, network: Network) -> None:
         for layer in _dense(network):
@@ -65,6 +67,7 @@ class EqualWeights(Mistake):
     )
     symptom = "A wider layer changes nothing, and the rows or columns of a trained W are all alike."
     check = "do two units differ?"
+    replaces = "the first weights"
 
     def initialize(self, network: Network) -> None:
         for layer in _dense(network):
@@ -81,6 +84,7 @@ class MixedUpScales(Mistake):
     effect = "Little in a network as shallow as this one: biases of 0.3 begin as noise, and learning takes them back."
     symptom = "Nothing is seen in the curves; only reading the line again, shape by shape, shows it."
     check = "spread of W against 1 / √fan_in"
+    replaces = "the first weights"
 
     def initialize(self, network: Network) -> None:
         layers = list(_dense(network))
