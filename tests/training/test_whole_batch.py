@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from glassnet import Dataset, load_dataset
+from glassnet.clinic import MISTAKES
 from glassnet.data import Preprocessing
 from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.nn import Network, SoftmaxCrossEntropy
-from glassnet.training import Callback, Config, build_network, resume, train, whole_batch
+from glassnet.training import Callback, Config, Trainer, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
 from glassnet.training.whole_batch import WholeBatch
 
@@ -80,8 +81,7 @@ def test_half_a_full_batch_run_and_the_other_half_are_the_whole_bit_for_bit(digi
     whole = train(digits, out=tmp_path / "whole", **settings)
     train(digits, out=tmp_path / "half", callbacks=[StopAt()], **settings)
     half = resume(tmp_path / "half")
-    for name in ("model.safetensors",):
-        assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
+    assert (whole.path / "model.safetensors").read_bytes() == (half.path / "model.safetensors").read_bytes()
     assert [row["epoch"] for row in half.history] == [4, 8, 12, 15]  # every fourth epoch, and the last
     for one, other in zip(whole.history, half.history, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
@@ -107,3 +107,38 @@ def test_what_all_images_at_once_cannot_have() -> None:
     for wrong in ("most", 0, 1.5):
         with pytest.raises(ConfigError, match="batch_size: "):
             Config.resolve("fast", batch_size=wrong)
+
+
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+@pytest.mark.parametrize(
+    "mistake", [name for name in MISTAKES if not MISTAKES[name].whole_batch and name != "unscaled-pixels"]
+)
+def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
+    mistake: str, scaling: Scaling, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_batch, "BLOCK", 200)
+    settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
+    config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
+    trainer = Trainer(config, digits)
+    assert trainer.whole_batch is not None
+    loss, _ = trainer.whole_batch.gradient(count=False)
+    blockwise = trainer.network.gradients.copy()
+    X, y = trainer.batches.batch(None, 0)
+    Z = trainer.network.forward(X, training=True)
+    assert loss == pytest.approx(trainer.loss.forward(Z, y), rel=1e-10)
+    trainer.network.backward(trainer.loss.backward())
+    np.testing.assert_allclose(blockwise, trainer.network.gradients, rtol=1e-8, atol=1e-14)
+
+
+def test_a_planted_run_is_resumed_bit_for_bit(digits: Dataset, tmp_path) -> None:
+    class StopAt(Callback):
+        def on_step(self, run, loss) -> None:
+            if run.state.step == 7:
+                run.stop("half")
+
+    settings = {"as_written": True, "epochs": 15, "report_every": 5}
+    whole = train(digits, "notebook-001", out=tmp_path / "whole", **settings)
+    train(digits, "notebook-001", out=tmp_path / "half", callbacks=[StopAt()], **settings)
+    half = resume(tmp_path / "half")
+    assert (whole.path / "model.safetensors").read_bytes() == (half.path / "model.safetensors").read_bytes()
+    assert half.config.mistakes == Config.resolve("notebook-001", as_written=True).mistakes

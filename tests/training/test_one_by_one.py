@@ -1,0 +1,143 @@
+"""Steps on single images, taken in blocks, are the steps that would be taken one after the other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassnet import Dataset, load_dataset
+from glassnet.errors import TrainingError
+from glassnet.nn import SGD, Dense, Layer, Network, Sigmoid, SoftmaxCrossEntropy
+from glassnet.training import Callback, RunUnderWay, Trainer, resume, train
+from glassnet.training.one_by_one import STEPS
+
+CLASSES = 10
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    whole = load_dataset("digits").train
+    return load_dataset((whole.images[:400], whole.labels[:400]))
+
+
+class Watch(Callback):
+    """Keep every loss, and how far ahead the network was."""
+
+    def __init__(self, stop_at: int = 0) -> None:
+        self.losses: list[float] = []
+        self.current: list[int] = []
+        self.stop_at = stop_at
+
+    def on_start(self, run: RunUnderWay) -> None:
+        self.run = run
+
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
+        self.losses.append(loss)
+        if not run.ahead:
+            self.current.append(run.state.step)
+        if run.state.step == self.stop_at:
+            run.stop("enough")
+
+
+SETTINGS = {
+    "validation": 0.1,
+    "optimizer": "sgd",
+    "learning_rate": 0.05,
+    "batch_size": 1,
+    "dtype": "float64",
+    "epochs": 2,
+    "schedule": "one_cycle",
+}
+CASES = [
+    {"hidden": [12, 8], "activation": "sigmoid"},
+    {"hidden": [12], "dropout": 0.3},
+    {"hidden": []},
+    {"hidden": [12], "label_smoothing": 0.1, "scaling": "standard", "class_weight": "balanced"},
+    {"hidden": [12], "mistakes": ["times-p-one-minus-p", "relu-derivative-of-wrong-array"]},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_blocks_of_steps_are_ordinary_steps(case: dict, digits: Dataset, tmp_path: Path, monkeypatch) -> None:
+    together, apart = Watch(), Watch()
+    train(digits, "default", out=tmp_path / "together", callbacks=[together], **SETTINGS | case)
+    monkeypatch.setattr("glassnet.training.trainer.can_go_one_by_one", lambda config, network: False)
+    train(digits, "default", out=tmp_path / "apart", callbacks=[apart], **SETTINGS | case)
+    assert together.run.one_by_one is not None
+    assert apart.run.one_by_one is None
+    np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(together.run.network.gradients, apart.run.network.gradients, rtol=1e-6, atol=1e-10)
+
+
+def test_the_steps_are_those_of_plain_gradient_descent(digits: Dataset, tmp_path: Path) -> None:
+    watch = Watch()
+    settings = SETTINGS | {
+        "schedule": "constant",
+        "shuffle": False,
+        "epochs": 1,
+        "hidden": [12],
+        "activation": "sigmoid",
+    }
+    run = train(digits, "default", out=tmp_path / "run", callbacks=[watch], **settings)
+    layers: list[Layer] = [Dense(12), Sigmoid(), Dense(CLASSES)]
+    network = Network(layers, 64, dtype="float64", seed=run.config.seed)
+    loss, rule = SoftmaxCrossEntropy(CLASSES), SGD(network.parameters, network.gradients)
+    learned, _ = digits.split(run.config.validation, run.config.seed)
+    for image, label in zip(learned.images.reshape(-1, 1, 64) / 255, learned.labels, strict=True):
+        loss.forward(network.forward(image, training=True), np.array([label]))
+        network.backward(loss.backward())
+        rule.step(0.05)
+    np.testing.assert_allclose(watch.run.network.parameters, network.parameters, rtol=1e-7, atol=1e-10)
+
+
+def test_a_callback_hears_of_every_step_and_when_the_network_is_current(digits: Dataset, tmp_path: Path) -> None:
+    watch = Watch()
+    train(digits, "default", out=tmp_path / "run", callbacks=[watch], **SETTINGS | {"hidden": [12]})
+    n = len(digits.split(0.1, 0)[0])
+    ends = [end for epoch in (0, n) for end in (*range(epoch + STEPS, epoch + n, STEPS), epoch + n)]
+    assert len(watch.losses) == 2 * n
+    assert watch.current == ends
+
+
+def test_half_a_run_and_the_other_half_are_the_whole_bit_for_bit(digits: Dataset, tmp_path: Path) -> None:
+    settings = SETTINGS | {"hidden": [12], "dtype": "float32", "shuffle": False}
+    whole = train(digits, "default", out=tmp_path / "whole", **settings)
+    train(digits, "default", out=tmp_path / "half", callbacks=[Watch(stop_at=70)], **settings)
+    half = resume(tmp_path / "half", digits)
+    assert (whole.path / "model.safetensors").read_bytes() == (half.path / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_other_rules_take_one_step_at_a_time(optimizer: str, digits: Dataset, tmp_path: Path) -> None:
+    watch = Watch(stop_at=5)
+    train(digits, "default", out=tmp_path / "run", callbacks=[watch], **SETTINGS | {"optimizer": optimizer})
+    assert len(watch.losses) == 5
+
+
+def test_a_step_that_fails_leaves_the_steps_before_it(digits: Dataset, tmp_path: Path) -> None:
+    class FailsAtTheTenth(SoftmaxCrossEntropy):
+        calls = 0
+
+        def forward(self, *arguments, **named) -> float:
+            FailsAtTheTenth.calls += 1
+            if FailsAtTheTenth.calls >= 10:
+                raise TrainingError("the tenth")
+            return super().forward(*arguments, **named)
+
+    whole = train(
+        digits, "default", out=tmp_path / "whole", callbacks=[good := Watch(9)], **SETTINGS | {"optimizer": "sgd"}
+    )
+    config = whole.config
+    trainer = Trainer(config, digits, [watch := Watch()])
+    trainer.one_by_one.loss = trainer.loss = FailsAtTheTenth(CLASSES)
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(TrainingError, match="the tenth"):
+        trainer.run(tmp_path / "broken")
+    assert watch.losses == good.losses[:9]
+    assert trainer.state.step == 9
+
+
+def test_a_loss_that_is_no_number_is_found_at_its_own_step(digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"at step [1-9]"):
+        train(digits, "default", out=tmp_path / "run", **SETTINGS | {"learning_rate": 1e8, "schedule": "constant"})
