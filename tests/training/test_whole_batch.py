@@ -34,7 +34,7 @@ def gradient(
 def test_blocks_give_the_gradient_of_all_images_at_once(
     digits: Dataset, threads: int, weights: np.ndarray | None, scaling: Scaling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole_batch, "BLOCK", 200)  # seven blocks and a rest
+    monkeypatch.setattr(whole_batch, "BLOCK", 40)  # two or three blocks in each part, and a rest
     network, preprocessing, loss, correct = gradient(digits, threads, weights, scaling, hidden=[12, 8])
     X, y = preprocessing.apply(digits.train.images, dtype=np.float64), digits.train.labels
     blockwise = network.gradients.copy()
@@ -116,7 +116,7 @@ def test_what_all_images_at_once_cannot_have() -> None:
 def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     mistake: str, scaling: Scaling, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole_batch, "BLOCK", 200)
+    monkeypatch.setattr(whole_batch, "BLOCK", 40)
     settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
     config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
     trainer = Trainer(config, digits)
