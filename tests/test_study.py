@@ -192,7 +192,7 @@ def test_mean_and_spread() -> None:
 def test_a_chain_cures_one_mistake_after_another(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
 
-    def run(dataset: Dataset, recipe: str, settings: dict[str, object]) -> Course:
+    def run(dataset: Dataset, recipe: str, settings: dict[str, object], ask_doctor: bool) -> Course:
         runs.append(settings)
         return Course((Point(0, 1.0, 0.1, 0.1),), 0.0, None)
 
@@ -293,3 +293,17 @@ def test_the_figures_name_what_they_show(name: str, studied: Callable[[str], Com
         heights = sorted(text.xy[1] for text in axes.texts)
         assert all(np.diff(heights) > 0.07)  # none covers another
     assert ("as reported" in {text.get_text() for text in figures[1].axes[0].texts}) == (name in DECEIVE)
+
+
+CAUGHT_ELSEWHERE = {"small-learning-rate", "mixed-up-scales", "random-biases", "unused-rows"}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_doctor_finds_what_was_planted(name: str, digits: Dataset) -> None:
+    """In the engine's own network, as it begins; circumstances that are unscaled or have large weights it names too."""
+    comparison = study(name, digits, [0])
+    found = {finding for finding, _ in comparison.planted[0].findings}
+    circumstances = {"unscaled-pixels", "ignored-fan-in"}
+    assert found - circumstances == {name} - circumstances - CAUGHT_ELSEWHERE
+    assert name in found or name in CAUGHT_ELSEWHERE
+    assert comparison.cured[0].findings == ()  # it is not asked

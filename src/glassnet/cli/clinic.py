@@ -11,7 +11,7 @@ from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
 from ..study import study, study_notebook
 from ..study.results import Chain, Comparison, Course
-from ..study.tables import breaks, chain_table, comparison_table, setting_words
+from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
 from .output import command, print_json, print_table
@@ -148,6 +148,7 @@ def _show_comparison(result: Comparison) -> None:
     _show_curves(result.planted[0], result.cured[0], "the mistake")
     print()
     print_table(*comparison_table(result))
+    _show_findings(result.planted[0])
 
 
 def _explain(mistake: type[Mistake]) -> None:
@@ -178,6 +179,14 @@ def _show_chain(result: Chain) -> None:
         )
     )
     _show_curves(first.course, last.course, "as written")
+    _show_findings(first.course)
+
+
+def _show_findings(course: Course) -> None:
+    print()
+    print(textwrap.fill(doctor_words(course), WIDTH))
+    for name, evidence in course.findings:
+        print(textwrap.fill(f"{name}: {evidence}", WIDTH, initial_indent="  ", subsequent_indent="    "))
 
 
 def _show_curves(wrong: Course, right: Course, name: str) -> None:

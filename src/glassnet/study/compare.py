@@ -8,15 +8,18 @@ set are never touched.
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..clinic import MISTAKES
+from ..clinic import MISTAKES, examine
 from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
+from ..nn.types import Array
 from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, notebook_names, train
 from .results import Chain, Comparison, Course, Point, Stage
 
@@ -36,6 +39,7 @@ TRUTH = 0.25  # share of the training images that neither run may see
 LEAST, MOST = 200, 4_000  # training images: with fewer there is nothing to see, and more only take longer
 TABLE = 42_000  # rows of the table that the notebooks read: a number of validation rows is a share of these
 FEWEST_STEPS = 6_000  # of a notebook with batches: where there are few images they are gone through several times
+SHOWN = 600  # images that the doctor sees
 MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
 
 
@@ -66,7 +70,8 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     planted, cured = [], []
     for seed in seeds:
         settings = circumstances | {"seed": seed}
-        planted.append(_run(dataset, "default", settings | dict(mistake.settings) | {"mistakes": [name]}))
+        wrong = settings | dict(mistake.settings) | {"mistakes": [name]}
+        planted.append(_run(dataset, "default", wrong, ask_doctor=seed == seeds[0]))
         cured.append(_run(dataset, "default", settings))
     rest, truth = dataset.split(TRUTH, seeds[0])
     learned, held = replace(dataset, train=rest).split(circumstances["validation"], seeds[0])
@@ -103,7 +108,8 @@ def study_notebook(
     for number, (cured, mistakes, settings) in enumerate(plan):
         if watch:
             watch(number, len(plan), cured)
-        course = _run(dataset, name, {"seed": right.seed} | budget | settings | {"mistakes": mistakes})
+        given = {"seed": right.seed} | budget | settings | {"mistakes": mistakes}
+        course = _run(dataset, name, given, ask_doctor=number == 0)
         stages.append(Stage(cured, mistakes, settings, course))
     return Chain(name, dataset.name, len(dataset.classes), right.seed, tuple(stages))
 
@@ -140,23 +146,24 @@ def _require_images(dataset: Dataset) -> None:
         )
 
 
-def _run(dataset: Dataset, recipe: str, settings: dict[str, Any]) -> Course:
+def _run(dataset: Dataset, recipe: str, settings: dict[str, Any], ask_doctor: bool = False) -> Course:
     """Train without a part of the training images, and measure on that part."""
     rest, truth = dataset.split(TRUTH, Config.resolve(recipe, **settings).seed)
-    probe = _Probe(truth)
+    probe = _Probe(truth, ask_doctor)
     with tempfile.TemporaryDirectory(prefix="glassnet-") as folder:
         try:
             train(replace(dataset, train=rest), recipe, out=Path(folder), callbacks=[probe], **settings)
         except TrainingInterrupted as interrupt:
             raise KeyboardInterrupt("stopped; nothing of the study is kept") from interrupt
-    return Course(tuple(probe.points), probe.seconds, probe.broken)
+    return Course(tuple(probe.points), probe.seconds, probe.broken, probe.findings)
 
 
 class _Probe(Callback):
     """Measures a run at its start, after 1, 2, 4, 8, … steps, at even distances from then on, and at its end."""
 
-    def __init__(self, truth: Examples) -> None:
-        self.truth = truth
+    def __init__(self, truth: Examples, ask_doctor: bool) -> None:
+        self.truth, self.ask_doctor = truth, ask_doctor
+        self.findings: tuple[tuple[str, str], ...] = ()
         self.points: list[Point] = []
         self.losses: list[float] = []  # since the last point
         self.broken: str | None = None
@@ -167,6 +174,8 @@ class _Probe(Callback):
         self.moments = {int(step) for step in (*even, *early)}
         self.due = False
         self._measure(run, 0)
+        if self.ask_doctor:
+            self.findings = _ask_doctor(run)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         self.losses.append(loss)
@@ -188,6 +197,41 @@ class _Probe(Callback):
         reported = _accuracy(run, run.validation) if len(run.validation) else None
         self.points.append(Point(step, loss, reported, _accuracy(run, self.truth)))
         self.losses = []
+
+
+def _ask_doctor(run: RunUnderWay) -> tuple[tuple[str, str], ...]:
+    """Show the doctor the network as it begins, by its functions and some of its images, as anybody would."""
+    twin, loss, k = run.network.replica(), copy(run.loss), len(run.model.classes)
+
+    def forward(parameters: list[Array], X: Array) -> Array:
+        for ours, given in zip(twin.named_parameters.values(), parameters, strict=True):
+            ours[...] = given
+        loss.forward(twin.forward(X), np.full(len(X), k - 1))
+        return loss.P.T
+
+    def backward(parameters: list[Array], X: Array, y: NDArray[np.int64]) -> list[Array]:
+        forward(parameters, X)
+        loss.forward(twin.forward(X), y)
+        twin.backward(loss.backward())
+        return [gradient.copy() for gradient in twin.named_gradients.values()]
+
+    count = len(run.batches.labels)
+    some = np.arange(0, count, math.ceil(count / SHOWN))
+    if run.config.shuffle:
+        some = np.random.default_rng(run.config.seed).permutation(some)
+    held_out, apply = run.validation, run.model.preprocessing.apply
+    few = slice(None, None, math.ceil(len(held_out) / SHOWN) or 1)
+    diagnosis = examine(
+        parameters=[array.copy() for array in twin.named_parameters.values()],
+        X=apply(run.batches.pixels[some]),
+        y=run.batches.labels[some],
+        forward=forward,
+        backward=backward,
+        held_out=(apply(held_out.images[few]), held_out.labels[few]) if len(held_out) else None,
+        activation=run.config.activation[0],
+        trained=False,
+    )
+    return tuple((finding.name, finding.evidence) for finding in diagnosis)
 
 
 def _accuracy(run: RunUnderWay, examples: Examples) -> float:

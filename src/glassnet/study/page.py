@@ -11,7 +11,7 @@ from ..page import fill_page, image, png, table_row
 from ..training import recipe_summary
 from .plots import compared_accuracy, compared_loss
 from .results import Chain, Comparison, Course
-from .tables import breaks, chain_table, comparison_table, cost, setting_words
+from .tables import breaks, chain_table, comparison_table, cost, doctor_words, setting_words
 
 __all__ = ["write_study_page"]
 
@@ -85,6 +85,7 @@ def _comparison(result: Comparison, folder: Path, heading: str) -> str:
 <div>{_table("What was measured", header, [table_row(*row) for row in rows])}
 <p class="how">{escape(how)}</p></div>
 </div>
+{_findings(result.planted[0])}
 </section>"""
 
 
@@ -99,7 +100,14 @@ def _chain(result: Chain, folder: Path) -> str:
 <p class="how">Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another
 mistake still hides what it is worth. Seed {result.seed}.</p>
 {_curves(first.course, last.course, result.classes, "as written", result.notebook, folder)}
+{_findings(first.course)}
 </section>"""
+
+
+def _findings(course: Course) -> str:
+    found = "".join(f"<dt>{escape(name)}</dt><dd>{escape(evidence)}</dd>" for name, evidence in course.findings)
+    words = f'<p class="how">{escape(doctor_words(course))}</p>'
+    return f'<div class="words"><div>{words}{f"<dl>{found}</dl>" if found else ""}</div></div>'
 
 
 def _equations(mistake: type[Mistake]) -> str:

@@ -34,11 +34,13 @@ class Course:
         points: what was measured, from step 0 to the last.
         seconds: of training.
         broken: why it ended before its time, and None where it did not.
+        findings: what the doctor says of the network as it began, name and evidence, where it was asked.
     """
 
     points: tuple[Point, ...]
     seconds: float
     broken: str | None
+    findings: tuple[tuple[str, str], ...] = ()
 
     @property
     def first_loss(self) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .results import Chain, Comparison, Course, mean_and_spread
 
-__all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "setting_words"]
+__all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "doctor_words", "setting_words"]
 
 AS_WRITTEN = "as written"
 
@@ -50,6 +50,14 @@ def cost(comparison: Comparison) -> float:
 def breaks(course: Course) -> str:
     """Say how a run broke, in a sentence; "" where it did not."""
     return f"It broke: {course.broken}." if course.broken else ""
+
+
+def doctor_words(course: Course) -> str:
+    """Return the sentence that stands before what the doctor finds in the network of ``course``."""
+    told = (
+        "The doctor (glassnet.clinic.examine), shown this network and some of its images before the first step, finds"
+    )
+    return f"{told}:" if course.findings else f"{told} nothing: its gradients, weights and data are in order."
 
 
 def setting_words(settings: Mapping[str, Any]) -> str:

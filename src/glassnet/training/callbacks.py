@@ -4,7 +4,7 @@ from typing import Protocol
 
 from ..data import Examples
 from ..model import Model
-from ..nn import Network
+from ..nn import Network, SoftmaxCrossEntropy
 from .batches import Batches
 from .checkpoint import State
 from .config import Config
@@ -19,6 +19,7 @@ class RunUnderWay(Protocol):
     Attributes:
         config: how the run goes.
         network: as it is now; its ``parameters`` and ``gradients`` are those of the last step.
+        loss: what it makes small.
         model: the same network with its preprocessing and class names.
         batches: the training images.
         validation: the validation images.
@@ -33,6 +34,7 @@ class RunUnderWay(Protocol):
 
     config: Config
     network: Network
+    loss: SoftmaxCrossEntropy
     model: Model
     batches: Batches
     validation: Examples
