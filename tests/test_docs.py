@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from glassnet.training import Config, notebook_names
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
-TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES)}
+NOTEBOOKS = DOCS / "notebooks.md"
+TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS)}
 
 CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -46,6 +49,15 @@ def test_the_pages_are_in_the_table_of_contents() -> None:
     listed = re.findall(r"^tutorial/(\S+)$", index, re.MULTILINE)
     assert listed == [page.stem for page in PAGES]
     assert re.findall(r"\]\(tutorial/(\S+)\.md\)", index) == listed
+
+
+def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:
+    assert re.search(r"^notebooks$", TEXTS[DOCS / "index.md"], re.MULTILINE)
+    _, *sections = re.split(r"^## Notebook ", TEXTS[NOTEBOOKS], flags=re.MULTILINE)
+    assert [f"notebook-{section[:3]}" for section in sections] == notebook_names()
+    for section in sections:
+        for name in Config.resolve(f"notebook-{section[:3]}", as_written=True).mistakes:
+            assert f"`{name}`" in section
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)

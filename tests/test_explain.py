@@ -271,6 +271,22 @@ def test_text_counts_silent_units_and_names_the_largest():
     assert f"{a.max():.3g} at [{a.argmax()}]" in text
 
 
+@pytest.mark.parametrize("units", [10, 1])
+def test_a_hidden_layer_of_as_many_units_as_classes_is_no_row_of_classes(tmp_path, units):
+    network = Network([Dense(units), ReLU(), Dense(10), ReLU(), Dense(10)], 12)
+    digits = Model(network, Preprocessing(3, 4, 1 / 255, 0.0, 4, False), tuple("0123456789"))
+    explanation = explain(digits, IMAGE, 2)
+    per_class = {stage.name for stage in explanation.stages if stage.per_class}
+    assert per_class == {"Z3", "P", "dZ3", "db3", "Z3 after", "P after"}
+    header = "      ".join(digits.classes)
+    assert str(explanation).count(header) == 5  # Z3 after is left out
+    text = write_page(explanation, "", tmp_path).read_text("utf-8")
+    assert text.count('<tr class="true">') == 5
+    hidden = text.partition('<section id="A1">')[2].partition("</section>")[0]
+    assert "<figcaption>unit " in hidden
+    assert 'class="true"' not in hidden
+
+
 def test_json_holds_every_array_in_full():
     for explanation in (explain_tiny(), explain(deep(), IMAGE, 2)):
         data = json.loads(json.dumps(explanation.to_json()))

@@ -16,6 +16,7 @@ def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     for block in blocks:
         exec(block, names)
     assert (tmp_path / "digits.safetensors").exists()
+    assert names["diagnosis"].names == ("softmax-without-maximum", "one-bias-gradient")  # type: ignore[attr-defined]
     assert names["loss"].forward(names["network"].forward(names["X"]), names["y"]) < 0.1  # type: ignore[attr-defined]
 
 

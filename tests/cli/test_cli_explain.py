@@ -59,6 +59,17 @@ def test_a_model_file_knows_its_data_but_not_its_training(run: Path, capsys: pyt
     assert len(outputs[0]["notes"]) == len(outputs[1]["notes"]) + 1
 
 
+def test_planted_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted = ["one-bias-gradient", "random-biases"]
+    train(load_dataset("digits"), "small", epochs=1, hidden=[10], mistakes=planted, out=tmp_path / "run")
+    assert main(["explain", str(tmp_path / "run"), "--json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert notes[-1] == (
+        "The run was trained with planted mistakes (one-bias-gradient, random-biases); "
+        "what is shown here is the right step."
+    )
+
+
 def test_tiny(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--tiny"]) == 0
     out = capsys.readouterr().out

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from glassnet.clinic import MISTAKES, Mistake
+from glassnet.clinic.doctor.diagnosis import KNOWN
 from glassnet.clinic.mistakes import data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
 from glassnet.data import Examples
 from glassnet.errors import TrainingError
@@ -33,7 +34,7 @@ def planted(*names: str, hidden: int = HIDDEN) -> tuple[Network, SoftmaxCrossEnt
     """Return network and loss with the mistakes, as a run has them that learns from 30 images and holds out 10."""
     mistakes = [MISTAKES[name]() for name in names]
     for mistake in mistakes:
-        mistake.examples(examples(30, 2), examples(10, 3), seed=0)
+        mistake.see(examples(30, 2), examples(10, 3))
     config = Config.resolve(hidden=[hidden], dtype="float64", seed=3)
     network = build_network(config, INPUTS, CLASSES, mistakes)
     return network, build_loss(config, np.arange(CLASSES), CLASSES, mistakes)
@@ -211,6 +212,12 @@ def test_the_catalogue_is_complete() -> None:
     rooms = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
     classes = {getattr(room, name) for room in rooms for name in room.__all__}
     assert classes == set(MISTAKES.values())
+
+
+def test_the_doctor_knows_all_but_the_last_four() -> None:
+    assert all(name in MISTAKES for name in KNOWN if not name.startswith("unexplained-"))
+    unknown = ["small-learning-rate", "mixed-up-scales", "random-biases", "unused-rows"]
+    assert [name for name in MISTAKES if name not in KNOWN] == list(MISTAKES)[-4:] == unknown
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=list(MISTAKES))

@@ -91,7 +91,7 @@ def _test_images(path: Path, model: Model) -> Examples:
 
 
 def _otherwise(config: Config) -> list[str]:
-    """Say what made the run's own steps other ones than that which is shown."""
+    """Say what made the run's own steps other ones than the step that is shown."""
     own = {
         f"optimizer {config.optimizer}": config.optimizer != "sgd",
         f"batches of {config.batch_size} images": config.batch_size != 1,
@@ -100,10 +100,13 @@ def _otherwise(config: Config) -> list[str]:
         "balanced class weights": config.class_weight != "none",
         f"gradients no longer than {config.clip_norm}": config.clip_norm,
     }
-    words = ", ".join(name for name, differs in own.items() if differs)
-    return [f"The run itself trained with {words}; the step shown here is plain gradient descent on one image."] * bool(
-        words
-    )
+    notes = []
+    if words := ", ".join(name for name, differs in own.items() if differs):
+        notes.append(f"The run itself trained with {words}; the step shown is plain gradient descent on one image.")
+    if config.mistakes:
+        planted = ", ".join(config.mistakes)
+        notes.append(f"The run was trained with planted mistakes ({planted}); what is shown here is the right step.")
+    return notes
 
 
 def _write_page(explanation: Explanation, title: str, folder: Path | None) -> Path | None:

@@ -45,6 +45,7 @@ class Stage:
         array: what comes out, float64: ``(1, d)`` where it is a row for the one image, ``()`` for the loss.
         meaning: a sentence or two in plain words.
         sums: the arithmetic of each number, where the network is small enough to follow it by hand; else empty.
+        per_class: whether the array has one number for each class, as P and the logits have.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Stage:
     array: Array
     meaning: str
     sums: tuple[str, ...] = ()
+    per_class: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +154,11 @@ def result(explanation: Explanation) -> str:
 
 
 def facts(explanation: Explanation, stage: Stage) -> list[str]:
-    """Say of a stage's numbers what is worth knowing: all of them where they are few."""
+    """Say of a stage's numbers what is worth knowing: all of them where there is one for each of a few classes."""
     array = stage.array
     if not array.ndim:
         return [short(float(array))]
-    if array.size == len(explanation.classes) <= 10 and stage.part != "update":
+    if stage.per_class and array.size <= 10:
         names = [name[:6] for name in explanation.classes]
         decimals = 3 if np.abs(array).max() < 10 else 1
         return [_columns(names), _columns([f"{value:.{decimals}f}".replace("-", "−") for value in array.ravel()])]

@@ -89,7 +89,7 @@ def _evidence(explanation: Explanation, stage: Stage) -> str:
     array = stage.array
     if not array.ndim:
         return f'<p class="number">{short(float(array))}</p>'
-    if stage.part != "update" and array.size == len(explanation.classes) <= MANY:
+    if stage.per_class and array.size <= MANY:
         if stage.name == "P after":
             return _compared(explanation, explanation["P"].array[0], array[0])
         return _scores(explanation, array.ravel())
@@ -102,7 +102,7 @@ def _evidence(explanation: Explanation, stage: Stage) -> str:
         case "dW1":
             words = "The units that fire most: their gradients are the input as an image, times the dZ₁ below each."
             return said + _units(explanation, array, explanation["dZ1"].array[0], words)
-    return said + (_bars(array[0]) if len(array) == 1 else "")
+    return said + (_bars(array[0]) if array.ndim == 2 and len(array) == 1 else "")
 
 
 def _scores(explanation: Explanation, values: Array) -> str:

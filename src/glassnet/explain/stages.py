@@ -86,12 +86,13 @@ class _Step:
         for layer, x, y in zip(self.network.layers, self.symbols, self.symbols[1:], strict=False):
             Y = layer.forward(X)
             if y != x:
-                yield self._stage(part, y, wording.forward(layer, x, y, X.shape), Y, sums.forward(layer, X, Y))
+                words = wording.forward(layer, x, y, X.shape)
+                yield self._stage(part, y, words, Y, sums.forward(layer, X, Y), per_class=y == self.symbols[-1])
             X = Y
         logits = self.symbols[-1]
         loss = self.loss.forward(Y, np.array([self.label]))
         P = softmax(Y)
-        yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P))
+        yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P), per_class=True)
         words = wording.loss(self.model.classes[self.label], P.shape)
         yield self._stage(part, "L", words, np.float64(loss), sums.loss(P, self.label, loss))
 
@@ -100,12 +101,12 @@ class _Step:
         dY = self.loss.backward()
         P = self.loss.P.T
         words = wording.logits_gradient(self.symbols[-1], P.shape)
-        yield self._stage("backward", f"d{self.symbols[-1]}", words, dY, sums.logits_gradient(P, self.label, dY))
+        arithmetic = sums.logits_gradient(P, self.label, dY)
+        yield self._stage("backward", f"d{self.symbols[-1]}", words, dY, arithmetic, per_class=True)
         for i in reversed(range(self.lowest, len(self.network.layers))):
             layer, x, y = self.network.layers[i], self.symbols[i], self.symbols[i + 1]
             layer.parameter_gradients(dY)
-            for name in layer.parameter_shapes(self.network.input_shape):
-                gradient = getattr(layer, f"d{name}")
+            for name, gradient in self._gradients(i):
                 words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
                 yield self._stage(
                     "backward",
@@ -113,6 +114,7 @@ class _Step:
                     words,
                     gradient,
                     sums.parameter_gradient(layer, name, dY),
+                    per_class=y == self.symbols[-1] and gradient.ndim == 1,
                 )
             if i > self.lowest:
                 above = dY.copy()  # which the layer may overwrite
@@ -130,12 +132,28 @@ class _Step:
             arithmetic = sums.update(symbol, before[symbol], learning_rate, gradients[symbol], moved)
             yield self._stage("update", symbol, wording.update(symbol, moved.shape), moved, arithmetic)
 
+    def _gradients(self, index: int) -> Iterator[tuple[str, Array]]:
+        """Yield the gradients of one layer by the names of its parameters."""
+        for name, gradient in self.network.named_gradients.items():
+            layer, _, parameter = name.partition(".")
+            if int(layer) == index:
+                yield parameter, gradient
+
     def _named(self, tensors: dict[str, Any]) -> Iterator[tuple[str, Array]]:
         for name, tensor in tensors.items():
             index, _, parameter = name.partition(".")
             yield wording.parameter(parameter, self.symbols[int(index) + 1]), tensor
 
-    def _stage(self, part: Part, symbol: str, words: Words, array: Any, arithmetic: Iterator[str]) -> Stage:
+    def _stage(
+        self,
+        part: Part,
+        symbol: str,
+        words: Words,
+        array: Any,
+        arithmetic: Iterator[str],
+        *,
+        per_class: bool = False,
+    ) -> Stage:
         name = wording.ascii_name(symbol) + (" after" if part in ("update", "after") else "")
         written = tuple(arithmetic) if self.worked else ()
-        return Stage(name, part, *words[:3], np.array(array, np.float64), words.meaning, written)
+        return Stage(name, part, *words[:3], np.array(array, np.float64), words.meaning, written, per_class)

@@ -47,4 +47,7 @@ MISTAKES: dict[str, type[Mistake]] = {
         UnusedRows,
     )
 }
-"""The mistakes by name: sixteen that cost something, then four that the five notebooks have besides."""
+"""The mistakes by name: sixteen that `examine` looks for, then four that it does not.
+
+What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
+"""

@@ -23,8 +23,9 @@ class UnscaledPixels(Mistake):
     wrong = "X = pixels"
     right = "X = pixels / 255"
     effect = (
-        "Each sum Z is 255 times as large, and so is each gradient dW = Xᵀ dZ. The first steps overshoot, ReLUs are "
-        "shut for good, and a learning rate small enough for the weights is far too small for the biases."
+        "The first layer's sums X W are 255 times as large, and the factor X in dW = Xᵀ dZ too. The first steps "
+        "overshoot, ReLUs are shut for good, and a learning rate small enough for the weights is far too small for the "
+        "biases."
     )
     symptom = "The loss of the first batch is tens or hundreds instead of about 2.3, and it jumps rather than falls."
     check = "loss at step 0 against ln k; the largest input"
@@ -40,7 +41,8 @@ class LabelsLeftBehind(Mistake):
     right = "X, y = X[order], y[order]"
     effect = "A label says nothing about its image any more. All that is left is to learn the pairs by heart."
     symptom = (
-        "The training loss hardly leaves ln k, 2.30 for ten classes, and new images are guessed, whatever is tried."
+        "New images are guessed, and their loss is ln k (2.30 for ten classes) or more, whatever is tried. The "
+        "training loss hardly leaves ln k, unless the network is large enough to learn the wrong pairs by heart."
     )
     check = "do images of one class look more like each other than like the rest?"
 

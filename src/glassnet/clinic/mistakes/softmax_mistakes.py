@@ -129,7 +129,10 @@ class NarrowOneHot(Mistake):
     summary = "The width of the one-hot matrix is taken from the largest label at hand."
     wrong = "T = zeros(n, max(y) + 1)"
     right = "T = zeros(n, k)        k classes, whichever of them this batch has"
-    effect = "None, until a batch has no example of the last class; then p − T has no meaning, and the program stops."
+    effect = (
+        "None, until a batch has no example of the last class; then p − T has no meaning, and the program stops. "
+        "Except where all labels are 0: NumPy repeats T's one column for each class, and the gradient is wrong unseen."
+    )
     symptom = "It runs on all images and fails on a small batch: shapes (8, 10) and (8, 9) do not go together."
     check = "a batch without the last class"
     circumstances = {"batch_size": 16}

@@ -15,14 +15,14 @@ class UniformWeights(Mistake):
     """np.random.rand, where a distribution around zero was meant."""
 
     name = "uniform-weights"
-    summary = "Weights and biases are drawn uniformly from 0 to 1, so none is negative and none is small."
+    summary = "Weights and biases are drawn uniformly from 0 to 1, so none is negative and most are large."
     wrong = "W, b ~ U(0, 1)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
     effect = (
         "Every sum Z is about fan_in / 2 times the mean input, positive, and nearly the same for each unit: no ReLU is "
         "ever shut, the softmax is sure of one class whatever the image, and the first step throws everything far away."
     )
-    symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays at one in ten."
+    symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays near one in ten."
     check = "loss at step 0 against ln k; share of negative weights"
     circumstances = {"hidden": [128, 64]}
     replaces = "the first weights"
@@ -40,8 +40,8 @@ class IgnoredFanIn(Mistake):
     right = "W ~ N(0, 2 / fan_in)        b = 0"
     effect = (
         "From layer to layer the sums grow or fade by √(fan_in / fan_out), over the whole network by "
-        "√(pixels / classes). With 28×28 pixels the softmax begins sure of wrong answers, and learning first undoes "
-        "that. With 8×8 pixels and ReLUs, which halve the sum, there is nothing to undo."
+        "√(pixels / classes), and ReLUs halve their mean square at each hidden layer. With 28×28 pixels the softmax "
+        "begins sure of wrong answers, and learning first undoes that. With 8×8 pixels there is little to undo."
     )
     symptom = "The loss at step 0 lies above ln k, the more so the larger the images; little else is seen."
     check = "spread of W against 1 / √fan_in"
@@ -81,9 +81,9 @@ class MixedUpScales(Mistake):
     summary = "The spreads of the first weights and biases are taken from the shapes of other layers."
     wrong = "b₁ ~ N(0, 1 / units)        W₂ ~ N(0, 1 / (fan_in + units))        b₂ ~ N(0, 1 / pixels)"
     right = "W₂ ~ N(0, 2 / fan_in)        b = 0"
-    effect = "Little in a network as shallow as this one: biases of 0.3 begin as noise, and learning takes them back."
-    symptom = "Nothing is seen in the curves; only reading the line again, shape by shape, shows it."
-    check = "spread of W against 1 / √fan_in"
+    effect = "Little in a shallow network: the first biases are noise, 0.3 with ten units, and learning takes it back."
+    symptom = "Nothing is seen in the curves, and every spread by itself looks reasonable."
+    check = "none: only reading the lines again, shape by shape, shows it"
     replaces = "the first weights"
 
     def initialize(self, network: Network) -> None:
@@ -122,7 +122,7 @@ class SmallLearningRate(Mistake):
 
     name = "small-learning-rate"
     summary = "The learning rate is a fraction of what the network would bear, so the budget of steps ends too early."
-    wrong = "θ ← θ − (α / 10) dθ"
+    wrong = "θ ← θ − (α / c) dθ        c more than 1; in the notebooks 2 to 20"
     right = "θ ← θ − α dθ        α as large as the loss still falls steadily with"
     effect = (
         "The curve has the right shape and is stretched: the last step leaves the network where it should pass early."
