@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint format docs bench wheel clean
+.PHONY: notebooks help setup demo test lint format docs bench wheel clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, wr
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/table.py
+
+notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)
+	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/table.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
