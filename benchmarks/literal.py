@@ -32,13 +32,14 @@ def shallow_step(layers: Layers, X: Array, y: Array, alpha: float, softmax: Call
     A1 = np.maximum(Z1, 0)
     Z2 = W2.dot(A1) + b2
     A2 = softmax(Z2)
-    T = np.zeros((y.size, y.max() + 1))
-    T[np.arange(y.size), y] = 1
-    dZ2 = A2 - T.T
-    dW2, db2 = 1 / m * dZ2.dot(A1.T), 1 / m * np.sum(dZ2)
-    dZ1 = W2.T.dot(dZ2) * (Z1 > 0)
-    dW1, db1 = 1 / m * dZ1.dot(X.T), 1 / m * np.sum(dZ1)
-    return [(W1 - alpha * dW1, b1 - alpha * db1), (W2 - alpha * dW2, b2 - alpha * db2)]
+    T = np.zeros((y.max() + 1, y.size))
+    T[y, np.arange(y.size)] = 1
+    d2 = A2 - T
+    d1 = W2.T.dot(d2) * (Z1 > 0)
+    moved: Layers = []
+    for (W, b), d, A in ((layers[0], d1, X), (layers[1], d2, A1)):
+        moved.append((W - alpha * (1 / m * d.dot(A.T)), b - alpha * (1 / m * np.sum(d))))
+    return moved
 
 
 def deep_step(layers: Layers, X: Array, T: Array, alpha: float) -> Layers:

@@ -87,7 +87,7 @@ class Preprocessing:
         inputs = np.empty((len(images), size), dtype) if out is None else out
         pixels = images.reshape(len(images), size)
         if self.scale == 1:
-            np.copyto(inputs, pixels)  # half the time of a product
+            np.copyto(inputs, pixels)  # quicker than a product
         else:
             np.multiply(pixels, self.scale, out=inputs, dtype=inputs.dtype)
         if self.shift:

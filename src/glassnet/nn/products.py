@@ -7,7 +7,7 @@ So a tall product is cut into slices of 64 rows, which one call of `np.matmul` h
     X W     slice by slice
     Xᵀ dZ   the sum over the slices of each slice's own product
 
-The sum of a matrix's rows is a product too, 1ᵀ dZ, and as such two to six times as quick as np.sum.
+The sum of a matrix's rows is a product too, 1ᵀ dZ, and as such several times as quick as np.sum.
 
 The numbers are the same to rounding; what is a slice is decided by shapes alone, so a run repeats bit for bit.
 """
