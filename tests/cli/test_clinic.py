@@ -68,7 +68,7 @@ def test_a_mistake_beside_its_cure(capsys: Capture) -> None:
     assert "It broke: the weights stopped being finite at step" in text
     assert re.search(r"loss at step 0 \(ln 10 = 2\.30\) +\d\.\d\d ± \d\.\d\d +\d", text)
     assert re.search(r"accuracy on new images +10\.\d ± \d\.\d % +9\d\.\d ±", text)
-    assert re.search(r"before the first step, finds: .*softmax-without-maximum: \d+ of \d+ probabilities are NaN", text)
+    assert re.search(r"before the first step, finds .*softmax-without-maximum: \d+ of \d+ probabilities are NaN", text)
 
 
 def test_every_equation_fits_a_line(capsys: Capture) -> None:

@@ -151,3 +151,38 @@ def test_only_notebooks_are_as_written() -> None:
 def test_a_mistake_that_looks_at_all_examples_needs_a_batch() -> None:
     with pytest.raises(ConfigError, match="softmax-wrong-axis looks at all examples"):
         Config.resolve("notebook-001", mistakes=["softmax-wrong-axis"])
+
+
+def test_a_small_learning_rate_is_a_tenth_unless_it_is_given(tmp_path: Path) -> None:
+    planted = {"mistakes": ["small-learning-rate"]}
+    assert Config.resolve("fast", **planted).learning_rate == pytest.approx(Config.resolve("fast").learning_rate / 10)
+    assert Config.resolve("fast", **planted, learning_rate=0.4).learning_rate == 0.4
+    file = tmp_path / "own.toml"
+    file.write_text('learning_rate = 0.2\nmistakes = ["small-learning-rate"]\n')
+    assert Config.resolve(file).learning_rate == 0.2
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_configuration_of_a_run_is_enough_to_run_it_again(name: str, tmp_path: Path) -> None:
+    config = Config.resolve(name, as_written=True)
+    (tmp_path / "config.toml").write_text(config.to_toml())
+    assert Config.resolve(tmp_path / "config.toml") == config
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ("mistakes = 5", "mistakes: "),
+        ('mistakes = [["a"]]', "mistakes: "),
+        ('mistakes = ["one-bias-gradent"]', "did you mean 'one-bias-gradient'"),
+        ('mistakes = ["equal-weights", "equal-weights"]', "equal-weights is there twice"),
+        ('mistakes = ["equal-weights", "uniform-weights"]', "both replace the first weights"),
+        ("as_written = true", "as_written is for the recipes of notebooks"),
+        ('batch_size = "al"', "batch_size: must be a whole number of at least 1, or all, not 'al'"),
+    ],
+)
+def test_a_wrong_entry_of_a_file_gets_one_line(entry: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(entry)
+    with pytest.raises(ConfigError, match=complaint) as error:
+        Config.resolve(tmp_path / "own.toml")
+    assert "\n" not in str(error.value)

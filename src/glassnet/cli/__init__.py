@@ -54,7 +54,7 @@ def main(tokens: list[str] | None = None) -> int:
     except GlassnetError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
-        print(f"\nglassnet: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"\nglassnet: {str(interrupt) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone (`glassnet … | head`); keep Python from complaining about it at exit.

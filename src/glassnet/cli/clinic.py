@@ -50,7 +50,9 @@ def clinic(
         minute or two.
     """
     if name is not None and name not in [*MISTAKES, *notebook_names()]:
-        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name, [*MISTAKES, *notebook_names()])}")
+        raise ConfigError(
+            f"no mistake or notebook called {name!r}{nearest(name.lower(), [*MISTAKES, *notebook_names()])}"
+        )
     if name is None and report is None:
         if data != "digits" or seed is not None:
             raise ConfigError("--data and --seed are for running: name a mistake or notebook, or give --report FOLDER")
@@ -148,7 +150,7 @@ def _show_comparison(result: Comparison) -> None:
     _show_curves(result.planted[0], result.cured[0], "the mistake")
     print()
     print_table(*comparison_table(result))
-    _show_findings(result.planted[0])
+    _show_findings(result.planted[0], [result.mistake])
 
 
 def _explain(mistake: type[Mistake]) -> None:
@@ -166,7 +168,8 @@ def _explain(mistake: type[Mistake]) -> None:
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
     what = recipe_summary(result.notebook)
-    how = f"Run here on {result.data}, its mistakes cured one after another (seed {result.seed})."
+    own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
+    how = f"Run here on {result.data}{own} its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
     print_table(*chain_table(result))
@@ -179,12 +182,12 @@ def _show_chain(result: Chain) -> None:
         )
     )
     _show_curves(first.course, last.course, "as written")
-    _show_findings(first.course)
+    _show_findings(first.course, first.mistakes)
 
 
-def _show_findings(course: Course) -> None:
+def _show_findings(course: Course, planted: Sequence[str]) -> None:
     print()
-    print(textwrap.fill(doctor_words(course), WIDTH))
+    print(textwrap.fill(doctor_words(course, planted), WIDTH))
     for name, evidence in course.findings:
         print(textwrap.fill(f"{name}: {evidence}", WIDTH, initial_indent="  ", subsequent_indent="    "))
 

@@ -32,6 +32,8 @@ class Progress(Callback):
             sep="\n",
             file=sys.stderr,
         )
+        if run.config.mistakes:
+            print(f"planted: {', '.join(run.config.mistakes)}", file=sys.stderr)
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0
         if self.console.is_terminal:
             self.live = Live(Text(), console=self.console, auto_refresh=False, transient=True)

@@ -89,8 +89,9 @@ def recipes(name: str | None = None, /, *, json: bool = False) -> None:
     if name is not None:
         print(recipe_text(name), end="")
         return
+    width = max(map(len, recipe_names()))
     for recipe in recipe_names():
-        print(f"{recipe:<10} {recipe_summary(recipe)}")
+        print(f"{recipe:<{width}}  {recipe_summary(recipe)}")
 
 
 def info(*, json: bool = False) -> None:

@@ -13,6 +13,8 @@ from .progress import Progress
 
 __all__ = ["resume", "train"]
 
+REPORTED = "training-accuracy-reported"
+
 
 def train(
     data: str | None = None,
@@ -86,7 +88,8 @@ def _show(run: Run, json: bool) -> None:
     """Print what came out and what to do next."""
     best, broken = run.best, run.broken
     if json:
-        print_json({"run": str(run.path), "best": best, "epochs": len(run.history), "broken": broken})
+        model_row = None if best["loss"] is None else best
+        print_json({"run": str(run.path), "best": model_row, "epochs": len(run.history), "broken": broken})
         return
     if broken:
         config = run.config
@@ -103,7 +106,8 @@ def _show(run: Run, json: bool) -> None:
     accuracy = best["validation_accuracy"]
     verdict = "the last; there were no validation images"
     if accuracy is not None:
-        verdict = f"{percent(accuracy)} of the validation images"
+        images = "training images, reported as validation" if REPORTED in run.config.mistakes else "validation images"
+        verdict = f"{percent(accuracy)} of the {images}"
     print_facts(
         {
             "best": f"epoch {best['epoch']}: {verdict}",

@@ -39,6 +39,8 @@ def evaluate(model: Path, data: str | None = None, /, *, first: int | None = Non
     if json:
         print_json(figures)
         return
+    if model.is_dir() and (planted := Run(model).config.mistakes):
+        print_facts({"planted mistakes": ", ".join(planted)})
     print_facts(
         {
             "images": f"{figures['count']:,}",

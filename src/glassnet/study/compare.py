@@ -70,7 +70,7 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     planted, cured = [], []
     for seed in seeds:
         settings = circumstances | {"seed": seed}
-        wrong = settings | dict(mistake.settings) | {"mistakes": [name]}
+        wrong = settings | mistake.changes(Config.resolve(**settings).model_dump()) | {"mistakes": [name]}
         planted.append(_run(dataset, "default", wrong, ask_doctor=seed == seeds[0]))
         cured.append(_run(dataset, "default", settings))
     rest, truth = dataset.split(TRUTH, seeds[0])
@@ -111,7 +111,7 @@ def study_notebook(
         given = {"seed": right.seed} | budget | settings | {"mistakes": mistakes}
         course = _run(dataset, name, given, ask_doctor=number == 0)
         stages.append(Stage(cured, mistakes, settings, course))
-    return Chain(name, dataset.name, len(dataset.classes), right.seed, tuple(stages))
+    return Chain(name, dataset.name, len(dataset.classes), right.seed, budget, tuple(stages))
 
 
 def _plan(right: Config, wrong: Config) -> Iterable[tuple[str, tuple[str, ...], dict[str, Any]]]:

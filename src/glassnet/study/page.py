@@ -85,28 +85,30 @@ def _comparison(result: Comparison, folder: Path, heading: str) -> str:
 <div>{_table("What was measured", header, [table_row(*row) for row in rows])}
 <p class="how">{escape(how)}</p></div>
 </div>
-{_findings(result.planted[0])}
+{_findings(result.planted[0], [result.mistake])}
 </section>"""
 
 
 def _chain(result: Chain, folder: Path) -> str:
     header, rows = chain_table(result)
     first, *_, last = result.stages
+    own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
     what = recipe_summary(result.notebook)
     return f"""<section id="{result.notebook}">
 <h2>One cure after another</h2>
-<p class="lead">{escape(what)} Run here as it was written, then without one of its mistakes after the other.</p>
+<p class="lead">{escape(what)} Run here{escape(own)} as it was written, then without one of its mistakes after the
+other.</p>
 {_table("What was measured", header, [table_row(*row) for row in rows])}
 <p class="how">Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another
 mistake still hides what it is worth. Seed {result.seed}.</p>
 {_curves(first.course, last.course, result.classes, "as written", result.notebook, folder)}
-{_findings(first.course)}
+{_findings(first.course, first.mistakes)}
 </section>"""
 
 
-def _findings(course: Course) -> str:
+def _findings(course: Course, planted: Sequence[str]) -> str:
     found = "".join(f"<dt>{escape(name)}</dt><dd>{escape(evidence)}</dd>" for name, evidence in course.findings)
-    words = f'<p class="how">{escape(doctor_words(course))}</p>'
+    words = f'<p class="how">{escape(doctor_words(course, planted))}</p>'
     return f'<div class="words"><div>{words}{f"<dl>{found}</dl>" if found else ""}</div></div>'
 
 

@@ -113,6 +113,7 @@ class Chain:
         data: the name of the data set.
         classes: how many it has.
         seed: of all runs.
+        budget: settings of all runs that follow from how many images there are.
         stages: the first as written, the last cured.
     """
 
@@ -120,6 +121,7 @@ class Chain:
     data: str
     classes: int
     seed: int
+    budget: Mapping[str, float]
     stages: tuple[Stage, ...]
 
     def to_json(self) -> dict[str, Any]:

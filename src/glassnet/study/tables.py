@@ -52,11 +52,14 @@ def breaks(course: Course) -> str:
     return f"It broke: {course.broken}." if course.broken else ""
 
 
-def doctor_words(course: Course) -> str:
+def doctor_words(course: Course, planted: Sequence[str]) -> str:
     """Return the sentence that stands before what the doctor finds in the network of ``course``."""
+    others = [name for name, _ in course.findings if name not in planted]
     told = (
         "The doctor (glassnet.clinic.examine), shown this network and some of its images before the first step, finds"
     )
+    if others:
+        told = f"{told} what is listed here ({' and '.join(others)} belongs to the circumstances, cured or not)"
     return f"{told}:" if course.findings else f"{told} nothing: its gradients, weights and data are in order."
 
 

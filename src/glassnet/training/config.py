@@ -6,10 +6,10 @@ recipe that it names.
 """
 
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -60,7 +60,10 @@ def _batch_size(value: object) -> object:
     """Accept "all", or a whole number of at least 1."""
     if value == "all":
         return value
-    return TypeAdapter(Positive).validate_python(value)
+    try:
+        return TypeAdapter(Positive).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"must be a whole number of at least 1, or all, not {value!r}") from error
 
 
 class Settings(BaseModel):
@@ -150,15 +153,16 @@ class Config(Settings):
                 recipe that cures nothing where it is asked for as written.
         """
         given = {name: value for name, value in settings.items() if value is not None}
-        cured, origin = _recipe(recipe)
-        written = cured.pop("as_written", {})
+        base, own, origin = _recipe(recipe)
+        written = base.pop("as_written", {})
         if as_written and not written:
             raise ConfigError(
                 f"recipe {str(recipe)!r} cures no notebook, so nothing is as written; use {', '.join(notebook_names())}"
             )
-        changes = written if as_written else {}
-        mistakes = given.get("mistakes", changes.get("mistakes", cured.get("mistakes", ())))
-        merged = _merge(_merge(cured | _settings_of(mistakes), changes), given)
+        own = own | (written if as_written else {})
+        mistakes = given.get("mistakes", own.get("mistakes", ()))
+        merged = _merge(base | _settings_of(mistakes, base), own)
+        merged = _merge(merged, given)
         try:
             config = cls.model_validate(merged)
         except ValidationError as error:
@@ -192,9 +196,13 @@ class Config(Settings):
                 f"mistakes: {together} looks at all examples of a step together, and batch_size all goes through them "
                 "block by block; give a number"
             )
-        for kind, count in Counter(mistake.replaces or mistake.name for mistake in planted).items():
-            if count > 1:
-                raise ConfigError(f"mistakes: {count} of them replace {kind}, and only one can; leave one of them")
+        for one, other in combinations(planted, 2):
+            if one is other:
+                raise ConfigError(f"mistakes: {one.name} is there twice; once is enough")
+            if one.replaces and one.replaces == other.replaces:
+                raise ConfigError(
+                    f"mistakes: {one.name} and {other.name} both replace {one.replaces}; take one of them out"
+                )
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"
@@ -217,11 +225,12 @@ class Config(Settings):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def _settings_of(mistakes: object) -> dict[str, Any]:
+def _settings_of(mistakes: object, base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that mistakes consist of; what is no list of known names is left to the validation."""
     names = mistakes if isinstance(mistakes, list | tuple) else ()
     known = [MISTAKES[name] for name in names if isinstance(name, str) and name in MISTAKES]
-    return {key: value for mistake in known for key, value in mistake.settings.items()}
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    return {key: value for mistake in known for key, value in mistake.changes(defaults | dict(base)).items()}
 
 
 def recipe_names() -> list[str]:
@@ -252,25 +261,24 @@ def _recipes() -> Any:
     return files(__package__) / "recipes"
 
 
-def _recipe(recipe: str | Path) -> tuple[dict[str, Any], str]:
-    """Return the settings of a recipe or file, and how to begin an error about them."""
+def _recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Return the settings of a recipe, those that a file lays over it, and how to begin an error about them."""
     name = str(recipe)
     if name in recipe_names():
-        return {"recipe": name} | tomllib.loads(recipe_text(name)), ""
+        return {"recipe": name} | tomllib.loads(recipe_text(name)), {}, ""
     path = Path(recipe)
     if path.suffix != ".toml" and not path.is_file():
         recipe_text(name)  # raises, naming the nearest recipe
     try:
-        changes = _parse(path, path.read_bytes())
+        own = _parse(path, path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
-    if "as_written" in changes:
+    if "as_written" in own:
         raise ConfigError(f"{path}: as_written is for the recipes of notebooks; list mistakes = [...] instead")
-    base = changes.pop("recipe", "default")
+    base = own.pop("recipe", "default")
     if base not in recipe_names():
         raise ConfigError(f"{path}: no recipe called {base!r}{nearest(str(base), recipe_names())}")
-    settings = {"recipe": base} | tomllib.loads(recipe_text(base))
-    return _merge(settings, changes), f"{path}: "
+    return {"recipe": base} | tomllib.loads(recipe_text(base)), own, f"{path}: "
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:

@@ -71,7 +71,10 @@ def examine(
     if all(given is None for given in (forward, backward, probabilities, gradients)):
         raise ConfigError("nothing to examine: give forward and backward, or probabilities and gradients")
     if not isinstance(parameters, list | tuple):
-        raise ConfigError(f"parameters are a list [W1, b1, W2, b2, …], not a {type(parameters).__name__}")
+        raise ConfigError(
+            f"parameters are a list [W1, b1, W2, b2, …], not a {type(parameters).__name__}; forward and backward are "
+            "given that list too, and backward returns a list in the same order"
+        )
     if activation not in ACTIVATIONS:
         raise ConfigError(f"unknown activation {activation!r}{nearest(activation, ACTIVATIONS)}")
     case = open_case(parameters, X, y, examples_in)

@@ -23,7 +23,7 @@ class Mistake:
         effect: what it does to learning.
         symptom: how a person would notice.
         check: which check catches it.
-        settings: those that the mistake consists of; they go over a recipe's.
+        settings: those that the mistake consists of, each a value or a function of what it would be without it.
         circumstances: settings in which the mistake shows, for the run with it and for the cured one beside it.
         whole_batch: whether it looks at all examples of a batch at once, which therefore cannot be cut into blocks.
         replaces: the part of a run that it replaces; only one mistake can replace it.
@@ -40,6 +40,11 @@ class Mistake:
     circumstances: ClassVar[Mapping[str, Any]] = {}
     whole_batch: ClassVar[bool] = False
     replaces: ClassVar[str] = ""
+
+    @classmethod
+    def changes(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings that the mistake consists of, given those of the run."""
+        return {key: value(settings[key]) if callable(value) else value for key, value in cls.settings.items()}
 
     def see(self, training: Examples, held_out: Examples) -> None:
         """Look at the data as they were split, before any mistake changes them."""

@@ -122,14 +122,14 @@ class SmallLearningRate(Mistake):
 
     name = "small-learning-rate"
     summary = "The learning rate is a fraction of what the network would bear, so the budget of steps ends too early."
-    wrong = "θ ← θ − (α / c) dθ        c more than 1; in the notebooks 2 to 20"
+    wrong = "θ ← θ − (α / c) dθ        c is 10 here; in the notebooks 2 to 20"
     right = "θ ← θ − α dθ        α as large as the loss still falls steadily with"
     effect = (
         "The curve has the right shape and is stretched: the last step leaves the network where it should pass early."
     )
     symptom = "The loss still falls, smoothly and slowly, when the run ends."
     check = "try three times the rate on a few steps: does the loss fall three times as fast?"
-    settings = {"learning_rate": 0.03}
+    settings = {"learning_rate": lambda rate: rate / 10}
 
 
 def _dense(network: Network) -> Iterator[Dense]:
