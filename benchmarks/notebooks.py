@@ -1,6 +1,6 @@
 """The five notebooks: test accuracy as written and cured, and their own workload here and as they compute it.
 
-    python benchmarks/notebooks.py [accuracy] [speed]     both take about half an hour
+    python benchmarks/notebooks.py [accuracy] [speed]     both take about an hour
 
 Accuracy: each recipe is trained over five seeds, as written and cured, and read once on MNIST's 10,000 test images.
 Three notebooks learn from Kaggle's train.csv, 42,000 images; MNIST's first 42,000 training images take its place.
