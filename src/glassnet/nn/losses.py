@@ -84,16 +84,22 @@ class SoftmaxCrossEntropy:
         self.check(logits, labels)
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         Z = np.array(logits.T, order="C")  # (k, n)
+        own = labels.astype(np.intp) * len(labels) + np.arange(len(labels))  # where in Z, laid out flat, z_y stands
+        P, losses = self.probabilities_and_losses(Z, own)
+        self.keep(P, own, labels, sample_weights, total)
+        return float(losses.sum() * self.share if self.w is None else losses @ self.w)
+
+    def probabilities_and_losses(self, Z: Array, own: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return P (k, n) and each example's loss (n,), given the logits Z (k, n), which are overwritten."""
         Z -= Z.max(axis=0)
-        loss = -(1 - self.label_smoothing) * Z[labels, np.arange(len(labels))]  # (n,)
+        losses = -(1 - self.label_smoothing) * Z.take(own)
         if self.label_smoothing:
-            loss -= self.label_smoothing / self.classes * Z.sum(axis=0)
+            losses -= self.label_smoothing / self.classes * Z.sum(axis=0)
         P = np.exp(Z, out=Z)
         sums = P.sum(axis=0)  # (n,)
         P /= sums
-        loss += np.log(sums)
-        self.keep(P, labels, sample_weights, total)
-        return float(loss.sum() * self.share if self.w is None else loss @ self.w)
+        losses += np.log(sums)
+        return P, losses
 
     def weight(self, labels: NDArray[Any]) -> float:
         """Return Σₙ w of examples with these labels (n,), each of sample weight 1."""
@@ -101,16 +107,23 @@ class SoftmaxCrossEntropy:
 
     def backward(self) -> Array:
         """Return dZ (n, k) of the last forward."""
-        dZ = self.P - self.label_smoothing / self.classes  # (k, n)
-        dZ[self.labels, np.arange(len(self.labels))] -= 1 - self.label_smoothing
-        dZ *= self.share if self.w is None else self.w.astype(dZ.dtype)
+        share = self.share if self.w is None else self.w.astype(self.P.dtype)
+        dZ = self.P * share  # (k, n)
+        if self.label_smoothing:
+            dZ -= self.label_smoothing / self.classes * share
+        dZ.reshape(-1)[self.own] -= (1 - self.label_smoothing) * share
         return dZ.T
 
     def keep(
-        self, P: Array, labels: NDArray[Any], sample_weights: ArrayLike | None = None, total: float | None = None
+        self,
+        P: Array,
+        own: NDArray[np.intp],
+        labels: NDArray[Any],
+        sample_weights: ArrayLike | None = None,
+        total: float | None = None,
     ) -> None:
-        """Keep what backward needs: P (k, n), the labels, and each example's share in the loss."""
-        self.P, self.labels = P, labels
+        """Keep what backward needs: P (k, n), where in it the true classes are, and each example's share in the loss."""
+        self.P, self.own = P, own
         self.share = 1 / (total or len(labels) or 1)  # of each example, where all count alike
         self.w = self._example_weights(labels, sample_weights, total)
 
@@ -120,7 +133,8 @@ class SoftmaxCrossEntropy:
             raise ValueError(
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
-        if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0 or labels.max(initial=0) >= self.classes:
+        # Seen as unsigned, what is negative is large.
+        if labels.dtype.kind not in "iu" or labels.astype(np.intp).view(np.uintp).max(initial=0) >= self.classes:
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
     def _example_weights(

@@ -60,6 +60,9 @@ def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) ->
 
 def sum_of_rows(dZ: Array, out: Array) -> Array:
     """Write Σₙ dZ into ``out`` (k,), for dZ (n, k)."""
+    if len(dZ) == 1:
+        out[...] = dZ[0]
+        return out
     return np.matmul(_ones(len(dZ), dZ.dtype), dZ, out=out)
 
 

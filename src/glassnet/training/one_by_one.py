@@ -85,8 +85,9 @@ class OneByOne:
             for layer in reversed(self.others):
                 dY = layer.backward(dY)
             first.db[...] = dY[0]
-            self.rest.step(rate(t))
-            np.multiply(dY[0], rate(t), out=moves[t])
+            eta = rate(t)
+            self.rest.step(eta)
+            np.multiply(dY[0], eta, out=moves[t])
         if losses:
             taken = len(losses)
             first.W -= X[:taken].T @ moves[:taken]

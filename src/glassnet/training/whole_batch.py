@@ -1,9 +1,9 @@
 """One step on all training images: the gradient of their mean loss, block by block."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -73,23 +73,32 @@ class WholeBatch:
         self.parts = [blocks[i::PARTS] for i in range(min(PARTS, len(blocks)))]
         self.sums = np.zeros((len(self.parts), network.gradients.size), network.dtype)
         self.workers = [_Worker(network, loss, max(block.pixels.size for block in blocks)) for _ in range(threads)]
+        self.threads = ThreadPoolExecutor(threads)
 
     def gradient(self, count: bool) -> tuple[float, int]:
         """Fill the network's ``gradients``; return the mean loss and, where asked for, how many were recognised."""
-        idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self.workers:
             self._bring_up_to_date(worker.replica)
-            idle.put(worker)
+        shift, results = self.shift / self.scale, [(0.0, 0)] * len(self.parts)
+        left: SimpleQueue[int] = SimpleQueue()
+        for i in range(len(self.parts)):
+            left.put(i)
 
-        def go_through(blocks: list[_Block], gradients: Array) -> tuple[float, int]:
-            worker = idle.get()
-            try:
-                return worker.go_through(blocks, gradients, self.shift / self.scale, self.weight, count)
-            finally:
-                idle.put(worker)
+        def work(worker: _Worker) -> None:
+            while True:
+                try:
+                    i = left.get_nowait()
+                except Empty:
+                    return
+                results[i] = worker.go_through(self.parts[i], self.sums[i], shift, self.weight, count)
 
-        with ThreadPoolExecutor(len(self.workers)) as threads:
-            results = list(threads.map(go_through, self.parts, self.sums))
+        helping = [self.threads.submit(work, worker) for worker in self.workers[1:]]
+        try:
+            work(self.workers[0])  # on the thread that asks
+        finally:
+            wait(helping)
+        for done in helping:
+            done.result()
         np.sum(self.sums, axis=0, out=self.network.gradients)
         self.network.named_gradients["0.W"] *= self.scale
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)

@@ -21,20 +21,13 @@ class _ProbabilitiesFirst(SoftmaxCrossEntropy):
         """Return what is taken for probabilities (k, n), given the logits Z (k, n): here classes come first."""
         raise NotImplementedError
 
-    def forward(
-        self,
-        logits: Array,
-        labels: NDArray[Any],
-        sample_weights: ArrayLike | None = None,
-        total: float | None = None,
-    ) -> float:
-        self.check(logits, labels)
-        self.keep(self.probabilities(logits.T), labels, sample_weights, total)
-        log_P = np.log(np.maximum(self.P, np.finfo(self.P.dtype).tiny))  # so that only NaN gives NaN
-        loss: Array = -(1 - self.label_smoothing) * log_P[labels, np.arange(len(labels))]
+    def probabilities_and_losses(self, Z: Array, own: NDArray[np.intp]) -> tuple[Array, Array]:
+        P = self.probabilities(Z)
+        tiny = np.finfo(P.dtype).tiny  # in place of 0, so that only NaN gives NaN
+        losses: Array = -(1 - self.label_smoothing) * np.log(np.maximum(P.take(own), tiny))
         if self.label_smoothing:
-            loss -= self.label_smoothing / self.classes * log_P.sum(axis=0)
-        return float(loss.sum() * self.share if self.w is None else loss @ self.w)
+            losses -= self.label_smoothing / self.classes * np.log(np.maximum(P, tiny)).sum(axis=0)
+        return P, losses
 
 
 class SoftmaxWithoutMaximum(Mistake):
@@ -148,7 +141,12 @@ class _NarrowOneHot(SoftmaxCrossEntropy):
     width: int  # with all training images as one batch
 
     def keep(
-        self, P: Array, labels: NDArray[Any], sample_weights: ArrayLike | None = None, total: float | None = None
+        self,
+        P: Array,
+        own: NDArray[np.intp],
+        labels: NDArray[Any],
+        sample_weights: ArrayLike | None = None,
+        total: float | None = None,
     ) -> None:
         width = int(labels.max()) + 1 if total is None else self.width
         if width != self.classes:
@@ -156,4 +154,4 @@ class _NarrowOneHot(SoftmaxCrossEntropy):
                 f"p − T: the probabilities have {self.classes} columns and the one-hot labels {width}, since the "
                 f"largest label of this batch is {width - 1}"
             )
-        super().keep(P, labels, sample_weights, total)
+        super().keep(P, own, labels, sample_weights, total)
