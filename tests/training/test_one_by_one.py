@@ -61,10 +61,10 @@ CASES = [
 def test_blocks_of_steps_are_ordinary_steps(case: dict, digits: Dataset, tmp_path: Path, monkeypatch) -> None:
     together, apart = Watch(), Watch()
     train(digits, "default", out=tmp_path / "together", callbacks=[together], **SETTINGS | case)
-    monkeypatch.setattr("glassnet.training.trainer.can_go_one_by_one", lambda config, network: False)
+    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, network: False)
     train(digits, "default", out=tmp_path / "apart", callbacks=[apart], **SETTINGS | case)
-    assert together.run.one_by_one is not None
-    assert apart.run.one_by_one is None
+    assert together.run.steps.one_by_one is not None
+    assert apart.run.steps.one_by_one is None
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(together.run.network.gradients, apart.run.network.gradients, rtol=1e-6, atol=1e-10)
@@ -130,7 +130,7 @@ def test_a_step_that_fails_leaves_the_steps_before_it(digits: Dataset, tmp_path:
     )
     config = whole.config
     trainer = Trainer(config, digits, [watch := Watch()])
-    trainer.one_by_one.loss = trainer.loss = FailsAtTheTenth(CLASSES)
+    trainer.steps.one_by_one.loss = trainer.steps.loss = FailsAtTheTenth(CLASSES)
     (tmp_path / "broken").mkdir()
     with pytest.raises(TrainingError, match="the tenth"):
         trainer.run(tmp_path / "broken")

@@ -120,8 +120,8 @@ def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
     config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
     trainer = Trainer(config, digits)
-    assert trainer.whole_batch is not None
-    loss, _ = trainer.whole_batch.gradient(count=False)
+    assert trainer.steps.whole_batch is not None
+    loss, _ = trainer.steps.whole_batch.gradient(count=False)
     blockwise = trainer.network.gradients.copy()
     X, y = trainer.batches.batch(None, 0)
     Z = trainer.network.forward(X, training=True)

@@ -122,7 +122,7 @@ class SoftmaxCrossEntropy:
         sample_weights: ArrayLike | None = None,
         total: float | None = None,
     ) -> None:
-        """Keep what backward needs: P (k, n), where in it the true classes are, and each example's share in the loss."""
+        """Keep what backward needs: P (k, n), where in it the true classes are, each example's share in the loss."""
         self.P, self.own = P, own
         self.share = 1 / (total or len(labels) or 1)  # of each example, where all count alike
         self.w = self._example_weights(labels, sample_weights, total)

@@ -32,9 +32,10 @@ Workspace = Callable[..., Array]
 def product(X: Array, W: Array, out: Array) -> Array:
     """Write X W into ``out`` (n, k), for X (n, d) and W (d, k)."""
     cut = _sliced_rows(X, W.shape[1])
-    if cut:
-        columns_together = np.ascontiguousarray(W.T).T  # (d, k); the kernels for small products like it best
-        np.matmul(_slices(X[:cut]), columns_together, out=_slices(out[:cut]))
+    if not cut:
+        return np.matmul(X, W, out=out)
+    columns_together = np.ascontiguousarray(W.T).T  # (d, k); the kernels for small products like it best
+    np.matmul(_slices(X[:cut]), columns_together, out=_slices(out[:cut]))
     if cut < len(X):
         np.matmul(X[cut:], W, out=out[cut:])
     return out

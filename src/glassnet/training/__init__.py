@@ -2,8 +2,9 @@
 
 from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
-from .config import Config, Settings, notebook_names, recipe_names, recipe_summary, recipe_text
+from .config import Config, Settings
 from .interruption import TrainingInterrupted
+from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import Run, open_model, resume, train
 from .threads import available_threads, choose_threads
 from .trainer import Trainer

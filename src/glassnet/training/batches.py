@@ -31,6 +31,7 @@ class Batches:
     def __init__(
         self, examples: Examples, preprocessing: Preprocessing, size: int, seed: int | None, dtype: np.dtype[Any]
     ) -> None:
+        self.examples = examples
         self.pixels = examples.images.reshape(len(examples), -1)  # (n, h·w) uint8
         self.labels = examples.labels
         self.preprocessing, self.size, self.seed, self.dtype = preprocessing, size, seed, dtype

@@ -5,10 +5,7 @@ A setting has one name, the same in a TOML file, as a flag of the command line (
 recipe that it names.
 """
 
-import tomllib
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,9 +17,10 @@ from ..clinic import MISTAKES
 from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from .recipe import notebook_names, parse_toml, read_recipe
 from .wording import explain
 
-__all__ = ["Config", "Settings", "notebook_names", "recipe_names", "recipe_summary", "recipe_text"]
+__all__ = ["Config", "Settings"]
 
 DEFAULT_LEARNING_RATES = {
     "sgd": 0.1,
@@ -153,7 +151,7 @@ class Config(Settings):
                 recipe that cures nothing where it is asked for as written.
         """
         given = {name: value for name, value in settings.items() if value is not None}
-        base, own, origin = _recipe(recipe)
+        base, own, origin = read_recipe(recipe)
         written = base.pop("as_written", {})
         if as_written and not written:
             raise ConfigError(
@@ -212,7 +210,7 @@ class Config(Settings):
     def load(cls, path: Path) -> Self:
         """Read a configuration that `to_toml` gave; raise ConfigError where it cannot be used."""
         try:
-            config = cls.model_validate(_parse(path, path.read_bytes()))
+            config = cls.model_validate(parse_toml(path, path.read_bytes()))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
         except ValidationError as error:
@@ -231,61 +229,6 @@ def _settings_of(mistakes: object, base: Mapping[str, Any]) -> dict[str, Any]:
     known = [MISTAKES[name] for name in names if isinstance(name, str) and name in MISTAKES]
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     return {key: value for mistake in known for key, value in mistake.changes(defaults | dict(base)).items()}
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with glassnet."""
-    return sorted(file.name.removesuffix(".toml") for file in _recipes().iterdir() if file.name.endswith(".toml"))
-
-
-def notebook_names() -> list[str]:
-    """Return the names of the recipes that cure a notebook, and can be had as written."""
-    return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
-
-
-def recipe_summary(name: str) -> str:
-    """Return what a recipe says of itself in its first line."""
-    return recipe_text(name).splitlines()[0].removeprefix("# ")
-
-
-@cache
-def recipe_text(name: str) -> str:
-    """Return a recipe as its TOML file; raise ConfigError, naming the nearest, where there is none of that name."""
-    if name not in recipe_names():
-        raise ConfigError(f"no recipe called {name!r}{nearest(name, recipe_names())}; or give a TOML file")
-    text: str = (_recipes() / f"{name}.toml").read_text("utf-8")
-    return text
-
-
-def _recipes() -> Any:
-    return files(__package__) / "recipes"
-
-
-def _recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Return the settings of a recipe, those that a file lays over it, and how to begin an error about them."""
-    name = str(recipe)
-    if name in recipe_names():
-        return {"recipe": name} | tomllib.loads(recipe_text(name)), {}, ""
-    path = Path(recipe)
-    if path.suffix != ".toml" and not path.is_file():
-        recipe_text(name)  # raises, naming the nearest recipe
-    try:
-        own = _parse(path, path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
-    if "as_written" in own:
-        raise ConfigError(f"{path}: as_written is for the recipes of notebooks; list mistakes = [...] instead")
-    base = own.pop("recipe", "default")
-    if base not in recipe_names():
-        raise ConfigError(f"{path}: no recipe called {base!r}{nearest(str(base), recipe_names())}")
-    return {"recipe": base} | tomllib.loads(recipe_text(base)), own, f"{path}: "
-
-
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

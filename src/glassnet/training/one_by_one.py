@@ -3,12 +3,12 @@
 A step on a single image changes the first layer by a matrix of rank one, x ⊗ dz, and nearly all of its time would go
 into writing that matrix down and taking it off the weights. But the next image only asks what the weights make of it:
 
-    after t steps    W_t = W₀ − η Σ_{i<t} x_i ⊗ dz_i
-    so               x_t W_t = x_t W₀ − η Σ_{i<t} (x_t · x_i) dz_i
+    after t steps    W_t = W₀ − η Σ_{i<t} x_i ⊗ dz_i        b_t = b₀ − η Σ_{i<t} dz_i
+    so               x_t W_t + b_t = x_t W₀ + b₀ − η Σ_{i<t} (x_t · x_i + 1) dz_i
 
 So for a block of images the products X W₀ and X Xᵀ are computed at once, each step corrects its own row by the steps
-before it in the block, and at the block's end W₀ ← W₀ − η Xᵀ dZ. The steps, their order and their results are the same,
-to rounding; the layers above are small and are moved at each step.
+before it in the block, and at the block's end W₀ ← W₀ − η Xᵀ dZ and b₀ ← b₀ − η Σ dz. The steps, their order and their
+results are the same, to rounding; the layers above are small and are moved at each step.
 """
 
 import math
@@ -46,7 +46,7 @@ class OneByOne:
         first, *self.others = network.layers
         assert isinstance(first, Dense)
         self.first, W, b = first, first.W, first.b
-        above = slice(W.size, None)  # everything but W of the first layer
+        above = slice(W.size + b.size, None)
         self.rest = SGD(network.parameters[above], network.gradients[above])
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
 
@@ -64,12 +64,12 @@ class OneByOne:
         """
         X, y = self.examples.batch(order, i)
         first, moves = self.first, self._moves[: len(X)]
-        Z = X @ first.W  # (n, units), with the weights as they are before the block
-        likeness = X @ X.T  # (n, n)
+        Z = X @ first.W + first.b  # (n, units), with the weights as they are before the block
+        likeness = X @ X.T + 1  # (n, n)
         losses: list[float] = []
         correct = 0
-        for t in range(len(X)):
-            z = Z[t] - likeness[t, :t] @ moves[:t] + first.b
+        for t, label in enumerate(y.tolist()):
+            z = Z[t] - likeness[t, :t] @ moves[:t]
             Y = z[None]
             for layer in self.others:
                 Y = layer.forward(Y, training=True)
@@ -80,16 +80,17 @@ class OneByOne:
             if not math.isfinite(loss):
                 break
             losses.append(loss)
-            correct += int(Y.argmax() == y[t])
+            correct += int(Y.argmax()) == label
             dY = self.loss.backward()
             for layer in reversed(self.others):
                 dY = layer.backward(dY)
-            first.db[...] = dY[0]
             eta = rate(t)
             self.rest.step(eta)
             np.multiply(dY[0], eta, out=moves[t])
         if losses:
             taken = len(losses)
             first.W -= X[:taken].T @ moves[:taken]
-            np.multiply.outer(X[taken - 1], first.db, out=first.dW)  # the last step's, for those who look
+            first.b -= moves[:taken].sum(axis=0)
+            first.X = X[taken - 1 : taken]
+            first.parameter_gradients(dY)  # the last step's, for those who look
         return losses, correct

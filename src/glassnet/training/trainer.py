@@ -14,7 +14,7 @@ from ..data import Dataset, Preprocessing
 from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
-from ..nn import L2, OPTIMIZERS, SoftmaxCrossEntropy, clip_gradient_norm
+from ..nn import OPTIMIZERS, SoftmaxCrossEntropy
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping
@@ -22,9 +22,8 @@ from .checkpoint import State, load_checkpoint, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
-from .one_by_one import STEPS, OneByOne, can_go_one_by_one
+from .steps import Steps
 from .threads import choose_threads
-from .whole_batch import WholeBatch
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer"]
 
@@ -68,7 +67,6 @@ class Trainer:
         self.network = build_network(config, inputs, classes, mistakes)
         self.model = Model(self.network, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
         self.loss = build_loss(config, training.labels, classes, mistakes)
-        self.regularizer = L2(config.l2)
         self.optimizer = build_optimizer(config, self.network)
         self.batches = Batches(
             training, preprocessing, size, config.seed if config.shuffle else None, self.network.dtype
@@ -76,13 +74,7 @@ class Trainer:
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
         self.threads = config.threads or choose_threads(size, sizes)
-        self.whole_batch: WholeBatch | None = None
-        if config.batch_size == "all":
-            self.whole_batch = WholeBatch(self.network, self.loss, training, preprocessing, self.threads)
-        self.one_by_one: OneByOne | None = None
-        if size == 1 and can_go_one_by_one(config, self.network):
-            examples = Batches(training, preprocessing, STEPS, self.batches.seed, self.network.dtype)
-            self.one_by_one = OneByOne(self.network, self.loss, examples)
+        self.steps = Steps(config, self.network, self.loss, self.optimizer, self.batches, self.threads)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -123,7 +115,7 @@ class Trainer:
         # What overflows is found by looking at the loss, which says more than NumPy's warning.
         with (
             # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-            threadpool_limits(1 if self.whole_batch else self.threads, "blas"),
+            threadpool_limits(1 if self.config.batch_size == "all" else self.threads, "blas"),
             np.errstate(all="ignore"),
             interruptible(self.stop) as interrupted,
         ):
@@ -151,13 +143,18 @@ class Trainer:
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
         state, start = self.state, perf_counter()
-        order = None if self.whole_batch else self.batches.order(state.epoch)
+        order = None if self.config.batch_size == "all" else self.batches.order(state.epoch)
         state.seconds += perf_counter() - start
         first = state.epoch * len(self.batches)
         while (i := state.step - first) < len(self.batches):
             start = perf_counter()
-            losses = self._single_steps(order, i) or [self._step(order, i)]
+            losses, correct, size = self.steps.take(order, i, self._rate_ahead, self._is_due(state.epoch + 1))
+            if not math.isfinite(losses[-1]):
+                raise self._diverged(state.step)
             state.seconds += perf_counter() - start
+            state.loss_sum += sum(losses) * size
+            state.correct += correct
+            state.seen += len(losses) * size
             for taken, loss in enumerate(losses, 1):
                 state.step += 1
                 self.ahead = len(losses) - taken
@@ -169,45 +166,9 @@ class Trainer:
                 return
         self._end_epoch()
 
-    def _step(self, order: np.ndarray | None, i: int) -> float:
-        """One batch forward, back, and a step of the optimizer; returns the batch's loss."""
-        state = self.state
-        loss, correct, seen = self._gradient(order, i)
-        if not math.isfinite(loss):
-            if self.config.mistakes:  # nothing held it back as it was written: the weights become NaN too
-                self.optimizer.step(self.schedule(state.step))
-            raise self._diverged(state.step)
-        state.loss_sum += loss * seen
-        state.correct += correct
-        state.seen += seen
-        if self.config.l2:
-            self.regularizer.add_gradient(self.network)
-        if self.config.clip_norm:
-            clip_gradient_norm(self.network.gradients, self.config.clip_norm)
-        self.optimizer.step(self.schedule(state.step))
-        return loss
-
-    def _single_steps(self, order: np.ndarray | None, i: int) -> list[float]:
-        """Take a block of steps on one image each, where one can begin; returns their losses, fewer if one fails."""
-        if self.one_by_one is None or i % STEPS:
-            return []
-        state = self.state
-        losses, correct = self.one_by_one.steps(order, i // STEPS, lambda t: self.schedule(state.step + t))
-        state.loss_sum += sum(losses)
-        state.correct += correct
-        state.seen += len(losses)
-        return losses
-
-    def _gradient(self, order: np.ndarray | None, i: int) -> tuple[float, int, int]:
-        """Fill the network's gradients; return the batch's loss, how many were recognised, and how many there are."""
-        if self.whole_batch:
-            return *self.whole_batch.gradient(self._is_due(self.state.epoch + 1)), len(self.batches.labels)
-        X, y = self.batches.batch(order, i)
-        Z = self.network.forward(X, training=True)
-        loss = self.loss.forward(Z, y)
-        correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
-        self.network.backward(self.loss.backward())
-        return loss, correct, len(y)
+    def _rate_ahead(self, steps: int) -> float:
+        """Return η of the step that comes this many ``steps`` after the next."""
+        return self.schedule(self.state.step + steps)
 
     def _end_epoch(self) -> None:
         """Count the epoch, and report where a report is due."""

@@ -1,0 +1,94 @@
+"""The steps of a run: the gradient of the loss on some of the images, and a move of the parameters against it.
+
+Which images a step takes is one setting, the batch size, and there are three ways to take it:
+
+    a number    the batch goes forward and back through the network at once
+    all         the whole set goes through in blocks (`whole_batch`)
+    1           with plain SGD many steps are taken in one go (`one_by_one`)
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, clip_gradient_norm
+from .batches import Batches
+from .config import Config
+from .one_by_one import STEPS, OneByOne, can_go_one_by_one
+from .whole_batch import WholeBatch
+
+__all__ = ["Steps", "Taken"]
+
+
+class Taken(NamedTuple):
+    """What came of some steps."""
+
+    losses: list[float]  # the mean loss of each step's images, before it; the last may be infinite or NaN
+    correct: int  # images recognised
+    size: int  # images in a step
+
+
+class Steps:
+    """All that moves the parameters.
+
+    Args:
+        config: batch size, L2, longest gradient.
+        network, loss, optimizer: what moves, against what, and how.
+        batches: the training images.
+        threads: those of a whole batch; a smaller one leaves them to BLAS.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        network: Network,
+        loss: SoftmaxCrossEntropy,
+        optimizer: Optimizer,
+        batches: Batches,
+        threads: int,
+    ) -> None:
+        self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
+        self.batches, self.regularizer = batches, L2(config.l2)
+        self.whole_batch: WholeBatch | None = None
+        if config.batch_size == "all":
+            self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, threads)
+        self.one_by_one: OneByOne | None = None
+        if config.batch_size == 1 and can_go_one_by_one(config, network):
+            blocks = Batches(batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
+            self.one_by_one = OneByOne(network, loss, blocks)
+
+    def take(self, order: NDArray[np.int64] | None, i: int, rate: Schedule, count: bool) -> Taken:
+        """Take step ``i`` of an epoch, and perhaps some that follow it.
+
+        Args:
+            order: of the epoch, see `Batches.order`.
+            i: counted from the epoch's first step.
+            rate: η of step ``i`` and of those that follow it, counted from 0.
+            count: whether somebody will look at how many were recognised; a whole batch leaves it where not.
+        """
+        if self.one_by_one and i % STEPS == 0:
+            losses, correct = self.one_by_one.steps(order, i // STEPS, rate)
+            if losses:
+                return Taken(losses, correct, 1)
+        loss, correct, size = self._gradient(order, i, count)
+        # A loss that is no number ends the run before the step; planted mistakes are not held back, as they were not.
+        if math.isfinite(loss) or self.config.mistakes:
+            if self.config.l2:
+                self.regularizer.add_gradient(self.network)
+            if self.config.clip_norm:
+                clip_gradient_norm(self.network.gradients, self.config.clip_norm)
+            self.optimizer.step(rate(0))
+        return Taken([loss], correct, size)
+
+    def _gradient(self, order: NDArray[np.int64] | None, i: int, count: bool) -> tuple[float, int, int]:
+        """Fill the network's gradients; return the mean loss, how many were recognised, and of how many images."""
+        if self.whole_batch:
+            return *self.whole_batch.gradient(count), len(self.batches.labels)
+        X, y = self.batches.batch(order, i)
+        Z = self.network.forward(X, training=True)
+        loss = self.loss.forward(Z, y)
+        correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
+        self.network.backward(self.loss.backward())
+        return loss, correct, len(y)
