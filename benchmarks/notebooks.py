@@ -30,7 +30,7 @@ from machine import RESULTS, describe_machine, load_result, save_result
 
 NOTEBOOKS = [f"notebook-00{n}" for n in range(5)]
 ROWS = {"notebook-000": 42_000, "notebook-001": 42_000, "notebook-003": 42_000}  # of Kaggle's table; else all 60,000
-SEEDS, TRIALS = range(5), 5
+SEEDS, TRIALS = range(5), 7
 STEPS, EXAMPLES = 50, 10_000  # of a trial: full-batch steps, or single examples
 
 

@@ -28,7 +28,7 @@ class RunUnderWay(Protocol):
         total_steps: of the whole run.
         stopped: why the run ends after the step under way, and None while it goes on.
         broken: why it cannot go on, where a planted mistake has broken it.
-        ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 32 at a time,
+        ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 128 at a time,
             and `Callback.on_step` is called for each of them afterwards; else it is 0.
     """
 

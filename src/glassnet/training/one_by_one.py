@@ -23,7 +23,7 @@ from .config import Config
 
 __all__ = ["STEPS", "OneByOne", "can_go_one_by_one"]
 
-STEPS = 32  # of a block; with more, the corrections take longer than the products they save
+STEPS = 128  # of a block; with more, the corrections take the time that the products save
 
 
 def can_go_one_by_one(config: Config, network: Network) -> bool:
