@@ -8,19 +8,17 @@ set are never touched.
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..clinic import MISTAKES, examine
+from ..clinic import MISTAKES
 from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
-from ..nn.types import Array
 from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, notebook_names, train
+from .consultation import ask_doctor
 from .results import Chain, Comparison, Course, Point, Stage
 
 __all__ = ["study", "study_notebook"]
@@ -39,7 +37,6 @@ TRUTH = 0.25  # share of the training images that neither run may see
 LEAST, MOST = 200, 4_000  # training images: with fewer there is nothing to see, and more only take longer
 TABLE = 42_000  # rows of the table that the notebooks read: a number of validation rows is a share of these
 FEWEST_STEPS = 6_000  # of a notebook with batches: where there are few images they are gone through several times
-SHOWN = 600  # images that the doctor sees
 MEASUREMENTS = 40  # evenly over a run, besides those of its first steps
 
 
@@ -175,7 +172,7 @@ class _Probe(Callback):
         self.due = False
         self._measure(run, 0)
         if self.ask_doctor:
-            self.findings = _ask_doctor(run)
+            self.findings = ask_doctor(run)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         self.losses.append(loss)
@@ -197,41 +194,6 @@ class _Probe(Callback):
         reported = _accuracy(run, run.validation) if len(run.validation) else None
         self.points.append(Point(step, loss, reported, _accuracy(run, self.truth)))
         self.losses = []
-
-
-def _ask_doctor(run: RunUnderWay) -> tuple[tuple[str, str], ...]:
-    """Show the doctor the network as it begins, by its functions and some of its images, as anybody would."""
-    twin, loss, k = run.network.replica(), copy(run.loss), len(run.model.classes)
-
-    def forward(parameters: list[Array], X: Array) -> Array:
-        for ours, given in zip(twin.named_parameters.values(), parameters, strict=True):
-            ours[...] = given
-        loss.forward(twin.forward(X), np.full(len(X), k - 1))
-        return loss.P.T
-
-    def backward(parameters: list[Array], X: Array, y: NDArray[np.int64]) -> list[Array]:
-        forward(parameters, X)
-        loss.forward(twin.forward(X), y)
-        twin.backward(loss.backward())
-        return [gradient.copy() for gradient in twin.named_gradients.values()]
-
-    count = len(run.batches.labels)
-    some = np.arange(0, count, math.ceil(count / SHOWN))
-    if run.config.shuffle:
-        some = np.random.default_rng(run.config.seed).permutation(some)
-    held_out, apply = run.validation, run.model.preprocessing.apply
-    few = slice(None, None, math.ceil(len(held_out) / SHOWN) or 1)
-    diagnosis = examine(
-        parameters=[array.copy() for array in twin.named_parameters.values()],
-        X=apply(run.batches.pixels[some]),
-        y=run.batches.labels[some],
-        forward=forward,
-        backward=backward,
-        held_out=(apply(held_out.images[few]), held_out.labels[few]) if len(held_out) else None,
-        activation=run.config.activation[0],
-        trained=False,
-    )
-    return tuple((finding.name, finding.evidence) for finding in diagnosis)
 
 
 def _accuracy(run: RunUnderWay, examples: Examples) -> float:
