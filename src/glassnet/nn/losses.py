@@ -111,7 +111,7 @@ class SoftmaxCrossEntropy:
         dZ = self.P * share  # (k, n)
         if self.label_smoothing:
             dZ -= self.label_smoothing / self.classes * share
-        dZ.reshape(-1)[self.own] -= (1 - self.label_smoothing) * share
+        dZ.reshape(-1)[self.own] -= (1 - self.label_smoothing) * share  # at each example's true class
         return dZ.T
 
     def keep(
