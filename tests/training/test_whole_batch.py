@@ -7,6 +7,7 @@ from glassnet.data import Preprocessing
 from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.nn import Network, SoftmaxCrossEntropy
+from glassnet.nn.team import Team
 from glassnet.training import Callback, Config, Trainer, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
 from glassnet.training.whole_batch import WholeBatch
@@ -25,7 +26,11 @@ def gradient(
     network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
     preprocessing = Preprocessing.fit(digits.train.images, scaling)
     loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
-    return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing, threads).gradient(count=True)
+    return (
+        network,
+        preprocessing,
+        *WholeBatch(network, loss, digits.train, preprocessing, Team(threads)).gradient(count=True),
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -63,7 +68,7 @@ def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeyp
     network = build_network(Config.resolve("fast"), 64, CLASSES)
     preprocessing = Preprocessing.fit(digits.train.images, "unit")
     with pytest.raises(TrainingError, match="enough"):
-        WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, 2).gradient(count=False)
+        WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, Team(2)).gradient(count=False)
 
 
 def test_dropout_draws_the_same_masks_again(digits: Dataset) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, clip_gradient_norm
+from ..nn.team import Team
 from .batches import Batches
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
@@ -37,7 +38,7 @@ class Steps:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
         batches: the training images.
-        threads: those of a whole batch; a smaller one leaves them to BLAS.
+        threads: how many, all in all.
     """
 
     def __init__(
@@ -50,14 +51,16 @@ class Steps:
         threads: int,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.batches, self.regularizer = batches, L2(config.l2)
+        self.batches, self.regularizer, self.team = batches, L2(config.l2), Team(threads)
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
-            self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, threads)
+            self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, self.team)
         self.one_by_one: OneByOne | None = None
         if config.batch_size == 1 and can_go_one_by_one(config, network):
             blocks = Batches(batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
             self.one_by_one = OneByOne(network, loss, blocks)
+        # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
+        self.blas_threads = 1 if self.whole_batch else threads
 
     def take(self, order: NDArray[np.int64] | None, i: int, rate: Schedule, count: bool) -> Taken:
         """Take step ``i`` of an epoch, and perhaps some that follow it.
@@ -79,7 +82,7 @@ class Steps:
                 self.regularizer.add_gradient(self.network)
             if self.config.clip_norm:
                 clip_gradient_norm(self.network.gradients, self.config.clip_norm)
-            self.optimizer.step(rate(0))
+            self.optimizer.step(rate(0), self.team)
         return Taken([loss], correct, size)
 
     def _gradient(self, order: NDArray[np.int64] | None, i: int, count: bool) -> tuple[float, int, int]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 __all__ = ["available_threads", "choose_threads"]
 
-WORTHWHILE = 100_000_000  # multiply-adds in a layer's largest product
+WORTHWHILE = 10_000_000  # multiply-adds in a layer's largest product
 
 
 def available_threads() -> int:

@@ -114,8 +114,7 @@ class Trainer:
             return
         # What overflows is found by looking at the loss, which says more than NumPy's warning.
         with (
-            # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-            threadpool_limits(1 if self.config.batch_size == "all" else self.threads, "blas"),
+            threadpool_limits(self.steps.blas_threads, "blas"),
             np.errstate(all="ignore"),
             interruptible(self.stop) as interrupted,
         ):

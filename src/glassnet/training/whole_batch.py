@@ -1,9 +1,7 @@
 """One step on all training images: the gradient of their mean loss, block by block."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from copy import copy
-from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from ..data import Examples, Preprocessing
 from ..nn import Dense, Dropout, Network, SoftmaxCrossEntropy
 from ..nn.products import sum_of_rows
+from ..nn.team import ALONE, Team
 from ..nn.types import Array
 
 __all__ = ["BLOCK", "WholeBatch"]
@@ -54,7 +53,7 @@ class WholeBatch:
         loss: what to make small.
         examples: the training images.
         preprocessing: s and t.
-        threads: how many.
+        team: the threads.
     """
 
     def __init__(
@@ -63,42 +62,28 @@ class WholeBatch:
         loss: SoftmaxCrossEntropy,
         examples: Examples,
         preprocessing: Preprocessing,
-        threads: int,
+        team: Team,
     ) -> None:
-        if any(isinstance(layer, Dropout) for layer in network.layers):
-            threads = 1
+        self.team = ALONE if any(isinstance(layer, Dropout) for layer in network.layers) else team
         self.network, self.weight = network, loss.weight(examples.labels)
         self.scale, self.shift = preprocessing.scale, preprocessing.shift
         blocks = list(_blocks(examples))
         self.parts = [blocks[i::PARTS] for i in range(min(PARTS, len(blocks)))]
         self.sums = np.zeros((len(self.parts), network.gradients.size), network.dtype)
-        self.workers = [_Worker(network, loss, max(block.pixels.size for block in blocks)) for _ in range(threads)]
-        self.threads = ThreadPoolExecutor(threads)
+        largest = max(block.pixels.size for block in blocks)
+        self.workers = [_Worker(network, loss, largest) for _ in range(self.team.size)]
 
     def gradient(self, count: bool) -> tuple[float, int]:
         """Fill the network's ``gradients``; return the mean loss and, where asked for, how many were recognised."""
         for worker in self.workers:
             self._bring_up_to_date(worker.replica)
         shift, results = self.shift / self.scale, [(0.0, 0)] * len(self.parts)
-        left: SimpleQueue[int] = SimpleQueue()
-        for i in range(len(self.parts)):
-            left.put(i)
 
-        def work(worker: _Worker) -> None:
-            while True:
-                try:
-                    i = left.get_nowait()
-                except Empty:
-                    return
-                results[i] = worker.go_through(self.parts[i], self.sums[i], shift, self.weight, count)
+        def work(member: int, part: int) -> None:
+            blocks, gradients = self.parts[part], self.sums[part]
+            results[part] = self.workers[member].go_through(blocks, gradients, shift, self.weight, count)
 
-        helping = [self.threads.submit(work, worker) for worker in self.workers[1:]]
-        try:
-            work(self.workers[0])  # on the thread that asks
-        finally:
-            wait(helping)
-        for done in helping:
-            done.result()
+        self.team.share_out(work, len(self.parts))
         np.sum(self.sums, axis=0, out=self.network.gradients)
         self.network.named_gradients["0.W"] *= self.scale
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)
@@ -133,25 +118,24 @@ class _Worker:
         assert isinstance(first, Dense)
         gradients[...] = 0
         sums, total, correct = np.zeros_like(self._sum), 0.0, 0
-        with np.errstate(all="ignore"):  # which a thread does not inherit
-            for pixels, inked, labels in blocks:
-                first.W = np.take(W, inked, axis=0, out=self._W[: len(inked)], mode="clip")
-                first.dW = self._dW[: len(inked)]
-                Y = self._pixels[: pixels.size].reshape(pixels.shape)
-                np.copyto(Y, pixels)
-                for layer in self.replica.layers:
-                    Y = layer.forward(Y, training=True)
-                total += self.loss.forward(Y, labels, total=weight)
-                if count:  # to look for the largest of ten numbers takes longer than to multiply by a hundred
-                    correct += int(np.count_nonzero(Y.argmax(axis=1) == labels))
-                dY = self.loss.backward()
-                for layer in reversed(others):
-                    dY = layer.backward(dY)
-                first.parameter_gradients(dY)
-                dW[inked] += first.dW
-                sums += sum_of_rows(dY, self._sum)
-                gradients[rest] += self.replica.gradients[rest]
-            dW += shift * sums  # for a shift of 0 too, since 0 · NaN is NaN
+        for pixels, inked, labels in blocks:
+            first.W = np.take(W, inked, axis=0, out=self._W[: len(inked)], mode="clip")
+            first.dW = self._dW[: len(inked)]
+            Y = self._pixels[: pixels.size].reshape(pixels.shape)
+            np.copyto(Y, pixels)
+            for layer in self.replica.layers:
+                Y = layer.forward(Y, training=True)
+            total += self.loss.forward(Y, labels, total=weight)
+            if count:  # to look for the largest of ten numbers takes longer than to multiply by a hundred
+                correct += int(np.count_nonzero(Y.argmax(axis=1) == labels))
+            dY = self.loss.backward()
+            for layer in reversed(others):
+                dY = layer.backward(dY)
+            first.parameter_gradients(dY)
+            dW[inked] += first.dW
+            sums += sum_of_rows(dY, self._sum)
+            gradients[rest] += self.replica.gradients[rest]
+        dW += shift * sums  # for a shift of 0 too, since 0 · NaN is NaN
         return total, correct
 
 
