@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# After a product OpenBLAS's threads wait for the next one by looking again and again, for 2²⁶ ticks of the processor's
-# clock, and keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
+# After a product OpenBLAS's threads look for the next one again and again, for 2²⁶ ticks of the processor's clock, and
+# keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 __all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "resume", "train"]
