@@ -79,8 +79,7 @@ class Batches:
         """Return the images of a batch as this epoch shows them, (size, h, w)."""
         images, distorted = (rows.reshape(-1, *self.examples.images.shape[1:]) for rows in (pixels, self._distorted))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
-        ground = 255 if self.preprocessing.dark_on_light else 0
-        return augmentation.distort(images, rng, out=distorted[: len(images)], ground=ground)
+        return augmentation.distort(images, rng, distorted[: len(images)], self.preprocessing.ground)
 
     # One batch each, the same memory at every step.
 
