@@ -66,6 +66,13 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone(digits: Dataset, shuffle
         assert (seen[0, 0] != seen[1, 0]).any(axis=1).all()
 
 
+def test_no_two_batches_and_no_two_epochs_distort_alike(digits: Dataset) -> None:
+    same = Examples(digits.train.images[:1].repeat(300, axis=0), digits.train.labels[:300])
+    batches = batches_of(same)
+    seen = np.concatenate([batches.batch(epoch, i)[0].copy() for epoch in range(2) for i in range(3)])
+    assert len(np.unique(seen, axis=0)) > 590
+
+
 def test_batches_are_distorted_images_with_their_own_labels(digits: Dataset) -> None:
     distorted, plain = batches_of(digits.train), batches_of(digits.train, augment=False)
     before = digits.train.images.copy()

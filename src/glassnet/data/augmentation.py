@@ -57,9 +57,10 @@ class Workspace:
 class Augmentation:
     """How far images are distorted; each one draws its own distortion, uniformly up to these amounts both ways.
 
-    ``elastic`` is a length: the standard deviation of d(p) along each axis, at any pixel and for any ``smoothness``.
-    Simard and others give the factor α of noise from −1 to 1 that was smoothed by a Gaussian of sum 1, which leaves it
-    a deviation of 1 / (2 σ √(3π)). Their α = 34 at σ = 4, for images of 29×29 pixels, is ``elastic`` = 1.4.
+    ``elastic`` is a length: the standard deviation of d(p) along each axis, at any pixel and for any ``smoothness``,
+    since the squares of the Gaussian's weights are made to sum to 1. Simard and others give the factor α of noise from
+    −1 to 1 that was smoothed by a Gaussian of sum 1, which leaves it a deviation of 1 / (2 σ √(3π)). Their α = 34 at
+    σ = 4, for images of 29×29 pixels, is ``elastic`` = 1.4.
 
     Attributes:
         rotation: degrees.
