@@ -34,6 +34,7 @@ bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, wr
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/table.py
 
 notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)

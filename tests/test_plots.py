@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glassnet import plots
-from glassnet.data import Examples, Preprocessing
+from glassnet.data import Augmentation, Examples, Preprocessing
 from glassnet.errors import DataError
 from glassnet.evaluation import Evaluation
 from glassnet.model import Model
@@ -209,6 +209,29 @@ def test_samples_have_a_row_a_class_and_leave_an_absent_class_empty(examples):
     rows = [int(np.mean(image.get_extent()[2:])) for image in axes.images]
     assert [rows.count(number) for number in range(4)] == [16, 16, 16, 0]
     np.testing.assert_array_equal(axes.images[17].get_array(), examples.images[examples.labels == 1][1])
+
+
+def test_augmented_images_stand_beside_their_versions(examples):
+    augmentation = Augmentation(rotation=20, elastic=0.5)
+    axes = draw(plots.augmented(examples, augmentation, seed=3)).axes[0]
+    assert len(axes.images) == 3 * 10  # three classes
+    shown = [image.get_array() for image in axes.images]
+    for label in range(3):
+        original, *versions = shown[10 * label : 10 * label + 10]
+        np.testing.assert_array_equal(original, examples.images[examples.labels == label][0])
+        assert all((version != original).any() for version in versions)
+    assert title(axes) == "rotation 20, elastic 0.5"
+    again = draw(plots.augmented(examples, augmentation, seed=3)).axes[0]
+    np.testing.assert_array_equal(again.images[5].get_array(), shown[5])
+
+
+def test_augmented_images_show_their_ground_and_at_most_six_classes(examples):
+    many = Examples(examples.images, np.arange(60, dtype=np.int64))
+    axes = draw(plots.augmented(many, Augmentation(shift=100), ground=200)).axes[0]
+    assert len(axes.images) == 6 * 10
+    assert all((image.get_array() == 200).any() for image in axes.images[1:10])
+    with pytest.raises(DataError, match="no images"):
+        plots.augmented(examples.take(np.arange(0)), Augmentation(shift=1))
 
 
 def test_pixels_are_square_and_bright_ones_are_ink(examples):

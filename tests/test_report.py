@@ -135,6 +135,17 @@ def test_class_without_images_run_without_validation_and_data_from_a_path(tmp_pa
     assert "<h1>train.csv</h1>" in text
 
 
+def test_a_run_that_distorted_its_images_shows_how(tmp_path):
+    data = dataset()
+    run = train(data, out=tmp_path / "run", **SETTINGS, shift=1, elastic=0.5)
+    for name, training in (("with", data.train), ("without", None)):
+        text = write_report(run, data.test, tmp_path / name, training).read_text("utf-8")
+        assert {figure["id"] for figure in Page(text).all("figure")} == FIGURES | {"augmentation"}
+        assert ["elastic", "0.5"] in Page(text).rows
+    pictures = [(tmp_path / name / "augmentation.png").read_bytes() for name in ("with", "without")]
+    assert pictures[0] != pictures[1]
+
+
 def test_images_that_do_not_fit_leave_nothing_behind(run, tmp_path):
     wide = Examples(np.zeros((3, 4, 3), np.uint8), np.arange(3))
     with pytest.raises(DataError, match="4×3"):

@@ -5,6 +5,7 @@ apart, words beside the lines in place of a legend, and a title that says what t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from .data import Examples
+from .data import Augmentation, Examples
 from .errors import DataError
 from .evaluation import Evaluation
 from .model import Model
 from .nn import Dense
 
 __all__ = [
+    "augmented",
     "calibration",
     "confusion_matrix",
     "first_layer_weights",
@@ -41,6 +43,7 @@ Points = NDArray[np.float64]
 MAX_UNITS, UNITS_ACROSS = 64, 11
 HARDEST, HARDEST_ACROSS = 15, 5
 SAMPLES_ACROSS = 16
+AUGMENTED, VERSIONS = 6, 9
 MAX_NUMBERED_CLASSES = 20  # above it, the numbers in a confusion matrix are too small to be read
 
 
@@ -176,6 +179,35 @@ def samples(examples: Examples, classes: Sequence[str]) -> Figure:
     return figure
 
 
+def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0, seed: int = 0) -> Figure:
+    """One image of each of the first six classes there are, each beside nine distorted versions of it.
+
+    Args:
+        examples: images and labels.
+        augmentation: how they are distorted.
+        ground: the gray value outside of an image.
+        seed: of the distortions.
+
+    Raises:
+        DataError: there are no images.
+    """
+    if not len(examples):
+        raise DataError("no images to distort; give one or more")
+    _, first = np.unique(examples.labels, return_index=True)
+    originals = examples.images[first[:AUGMENTED]]
+    versions = augmentation.distort(originals.repeat(VERSIONS, axis=0), np.random.default_rng(seed), ground=ground)
+    gap = 0.5  # of a tile, between the images and their versions
+    figure, axes = _sheet(VERSIONS + 1 + gap, len(originals))
+    for row, original in enumerate(originals):
+        places = [0.0, *(1 + gap + np.arange(VERSIONS))]
+        for x, image in zip(places, [original, *versions[row * VERSIONS :][:VERSIONS]], strict=True):
+            _tile(axes, image, x, row).set(cmap="gray_r", clim=(0, _white(examples)))
+    axes.axvline(1 + gap / 2, color=PALE)
+    amounts = {name: amount for name, amount in asdict(augmentation).items() if amount and name != "smoothness"}
+    write_title(axes, ", ".join(f"{name} {amount:g}" for name, amount in amounts.items()) or "not distorted")
+    return figure
+
+
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> Points:
     """Return the epochs and the values of ``key``, ``(reports, 2)``, without the reports that have none."""
     points = [(row["epoch"], row[key]) for row in history if row[key] is not None]
@@ -223,7 +255,7 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), dpi=DPI, layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white")
 
 
-def _sheet(columns: int, rows: int, pitch: float = 1.0) -> tuple[Figure, Axes]:
+def _sheet(columns: float, rows: int, pitch: float = 1.0) -> tuple[Figure, Axes]:
     """Return a figure for a grid of tiles and its axes, where a tile is 1 wide and ``pitch`` high and y points down."""
     figure = new_figure(height=0.6 + WIDTH * rows * pitch / max(columns, HARDEST_ACROSS))
     axes = figure.subplots()

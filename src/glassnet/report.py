@@ -9,7 +9,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from . import plots
-from .data import Examples
+from .data import Augmentation, Examples, Preprocessing
 from .evaluation import Evaluation, evaluate
 from .files import write_atomically
 from .model import Model
@@ -29,13 +29,15 @@ class Illustration(NamedTuple):
     figure: Figure
 
 
-def write_report(run: Run, examples: Examples, folder: Path) -> Path:
-    """Evaluate a run's model and write what there is to see into ``folder``: six PNG figures and ``report.html``.
+def write_report(run: Run, examples: Examples, folder: Path, training: Examples | None = None) -> Path:
+    """Evaluate a run's model and write what there is to see into ``folder``: PNG figures and ``report.html``.
 
     Args:
         run: a run that has reported at least one epoch.
         examples: held-out images of the model's shape, with labels.
         folder: where to write; it is made where it is missing.
+        training: images that the run learned from; how it distorted them, if it did, is shown on these, or else on
+            ``examples``.
 
     Returns:
         The path of the HTML file, which is written last.
@@ -46,8 +48,12 @@ def write_report(run: Run, examples: Examples, folder: Path) -> Path:
     """
     model, history = run.model, run.history  # each is read from the run folder
     evaluation = evaluate(model, examples)
+    illustrations = [*_illustrations(model, history, examples, evaluation)]
+    if augmentation := run.config.augmentation:
+        shown = examples if training is None else training
+        illustrations.append(_distortions(shown, augmentation, model.preprocessing, run.config.seed))
     sections = []
-    for illustration in _illustrations(model, history, examples, evaluation):
+    for illustration in illustrations:
         content = png(illustration.figure)
         write_atomically(folder / f"{illustration.name}.png", content)
         sections.append(_section(illustration, content))
@@ -110,6 +116,19 @@ def _illustrations(
         "What it was asked to read",
         "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
+    )
+
+
+def _distortions(
+    examples: Examples, augmentation: Augmentation, preprocessing: Preprocessing, seed: int
+) -> Illustration:
+    return Illustration(
+        "augmentation",
+        "What it was shown instead",
+        "On the left an image as it is, beside it some of the ways in which training distorted such images. No two "
+        "epochs showed the same; validation and test images stayed as they are. Where a version can no longer be read, "
+        "the distortion is too strong.",
+        plots.augmented(examples, augmentation, ground=preprocessing.ground, seed=seed),
     )
 
 

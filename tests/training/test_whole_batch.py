@@ -100,8 +100,9 @@ def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) ->
 
 
 def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
-    batches = Batches(digits.train, Preprocessing.fit(digits.train.images, "none"), 32, None, np.dtype("float32"))
-    X, y = batches.batch(batches.order(3), 2)
+    preprocessing = Preprocessing.fit(digits.train.images, "none")
+    batches = Batches(digits.train, preprocessing, 32, 0, np.dtype("float32"), shuffle=False)
+    X, y = batches.batch(3, 2)
     np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))
     np.testing.assert_array_equal(y, digits.train.labels[64:96])
 
@@ -128,7 +129,7 @@ def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     assert trainer.steps.whole_batch is not None
     loss, _ = trainer.steps.whole_batch.gradient(count=False)
     blockwise = trainer.network.gradients.copy()
-    X, y = trainer.batches.batch(None, 0)
+    X, y = trainer.batches.batch(0, 0)
     Z = trainer.network.forward(X, training=True)
     assert loss == pytest.approx(trainer.loss.forward(Z, y), rel=1e-10)
     trainer.network.backward(trainer.loss.backward())

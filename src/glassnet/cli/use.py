@@ -131,7 +131,8 @@ def _print_predictions(trained: Model, inputs: list[str], pixels: NDArray[np.uin
 def report(run: Path, /, *, json: bool = False) -> None:
     """Write figures of a run and a page that holds them into the run folder.
 
-    Learning curves, confusion matrix, first-layer weights, the hardest test images, calibration, samples.
+    Learning curves, confusion matrix, first-layer weights, the hardest test images, calibration, samples, and
+    how the training images were distorted, if they were.
 
     Parameters
     ----------
@@ -143,7 +144,8 @@ def report(run: Path, /, *, json: bool = False) -> None:
     from ..report import write_report
 
     opened = Run(run)
-    page = write_report(opened, examples_for(opened.model, opened.dataset()), opened.path / "report")
+    dataset = opened.dataset()
+    page = write_report(opened, examples_for(opened.model, dataset), opened.path / "report", dataset.train)
     if json:
         print_json({"page": str(page)})
     else:

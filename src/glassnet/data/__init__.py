@@ -1,6 +1,7 @@
 """Where images come from, and what is done to them before a network sees them."""
 
 from .arrays import as_pixels
+from .augmentation import Augmentation
 from .cache import cache_folder
 from .dataset import Dataset, Examples
 from .framing import frame_picture
@@ -10,6 +11,7 @@ from .preprocess import Preprocessing
 from .sources import load_dataset
 
 __all__ = [
+    "Augmentation",
     "Dataset",
     "Examples",
     "Preprocessing",

@@ -41,6 +41,11 @@ class Preprocessing:
     box: int
     dark_on_light: bool
 
+    @property
+    def ground(self) -> int:
+        """The gray value of the ground of a clean image: 255 for dark digits on light, else 0."""
+        return 255 if self.dark_on_light else 0
+
     @classmethod
     def fit(cls, images: Images, scaling: Scaling) -> "Preprocessing":
         """Learn the form of ``images`` ``(n, h, w)`` uint8.

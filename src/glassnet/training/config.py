@@ -14,6 +14,8 @@ import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..clinic import MISTAKES
+from ..data import Augmentation
+from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
@@ -35,6 +37,12 @@ Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _amount_of(name: str) -> Any:
+    """Return the field of an amount of `Augmentation`, within its range."""
+    least, most = RANGES[name]
+    return Field(ge=least, le=most)
 
 
 def _one_of(names: tuple[str, ...]) -> BeforeValidator:
@@ -74,6 +82,25 @@ class Settings(BaseModel):
     )
     scaling: Annotated[Scaling, _one_of(("unit", "standard", "none"))] = Field(
         "unit", description="Pixels become 0…1 (unit), mean 0 and variance 1 (standard), or stay 0…255 (none)."
+    )
+
+    rotation: Annotated[float, _amount_of("rotation")] = Field(
+        0.0, description="Degrees that each training image is turned at most, either way, anew in each epoch."
+    )
+    zoom: Annotated[float, _amount_of("zoom")] = Field(
+        0.0, description="Share that each training image is enlarged or reduced at most."
+    )
+    shear: Annotated[float, _amount_of("shear")] = Field(
+        0.0, description="Slant of each training image at most: columns to the side for each row down."
+    )
+    shift: Annotated[float, _amount_of("shift")] = Field(
+        0.0, description="Pixels that each training image is moved at most, down or up and to either side."
+    )
+    elastic: Annotated[float, _amount_of("elastic")] = Field(
+        0.0, description="Pixels that elastic distortion moves the points of each training image, typically."
+    )
+    smoothness: Annotated[float, _amount_of("smoothness")] = Field(
+        4.0, description="Pixels over which elastic distortion is smooth: the deviation of its Gaussian."
     )
 
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(_one_or_many)] = Field(
@@ -168,6 +195,12 @@ class Config(Settings):
         config._check_together()
         return config
 
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How training images are distorted, or None where they are not."""
+        augmentation = Augmentation(**{name: getattr(self, name) for name in RANGES})
+        return augmentation if augmentation.distorts else None
+
     def _check_together(self) -> None:
         """Refuse settings that are right one by one and wrong together."""
         if len(self.activation) not in (1, len(self.hidden)):
@@ -182,6 +215,10 @@ class Config(Settings):
         if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
             raise ConfigError(
                 f"validation: {self.validation:g}: give a share less than 1, or a number of images above 1"
+            )
+        if self.batch_size == "all" and self.augmentation:
+            raise ConfigError(
+                "batch_size: all takes the same images at every step, so they cannot be distorted anew; give a number"
             )
         if self.batch_size == "all" and self.batch_norm:
             raise ConfigError(

@@ -14,7 +14,6 @@ results are the same, to rounding; the layers above are small and are moved at e
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import TrainingError
 from ..nn import SGD, Dense, Network, Schedule, SoftmaxCrossEntropy
@@ -27,8 +26,11 @@ STEPS = 128  # of a block; with more, the corrections take the time that the pro
 
 
 def can_go_one_by_one(config: Config, network: Network) -> bool:
-    """Return whether a step moves the first layer by x ⊗ dz and nothing else."""
-    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm
+    """Return whether a step moves the first layer by x ⊗ dz and nothing else, on images that are not distorted.
+
+    Distortions are drawn batch by batch, and the batches here are others than those of single images.
+    """
+    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm and not config.augmentation
     return plain and type(network.layers[0]) is Dense
 
 
@@ -50,11 +52,11 @@ class OneByOne:
         self.rest = SGD(network.parameters[above], network.gradients[above])
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
 
-    def steps(self, order: NDArray[np.int64] | None, i: int, rate: Schedule) -> tuple[list[float], int]:
+    def steps(self, epoch: int, i: int, rate: Schedule) -> tuple[list[float], int]:
         """Take a step on each example of a block.
 
         Args:
-            order: of the epoch, see `Batches.order`.
+            epoch: counted from 0.
             i: which block of it.
             rate: η of the block's steps, counted from 0.
 
@@ -62,7 +64,7 @@ class OneByOne:
             The loss of each example before its step, and how many were recognised. The steps end before one whose loss
             is not finite or cannot be computed.
         """
-        X, y = self.examples.batch(order, i)
+        X, y = self.examples.batch(epoch, i)
         first, moves = self.first, self._moves[: len(X)]
         Z = X @ first.W + first.b  # (n, units), with the weights as they are before the block
         likeness = X @ X.T + 1  # (n, n)

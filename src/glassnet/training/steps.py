@@ -11,7 +11,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, clip_gradient_norm
 from ..nn.team import Team
@@ -57,25 +56,26 @@ class Steps:
             self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, self.team)
         self.one_by_one: OneByOne | None = None
         if config.batch_size == 1 and can_go_one_by_one(config, network):
-            blocks = Batches(batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
+            whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
+            blocks = Batches(*whole, shuffle=batches.shuffle)
             self.one_by_one = OneByOne(network, loss, blocks)
         # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
         self.blas_threads = 1 if self.whole_batch else threads
 
-    def take(self, order: NDArray[np.int64] | None, i: int, rate: Schedule, count: bool) -> Taken:
+    def take(self, epoch: int, i: int, rate: Schedule, count: bool) -> Taken:
         """Take step ``i`` of an epoch, and perhaps some that follow it.
 
         Args:
-            order: of the epoch, see `Batches.order`.
+            epoch: counted from 0.
             i: counted from the epoch's first step.
             rate: η of step ``i`` and of those that follow it, counted from 0.
             count: whether somebody will look at how many were recognised; a whole batch leaves it where not.
         """
         if self.one_by_one and i % STEPS == 0:
-            losses, correct = self.one_by_one.steps(order, i // STEPS, rate)
+            losses, correct = self.one_by_one.steps(epoch, i // STEPS, rate)
             if losses:
                 return Taken(losses, correct, 1)
-        loss, correct, size = self._gradient(order, i, count)
+        loss, correct, size = self._gradient(epoch, i, count)
         # A loss that is no number ends the run before the step; planted mistakes are not held back, as they were not.
         if math.isfinite(loss) or self.config.mistakes:
             if self.config.l2:
@@ -85,11 +85,11 @@ class Steps:
             self.optimizer.step(rate(0), self.team)
         return Taken([loss], correct, size)
 
-    def _gradient(self, order: NDArray[np.int64] | None, i: int, count: bool) -> tuple[float, int, int]:
+    def _gradient(self, epoch: int, i: int, count: bool) -> tuple[float, int, int]:
         """Fill the network's gradients; return the mean loss, how many were recognised, and of how many images."""
         if self.whole_batch:
             return *self.whole_batch.gradient(count), len(self.batches.labels)
-        X, y = self.batches.batch(order, i)
+        X, y = self.batches.batch(epoch, i)
         Z = self.network.forward(X, training=True)
         loss = self.loss.forward(Z, y)
         correct = int(np.count_nonzero(Z.argmax(axis=1) == y))

@@ -69,7 +69,13 @@ class Trainer:
         self.loss = build_loss(config, training.labels, classes, mistakes)
         self.optimizer = build_optimizer(config, self.network)
         self.batches = Batches(
-            training, preprocessing, size, config.seed if config.shuffle else None, self.network.dtype
+            training,
+            preprocessing,
+            size,
+            config.seed,
+            self.network.dtype,
+            shuffle=config.shuffle,
+            augmentation=config.augmentation,
         )
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
@@ -141,13 +147,11 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
-        state, start = self.state, perf_counter()
-        order = None if self.config.batch_size == "all" else self.batches.order(state.epoch)
-        state.seconds += perf_counter() - start
+        state = self.state
         first = state.epoch * len(self.batches)
         while (i := state.step - first) < len(self.batches):
             start = perf_counter()
-            losses, correct, size = self.steps.take(order, i, self._rate_ahead, self._is_due(state.epoch + 1))
+            losses, correct, size = self.steps.take(state.epoch, i, self._rate_ahead, self._is_due(state.epoch + 1))
             if not math.isfinite(losses[-1]):
                 raise self._diverged(state.step)
             state.seconds += perf_counter() - start

@@ -1,0 +1,265 @@
+"""Training images distorted a little, anew each time that they are shown: a seven that leans is still a seven.
+
+A distortion says for each pixel of the new image from which place in the old one it comes, since then no pixel is left
+without a value. For the pixel p = (row, column), with c the centre of the image, that place is
+
+    q = c + A⁻¹ (p − c − s) + d(p)
+
+where A turns, scales and shears, s shifts, and d is a smooth random field, the elastic distortion of Simard, Steinkraus
+and Platt (Best practices for convolutional neural networks applied to visual document analysis, 2003). Between the old
+image's pixels its values are interpolated linearly in both directions, and outside of it is ground.
+"""
+
+import math
+from dataclasses import astuple, dataclass, fields
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import ConfigError
+from .dataset import MAX_SIDE, Images
+
+__all__ = ["RANGES", "Augmentation", "Workspace", "affine_places", "elastic_field", "interpolate", "inverse_matrices"]
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.floating[Any]]
+
+RANGES = {
+    "rotation": (0.0, 180.0),
+    "zoom": (0.0, 0.9),
+    "shear": (0.0, 2.0),
+    "shift": (0.0, float(MAX_SIDE)),
+    "elastic": (0.0, float(MAX_SIDE)),
+    "smoothness": (0.1, float(MAX_SIDE)),
+}
+"""The least and the most that each amount may be."""
+
+_BLOCK = 2**16  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
+
+
+class Workspace:
+    """Memory that one block of images after another works in: new memory would cost more time than the arithmetic."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """Return an array with anything in it; it is overwritten by the next one of the same name."""
+        size = math.prod(shape)
+        if name not in self._memory or self._memory[name].size < size:
+            self._memory[name] = np.empty(size, dtype)
+        return self._memory[name][:size].reshape(shape)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far images are distorted; each one draws its own distortion, uniformly up to these amounts both ways.
+
+    ``elastic`` is a length: the standard deviation of d(p) along each axis, at any pixel and for any ``smoothness``,
+    since the squares of the Gaussian's weights are made to sum to 1. Simard and others give the factor α of noise from
+    −1 to 1 that was smoothed by a Gaussian of sum 1, which leaves it a deviation of 1 / (2 σ √(3π)). Their α = 34 at
+    σ = 4, for images of 29×29 pixels, is ``elastic`` = 1.4.
+
+    Attributes:
+        rotation: degrees.
+        zoom: share of the size; 0.1 scales by factors from 0.9 to 1.1.
+        shear: columns that a row moves for each row it lies below the centre.
+        shift: pixels, down and across.
+        elastic: pixels.
+        smoothness: σ of the Gaussian that makes the elastic distortion smooth, pixels.
+
+    It keeps the memory that it works in, so use it in one thread at a time.
+
+    Raises:
+        ConfigError: an amount is out of its range.
+    """
+
+    rotation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    shift: float = 0.0
+    elastic: float = 0.0
+    smoothness: float = 4.0
+
+    def __post_init__(self) -> None:
+        for field, amount in zip(fields(self), astuple(self), strict=True):
+            least, most = RANGES[field.name]
+            if not least <= amount <= most:  # also true of NaN
+                raise ConfigError(f"{field.name}: must be from {least:g} to {most:g}, not {amount!r}")
+
+    @property
+    def distorts(self) -> bool:
+        """Whether images are changed at all."""
+        return any((self.rotation, self.zoom, self.shear, self.shift, self.elastic))
+
+    def distort(self, images: Images, rng: np.random.Generator, out: Images | None = None, ground: int = 0) -> Images:
+        """Return the images ``(n, h, w)`` uint8, each distorted in its own way.
+
+        Args:
+            images: the pictures, which are not changed.
+            rng: decides how; the same state gives the same distortions.
+            out: where to put the distorted images, so that they need no new memory.
+            ground: the gray value outside of an image.
+        """
+        out = np.empty_like(images) if out is None else out
+        _, height, width = images.shape
+        size = max(_BLOCK // (height * width), 1)
+        for start in range(0, len(images), size):
+            part = slice(start, start + size)
+            places = self.places(len(images[part]), (height, width), rng)
+            interpolate(images[part], places, ground, out[part], self._work)
+        return out
+
+    def places(self, count: int, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+        """Draw distortions: rows and columns ``(2, count, h, w)`` of the places from which the pixels come.
+
+        The next call overwrites them.
+        """
+        rotation, zoom, shear, down, across = rng.uniform(-1, 1, (5, count))
+        matrices = inverse_matrices(self.rotation * rotation, 1 + self.zoom * zoom, self.shear * shear)
+        places = affine_places(matrices, self.shift * np.stack([down, across]), shape, self._work)
+        if self.elastic:
+            places += elastic_field(count, shape, self.elastic, self.smoothness, rng, self._work)
+        return places
+
+    @cached_property
+    def _work(self) -> Workspace:
+        return Workspace()
+
+
+def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers:
+    """Return A⁻¹ ``(2, 2, n)`` for n images that are sheared, then turned, and scaled.
+
+        A = zoom · | cos  −sin | · | 1      0 |        A⁻¹ = 1/zoom · |      cos            sin      |
+                   | sin   cos |   | shear  1 |                       | −shear cos − sin  cos − shear sin |
+
+    acting on (row, column). Since rows count downwards, positive angles turn anticlockwise.
+
+    Args:
+        degrees: angles (n,).
+        zoom: factors (n,), above 1 to enlarge.
+        shear: columns a row (n,).
+    """
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, sin], [-shear * cos - sin, cos - shear * sin]]) / zoom
+
+
+def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], work: Workspace) -> Floats:
+    """Return c + A⁻¹ (p − c − s) for each pixel p of n images ``(2, n, h, w)``.
+
+    Args:
+        matrices: A⁻¹ (2, 2, n).
+        shifts: s (2, n), pixels down and across.
+        shape: of an image, (h, w).
+        work: where the result lies.
+    """
+    centre = (np.array(shape) - 1) / 2
+    rows, columns = (
+        np.arange(side) - middle - shift[:, None] for side, middle, shift in zip(shape, centre, shifts, strict=True)
+    )  # (n, h) and (n, w)
+    by_row = matrices[:, 0, :, None] * rows + centre[:, None, None]  # (2, n, h)
+    by_column = matrices[:, 1, :, None] * columns  # (2, n, w)
+    places = work.array("places", (2, len(rows), *shape))
+    np.add(by_row.astype(np.float32)[..., None], by_column.astype(np.float32)[..., None, :], out=places)
+    return places
+
+
+def elastic_field(
+    count: int, shape: tuple[int, int], amount: float, smoothness: float, rng: np.random.Generator, work: Workspace
+) -> Floats:
+    """Return smooth random displacements ``(2, count, h, w)``, down and across, in pixels.
+
+    Noise N (h, w), uniform and independent, is smoothed along columns and rows by two matrix products, K_h N K_wᵀ. For
+    all images at once they are two products of large matrices, if the rows of all the noise come first: (h, 2, n, w).
+
+    Args:
+        count: n, the number of images.
+        shape: of an image, (h, w).
+        amount: standard deviation of a displacement, pixels.
+        smoothness: σ of the Gaussian, pixels.
+        rng: where the noise comes from.
+        work: where the result lies.
+    """
+    height, width = shape
+    noise, half = (work.array(name, (height, 2 * count * width)) for name in ("noise", "half smoothed"))
+    np.copyto(noise, rng.integers(-(2**15), 2**15, noise.shape, np.int16))  # drawn quicker than floats
+    to_pixels = np.float32(amount * np.sqrt(12) / 2**16)  # √12 / range is one over the deviation of uniform noise
+    np.matmul(to_pixels * _kernel(height, smoothness), noise, out=half)
+    field = np.matmul(half.reshape(-1, width), _kernel(width, smoothness).T, out=noise.reshape(-1, width))
+    return field.reshape(height, 2, count, width).transpose(1, 2, 0, 3)
+
+
+@lru_cache(maxsize=8)
+def _kernel(side: int, smoothness: float) -> Floats:
+    """Return the matrix (side, side) that smooths ``side`` numbers by a Gaussian.
+
+    The squares in each row sum to 1: so independent noise keeps its deviation, at the borders too.
+    """
+    distance = np.arange(side)[:, None] - np.arange(side)
+    kernel = np.exp(-((distance / smoothness) ** 2) / 2)
+    kernel /= np.linalg.norm(kernel, axis=1, keepdims=True)
+    return kernel.astype(np.float32)
+
+
+def interpolate(images: Images, places: Floats, ground: int, out: Images, work: Workspace) -> None:
+    """Look images up between their pixels, linearly in both directions.
+
+    Args:
+        images: (n, h, w).
+        places: rows and columns (2, n, h', w') to look up; they are overwritten.
+        ground: the gray value outside of the images.
+        out: where the values go, (n, h', w'), rounded.
+        work: memory.
+    """
+    count, height, width = images.shape
+    across = width + 3
+    framed = work.array("framed", (count, height + 3, across))  # ground around them: one line above, two below
+    framed.fill(ground)
+    framed[:, 1:-2, 1:-2] = images
+    places += 1
+    np.maximum(places, 0, out=places)
+    for axis, side in enumerate((height, width)):
+        np.minimum(places[axis], side + 1, out=places[axis])
+    corner = work.array("corner", places.shape[1:], np.intp)
+    _split(places, across, framed[0].size, corner, work)
+    below, right = places  # of a pixel's side
+    upper, lower, other = (work.array(name, corner.shape) for name in ("upper", "lower", "other"))
+    flat = framed.ravel()
+    for start, row in ((0, upper), (across, lower)):
+        flat[start:].take(corner, out=row, mode="clip")  # "clip" lets NumPy write straight to out
+        flat[start + 1 :].take(corner, out=other, mode="clip")
+        _move_towards(row, other, right)
+    _move_towards(upper, lower, below)
+    upper += 0.5
+    np.copyto(out, upper, casting="unsafe")  # cuts off what is left of the point
+
+
+def _split(places: Floats, across: int, size: int, corner: NDArray[np.intp], work: Workspace) -> None:
+    """Split places into the pixel above and to the left, as an index into all pixels, and what is left.
+
+    Args:
+        places: rows and columns (2, n, h, w), at least 0; only the part after the point stays.
+        across: pixels in a row.
+        size: pixels in an image.
+        corner: (n, h, w), where the indices go.
+        work: memory.
+    """
+    floor, whole = work.array("floor", places.shape), work.array("whole", places.shape, np.int32)
+    np.floor(places, out=floor)
+    places -= floor
+    np.copyto(whole, floor, casting="unsafe")
+    row, column = whole
+    row *= across
+    row += column
+    row += np.arange(0, size * len(row), size, dtype=np.int32)[:, None, None]
+    np.copyto(corner, row)
+
+
+def _move_towards(a: Floats, b: Floats, share: Floats) -> None:
+    """Replace ``a`` by a + share · (b − a); overwrite ``b``."""
+    b -= a
+    b *= share
+    a += b

@@ -1,0 +1,208 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from glassnet.data import Augmentation
+from glassnet.data.augmentation import (
+    RANGES,
+    Workspace,
+    affine_places,
+    elastic_field,
+    interpolate,
+    inverse_matrices,
+)
+from glassnet.errors import ConfigError
+
+ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
+
+
+def noise(n, h, w, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, h, w), np.uint8)
+
+
+def transformed(images, degrees=0.0, zoom=1.0, shear=0.0, down=0.0, across=0.0, ground=0):
+    """The images, each transformed in one and the same known way."""
+    n, *shape = images.shape
+    matrices = inverse_matrices(*(np.full(n, value) for value in (degrees, zoom, shear)))
+    shifts = np.array([[down] * n, [across] * n])
+    out, work = np.empty_like(images), Workspace()
+    interpolate(images, affine_places(matrices, shifts, tuple(shape), work), ground, out, work)
+    return out
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(0, 255),
+    st.integers(0, 99),
+    st.sampled_from([ALL, Augmentation(shift=20), Augmentation(elastic=5, smoothness=1), Augmentation(rotation=180)]),
+)
+def test_the_values_are_those_of_scipy_at_the_same_places(n, h, w, ground, seed, augmentation):
+    images = noise(n, h, w)
+    places = augmentation.places(n, (h, w), np.random.default_rng(seed)).copy()
+    found = augmentation.distort(images, np.random.default_rng(seed), ground=ground)
+    for image, rows, columns, distorted in zip(images, *places, found, strict=True):
+        # SciPy lets values just outside of the image fall straight to the ground; here the ground begins a pixel away.
+        framed = np.pad(image, 1, constant_values=ground).astype(np.float64)
+        expected = ndimage.map_coordinates(framed, [rows + 1.0, columns + 1.0], order=1, cval=ground)
+        assert np.abs(distorted - expected).max() < 0.51
+
+
+def test_amounts_of_zero_change_nothing():
+    images = noise(3, 9, 6)
+    none = Augmentation()
+    assert not none.distorts
+    np.testing.assert_array_equal(none.distort(images, np.random.default_rng(0)), images)
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_ground(ground):
+    image = noise(2, 7, 5)
+    expected = np.full_like(image, ground)
+    expected[:, 2:, :-1] = image[:, :-2, 1:]
+    np.testing.assert_array_equal(transformed(image, down=2, across=-1, ground=ground), expected)
+    assert (transformed(image, down=100, ground=ground) == ground).all()
+
+
+def test_a_shift_by_half_a_pixel_is_the_mean_of_two():
+    image = np.array([[[0, 100, 200, 50]]], np.uint8)
+    assert transformed(image, across=0.5).tolist() == [[[0, 50, 150, 125]]]
+
+
+def test_a_positive_angle_turns_anticlockwise():
+    square = noise(2, 6, 6)
+    np.testing.assert_array_equal(transformed(square, degrees=90), np.rot90(square, axes=(1, 2)))
+    wide = noise(2, 5, 8)
+    np.testing.assert_array_equal(transformed(wide, degrees=180), wide[:, ::-1, ::-1])
+
+
+def test_a_zoom_above_1_enlarges_about_the_centre():
+    image = np.zeros((1, 9, 9), np.uint8)
+    image[0, 3:6, 4] = 200
+    assert np.flatnonzero(transformed(image, zoom=3.0)[0, :, 4] == 200).tolist() == list(range(1, 8))
+    row = np.array([[[0, 10, 20, 30, 40, 30, 20, 10, 0]]], np.uint8)
+    assert transformed(row, zoom=2.0)[0, 0].tolist() == [20, 25, 30, 35, 40, 35, 30, 25, 20]
+
+
+def test_shear_moves_each_row_by_its_distance_from_the_centre():
+    image = noise(1, 5, 7)
+    found = transformed(image, shear=1.0)[0]
+    for row, below in enumerate(range(-2, 3)):
+        expected = np.zeros(7, np.uint8)
+        for column in range(7):
+            if 0 <= column - below < 7:
+                expected[column] = image[0, row, column - below]
+        np.testing.assert_array_equal(found[row], expected)
+
+
+def test_the_matrix_is_the_inverse_of_the_one_in_its_docstring():
+    degrees, zoom, shear = np.array([30.0, -77.0]), np.array([1.3, 0.6]), np.array([0.4, -1.1])
+    inverse = inverse_matrices(degrees, zoom, shear)
+    for i, angle in enumerate(np.deg2rad(degrees)):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        A = zoom[i] * turn @ np.array([[1, 0], [shear[i], 1]])
+        np.testing.assert_allclose(inverse[:, :, i] @ A, np.eye(2), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rotation", "zoom", "shear", "shift"])
+def test_each_amount_is_the_most_both_ways_and_alone(name):
+    """What is drawn, got back from where the pixels around the centre come from."""
+    augmentation, n = Augmentation(**{name: 0.5}), 4000
+    rows, columns = augmentation.places(n, (3, 3), np.random.default_rng(0)).astype(np.float64)
+    down, right = [(axis[:, 2, 1] - axis[:, 1, 1]) for axis in (rows, columns)]
+    drawn = {
+        "rotation": np.rad2deg(np.arctan2(-right, down)),
+        "zoom": 1 / np.hypot(down, right) - 1,
+        "shear": -right,
+        "shift": 1 - rows[:, 1, 1],
+    }
+    assert -0.5 <= drawn[name].min() < -0.49
+    assert 0.49 < drawn[name].max() <= 0.5 + 1e-4
+    assert abs(drawn[name].mean()) < 0.02
+    if name == "shift":
+        across = 1 - columns[:, 1, 1]
+        assert -0.5 <= across.min() < -0.49
+        assert abs(np.corrcoef(drawn["shift"], across)[0, 1]) < 0.05
+    else:
+        np.testing.assert_allclose([rows[:, 1, 1], columns[:, 1, 1]], 1, atol=1e-5)  # the centre stays
+
+
+@pytest.mark.parametrize("smoothness", [0.1, 1.0, 4.0, 50.0])
+def test_elastic_is_the_deviation_of_the_displacements_at_any_pixel(smoothness):
+    field = elastic_field(4000, (12, 7), 2.0, smoothness, np.random.default_rng(1), Workspace())
+    np.testing.assert_allclose(field.std(axis=1), 2.0, rtol=0.08)  # (2, h, w)
+    np.testing.assert_allclose(field.mean(axis=1), 0.0, atol=0.15)
+    down, across = field.reshape(2, -1)
+    assert abs(np.corrcoef(down, across)[0, 1]) < 0.05
+
+
+def test_elastic_distortion_is_noise_smoothed_by_a_gaussian_as_simard_did():
+    """Away from the borders: noise from -1 to 1, a kernel of sum 1, and alpha 34 at sigma 4 are an elastic of 1.38."""
+    rng = np.random.default_rng(2)
+    theirs = 34 * ndimage.gaussian_filter(rng.uniform(-1, 1, (400, 400)), 4.0)
+    assert theirs.std() == pytest.approx(34 / (2 * 4 * np.sqrt(3 * np.pi)), rel=0.05)
+    ours = elastic_field(50, (80, 80), theirs.std(), 4.0, rng, Workspace())[0]
+    for distance in (2, 4, 8):  # alike at any distance: e^(-d^2 / 4 sigma^2)
+        expected = np.exp(-(distance**2) / 64)
+        for field in (theirs[None], ours):
+            inner = field[:, 20:-20, 20:-20]
+            found = np.mean(inner[..., distance:] * inner[..., :-distance]) / np.mean(inner**2)
+            assert found == pytest.approx(expected, abs=0.06)
+
+
+def test_the_same_seed_distorts_alike_and_another_does_not():
+    images = noise(200, 28, 28)  # more than go through in one block
+    one, same, other = (ALL.distort(images, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any(axis=(1, 2)).all()
+
+
+def test_every_image_is_distorted_in_a_way_of_its_own():
+    images = noise(1, 28, 28).repeat(200, axis=0)
+    for name, amount in (("rotation", 20), ("zoom", 0.2), ("shear", 0.2), ("shift", 2), ("elastic", 1)):
+        found = Augmentation(**{name: amount}).distort(images, np.random.default_rng(0))
+        assert len(np.unique(found.reshape(200, -1), axis=0)) > 195
+
+
+def test_images_are_left_as_they_are_and_results_go_where_they_should():
+    images = noise(5, 6, 9)
+    before, out = images.copy(), np.empty_like(images)
+    images.flags.writeable = False
+    found = ALL.distort(images, np.random.default_rng(0), out=out)
+    assert found is out
+    np.testing.assert_array_equal(images, before)
+    np.testing.assert_array_equal(out, ALL.distort(images, np.random.default_rng(0)))
+    assert ALL.distort(images[:0], np.random.default_rng(0)).shape == (0, 6, 9)
+
+
+def test_what_is_kept_from_other_images_does_not_matter():
+    """An augmentation that has worked on larger and smaller ones gives what a new one gives."""
+    used = Augmentation(rotation=25, elastic=1.5)
+    for n, h, w in ((3, 20, 30), (100, 28, 28), (1, 4, 4), (2, 20, 30)):
+        images = noise(n, h, w)
+        fresh = Augmentation(rotation=25, elastic=1.5).distort(images, np.random.default_rng(n))
+        np.testing.assert_array_equal(used.distort(images, np.random.default_rng(n)), fresh)
+
+
+def test_the_largest_amounts_are_survived():
+    most = Augmentation(**{name: high for name, (_, high) in RANGES.items()})
+    assert most.distort(noise(20, 8, 5), np.random.default_rng(0), ground=7).shape == (20, 8, 5)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "complaint"),
+    [
+        ({"rotation": -1}, "rotation: must be from 0 to 180, not -1"),
+        ({"zoom": 1.0}, "zoom: must be from 0 to 0.9"),
+        ({"shear": float("nan")}, "shear: .* not nan"),
+        ({"shift": float("inf")}, "shift: "),
+        ({"smoothness": 0}, "smoothness: must be from 0.1"),
+    ],
+)
+def test_amounts_out_of_range_get_one_line(amounts, complaint):
+    with pytest.raises(ConfigError, match=complaint) as error:
+        Augmentation(**amounts)
+    assert "\n" not in str(error.value)
