@@ -9,13 +9,12 @@ import json
 import tempfile
 from pathlib import Path
 
-from machine import describe_machine
-
 from glassnet import evaluate, load_dataset, train
 from glassnet.cli.progress import Progress
 from glassnet.errors import FileError
 from glassnet.files import write_atomically
 from glassnet.training import BOX, Run
+from machine import describe_machine
 
 RECIPE = "box"
 MAX_BYTES = 2_000_000

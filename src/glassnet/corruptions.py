@@ -261,7 +261,8 @@ CORRUPTIONS = {
 
 
 def _pixels(ink: Images, percent: float) -> float:
-    return percent / 100 * max(ink.shape[1:])
+    """Return how many pixels of the longer side ``percent`` of it are."""
+    return percent / 100 * int(max(ink.shape[1:]))
 
 
 def _signs(ink: Images, rng: Random) -> NDArray[np.float64]:
@@ -290,8 +291,10 @@ def _warped(ink: Images, matrices: Floats, offsets: Floats | None = None) -> Ima
     coefficients = np.concatenate([matrices, shifts[:, :, None]], axis=2).reshape(-1, 6)
     warped = np.empty_like(ink)
     for i, numbers in enumerate(coefficients.tolist()):
-        picture = Image.fromarray(ink[i])
-        warped[i] = picture.transform((width, height), Image.Transform.AFFINE, numbers, Image.Resampling.BILINEAR)
+        moved = Image.fromarray(ink[i]).transform(
+            (width, height), Image.Transform.AFFINE, numbers, Image.Resampling.BILINEAR
+        )
+        warped[i] = np.asarray(moved)
     return warped
 
 

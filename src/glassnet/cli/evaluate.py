@@ -164,7 +164,7 @@ def _print_corruptions(robustness: Robustness, json: bool) -> None:
     )
     print("\nright (%) when spoiled, mildly (1) to severely (5), and then prepared:\n")
     print_table(
-        ["", *"12345", "strengths"],
+        ["spoiled by", *"12345", "strengths"],
         [
             [name, *(f"{100 * score.accuracy:.1f}" for score in scores), _strengths(name)]
             for name, scores in robustness.scores.items()

@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..evaluation import examples_for
 from ..model import Model
 from ..training import Run, open_model
-from .output import percent, print_facts, print_json, print_table
+from .output import percent, print_json, print_table
 
 __all__ = ["predict", "report"]
 
@@ -33,9 +33,10 @@ def predict(images: list[Path] | None = None, /, *, csv: Path | None = None, jso
     json
         Print a list with label, probabilities and input of each image as JSON.
     """
-    model, *pictures = images if images and _is_model(images[0]) else [None, *(images or [])]
-    trained = open_model(model)
-    inputs, pixels, unreadable = _inputs(trained.preprocessing, pictures, csv)
+    paths = images or []
+    model = [path for path in paths[:1] if _is_model(path)]
+    trained = open_model(*model)
+    inputs, pixels, unreadable = _inputs(trained.preprocessing, paths[len(model) :], csv)
     if inputs:
         _print_predictions(trained, inputs, pixels, json)
     if unreadable:
