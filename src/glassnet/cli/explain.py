@@ -53,7 +53,7 @@ def explain(
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
         image = image or 0
-        title = f"Test image {image}, by {'the model in the box' if run is None else run.resolve().name}"
+        title = f"Test image {image} of {'the model in the box' if run is None else run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)
     if json:
