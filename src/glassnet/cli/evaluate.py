@@ -6,13 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..corruptions import CORRUPTIONS, Robustness, Score, evaluate_corruptions
+from ..corruptions import CORRUPTIONS
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, DataError
 from ..evaluation import Evaluation, examples_for
 from ..evaluation import evaluate as evaluate_model
 from ..files import write_atomically
 from ..model import Model
+from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from .chart import draw_reliability
 from .output import percent, print_facts, print_json, print_table
