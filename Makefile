@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint format docs bench notebooks wheel clean
+.PHONY: help setup demo test lint format docs bench notebooks model wheel clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, wr
 notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)
 	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/table.py
+
+model: $(VENV)/installed-dev  ## train the model in the box again, and write it with its figures into src/glassnet/box
+	$(BIN)/python benchmarks/box.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
 	$(BIN)/python -m build

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .data import Dataset, load_dataset
     from .evaluation import evaluate
     from .model import Model
-    from .training import Config, Run, resume, train
+    from .training import Config, Run, open_model, resume, train
 
 __version__ = "0.1.0"
 
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 # keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
-__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "resume", "train"]
+__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "open_model", "resume", "train"]
 
 # Where each name lives. They are imported when they are first used, so that `import glassnet` costs next to nothing.
 _HOMES = {
@@ -33,6 +33,7 @@ _HOMES = {
     "Run": "training",
     "evaluate": "evaluation",
     "load_dataset": "data",
+    "open_model": "training",
     "resume": "training",
     "train": "training",
 }

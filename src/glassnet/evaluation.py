@@ -151,6 +151,7 @@ class Evaluation:
             "calibration_error": self.calibration_error,
             "per_class": {name: asdict(figures) for name, figures in self.per_class.items()},
             "confusion": self.confusion.tolist(),
+            "reliability": {name: values.tolist() for name, values in vars(self.reliability()).items()},
         }
 
 

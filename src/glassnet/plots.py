@@ -156,8 +156,8 @@ def calibration(evaluation: Evaluation) -> Figure:
     upper.bar(height=100 * bins.accuracy, **place, alpha=0.3)
     upper.plot((0, 100), (0, 100), color=GREY, linewidth=1, linestyle="--")
     upper.plot(100 * bins.confidence[filled], 100 * bins.accuracy[filled], "o", color=BLUE)
-    _write(upper, 2, 97, "dashed: as often right as it is sure", ha="left", color=GREY)
-    upper.set(xlim=(0, 100), ylim=(0, 104))
+    _write(upper, 1, 107, "dashed: as often right as it is sure", ha="left", color=GREY)
+    upper.set(xlim=(0, 100), ylim=(0, 112))
     lower.bar(height=bins.count, **place)
     lower.set_yscale("log")
     lower.set_ylim(bottom=0.5)  # else a bin of one image would have no height

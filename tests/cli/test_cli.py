@@ -236,7 +236,6 @@ WRONG = {
     "check-gradients --recipe fats": "did you mean 'fast'",
     "train --out {run}": "has a run already",
     "evaluate {run} mnis": "did you mean 'mnist'",
-    "evaluate": "MODEL",
 }
 
 

@@ -94,7 +94,6 @@ def test_report_writes_a_page(run: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 WRONG = {
-    "": "give a run folder or model file, or --tiny, one of both",
     "{run} --tiny": "one of both",
     "nowhere": "nowhere",
     ".": "no run here",

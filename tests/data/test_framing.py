@@ -121,6 +121,15 @@ FORM = st.builds(
 )
 
 
+@pytest.mark.parametrize("paper", [40, 255])
+def test_a_flat_ground_is_no_other_than_one_that_is_nearly_flat(paper):
+    flat = np.abs(paper - seven().astype(int) * 3 // 4).clip(0, 255).astype(np.uint8)
+    nearly = flat.copy()
+    nearly[0, 0] -= 1
+    difference = frame_picture(flat, MNIST).astype(int) - frame_picture(nearly, MNIST)
+    assert np.abs(difference).max() <= 1
+
+
 @settings(max_examples=300, deadline=None)
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.sampled_from([0, 9, 255])), FORM)
 def test_any_picture_is_framed_or_refused(picture, form):

@@ -25,7 +25,7 @@ for _place, _help in {
     "demo:demo": "The main job from end to end, in some seconds.",
     "train:train": "Train a network and keep it in a run folder.",
     "train:resume": "Go on with a run that was interrupted or killed.",
-    "use:evaluate": "Say how good a model is on images that it has not learned from.",
+    "evaluate:evaluate": "Say how good a model is on images that it has not learned from.",
     "use:predict": "Recognise pictures of digits.",
     "explain:explain": "Take one image through one training step, every number shown.",
     "use:report": "Write figures of a run and a page that holds them.",

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["draw_chart"]
+from ..evaluation import Reliability
+
+__all__ = ["draw_chart", "draw_reliability"]
 
 WIDTH, HEIGHT, MARGIN = 76, 13, 8  # characters, lines, characters left of the axis
 BOTH, FAINT = "*", "."  # where two curves meet, and the curve that gives way instead
+BAR = 50  # characters of a bar that means always
 SMALLEST = 1e-4  # below it a logarithmic axis does not go
 
 Points = Sequence[tuple[int, float]]
@@ -51,6 +54,22 @@ def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = 
     axis = " " * MARGIN + "└" + "─" * columns
     middle = f"{'0':<{columns // 2}}{'step':^4}".ljust(columns - len(f"{last:,}")) + f"{last:,}"
     return "\n".join(line.rstrip() for line in [*lines, axis, " " * (MARGIN + 1) + middle])
+
+
+def draw_reliability(bins: Reliability) -> str:
+    """Return the reliability diagram as lines of text: for each bin that holds images a bar of how many are right.
+
+    A ``|`` stands where the bar would end if the model were as often right as it is sure.
+    """
+    edges = np.linspace(0, 100, len(bins.count) + 1)
+    lines = [f"{'sure (%)':>9}{'images':>9}  right"]
+    for i in np.flatnonzero(bins.count).tolist():
+        bar = [*("#" * round(float(bins.accuracy[i]) * BAR)).ljust(BAR + 1)]
+        bar[round(float(bins.confidence[i]) * BAR)] = "|"
+        lines.append(
+            f"{f'{edges[i]:.0f}–{edges[i + 1]:.0f}':>9}{bins.count[i]:>9,}{bins.accuracy[i]:>7.0%}  {''.join(bar)}"
+        )
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _heights(points: Points, share: bool) -> np.ndarray:

@@ -36,7 +36,7 @@ def demo(*, out: Path | None = None) -> None:
     page = write_report(run, dataset.test, run.path / "report")
     pictures = _write_pictures(dataset.test.images, dataset.test.labels, run.path / "pictures")
     print("Five of them, written as PNG files and read back:\n", flush=True)
-    predict(run.path, pictures)
+    predict([run.path, *pictures])
     print()
     print_facts({"model": run.path / "model.safetensors", "report": page})
     print("\nNext, try:")

@@ -9,7 +9,7 @@ from ..evaluation import examples_for
 from ..explain import Explanation, explain_tiny
 from ..explain import explain as explain_step
 from ..model import Model
-from ..training import Config, Run, open_model
+from ..training import BOX, Config, Run, open_model
 from .output import draw_images, print_json
 
 __all__ = ["explain"]
@@ -32,11 +32,11 @@ def explain(
     Parameters
     ----------
     run
-        A run folder or a model file.
+        A run folder or a model file; by default the model that comes with glassnet.
     image
         Which test image, counted from 0; by default the first.
     tiny
-        Instead of a run, a network so small that each number can be followed with a pocket calculator.
+        Instead of a model, a network so small that each number can be followed with a pocket calculator.
     learning_rate
         Of the step; by default 0.1, and 0.5 with --tiny.
     report
@@ -44,16 +44,16 @@ def explain(
     json
         Print every stage as JSON, arrays in full.
     """
-    if tiny == (run is not None):
+    if tiny and run is not None:
         raise ConfigError("give a run folder or model file, or --tiny, one of both")
-    if run is None:
+    if tiny:
         if image is not None:
             raise ConfigError(f"--image {image}: --tiny has an image of its own; leave one of the two out")
         title = "A tiny network"
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
         image = image or 0
-        title = f"Test image {image} of {run.resolve().name}"
+        title = f"Test image {image} of {'the model in the box' if run is None else run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)
     if json:
@@ -67,13 +67,13 @@ def explain(
         print(f"\n{page}    open it in a browser")
 
 
-def _explain_run(path: Path, image: int, learning_rate: float) -> Explanation:
+def _explain_run(path: Path | None, image: int, learning_rate: float) -> Explanation:
     model = open_model(path)
-    examples = _test_images(path, model)
+    examples = _test_images(path or BOX, model)
     if not 0 <= image < len(examples):
         raise DataError(f"--image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
     explanation = explain_step(model, examples.images[image], int(examples.labels[image]), learning_rate)
-    if not path.is_dir():
+    if path is None or not path.is_dir():
         return explanation
     return replace(explanation, notes=(*explanation.notes, *_otherwise(Run(path).config)))
 

@@ -1,90 +1,23 @@
-"""``glassnet evaluate``, ``glassnet predict`` and ``glassnet report``: what to do with a trained network."""
+"""``glassnet predict`` and ``glassnet report``: what to do with a trained network."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Dataset, Preprocessing, frame_picture, load_dataset, read_csv, read_picture
+from ..data import Preprocessing, frame_picture, read_csv, read_picture
 from ..errors import DataError
-from ..evaluation import Evaluation, examples_for
-from ..evaluation import evaluate as evaluate_model
+from ..evaluation import examples_for
 from ..model import Model
 from ..training import Run, open_model
-from .output import percent, print_facts, print_json, print_table
+from .output import percent, print_json, print_table
 
-__all__ = ["evaluate", "predict", "report"]
+__all__ = ["predict", "report"]
 
-
-def evaluate(model: Path, data: str | None = None, /, *, first: int | None = None, json: bool = False) -> None:
-    """Say how good a model is on images that it has not learned from.
-
-    Parameters
-    ----------
-    model
-        A run folder or a model file.
-    data
-        What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
-    first
-        Print the first so many predictions beside the truth instead.
-    json
-        Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error.
-    """
-    trained = open_model(model)
-    evaluation = evaluate_model(trained, examples_for(trained, _load(trained, data)))
-    if first is not None:
-        _print_first(evaluation, first, json)
-        return
-    figures = evaluation.to_json()
-    if json:
-        print_json(figures)
-        return
-    if model.is_dir() and (planted := Run(model).config.mistakes):
-        print_facts({"planted mistakes": ", ".join(planted)})
-    print_facts(
-        {
-            "images": f"{figures['count']:,}",
-            "accuracy": percent(figures["accuracy"]),
-            "loss": f"{figures['loss']:.4f} nats",
-            "calibration error": percent(figures["calibration_error"]),
-        }
-    )
-    print()
-    print_table(
-        ["class", "images", "precision", "recall", "F1"],
-        [
-            [name, c["count"], percent(c["precision"]), percent(c["recall"]), percent(c["f1"])]
-            for name, c in figures["per_class"].items()
-        ],
-    )
-    confused = evaluation.most_confused(3)
-    if confused:
-        print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
+PICTURES = (".png", ".jpg", ".jpeg")
 
 
-def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
-    """Print predictions above the truth, as many as fit on a line of 80, the wrong ones marked."""
-    if count < 1:
-        raise DataError(f"--first {count}: give 1 or more")
-    pairs = [
-        (evaluation.classes[said], evaluation.classes[true])
-        for said, true in zip(evaluation.predictions[:count].tolist(), evaluation.labels[:count].tolist(), strict=True)
-    ]
-    if json:
-        print_json([{"predicted": said, "true": true} for said, true in pairs])
-        return
-    width = max(len(name) for pair in pairs for name in pair) + 1
-    across = max((80 - 9) // width, 1)
-    for start in range(0, len(pairs), across):
-        part = pairs[start : start + across]
-        marks = [(said, true, "" if said == true else "^") for said, true in part]
-        for name, words in zip(("predicted", "true", "wrong"), zip(*marks, strict=True), strict=True):
-            print((f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
-        print()
-    print(f"{sum(said != true for said, true in pairs)} of {len(pairs):,} wrong")
-
-
-def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
+def predict(images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
     """Recognise pictures of digits.
 
     A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of
@@ -92,22 +25,28 @@ def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | Non
 
     Parameters
     ----------
-    model
-        A run folder or a model file.
     images
-        PNG or JPEG files.
+        PNG or JPEG files. Before them a run folder or a model file (.safetensors); without one, the model that comes
+        with glassnet is used.
     csv
         A CSV file of images, one a row, such as Kaggle's test.csv.
     json
         Print a list with label, probabilities and input of each image as JSON.
     """
-    trained = open_model(model)
-    inputs, pixels, unreadable = _inputs(trained.preprocessing, images or [], csv)
+    paths = images or []
+    model = [path for path in paths[:1] if _is_model(path)]
+    trained = open_model(*model)
+    inputs, pixels, unreadable = _inputs(trained.preprocessing, paths[len(model) :], csv)
     if inputs:
         _print_predictions(trained, inputs, pixels, json)
     if unreadable:
         others = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
         raise DataError(f"{unreadable[0]}{others}")
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a path means a model: a folder, a .safetensors file, or nothing that is there or named like a picture."""
+    return path.is_dir() or path.suffix == ".safetensors" or not (path.exists() or path.suffix.lower() in PICTURES)
 
 
 def _print_predictions(trained: Model, inputs: list[str], pixels: NDArray[np.uint8], json: bool) -> None:
@@ -150,13 +89,6 @@ def report(run: Path, /, *, json: bool = False) -> None:
         print_json({"page": str(page)})
     else:
         print(f"{page}    open it in a browser")
-
-
-def _load(model: Model, data: str | None) -> Dataset:
-    source = data or model.trained_on
-    if not source:
-        raise DataError("this model learned from arrays in memory; say which data to test it on")
-    return load_dataset(source, classes=model.classes)
 
 
 def _inputs(

@@ -93,6 +93,8 @@ def _without_ground(gray: Floats) -> tuple[Floats, float]:
     margin = max(1, min(height, width) // 25)
     border = np.ones(gray.shape, dtype=bool)
     border[margin:-margin, margin:-margin] = False
+    if np.ptp(gray[border]) == 0:  # a drawing program's ground: the surface is flat, and need not be searched for
+        return gray - gray[0, 0], 0.0
     few = 1 + np.count_nonzero(border) // 4000
     A, b = surfaces[:, border][:, ::few].astype(np.float64), gray[border][::few].astype(np.float64)
     shares = np.array([np.median(b), 0, 0, 0, 0, 0])

@@ -5,12 +5,13 @@ from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import Run, open_model, resume, train
+from .run import BOX, Run, open_model, resume, train
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
 
 __all__ = [
+    "BOX",
     "Callback",
     "Config",
     "EarlyStopping",

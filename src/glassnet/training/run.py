@@ -15,8 +15,9 @@ from .config import Config
 from .history import Row, read_history
 from .trainer import CONFIG, HISTORY, MODEL, Trainer
 
-__all__ = ["Run", "open_model", "resume", "train"]
+__all__ = ["BOX", "Run", "open_model", "resume", "train"]
 
+BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
 SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
 TINY = 320  # images: with fewer, the same is true of the small recipe's batches
 
@@ -93,9 +94,20 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def open_model(path: str | os.PathLike[str]) -> Model:
-    """Return the model of a run folder, or of a model file; raises FileError where there is neither."""
-    return Run(path).model if Path(path).is_dir() else Model.load(path)
+def open_model(path: str | os.PathLike[str] | None = None) -> Model:
+    """Return the model of a run folder or of a model file, or the model in the box where no path is given.
+
+    The model in the box comes with glassnet and reads handwritten digits; it learned MNIST.
+
+    Raises:
+        FileError: neither a run folder nor a model file there.
+    """
+    path = BOX if path is None else Path(path)
+    if not path.exists():
+        raise FileError(
+            f"{path}: no run folder or model file there; is the path right? Without one, glassnet's own is used"
+        )
+    return Run(path).model if path.is_dir() else Model.load(path)
 
 
 def train(

@@ -1,0 +1,184 @@
+"""``glassnet evaluate``: how good a model is, how far it can be believed, and what it makes of bad pictures."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ..corruptions import CORRUPTIONS
+from ..data import Dataset, load_dataset
+from ..errors import ConfigError, DataError
+from ..evaluation import Evaluation, examples_for
+from ..evaluation import evaluate as evaluate_model
+from ..files import write_atomically
+from ..model import Model
+from ..robustness import Robustness, Score, evaluate_corruptions
+from ..training import Run, open_model
+from .chart import draw_reliability
+from .output import percent, print_facts, print_json, print_table
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Path | None = None,
+    data: str | None = None,
+    /,
+    *,
+    first: int | None = None,
+    corruptions: Annotated[bool, Parameter(negative=())] = False,
+    plot: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say how good a model is on images that it has not learned from.
+
+    Parameters
+    ----------
+    model
+        A run folder or a model file; by default the model that comes with glassnet.
+    data
+        What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+    first
+        Print the first so many predictions beside the truth instead.
+    corruptions
+        Say instead what it makes of pictures that are shifted, turned, scaled, thin or thick, blurred, noisy, inverted
+        or partly hidden. Takes a minute or two.
+    plot
+        Draw the reliability diagram into this PNG file.
+    json
+        Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error, reliability.
+    """
+    if corruptions + (first is not None) + (plot is not None) > 1:
+        raise ConfigError("--first, --corruptions and --plot: give one of them at a time")
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise ConfigError(f"--plot {plot}: give a file whose name ends in .png")
+    note = ""
+    if model is not None and data is None and not _is_model(model):
+        model, data, note = None, str(model), "; nor is it a run folder or a model file"
+    trained = open_model(model)
+    examples = examples_for(trained, _load(trained, data, note))
+    if corruptions:
+        _print_corruptions(evaluate_corruptions(trained, examples, announce=_say), json)
+        return
+    evaluation = evaluate_model(trained, examples)
+    if first is not None:
+        _print_first(evaluation, first, json)
+        return
+    if plot is not None:
+        _draw(evaluation, plot)
+    if json:
+        print_json(evaluation.to_json())
+        return
+    if model is None:
+        print_facts({"model": "the one that comes with glassnet"})
+    elif model.is_dir() and (planted := Run(model).config.mistakes):
+        print_facts({"planted mistakes": ", ".join(planted)})
+    _print_figures(evaluation)
+    if plot is not None:
+        print(f"\n{plot}    the reliability diagram")
+
+
+def _is_model(path: Path) -> bool:
+    """Whether what stands alone means a model; otherwise it is data for the model that comes with glassnet."""
+    return path.suffix == ".safetensors" or (path / "config.toml").exists()
+
+
+def _load(model: Model, data: str | None, note: str) -> Dataset:
+    source = data or model.trained_on
+    if not source:
+        raise DataError("this model learned from arrays in memory; say which data to test it on")
+    try:
+        return load_dataset(source, classes=model.classes)
+    except DataError as error:
+        raise DataError(f"{error}{note}") from error
+
+
+def _say(name: str) -> None:
+    print(f"{1 + list(CORRUPTIONS).index(name)} of {len(CORRUPTIONS)}: {name}", file=sys.stderr, flush=True)
+
+
+def _draw(evaluation: Evaluation, path: Path) -> None:
+    from ..page import png
+    from ..plots import calibration
+
+    write_atomically(path, png(calibration(evaluation)))
+
+
+def _print_figures(evaluation: Evaluation) -> None:
+    print_facts(
+        {
+            "images": f"{len(evaluation.labels):,}",
+            "accuracy": percent(evaluation.accuracy),
+            "loss": f"{evaluation.loss:.4f} nats",
+            "calibration error": percent(evaluation.calibration_error),
+        }
+    )
+    print()
+    print_table(
+        ["class", "images", "precision", "recall", "F1"],
+        [
+            [name, c.count, percent(c.precision), percent(c.recall), percent(c.f1)]
+            for name, c in evaluation.per_class.items()
+        ],
+    )
+    confused = evaluation.most_confused(3)
+    if confused:
+        print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
+    print(f"\n{draw_reliability(evaluation.reliability())}")
+
+
+def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
+    """Print predictions above the truth, as many as fit on a line of 80, the wrong ones marked."""
+    if count < 1:
+        raise DataError(f"--first {count}: give 1 or more")
+    pairs = [
+        (evaluation.classes[said], evaluation.classes[true])
+        for said, true in zip(evaluation.predictions[:count].tolist(), evaluation.labels[:count].tolist(), strict=True)
+    ]
+    if json:
+        print_json([{"predicted": said, "true": true} for said, true in pairs])
+        return
+    width = max(len(name) for pair in pairs for name in pair) + 1
+    across = max((80 - 9) // width, 1)
+    for start in range(0, len(pairs), across):
+        part = pairs[start : start + across]
+        marks = [(said, true, "" if said == true else "^") for said, true in part]
+        for name, words in zip(("predicted", "true", "wrong"), zip(*marks, strict=True), strict=True):
+            print((f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
+        print()
+    print(f"{sum(said != true for said, true in pairs)} of {len(pairs):,} wrong")
+
+
+def _print_corruptions(robustness: Robustness, json: bool) -> None:
+    if json:
+        print_json(robustness.to_json())
+        return
+    clean, all_scores = robustness.clean, [score for scores in robustness.scores.values() for score in scores]
+    chosen = "" if clean.count == robustness.available else f", evenly chosen from {robustness.available:,}"
+    print_facts(
+        {
+            "images": f"{clean.count:,}{chosen}",
+            "as they are": _with_spread(robustness.unprepared),
+            "prepared as for predict": _with_spread(clean),
+        }
+    )
+    print("\nright (%) when spoiled, mildly (1) to severely (5), and then prepared:\n")
+    print_table(
+        ["spoiled by", *"12345", "strengths"],
+        [
+            [name, *(f"{100 * score.accuracy:.1f}" for score in scores), _strengths(name)]
+            for name, scores in robustness.scores.items()
+        ],
+    )
+    print(f"\nStandard errors are at most {100 * max(score.spread for score in all_scores):.1f}.")
+    if refused := sum(score.refused for score in all_scores):
+        print(f"In {refused:,} of {clean.count * len(all_scores):,} pictures no digit was seen; they count as wrong.")
+
+
+def _with_spread(score: Score) -> str:
+    return f"{percent(score.accuracy)} ± {100 * score.spread:.2f}"
+
+
+def _strengths(name: str) -> str:
+    return " ".join(f"{strength:g}" for strength in CORRUPTIONS[name].strengths) + f" {CORRUPTIONS[name].unit}"

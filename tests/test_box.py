@@ -1,0 +1,105 @@
+"""The model that comes with glassnet is what its figures say, and is there without being named."""
+
+import hashlib
+import json
+import os
+import tomllib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import box
+import glassnet
+from glassnet import load_dataset, train
+from glassnet.cli import main
+from glassnet.errors import FileError
+from glassnet.nn import Dense
+from glassnet.training import BOX, Config, open_model
+
+FIGURES = json.loads(BOX.with_name("figures.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Thirty digits of 8×8 pixels, drawn dark on light and large, and what they are."""
+    folder, test = tmp_path_factory.mktemp("pictures"), load_dataset("digits").test
+    paths = [folder / f"{i}.png" for i in range(30)]
+    for path, image in zip(paths, test.images, strict=False):
+        Image.fromarray(255 - image).resize((160, 160), Image.Resampling.BICUBIC).save(path)
+    return [str(path) for path in paths], test.labels[:30]
+
+
+def test_the_file_is_the_one_that_was_measured_and_small():
+    content = BOX.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == FIGURES["sha256"]
+    assert len(content) == FIGURES["bytes"] <= 2_000_000
+
+
+def test_its_configuration_is_beside_it():
+    settings = tomllib.loads(BOX.with_name("config.toml").read_text())
+    model = open_model()
+    layers = [layer.W.shape[1] for layer in model.network.layers if isinstance(layer, Dense)]
+    assert layers == [*settings["hidden"], 10]
+    assert tuple(settings["hidden"]) == Config.resolve("box").hidden
+    assert (settings["recipe"], settings["data"], settings["seed"]) == ("box", "mnist", FIGURES["seed"])
+    assert model.classes == tuple("0123456789")
+
+
+@pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
+def test_its_accuracy_is_the_stated_one():
+    test = load_dataset("mnist").test
+    assert len(test) == FIGURES["test_images"] == 10_000
+    assert np.mean(open_model().predict(test.images) == test.labels) == pytest.approx(
+        FIGURES["test_accuracy"], abs=1.5e-4
+    )  # another processor may round one image to the other side
+
+
+def test_a_digit_is_recognised_at_once(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    paths, labels = pictures
+    assert main(["predict", *paths, "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert [answer["input"] for answer in answers] == paths
+    said = [int(answer["label"]) for answer in answers]
+    assert np.mean(said == labels) > 0.7  # other people's hands than MNIST's
+    assert main(["predict", str(BOX), *paths, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == answers
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_from_python_too():
+    assert repr(glassnet.open_model()).startswith("Model(28×28 pixels to 10 classes")
+    with pytest.raises(FileError, match="no run folder or model file there"):
+        open_model("nowhere")
+
+
+def test_evaluate_takes_data_alone(mnist_folder, capsys):
+    assert main(["evaluate", str(mnist_folder), "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert alone["count"] == 20
+    assert main(["evaluate", str(BOX), str(mnist_folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == alone
+    assert main(["evaluate", str(mnist_folder)]) == 0
+    assert "comes with glassnet" in capsys.readouterr().out
+
+
+@pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
+def test_explain_needs_no_run(capsys):
+    assert main(["explain", "--image", "3"]) == 0
+    assert capsys.readouterr().out.startswith("Test image 3 of the model in the box")
+
+
+def test_the_box_is_filled_with_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):
+    digits = load_dataset("digits")
+    run = train(digits, out=tmp_path / "run", epochs=2)
+    figures = box.fill_box(run, tmp_path / "box" / "digits.safetensors")
+    assert {path.name for path in (tmp_path / "box").iterdir()} == {"digits.safetensors", "config.toml", "figures.json"}
+    model = open_model(tmp_path / "box" / "digits.safetensors")
+    assert figures["test_accuracy"] == np.mean(model.predict(digits.test.images) == digits.test.labels)
+    assert json.loads((tmp_path / "box" / "figures.json").read_text()) == figures
+
+    monkeypatch.setattr(box, "MAX_BYTES", figures["bytes"] - 1)
+    with pytest.raises(FileError, match="use fewer units"):
+        box.fill_box(run, tmp_path / "full" / "digits.safetensors")
+    assert not (tmp_path / "full").exists()
