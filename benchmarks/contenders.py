@@ -6,6 +6,7 @@ scaled before. The order is drawn anew in each epoch. What is left of an epoch a
 since torch.compile would have to compile for it once more.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import count, pairwise
@@ -78,6 +79,8 @@ def torch_steps(
     threads: int = THREADS,
 ) -> Steps:
     """PyTorch: eager, with its fused optimizer, forward and backward compiled, or in bf16 where autocast sees fit."""
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # or its compiling processes live on beside the other contenders
+
     import torch
     from torch import nn
 
