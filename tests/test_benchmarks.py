@@ -30,13 +30,12 @@ def sleeping(seconds: float, what: str) -> Repeat:
 
 def test_contenders_are_timed_and_those_that_fail_are_named() -> None:
     contest = Contest({"slow": partial(sleeping, 0.02), "quick": partial(sleeping, 0.002)})
-    easy, hard = contest.run(("easy",), 3, 0.01), contest.run(("hard",), 2, 0.01)
+    easy, hard = contest.run(("easy",), 3, 0.1), contest.run(("hard",), 2, 0.01)
     contest.close()
     assert easy["missing"] == {}
     assert [len(easy["seconds"][name]) for name in ("slow", "quick")] == [3, 3]
     assert min(easy["seconds"]["slow"]) >= 0.02
-    assert min(easy["seconds"]["quick"]) >= 0.002
-    assert min(easy["seconds"]["slow"]) > min(easy["seconds"]["quick"])
+    assert 0.002 <= min(easy["seconds"]["quick"]) < 0.02  # of one repetition, out of some fifty
     assert list(hard["seconds"]) == ["slow"]
     assert hard["missing"] == {"quick": "RuntimeError: too hard"}
 
