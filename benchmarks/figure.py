@@ -35,7 +35,6 @@ def draw_panel(axes: Axes, cells: list[Result]) -> None:
     axes.set_xticks([cell["batch"] for cell in cells])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.grid(axis="y", color=PALE)
 
@@ -50,6 +49,7 @@ def main() -> None:
             draw_panel(axes, [cell for cell in cells if net_name(cell) == net and cell["optimizer"] == rule])
             write_title(axes, f"{net}, {name.removeprefix('SGD with ')}")
             name_axes(axes, "batch" if net == nets[-1] else "", "thousand images a second" * (axes is row[0]))
+        row[0].set_ylim(bottom=0)  # of both panels, and only now: it ends the choice of limits
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL, labelcolor=GREY)
     figure.savefig(ROOT / FIGURE)
