@@ -30,11 +30,16 @@ docs: $(VENV)/installed-docs  ## build the tutorial, running every cell of it
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-bench: $(VENV)/installed-peers  ## measure accuracy and speed beside PyTorch, write benchmarks/results and the README's table
+bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the README's tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/distance.py
+	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/augmentation.py
+	$(BIN)/python benchmarks/figure.py
 	$(BIN)/python benchmarks/table.py
 
 notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)

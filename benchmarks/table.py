@@ -1,16 +1,17 @@
 """Write the measured figures into the README and the documentation, between the two comments that mark their place."""
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from machine import load_result, spread
+from machine import RESULTS, load_result, spread
+from speed_lines import Result, distance_lines, growth_lines, prediction_lines, startup_lines, throughput_lines
 
 ROOT = Path(__file__).parent.parent
 END = "<!-- end of measured -->"
 
 
-def accuracy_lines() -> list[str]:
-    result = load_result("accuracy")
+def accuracy_lines(result: Result) -> list[str]:
     lines = ["| command | test accuracy, % | training, s | all in all, s |", "| --- | --- | --- | --- |"]
     for recipe, row in result["recipes"].items():
         command = "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}"
@@ -27,29 +28,14 @@ def accuracy_lines() -> list[str]:
     return lines
 
 
-def throughput_lines() -> list[str]:
-    result = load_result("throughput")
-    seconds, peer, ratios = result["seconds"], result["peer"], result["ratios"]
-    threads = peer.partition("-")[2]
-    return [
-        f"An epoch of 60,000 images through 784-128-64-10 (batch 128, Adam, float32) takes "
-        f"{median(seconds['glassnet']):.2f} s here and {median(seconds[peer]):.2f} s in PyTorch "
-        f"{result['machine']['torch']} (eager, {threads} thread{'s' if threads != '1' else ''}, its quicker setting): "
-        f"**{median(ratios):.2f} × as fast**, median of {result['trials']} pairs of runs that took turns, "
-        f"from {min(ratios):.2f} to {max(ratios):.2f}.",
-    ]
-
-
-def loading_lines() -> list[str]:
-    result = load_result("loading")
+def loading_lines(result: Result) -> list[str]:
     return [
         f"Kaggle's `train.csv` (42,000 rows) loads in {spread(result['first'])} s the first time and in "
         f"{spread(result['again'])} s from the cache ({result['trials']} trials).",
     ]
 
 
-def notebook_lines() -> list[str]:
-    result = load_result("notebooks")
+def notebook_lines(result: Result) -> list[str]:
     accuracy, speed = result["accuracy"]["notebooks"], result["speed"]["notebooks"]
     lines = [
         "| notebook | as written: test accuracy, % | cured: test accuracy, % | cured: training, s "
@@ -76,15 +62,31 @@ def notebook_lines() -> list[str]:
     return lines
 
 
-def write(path: Path, command: str, lines: list[str]) -> None:
-    """Put lines between the comment that names the command that measures them and the next end."""
+BENCH: dict[str, Callable[[Result], list[str]]] = {
+    "accuracy": accuracy_lines,
+    "throughput": throughput_lines,
+    "distance": distance_lines,
+    "prediction": prediction_lines,
+    "growth": growth_lines,
+    "startup": startup_lines,
+    "loading": loading_lines,
+}
+
+
+def write(path: Path, command: str, parts: dict[str, Callable[[Result], list[str]]]) -> None:
+    """Put what is measured between the comment that names the command that measures it and the next end.
+
+    A part that has not been measured yet is left out.
+    """
+    measured = [lines(load_result(name)) for name, lines in parts.items() if (RESULTS / f"{name}.json").exists()]
     begin = f"<!-- measured: {command} -->"
     before, _, rest = path.read_text("utf-8").partition(begin)
     _, _, after = rest.partition(END)
-    path.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{END}{after}", "utf-8")
+    text = "\n\n".join("\n".join(lines) for lines in measured)
+    path.write_text(f"{before}{begin}\n{text}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":
-    write(ROOT / "README.md", "make bench", [*accuracy_lines(), "", *throughput_lines(), "", *loading_lines()])
+    write(ROOT / "README.md", "make bench", BENCH)
     for page in ("README.md", "docs/notebooks.md"):
-        write(ROOT / page, "make notebooks", notebook_lines())
+        write(ROOT / page, "make notebooks", {"notebooks": notebook_lines})

@@ -1,104 +1,39 @@
-"""Seconds an epoch of 60,000 images on 784-128-64-10 with Adam, batch 128, float32: glassnet beside PyTorch eager.
+"""Training throughput in float32: images a second, glassnet beside PyTorch and scikit-learn (`contenders.py`).
 
-Each trial is a process of its own, so that neither library's threads disturb the other's, and the trials of both take
-turns, so that a noisy machine disturbs both alike. PyTorch gets its images as float32 tensors, already scaled; glassnet
-keeps them as bytes and scales each batch. PyTorch is measured with one thread and with all, and its better one counts.
+Five nets, four batch sizes, two rules; all contenders at one cell take turns before the next cell begins. All may use
+all threads; glassnet may choose to use one, and PyTorch with its fused optimizer is measured with one as well.
 
-    python benchmarks/throughput.py
+    python benchmarks/throughput.py [TRIALS SECONDS]     some 25 minutes on two cores
 """
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
-from functools import partial
-from itertools import pairwise
-from pathlib import Path
+from itertools import product
 from statistics import median
-from time import perf_counter
 
+from contenders import THREADS, TRAINING
 from machine import describe_machine, save_result
+from workers import Contest
 
-TRIALS = 7
-EPOCHS = 4  # of which the first warms up
-HIDDEN, BATCH, LEARNING_RATE = (128, 64), 128, 0.001
+NETS = ((10,), (128, 64), (512, 256), (800,), (1024, 1024))
+BATCHES = (32, 128, 512, 2048)
+OPTIMIZERS = ("adam", "momentum")
 
 
-def glassnet_epoch() -> float:
-    from glassnet import load_dataset, train
-
-    with tempfile.TemporaryDirectory() as folder:
-        run = train(
-            load_dataset("mnist"),
-            out=Path(folder) / "run",
-            hidden=HIDDEN,
-            batch_size=BATCH,
-            learning_rate=LEARNING_RATE,
-            schedule="constant",
-            epochs=EPOCHS,
-            validation=0,
+def main(trials: int = 5, trial: float = 0.5) -> None:
+    contest, cells = Contest(TRAINING), []
+    for optimizer, hidden, batch in product(OPTIMIZERS, NETS, BATCHES):
+        timed = contest.run((hidden, batch, optimizer), trials, trial)
+        rates = {name: [batch / seconds for seconds in values] for name, values in timed["seconds"].items()}
+        cells.append(
+            {"hidden": hidden, "batch": batch, "optimizer": optimizer, "rates": rates, "missing": timed["missing"]}
         )
-        seconds = [row["seconds"] for row in run.history]
-    return median(b - a for a, b in pairwise(seconds))
-
-
-def torch_epoch(threads: int) -> float:
-    import torch
-    from torch import nn
-
-    from glassnet import load_dataset
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    train = load_dataset("mnist").train
-    X = torch.from_numpy(train.images.reshape(len(train), -1)).float() / 255
-    y = torch.from_numpy(train.labels)
-    sizes = (X.shape[1], *HIDDEN)
-    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
-    network = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], 10))
-    loss, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-    seconds = []
-    for _ in range(EPOCHS):
-        start = perf_counter()
-        for chosen in torch.randperm(len(X)).split(BATCH):
-            optimizer.zero_grad()
-            loss(network(X[chosen]), y[chosen]).backward()
-            optimizer.step()
-        seconds.append(perf_counter() - start)
-    return median(seconds[1:])
-
-
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-CONTENDERS = {"glassnet": glassnet_epoch} | {
-    f"torch-{threads}": partial(torch_epoch, threads) for threads in sorted({1, CORES})
-}
-
-
-def main() -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for trial in range(TRIALS):
-        for name in CONTENDERS:
-            done = subprocess.run([sys.executable, __file__, name], capture_output=True, check=True, text=True)
-            seconds[name].append(json.loads(done.stdout.splitlines()[-1]))
-        print(f"trial {trial + 1}", *(f"{name} {values[-1]:.3f} s" for name, values in seconds.items()), flush=True)
-    peer = min((name for name in CONTENDERS if name != "glassnet"), key=lambda name: median(seconds[name]))
-    ratios = [a / b for a, b in zip(seconds[peer], seconds["glassnet"], strict=True)]
-    print(f"glassnet is {median(ratios):.2f} × {peer} (from {min(ratios):.2f} to {max(ratios):.2f})")
-    save_result(
-        "throughput",
-        {
-            "machine": describe_machine("numpy", "torch", "glassnet"),
-            "trials": TRIALS,
-            "seconds": seconds,
-            "peer": peer,
-            "ratios": ratios,
-        },
-    )
+        shown = (f"{name} {median(values):,.0f}" for name, values in rates.items())
+        print("784-" + "-".join(map(str, hidden)) + f"-10, {optimizer}, batch {batch}:", "; ".join(shown), flush=True)
+    contest.close()
+    machine = describe_machine("numpy", "torch", "scikit-learn", "glassnet")
+    save_result("throughput", {"machine": machine, "threads": THREADS, "trials": trials, "cells": cells})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(CONTENDERS[sys.argv[1]]()))
-    else:
-        main()
+    arguments = sys.argv[1:]
+    main(*map(int, arguments[:1]), *map(float, arguments[1:]))

@@ -1,0 +1,161 @@
+"""The lines of the README that say how quick glassnet is and how it grows, from what was measured."""
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from contenders import FLOAT32
+
+FIGURE = "docs/throughput.png"
+PEERS = {"PyTorch eager": ("eager",), "PyTorch's quickest": FLOAT32, "scikit-learn": ("scikit-learn",)}
+RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
+
+Result = dict[str, Any]
+
+
+def throughput_lines(result: Result) -> list[str]:
+    cells, machine = result["cells"], result["machine"]
+    lines = [
+        f"Training in float32: images a second as a multiple of {' / '.join(PEERS)}, over batch sizes.",
+        *(
+            [f"\n![Images a second, every contender]({FIGURE})"]
+            if (Path(__file__).parent.parent / FIGURE).exists()
+            else []
+        ),
+    ]
+    for rule, name in RULES.items():
+        grid = {(net_name(cell), cell["batch"]): cell for cell in cells if cell["optimizer"] == rule}
+        lines += ["", *table(name, grid, lambda cell: " / ".join(_ratio(cell, names) for names in PEERS.values()))]
+    lines += ["", *(_mean_line(peer, names, cells) for peer, names in PEERS.items())]
+    reasons = {f"{peer} ({why})" for cell in cells for peer, why in cell["missing"].items()}
+    lines += [f"- Not everywhere to be had here: {', '.join(sorted(reasons))}."] * bool(reasons)
+    return [
+        *lines,
+        "",
+        f"{_place(result)}, {result['threads']} threads for all; PyTorch {machine['torch']}, scikit-learn "
+        f"{machine['scikit-learn']}; in each cell all took turns, {result['trials']} trials each, medians. PyTorch's "
+        "quickest is the best of eager, its fused optimizer (with all threads, and with one) and `torch.compile`; "
+        "bf16 autocast, in the figure, is another arithmetic and not counted.",
+    ]
+
+
+def distance_lines(result: Result) -> list[str]:
+    cells = result["cells"]
+    shares = {(net_name(cell), cell["batch"]): cell for cell in cells}
+    batch = max(cell["batch"] for cell in cells if cell["batch"] <= 512)
+    spent = {(net_name(cell), stage): share for cell in cells if cell["batch"] == batch
+             for stage, share in cell["profile"].items()}  # fmt: skip
+    return [
+        "The share of the machine's own sgemm rate, on the same shapes and threads, that training reaches (%):",
+        "",
+        *table("Adam", shares, lambda cell: f"{100 * median(cell['shares']):.0f}"),
+        "",
+        f"Where the time of a step goes at batch {batch} (%):",
+        "",
+        *table("Adam", spent, lambda share: f"{100 * share:.0f}"),
+        "",
+        f"{_place(result)}; {result['trials']} trials, medians. Over 100: quicker than `np.matmul` is on these shapes.",
+    ]
+
+
+def prediction_lines(result: Result) -> list[str]:
+    machine, counts = result["machine"], result["counts"]
+    names = {"glassnet": "glassnet", "onnxruntime": "onnxruntime", "torch": "PyTorch", "numpy": "plain NumPy"}
+    lines = ["| predictions, 784-128-64-10 | one image, µs | 10,000 images, ms |", "| --- | --- | --- |"]
+    for key, name in names.items():
+        figures = [_times(counts[count]["seconds"].get(key), unit) for count, unit in (("1", 1e6), ("10000", 1e3))]
+        lines.append(f"| {name} | {' | '.join(figures)} |")
+    return [
+        *lines,
+        "",
+        f"Median, and the range of {result['trials']} trials that took turns; {_place(result)}, {result['threads']} "
+        f"threads; onnxruntime {machine['onnxruntime']}, PyTorch {machine['torch']}.",
+    ]
+
+
+def growth_lines(result: Result) -> list[str]:
+    words = {
+        "images": "images",
+        "width": "units of one hidden layer",
+        "depth": "hidden layers of 128",
+        "batch": "batch",
+    }
+    lines = ["What training costs as things grow; by itself 60,000 images, 784-128-64-10, batch 128, Adam:"]
+    for key, name in words.items():
+        grid = {}
+        for point in result[key]:
+            at = f"{point['at']:,}"
+            grid["µs an image", at] = f"{1e6 * median(point['seconds_an_image']):.3g}"
+            grid["seconds before the first step", at] = f"{median(point['seconds_before']):.2g}"
+            grid["memory at its peak, MiB", at] = f"{max(point['peak']) / 2**20:,.0f}"
+        lines += ["", *table(name, grid, str)]
+    left_out = ", ".join(f"{count:,}" for count in result["left_out"])
+    return [
+        *lines,
+        "",
+        f"{_place(result)}; {result['trials']} trials, medians; the images are a file mapped into memory"
+        + (f"; the disk had no room for {left_out} images." if left_out else "."),
+    ]
+
+
+def startup_lines(result: Result) -> list[str]:
+    seconds = {name: median(values) for name, values in result["seconds"].items()}
+    pairs = zip(result["seconds"]["import"], result["seconds"]["numpy"], strict=True)
+    beyond = 1e3 * median(ours - numpy for ours, numpy in pairs)
+    return [
+        f"`glassnet --help` takes {seconds['help']:.2f} s; `import glassnet` {beyond:.0f} ms beyond NumPy's own "
+        f"{1e3 * seconds['numpy']:.0f} ms, and {seconds['everything']:.2f} s with all that it exports "
+        f"({result['trials']} trials, medians).",
+    ]
+
+
+def net_name(cell: Result) -> str:
+    return "-".join(map(str, (784, *cell["hidden"], 10)))
+
+
+def against(cell: Result, names: Sequence[str]) -> list[float]:
+    """How many times as many images a second as the quickest of ``names``, trial by trial; empty without any."""
+    rates = cell["rates"]
+    peer = max((name for name in names if name in rates), key=lambda name: median(rates[name]), default=None)
+    return [a / b for a, b in zip(rates["glassnet"], rates[peer], strict=True)] if peer else []
+
+
+def table(corner: str, grid: dict[tuple[str, Any], Any], show: Any) -> list[str]:
+    """Return a table of what is at (row, column)."""
+    rows, columns = (list(dict.fromkeys(key[i] for key in grid)) for i in (0, 1))
+    lines = [[corner, *(f"{column:,}" if isinstance(column, int) else column for column in columns)]]
+    lines.append(["---"] * len(lines[0]))
+    lines += [[row, *(show(grid[row, column]) if (row, column) in grid else "–" for column in columns)] for row in rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _ratio(cell: Result, names: Sequence[str]) -> str:
+    ratios = against(cell, names)
+    return f"{median(ratios):.2f}" if ratios else "–"
+
+
+def _mean_line(peer: str, names: Sequence[str], cells: list[Result]) -> str:
+    """The geometric mean over all cells, its range over the trials, and the cell that is worst off."""
+    ratios = {(net_name(cell), cell["batch"], RULES[cell["optimizer"]]): against(cell, names) for cell in cells}
+    known = {key: values for key, values in ratios.items() if values}
+    if not known:
+        return f"- {peer}: not measured"
+    means = [prod(trial) ** (1 / len(known)) for trial in zip(*known.values(), strict=True)]
+    (net, batch, rule), lowest = min(known.items(), key=lambda item: median(item[1]))
+    return (
+        f"- {peer}: **{median(means):.2f} ×** as geometric mean of {len(known)} cells ({min(means):.2f} to "
+        f"{max(means):.2f} from trial to trial); least {median(lowest):.2f} × ({net}, batch {batch:,}, {rule})"
+    )
+
+
+def _times(seconds: list[float] | None, unit: float) -> str:
+    if not seconds:
+        return "–"
+    return f"{unit * median(seconds):.3g} ({unit * min(seconds):.3g} to {unit * max(seconds):.3g})"
+
+
+def _place(result: Result) -> str:
+    machine = result["machine"]
+    return f"{machine['processor']}, {machine['cores']} cores, NumPy {machine['numpy']}"

@@ -1,0 +1,21 @@
+"""What `import glassnet` and `glassnet --help` leave for later. How long they take, benchmarks/startup.py measures."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"sklearn", "scipy", "matplotlib", "PIL", "torch", "pydantic", "safetensors"}
+
+
+@pytest.mark.parametrize("code", ["import glassnet", "from glassnet.cli import main; assert main(['--help']) == 0"])
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert HEAVY & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+def test_a_heavy_module_would_be_seen() -> None:
+    code = "import glassnet; glassnet.train; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pydantic" in done.stdout.split()
