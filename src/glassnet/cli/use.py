@@ -10,13 +10,16 @@ from ..errors import DataError
 from ..evaluation import Evaluation, examples_for
 from ..evaluation import evaluate as evaluate_model
 from ..model import Model
+from ..nn.types import Array
 from ..training import Run, open_model
 from .output import percent, print_facts, print_json, print_table
 
 __all__ = ["evaluate", "predict", "report"]
 
 
-def evaluate(model: Path, data: str | None = None, /, *, first: int | None = None, json: bool = False) -> None:
+def evaluate(
+    model: Path, data: str | None = None, /, *, shifts: int = 0, first: int | None = None, json: bool = False
+) -> None:
     """Say how good a model is on images that it has not learned from.
 
     Parameters
@@ -25,13 +28,15 @@ def evaluate(model: Path, data: str | None = None, /, *, first: int | None = Non
         A run folder or a model file.
     data
         What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+    shifts
+        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
     first
         Print the first so many predictions beside the truth instead.
     json
         Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error.
     """
     trained = open_model(model)
-    evaluation = evaluate_model(trained, examples_for(trained, _load(trained, data)))
+    evaluation = evaluate_model(trained, examples_for(trained, _load(trained, data)), shifts)
     if first is not None:
         _print_first(evaluation, first, json)
         return
@@ -84,7 +89,15 @@ def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
     print(f"{sum(said != true for said, true in pairs)} of {len(pairs):,} wrong")
 
 
-def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
+def predict(
+    model: Path,
+    images: list[Path] | None = None,
+    /,
+    *,
+    csv: Path | None = None,
+    shifts: int = 0,
+    json: bool = False,
+) -> None:
     """Recognise pictures of digits.
 
     A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of
@@ -98,31 +111,32 @@ def predict(model: Path, images: list[Path] | None = None, /, *, csv: Path | Non
         PNG or JPEG files.
     csv
         A CSV file of images, one a row, such as Kaggle's test.csv.
+    shifts
+        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
     json
         Print a list with label, probabilities and input of each image as JSON.
     """
     trained = open_model(model)
     inputs, pixels, unreadable = _inputs(trained.preprocessing, images or [], csv)
     if inputs:
-        _print_predictions(trained, inputs, pixels, json)
+        _print_predictions(trained.predict_proba(pixels, shifts), trained.classes, inputs, json)
     if unreadable:
         others = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
         raise DataError(f"{unreadable[0]}{others}")
 
 
-def _print_predictions(trained: Model, inputs: list[str], pixels: NDArray[np.uint8], json: bool) -> None:
-    probabilities = trained.predict_proba(pixels)
-    labels = [trained.classes[i] for i in probabilities.argmax(axis=1)]
+def _print_predictions(probabilities: Array, classes: tuple[str, ...], inputs: list[str], json: bool) -> None:
+    labels = [classes[i] for i in probabilities.argmax(axis=1)]
     if json:
         print_json(
             [
-                {"label": label, "probabilities": dict(zip(trained.classes, map(float, p), strict=True)), "input": name}
+                {"label": label, "probabilities": dict(zip(classes, map(float, p), strict=True)), "input": name}
                 for label, p, name in zip(labels, probabilities, inputs, strict=True)
             ]
         )
         return
     rows = [
-        [name, label, percent(float(p.max())), _second(p, trained.classes)]
+        [name, label, percent(float(p.max())), _second(p, classes)]
         for label, p, name in zip(labels, probabilities, inputs, strict=True)
     ]
     print_table(["picture", "is a", "sure", "or else"], rows)
