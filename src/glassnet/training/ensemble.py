@@ -58,8 +58,10 @@ def train_members(folder: Path, config: Config, dataset: Dataset, callbacks: Seq
             joined.save(folder / MODEL)
             rows.append(_row(kept, ends, joined, trainer.validation))
             write_history(folder / HISTORY, rows)
-        if trainer.stopped == INTERRUPTED and number < config.members:  # as the member's last step was taken
-            raise TrainingInterrupted(folder, trainer.state.step)
+        if trainer.paused and number < config.members:  # as the member's last step was taken
+            if trainer.stopped == INTERRUPTED:
+                raise TrainingInterrupted(folder, trainer.state.step)
+            return
 
 
 def _train_member(

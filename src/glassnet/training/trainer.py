@@ -79,18 +79,18 @@ class Trainer:
         self.state = State()
         self.rows: list[Row] = []
         self.stopped: str | None = None
+        self.paused = False  # stopped from outside, if only after the last step
         self.broken: str | None = None
         self.ahead = 0
         self._best_parameters: tuple[np.ndarray, np.ndarray] | None = None  # better than the model file, not yet in it
 
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""
-        self.stopped = reason
+        self.stopped, self.paused = reason, True
 
     def finish(self, reason: str) -> None:
         """End the run after the step under way, for good."""
-        self.state.finished = True
-        self.stop(reason)
+        self.stopped, self.state.finished = reason, True
 
     def run(self, folder: Path) -> None:
         """Train until the last epoch, or until something stops the run; go on from the checkpoint if there is one.
@@ -287,16 +287,16 @@ def validate(model: Model, examples: Examples) -> tuple[float | None, float | No
 def _check_size(config: Config, sizes: list[int]) -> None:
     """Refuse networks whose files would be larger than a file may be, before any of their memory is taken."""
     parameters = sum((a + 1) * b for a, b in pairwise(sizes))
-    joined = parameters * config.members * np.dtype(config.dtype).itemsize
-    if joined > MAX_TENSOR_FILE_BYTES:
-        raise TrainingError(
-            f"members: {config.members} networks of {parameters:,} parameters make a model file of {joined:,} bytes, "
-            f"more than the {MAX_TENSOR_FILE_BYTES:,} allowed; use fewer members or units"
-        )
     copies = 1 + len(OPTIMIZERS[config.optimizer].moments)
     needed = parameters * copies * np.dtype(config.dtype).itemsize
     if needed > MAX_TENSOR_FILE_BYTES:
         raise TrainingError(
             f"hidden: {parameters:,} parameters make checkpoints of {needed:,} bytes, more than the "
             f"{MAX_TENSOR_FILE_BYTES:,} allowed; use fewer units"
+        )
+    joined = parameters * config.members * np.dtype(config.dtype).itemsize
+    if joined > MAX_TENSOR_FILE_BYTES:
+        raise TrainingError(
+            f"members: {config.members} networks of {parameters:,} parameters make a model file of {joined:,} bytes, "
+            f"more than the {MAX_TENSOR_FILE_BYTES:,} allowed; use fewer members or units"
         )
