@@ -26,8 +26,8 @@ ALONE = (
 )
 TOGETHER = (
     "A point for each member, at the epochs that it and those before it took. Validation is that of their mean "
-    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model is "
-    "all of them, wherever the ring is. How one learned is told by a report of its own folder."
+    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model "
+    "is all of them, wherever the ring is. How one learned is told by a report of its own folder."
 )
 
 

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -122,6 +123,13 @@ def test_its_history_tells_of_the_members_together(whole: Run, digits: Dataset) 
     assert last["validation_loss"] == pytest.approx(-np.log(own).mean(), rel=1e-5)
     assert last["loss"] == pytest.approx(np.mean([member.best["loss"] for member in members]))
     assert last["seconds"] == pytest.approx(sum(member.history[-1]["seconds"] for member in members))
+
+
+def test_its_best_is_all_members_even_where_fewer_did_better(whole: Run, tmp_path: Path) -> None:
+    rows = [row | {"validation_loss": loss} for row, loss in zip(whole.history, (0.3, 0.1, 0.2, 0.4), strict=True)]
+    (tmp_path / "config.toml").write_bytes((whole.path / "config.toml").read_bytes())
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert Run(tmp_path).best == rows[-1]
 
 
 @pytest.mark.parametrize(("seed", "step"), [(7, 1), (9, 20), (9, 39), (10, 13)])
