@@ -16,7 +16,7 @@ from .files import open_tensors, write_tensors
 from .nn import Network, softmax, tensor_shapes
 from .nn.types import Array
 
-__all__ = ["Model"]
+__all__ = ["MAX_MEMBERS", "Model"]
 
 ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
 MAX_MEMBERS = 100
@@ -66,7 +66,7 @@ class Model:
         self.networks = (networks,) if isinstance(networks, Network) else tuple(networks)
         if not 1 <= len(self.networks) <= MAX_MEMBERS:
             raise DataError(f"a model of {len(self.networks)} networks: give from 1 to {MAX_MEMBERS}")
-        if any(_form(network) != _form(self.network) for network in self.networks):
+        if any(_form(network) != _form(self.network) for network in self.networks[1:]):
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
