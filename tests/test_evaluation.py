@@ -163,7 +163,7 @@ class Brightness:
     classes = ("dark", "bright")
     image_shape = (2, 3)
 
-    def predict_proba(self, images):
+    def predict_proba(self, images, shifts=0):
         bright = images.mean(axis=(1, 2)) / 255
         return np.stack([1 - bright, bright], axis=1).astype(np.float32)
 

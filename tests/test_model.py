@@ -7,7 +7,7 @@ import pytest
 
 from glassnet import Model, nn
 from glassnet.data import Preprocessing
-from glassnet.errors import DataError, FileError
+from glassnet.errors import ConfigError, DataError, FileError
 from glassnet.files import open_tensors, write_tensors
 
 
@@ -119,3 +119,138 @@ def test_the_rewriting_of_the_tests_is_harmless(model: Model, tmp_path: Path) ->
     model.save(tmp_path / "m")
     rewrite(tmp_path / "m", lambda tensors, metadata, header: None)
     Model.load(tmp_path / "m")
+
+
+@pytest.fixture
+def ensemble(model: Model) -> Model:
+    networks = [nn.Network.from_specification(model.network.specification(), 16, seed=seed) for seed in (0, 1, 2)]
+    return Model(networks, model.preprocessing, model.classes, "somewhere", "f00d")
+
+
+def test_an_ensemble_gives_the_mean_of_its_members_probabilities(ensemble: Model, images: np.ndarray) -> None:
+    X = images.reshape(-1, 16).astype(np.float32) / 255
+    mean = np.mean([nn.softmax(network.forward(X).astype(np.float64)) for network in ensemble.networks], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(images), mean, atol=1e-6)
+    np.testing.assert_allclose(ensemble.logits(images), np.log(mean), atol=1e-5)
+    np.testing.assert_array_equal(ensemble.predict(images), mean.argmax(axis=1))
+    assert ensemble.logits(images).dtype == np.float32
+
+
+def test_members_that_are_very_sure_still_have_finite_logits(ensemble: Model, images: np.ndarray) -> None:
+    for network in ensemble.networks:
+        network.layers[-1].W *= 1e4
+    Z = ensemble.logits(images)
+    assert np.isfinite(Z).all()
+    assert Z.min() < -1_000
+    np.testing.assert_allclose(ensemble.predict_proba(images).sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_saved_ensemble_is_one_file_and_the_same_model(ensemble: Model, images: np.ndarray, tmp_path: Path) -> None:
+    ensemble.save(tmp_path / "m")
+    loaded = Model.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict_proba(images), ensemble.predict_proba(images))
+    assert len(loaded.networks) == 3
+    assert loaded.size == 3 * loaded.network.parameters.size
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "m").read_bytes()
+    with open_tensors(tmp_path / "m", "model") as file:
+        assert file.metadata["version"] == "2"
+
+
+def test_the_file_of_one_network_is_as_it_always_was(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    with open_tensors(tmp_path / "m", "model") as file:
+        assert file.metadata["version"] == "1"
+        keys = ["layers", "dtype", "classes", "preprocessing", "trained_on", "fingerprint"]
+        assert list(json.loads(file.metadata["header"])) == keys
+        assert sorted(file.shapes) == sorted(model.network.named_parameters | model.network.named_statistics)
+
+
+ENSEMBLE_CHANGES = {
+    "a member missing": (
+        lambda t, m, h: [t.pop(name) for name in list(t) if name.startswith("member-3.")],
+        r"'member-3\.0\.W' is missing",
+    ),
+    "a member that the header does not count": (lambda t, m, h: h.update(members=2), "belongs to none of the layers"),
+    "a member of another shape": (
+        lambda t, m, h: t.update({"member-2.0.W": np.zeros((16, 6), np.float32)}),
+        r"'member-2\.0\.W' has shape \(16, 6\), expected",
+    ),
+    "a member with other classes": (
+        lambda t, m, h: t.update({"member-2.4.b": np.zeros(4, np.float32)}),
+        r"'member-2\.4\.b' has shape \(4,\), expected",
+    ),
+    "a NaN in the last member": (
+        lambda t, m, h: t["member-3.4.b"].__setitem__(0, np.nan),
+        r"'member-3\.4\.b' holds a number that is not finite",
+    ),
+    "a negative variance": (
+        lambda t, m, h: t["member-2.1.running_variance"].__setitem__(0, -1),
+        "negative variance",
+    ),
+    "101 members": (lambda t, m, h: h.update(members=101), "members: .* less than or equal to 100"),
+    "no members": (lambda t, m, h: h.update(members=0), "damaged metadata: members"),
+    "members that are a text": (lambda t, m, h: h.update(members="3"), "damaged metadata: members"),
+    "the version of one network": (lambda t, m, h: m.update(version="1"), "version '1' with 3 members"),
+    "a version to come": (lambda t, m, h: m.update(version="3"), "version '3'"),
+}
+
+
+@pytest.mark.parametrize("name", ENSEMBLE_CHANGES)
+def test_an_ensemble_file_that_was_tampered_with(ensemble: Model, tmp_path: Path, name: str) -> None:
+    change, complaint = ENSEMBLE_CHANGES[name]
+    ensemble.save(tmp_path / "m")
+    rewrite(tmp_path / "m", change)
+    with pytest.raises(FileError, match=complaint) as error:
+        Model.load(tmp_path / "m")
+    assert "\n" not in str(error.value)
+
+
+def test_networks_and_models_that_cannot_be_joined(model: Model, ensemble: Model) -> None:
+    joined = Model.join([model, ensemble])
+    assert joined.networks == (*model.networks, *ensemble.networks)
+    form = model.preprocessing
+    other = nn.Network([nn.Dense(3)], 16)
+    with pytest.raises(DataError, match="same layers"):
+        Model([model.network, other], form, model.classes)
+    with pytest.raises(DataError, match="a model of 0 networks"):
+        Model([], form, model.classes)
+    with pytest.raises(DataError, match="a model of 102 networks"):
+        Model.join([ensemble] * 34)
+    with pytest.raises(DataError, match="same preprocessing, classes and data"):
+        Model.join([model, Model(model.network, form, ("a", "b", "z"), "somewhere", "f00d")])
+    with pytest.raises(DataError, match="same preprocessing, classes and data"):
+        Model.join([])
+
+
+@pytest.mark.parametrize("shifts", [1, 2, 3])
+@pytest.mark.parametrize("ground", [0, 255])
+def test_the_mean_over_shifts_is_that_of_a_loop(ensemble: Model, images: np.ndarray, shifts: int, ground: int) -> None:
+    form = Preprocessing(height=4, width=4, scale=1 / 255, shift=0.1, box=4, dark_on_light=ground == 255)
+    model, images = Model(ensemble.networks, form, ensemble.classes), images[:30]
+    expected, places = np.zeros((30, 3)), 0
+    for down in range(-shifts, shifts + 1):
+        for right in range(-shifts, shifts + 1):
+            moved = np.full_like(images, ground)
+            for y in range(4):
+                for x in range(4):
+                    if 0 <= y + down < 4 and 0 <= x + right < 4:
+                        moved[:, y + down, x + right] = images[:, y, x]
+            expected += model.predict_proba(moved)
+            places += 1
+    assert places == (2 * shifts + 1) ** 2
+    np.testing.assert_allclose(model.predict_proba(images, shifts=shifts), expected / places, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(images, shifts=shifts), expected.argmax(axis=1))
+
+
+def test_no_shift_is_the_image_itself_bit_for_bit(model: Model, images: np.ndarray) -> None:
+    X = images[:512].reshape(-1, 16).astype(np.float32) * np.float32(1 / 255)
+    expected = model.network.forward(X).copy()
+    np.testing.assert_array_equal(model.logits(images, shifts=0)[:512], expected)
+
+
+@pytest.mark.parametrize("shifts", [-1, 4, 0.5, "1", None])
+def test_shifts_that_cannot_be(model: Model, images: np.ndarray, shifts: Any) -> None:
+    with pytest.raises(ConfigError, match="shifts: must be a whole number from 0 to 3") as error:
+        model.predict_proba(images, shifts=shifts)
+    assert "\n" not in str(error.value)

@@ -155,10 +155,16 @@ class Evaluation:
         }
 
 
-def evaluate(model: Model, examples: Examples) -> Evaluation:
+def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
     """Compare what ``model`` says about the images with their labels, which are indices into ``model.classes``.
 
+    Args:
+        model: one network or an ensemble.
+        examples: labelled images of its shape.
+        shifts: the mean over so many shifts is what it says; see `Model.logits`.
+
     Raises:
+        ConfigError: shifts that are not 0 to 3.
         DataError: there are no images, they have another shape than the model's, or a label is none of its classes.
     """
     if not len(examples.labels):
@@ -176,7 +182,7 @@ def evaluate(model: Model, examples: Examples) -> Evaluation:
             f"image {first} has the label {examples.labels[first]}, but this model knows {len(model.classes)} classes, "
             f"0 to {len(model.classes) - 1}; evaluate it on data with the classes that it was trained on"
         )
-    return Evaluation(examples.labels, model.predict_proba(examples.images), model.classes)
+    return Evaluation(examples.labels, model.predict_proba(examples.images, shifts), model.classes)
 
 
 def examples_for(model: Model, dataset: Dataset) -> Examples:

@@ -1,5 +1,7 @@
-"""A trained network with all that it takes to use it: how pictures become inputs, and what the outputs are called."""
+"""Trained networks with all that it takes to use them: how pictures become inputs, and what the outputs are called."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -9,14 +11,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .data import Preprocessing, as_pixels
-from .errors import DataError, FileError
+from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
 from .nn import Network, softmax, tensor_shapes
 from .nn.types import Array
 
-__all__ = ["Model"]
+__all__ = ["MAX_MEMBERS", "Model"]
 
-VERSION = "1"
+ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
+MAX_MEMBERS = 100
+MAX_SHIFT = 3  # pixels
 BLOCK = 512  # images at a time: their activations stay in the processor's cache
 
 
@@ -31,79 +35,146 @@ class _Header(BaseModel):
     preprocessing: dict[str, Any]
     trained_on: str
     fingerprint: str
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
 
 
 class Model:
-    """A network that recognises pictures.
+    """A network that recognises pictures, or an ensemble of networks.
+
+    The probabilities of an ensemble are the means of its members' (Lakshminarayanan, Pritzel and Blundell, Simple and
+    Scalable Predictive Uncertainty Estimation using Deep Ensembles, 2017).
 
     Args:
-        network: maps prepared images (n, h·w) to logits (n, k).
+        networks: one, or up to 100 of the same layers. Each maps prepared images (n, h·w) to logits (n, k).
         preprocessing: how images become its inputs.
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
         fingerprint: of that data set.
+
+    Raises:
+        DataError: no networks, more than 100, or networks of different layers.
     """
 
     def __init__(
         self,
-        network: Network,
+        networks: Network | Sequence[Network],
         preprocessing: Preprocessing,
         classes: tuple[str, ...],
         trained_on: str = "",
         fingerprint: str = "",
     ) -> None:
-        self.network, self.preprocessing, self.classes = network, preprocessing, classes
+        self.networks = (networks,) if isinstance(networks, Network) else tuple(networks)
+        if not 1 <= len(self.networks) <= MAX_MEMBERS:
+            raise DataError(f"a model of {len(self.networks)} networks: give from 1 to {MAX_MEMBERS}")
+        if any(_form(network) != _form(self.network) for network in self.networks[1:]):
+            raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
+        self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
 
     def __repr__(self) -> str:
         height, width = self.image_shape
-        parameters = f"{self.network.parameters.size:,} parameters"
-        return f"Model({height}×{width} pixels to {len(self.classes)} classes, {parameters})"
+        members = f"{len(self.networks)} networks, " if len(self.networks) > 1 else ""
+        return f"Model({height}×{width} pixels to {len(self.classes)} classes, {members}{self.size:,} parameters)"
+
+    @classmethod
+    def join(cls, models: Sequence[Self]) -> Self:
+        """Return the ensemble of models that learned the same data.
+
+        Raises:
+            DataError: no models, too many, or models that differ in layers, preprocessing, classes or data.
+        """
+        forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint) for m in models}
+        if len(forms) != 1:
+            raise DataError("the models of an ensemble must have the same preprocessing, classes and data")
+        return cls([network for model in models for network in model.networks], *forms.pop())
+
+    @property
+    def network(self) -> Network:
+        """The network, and of an ensemble the first."""
+        return self.networks[0]
+
+    @property
+    def size(self) -> int:
+        """The number of parameters of all networks."""
+        return sum(network.parameters.size for network in self.networks)
 
     @property
     def image_shape(self) -> tuple[int, int]:
         """Height and width of the images that it takes, in pixels."""
         return self.preprocessing.height, self.preprocessing.width
 
-    def logits(self, images: NDArray[Any]) -> Array:
+    def logits(self, images: NDArray[Any], shifts: int = 0) -> Array:
         """Return the network's outputs (n, k) for images (n, h, w) or (n, h·w), or for one image (h, w).
+
+        Where several answers are averaged, those of an ensemble or of shifted images, these are the logarithms of the
+        mean probabilities, log (Σ softmax(z) / count), so that softmax gives the mean back.
+
+        Args:
+            images: gray values.
+            shifts: s pixels. Each image is seen in all (2s + 1)² places up to s pixels from its own, with ground coming
+                in at the sides, and the probabilities are averaged. 0 to 3; 0 is the image as it stands.
 
         Raises:
             DataError: images of another shape, or pixels that are not 0 … 255.
+            ConfigError: other shifts.
         """
+        if shifts not in range(MAX_SHIFT + 1):
+            raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r}")
         pixels = as_pixels(images, self.image_shape)
+        single = len(self.networks) == 1 and not shifts
         Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
         for start in range(0, len(pixels), BLOCK):
-            X = self.preprocessing.apply(pixels[start : start + BLOCK], dtype=self.network.dtype)
-            Z[start : start + BLOCK] = self.network.forward(X)
+            answers = self._answers(pixels[start : start + BLOCK], shifts)
+            Z[start : start + BLOCK] = next(answers) if single else _log_mean(answers)
         return Z
 
-    def predict_proba(self, images: NDArray[Any]) -> Array:
-        """Return the probability of each class (n, k) for images (n, h, w); raises as `logits` does."""
-        return softmax(self._finite_logits(images))
+    def _answers(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[Array]:
+        """Yield the logits of each network for the images in each place; the next overwrite them."""
+        for shifted in self._shifted(pixels, shifts):
+            X = self.preprocessing.apply(shifted, dtype=self.network.dtype)
+            for network in self.networks:
+                yield network.forward(X)
 
-    def predict(self, images: NDArray[Any]) -> NDArray[np.int64]:
+    def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the images in each place that is up to ``shifts`` pixels from their own."""
+        if not shifts:
+            yield pixels  # one image is answered in some microseconds, and padding takes longer
+            return
+        height, width = self.image_shape
+        margin, ground = (shifts, shifts), 255 if self.preprocessing.dark_on_light else 0
+        padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=ground)
+        for top, left in product(range(2 * shifts + 1), repeat=2):
+            yield padded[:, top : top + height, left : left + width]
+
+    def predict_proba(self, images: NDArray[Any], shifts: int = 0) -> Array:
+        """Return the probability of each class (n, k) for images (n, h, w); arguments and errors are those of `logits`.
+
+        It is the mean over all members of an ensemble, and over all shifts.
+        """
+        return softmax(self._finite_logits(images, shifts))
+
+    def predict(self, images: NDArray[Any], shifts: int = 0) -> NDArray[np.int64]:
         """Return the index of the most probable class (n,) for images (n, h, w); raises as `logits` does.
 
         For digits the index is the digit; otherwise `classes` has the name that belongs to it.
         """
-        labels: NDArray[np.int64] = self._finite_logits(images).argmax(axis=1)
+        labels: NDArray[np.int64] = self._finite_logits(images, shifts).argmax(axis=1)
         return labels
 
-    def _finite_logits(self, images: NDArray[Any]) -> Array:
+    def _finite_logits(self, images: NDArray[Any], shifts: int) -> Array:
         with np.errstate(all="ignore"):
-            Z = self.logits(images)
+            Z = self.logits(images, shifts)
         if not np.isfinite(Z).all():
             raise DataError("the model's weights are so large that its answer is no number; train it anew")
         return Z
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file.
+        """Write the model to one safetensors file, all members of an ensemble included.
 
         Raises:
             FileError: the file cannot be written, or a parameter is not finite; what was there before is still there.
         """
-        tensors = self.network.named_parameters | self.network.named_statistics
+        tensors = _named_tensors(self.networks)
         for name, tensor in tensors.items():
             if not np.isfinite(tensor).all():
                 raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
@@ -114,8 +185,11 @@ class Model:
             preprocessing=self.preprocessing.to_dict(),
             trained_on=self.trained_on,
             fingerprint=self.fingerprint,
+            members=len(self.networks),
         )
-        metadata = {"kind": "model", "version": VERSION, "header": header.model_dump_json()}
+        # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
+        text = header.model_dump_json(exclude_defaults=True)
+        metadata = {"kind": "model", "version": _version(header.members), "header": text}
         write_tensors(Path(path), tensors, metadata)
 
     @classmethod
@@ -126,10 +200,11 @@ class Model:
             FileError: no such file, not a model of this version, or one whose parts do not fit together.
         """
         with open_tensors(Path(path), "model") as file:
-            if file.metadata.get("version") != VERSION:
+            version = file.metadata.get("version")
+            if version not in (ONE, SEVERAL):
                 raise FileError(
-                    f"{path}: a model of version {file.metadata.get('version')!r}, and this glassnet reads "
-                    f"version {VERSION!r}; use the glassnet that wrote it"
+                    f"{path}: a model of version {version!r}, and this glassnet reads "
+                    f"versions {ONE!r} and {SEVERAL!r}; use the glassnet that wrote it"
                 )
             try:
                 header = _Header.model_validate_json(file.metadata.get("header", ""))
@@ -142,15 +217,60 @@ class Model:
                 raise FileError(f"{path}: damaged metadata: {where}: {first['msg'].lower()}") from error
             except (ValueError, TypeError) as error:
                 raise FileError(f"{path}: damaged metadata: {error}") from error
+            if version != _version(header.members):
+                raise FileError(f"{path}: damaged metadata: version {version!r} with {header.members} members")
             if output_shape != (len(header.classes),):
                 raise FileError(f"{path}: the network has outputs {output_shape} for {len(header.classes)} classes")
             if len(set(header.classes)) < len(header.classes):
                 raise FileError(f"{path}: damaged metadata: two classes have the same name")
-            tensors = {name: file.read(name, shape, header.dtype) for name, shape in shapes.items()}
+            prefixes = _prefixes(header.members)
+            expected = {prefix + name: shape for prefix in prefixes for name, shape in shapes.items()}
+            if strangers := sorted(file.shapes.keys() - expected.keys()):
+                raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
+            tensors = {name: file.read(name, shape, header.dtype) for name, shape in expected.items()}
             for name, tensor in tensors.items():
                 if name.endswith(".running_variance") and (tensor < 0).any():
                     raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
-        network = Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None)
-        for name, view in (network.named_parameters | network.named_statistics).items():
+        networks = [Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None) for _ in prefixes]
+        for name, view in _named_tensors(networks).items():
             view[...] = tensors[name]
-        return cls(network, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint)
+        return cls(networks, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint)
+
+
+def _form(network: Network) -> tuple[object, ...]:
+    """What the networks of an ensemble have in common."""
+    return network.specification(), network.input_shape, network.dtype
+
+
+def _version(members: int) -> str:
+    return ONE if members == 1 else SEVERAL
+
+
+def _prefixes(members: int) -> list[str]:
+    """Return how the names of each network's tensors begin in a model file."""
+    return [""] if members == 1 else [f"member-{number}." for number in range(1, members + 1)]
+
+
+def _named_tensors(networks: Sequence[Network]) -> dict[str, Array]:
+    """Return views of the networks' tensors by their names in a model file."""
+    return {
+        prefix + name: view
+        for prefix, network in zip(_prefixes(len(networks)), networks, strict=True)
+        for name, view in (network.named_parameters | network.named_statistics).items()
+    }
+
+
+def _log_mean(answers: Iterable[Array]) -> Array:
+    """Return log (Σ softmax(Z) / count) of logits Z (n, k).
+
+    It stays among logarithms throughout: a class that no answer gives a probability which float32 can hold still has a
+    finite one.
+    """
+    total, count = np.float32(-np.inf), 0
+    for Z in answers:
+        Z = Z - Z.max(axis=1, keepdims=True)
+        Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
+        total = np.logaddexp(total, Z)
+        count += 1
+    mean: Array = total - np.log(np.asarray(count, total.dtype))
+    return mean

@@ -20,6 +20,17 @@ from .training.history import Row
 __all__ = ["write_report"]
 
 
+ALONE = (
+    "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the network "
+    "has begun to learn its training images by heart. The ring is the best that validation reached."
+)
+TOGETHER = (
+    "A point for each member, at the epochs that it and those before it took. Validation is that of their mean "
+    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model "
+    "is all of them, wherever the ring is. How one learned is told by a report of its own folder."
+)
+
+
 class Illustration(NamedTuple):
     """A figure with its words."""
 
@@ -75,12 +86,9 @@ def write_report(run: Run, examples: Examples, folder: Path, training: Examples 
 def _illustrations(
     model: Model, history: list[Row], examples: Examples, evaluation: Evaluation
 ) -> Iterator[Illustration]:
+    several = len(model.networks) > 1
     yield Illustration(
-        "learning-curves",
-        "How it learned",
-        "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the "
-        "network has begun to learn its training images by heart. The ring is the best that validation reached.",
-        plots.learning_curves(history),
+        "learning-curves", "How it learned", TOGETHER if several else ALONE, plots.learning_curves(history)
     )
     yield Illustration(
         "confusion-matrix",
@@ -108,7 +116,9 @@ def _illustrations(
         "first-layer-weights",
         "What its first layer looks for",
         "A unit answers to ink where its weights are red, and is put off by ink where they are blue; white pixels do "
-        "not matter to it. Strokes and edges are a sign of learning, noise alone is not.",
+        "not matter to it. Strokes and edges are a sign of learning, noise alone is not."
+        + " The units are those of the first member."
+        * several,
         plots.first_layer_weights(model),
     )
     yield Illustration(
@@ -154,7 +164,7 @@ def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
         "accuracy": f"{100 * evaluation.accuracy:.2f} %",
         "mean loss, nats": f"{evaluation.loss:.4f}",
         "calibration error": f"{100 * evaluation.calibration_error:.2f} %",
-        "parameters": f"{model.network.parameters.size:,}",
+        "parameters": f"{model.size:,}",
         "epochs": f"{last['epoch']:,}",
         "training time": f"{last['seconds']:,.1f} s",
     }

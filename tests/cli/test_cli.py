@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, load_dataset
+from glassnet import Dataset, Model, load_dataset
 from glassnet.cli import main
 
 
@@ -73,6 +73,37 @@ def test_evaluate_json(run: Path, digits: Dataset, capsys: pytest.CaptureFixture
     assert set(figures) >= {"accuracy", "loss", "per_class", "confusion", "calibration_error"}
     assert main(["evaluate", str(run / "model.safetensors"), "digits", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == figures
+
+
+def test_an_ensemble_is_used_as_any_other_model(
+    digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ensemble"
+    assert main(["train", "--members", "2", "--epochs", "8", "--threads", "1", "--out", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert "2 members together: " in out
+    assert [line for line in err.splitlines() if line.startswith("member")] == ["member 1", "member 2"]
+    model = Model.load(folder / "model.safetensors")
+    expected = float(np.mean(model.predict(digits.test.images) == digits.test.labels))
+    for place in (folder, folder / "model.safetensors"):
+        assert main(["evaluate", str(place), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["accuracy"] == expected
+    picture = write_png(tmp_path / "p.png", digits.test.images[0])
+    for flags, shifts in (([], 0), (["--shifts", "1"], 1)):
+        assert main(["predict", str(folder), str(picture), *flags, "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)[0]["probabilities"]
+        np.testing.assert_allclose(list(answer.values()), model.predict_proba(digits.test.images[0], shifts)[0])
+    assert main(["evaluate", str(folder), "--shifts", "1", "--json"]) == 0
+    shifted = float(np.mean(model.predict(digits.test.images, shifts=1) == digits.test.labels))
+    assert json.loads(capsys.readouterr().out)["accuracy"] == shifted
+    assert main(["explain", str(folder)]) == 0
+    assert "ensemble of 2 networks; this is the first" in " ".join(capsys.readouterr().out.split())
+    assert main(["resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["epochs"] == 16
+    assert main(["report", str(folder)]) == 0
+    page = (folder / "report" / "report.html").read_text()
+    assert "A point for each member" in page
+    assert f"{model.size:,}" in page
 
 
 def test_evaluate_for_a_person(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -219,6 +250,11 @@ WRONG = {
     "predict {run} .": "a folder",
     "train --learning-rate -1": "--learning-rate",
     "train --batch-size 100000": "batch_size: 100000 is more than",
+    "train --members 0": "--members: must be at least 1",
+    "train --members 101": "--members: must be at most 100",
+    "train --members 2 --recipe notebook-000 --as-written": "leave out members, or the mistakes",
+    "evaluate {run} --shifts 4": "shifts: must be a whole number from 0 to 3, not 4",
+    "evaluate {run} --shifts -1": "shifts: must be a whole number from 0 to 3, not -1",
     "train --activation rely": "did you mean 'relu'",
     "train --activation leaky_rel": "--activation: 'leaky_rel' is unknown (did you mean 'leaky_relu'?)",
     "train --hidden 100000 100000": "use fewer units",

@@ -26,6 +26,7 @@ def evaluate(
     data: str | None = None,
     /,
     *,
+    shifts: int = 0,
     first: int | None = None,
     corruptions: Annotated[bool, Parameter(negative=())] = False,
     plot: Path | None = None,
@@ -39,6 +40,8 @@ def evaluate(
         A run folder or a model file; by default the model that comes with glassnet.
     data
         What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+    shifts
+        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
     first
         Print the first so many predictions beside the truth instead.
     corruptions
@@ -51,6 +54,8 @@ def evaluate(
     """
     if corruptions + (first is not None) + (plot is not None) > 1:
         raise ConfigError("--first, --corruptions and --plot: give one of them at a time")
+    if corruptions and shifts:
+        raise ConfigError("--corruptions and --shifts: give one of them at a time")
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: give a file whose name ends in .png")
     note = ""
@@ -61,7 +66,7 @@ def evaluate(
     if corruptions:
         _print_corruptions(evaluate_corruptions(trained, examples, announce=_say), json)
         return
-    evaluation = evaluate_model(trained, examples)
+    evaluation = evaluate_model(trained, examples, shifts)
     if first is not None:
         _print_first(evaluation, first, json)
         return

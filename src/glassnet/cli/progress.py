@@ -24,6 +24,8 @@ class Progress(Callback):
         self.live: Live | None = None
 
     def on_start(self, run: RunUnderWay) -> None:
+        if run.config.first_seed is not None:
+            print(f"member {run.config.seed - run.config.first_seed + 1}", file=sys.stderr)
         sizes = "-".join(map(str, [run.network.input_shape[0], *run.config.hidden, len(run.model.classes)]))
         print(
             f"{sizes}, {run.network.parameters.size:,} parameters; {len(run.batches.labels):,} images to train "

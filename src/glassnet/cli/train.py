@@ -32,7 +32,8 @@ def train(
     """Train a network and keep it in a run folder.
 
     A flag given here wins over the recipe. Ctrl-C saves, and says how to go on. A run that is killed loses some five
-    seconds; `glassnet resume` goes on with it.
+    seconds; `glassnet resume` goes on with it. With --members 5, five networks are trained, each in a run folder of its
+    own inside this one, and joined in one model file.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def _show(run: Run, json: bool) -> None:
     best, broken = run.best, run.broken
     if json:
         model_row = None if best["loss"] is None else best
-        print_json({"run": str(run.path), "best": model_row, "epochs": len(run.history), "broken": broken})
+        print_json({"run": str(run.path), "best": model_row, "epochs": run.history[-1]["epoch"], "broken": broken})
         return
     if broken:
         config = run.config
@@ -108,9 +109,11 @@ def _show(run: Run, json: bool) -> None:
     if accuracy is not None:
         images = "training images, reported as validation" if REPORTED in run.config.mistakes else "validation images"
         verdict = f"{percent(accuracy)} of the {images}"
+    members = run.config.members
+    which = f"{members} members together" if members > 1 else f"epoch {best['epoch']}"
     print_facts(
         {
-            "best": f"epoch {best['epoch']}: {verdict}",
+            "best": f"{which}: {verdict}",
             "run": run.path,
             "next": f"{command()} evaluate {run.path}",
         }

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..data import Preprocessing, frame_picture, read_csv, read_picture
 from ..errors import DataError
 from ..evaluation import examples_for
-from ..model import Model
+from ..nn.types import Array
 from ..training import Run, open_model
 from .output import percent, print_json, print_table
 
@@ -17,7 +17,9 @@ __all__ = ["predict", "report"]
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
-def predict(images: list[Path] | None = None, /, *, csv: Path | None = None, json: bool = False) -> None:
+def predict(
+    images: list[Path] | None = None, /, *, csv: Path | None = None, shifts: int = 0, json: bool = False
+) -> None:
     """Recognise pictures of digits.
 
     A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of
@@ -30,6 +32,8 @@ def predict(images: list[Path] | None = None, /, *, csv: Path | None = None, jso
         with glassnet is used.
     csv
         A CSV file of images, one a row, such as Kaggle's test.csv.
+    shifts
+        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
     json
         Print a list with label, probabilities and input of each image as JSON.
     """
@@ -38,7 +42,7 @@ def predict(images: list[Path] | None = None, /, *, csv: Path | None = None, jso
     trained = open_model(*model)
     inputs, pixels, unreadable = _inputs(trained.preprocessing, paths[len(model) :], csv)
     if inputs:
-        _print_predictions(trained, inputs, pixels, json)
+        _print_predictions(trained.predict_proba(pixels, shifts), trained.classes, inputs, json)
     if unreadable:
         others = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
         raise DataError(f"{unreadable[0]}{others}")
@@ -49,19 +53,18 @@ def _is_model(path: Path) -> bool:
     return path.is_dir() or path.suffix == ".safetensors" or not (path.exists() or path.suffix.lower() in PICTURES)
 
 
-def _print_predictions(trained: Model, inputs: list[str], pixels: NDArray[np.uint8], json: bool) -> None:
-    probabilities = trained.predict_proba(pixels)
-    labels = [trained.classes[i] for i in probabilities.argmax(axis=1)]
+def _print_predictions(probabilities: Array, classes: tuple[str, ...], inputs: list[str], json: bool) -> None:
+    labels = [classes[i] for i in probabilities.argmax(axis=1)]
     if json:
         print_json(
             [
-                {"label": label, "probabilities": dict(zip(trained.classes, map(float, p), strict=True)), "input": name}
+                {"label": label, "probabilities": dict(zip(classes, map(float, p), strict=True)), "input": name}
                 for label, p, name in zip(labels, probabilities, inputs, strict=True)
             ]
         )
         return
     rows = [
-        [name, label, percent(float(p.max())), _second(p, trained.classes)]
+        [name, label, percent(float(p.max())), _second(p, classes)]
         for label, p, name in zip(labels, probabilities, inputs, strict=True)
     ]
     print_table(["picture", "is a", "sure", "or else"], rows)

@@ -47,7 +47,7 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
         step = _Step(model, pixels, label)
         parameters = {name: array.copy() for name, array in step.parameters().items()}
         stages = (*step.forward(), *step.backward(), *step.update(learning_rate), *step.forward(after=True))
-    notes = tuple(wording.notes(step.network.layers))
+    notes = tuple(wording.notes(step.network.layers, len(model.networks)))
     explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
     if not isfinite(float(explanation["L"].array)):
         raise DataError("the model's weights are so large that its answer is no number; train it anew")

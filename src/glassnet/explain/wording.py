@@ -81,8 +81,10 @@ def parameter(name: str, output: str) -> str:
     return _LETTERS[name] + output[1:]
 
 
-def notes(layers: Sequence[Layer]) -> Iterator[str]:
-    """Say what is done otherwise than in training."""
+def notes(layers: Sequence[Layer], members: int = 1) -> Iterator[str]:
+    """Say what is done otherwise than in training, and that of an ensemble's members one is followed."""
+    if members > 1:
+        yield f"The model is an ensemble of {members} networks; this is the first of them."
     if any(isinstance(layer, Dropout) for layer in layers):
         yield "Dropout is off, as when predicting: every unit takes part."
     if any(isinstance(layer, BatchNorm) for layer in layers):

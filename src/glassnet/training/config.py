@@ -18,6 +18,7 @@ from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
 from ..errors import ConfigError, nearest
+from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .recipe import notebook_names, parse_toml, read_recipe
 from .wording import explain
@@ -33,7 +34,10 @@ DEFAULT_LEARNING_RATES = {
     "adamw": 0.001,
 }
 
+LARGEST_SEED = 2**32 - 1
+
 Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -147,7 +151,10 @@ class Settings(BaseModel):
         "validation_loss", description="What the best model is chosen by: validation_loss or validation_accuracy."
     )
     patience: Positive | None = Field(None, description="Stop after this many epochs without a better model.")
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(0, description="Of split, first weights, order, dropout.")
+    seed: Seed = Field(0, description="Of split, first weights, order, dropout.")
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
+        1, description="Networks with seeds one apart, whose mean probability is the answer: an ensemble."
+    )
     threads: Positive | None = Field(None, description="BLAS threads; by default chosen by the size of the work.")
 
 
@@ -155,13 +162,24 @@ class Config(Settings):
     """How a run goes: the settings, what is learned, and the recipe that the settings began with.
 
     ``data`` is the source of the data set, "" for arrays in memory, and ``classes`` are the names of its classes.
-    ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`.
+    ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`. Only a member of an ensemble
+    has a ``first_seed``: that of the first member, by which all split the images.
     """
 
     mistakes: tuple[Annotated[str, _one_of(tuple(MISTAKES))], ...] = ()
     data: str = "digits"
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
+    first_seed: Seed | None = None
+
+    def member(self, number: int) -> Self:
+        """Return the configuration of a member, counted from 1: another seed for all but the split."""
+        return self.model_copy(update={"members": 1, "seed": self.seed + number - 1, "first_seed": self.seed})
+
+    @property
+    def split_seed(self) -> int:
+        """The seed of the split into images to learn from and images to choose by."""
+        return self.seed if self.first_seed is None else self.first_seed
 
     @classmethod
     def resolve(cls, recipe: str | Path = "default", *, as_written: bool = False, **settings: Any) -> Self:
@@ -238,6 +256,10 @@ class Config(Settings):
                 raise ConfigError(
                     f"mistakes: {one.name} and {other.name} both replace {one.replaces}; take one of them out"
                 )
+        if self.members > 1 and planted:
+            raise ConfigError(f"members: {planted[0].name} is shown on one network; leave out members, or the mistakes")
+        if self.seed + self.members - 1 > LARGEST_SEED:
+            raise ConfigError(f"members: the last one's seed would be more than {LARGEST_SEED}; give a smaller seed")
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"

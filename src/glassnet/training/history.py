@@ -9,13 +9,13 @@ from pydantic import BaseModel, ValidationError
 from ..errors import FileError
 from ..files import write_atomically
 
-__all__ = ["Row", "append_row", "keep_rows", "read_history"]
+__all__ = ["Row", "append_row", "keep_rows", "read_history", "write_history"]
 
 Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
 ``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
-without validation images). The row of a run that a planted mistake
-has broken has no loss, and its accuracy is that of the network as it was left, on all training images."""
+without validation images). The row of a run that a planted mistake has broken has no loss, and its accuracy is that of
+the network as it was left, on all training images. An ensemble has a row a member, see `glassnet.training.ensemble`."""
 
 
 class _Row(BaseModel):
@@ -62,5 +62,9 @@ def read_history(path: Path) -> list[Row]:
 
 def keep_rows(path: Path, epochs: int) -> None:
     """Drop later rows: what was reported between the last checkpoint and a crash will be reported again."""
-    rows = [row for row in read_history(path) if row["epoch"] <= epochs]
+    write_history(path, [row for row in read_history(path) if row["epoch"] <= epochs])
+
+
+def write_history(path: Path, rows: list[Row]) -> None:
+    """Write all rows anew, atomically; raise FileError where the disk does not take them."""
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["TrainingInterrupted", "interruptible"]
+__all__ = ["INTERRUPTED", "TrainingInterrupted", "interruptible"]
+
+INTERRUPTED = "interrupted"  # why a run was stopped by a signal
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -33,7 +35,7 @@ def interruptible(stop: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if received:
             raise KeyboardInterrupt
         received.append(number)
-        stop("interrupted")
+        stop(INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

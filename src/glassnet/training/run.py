@@ -12,6 +12,7 @@ from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
 from .config import Config
+from .ensemble import train_members
 from .history import Row, read_history
 from .trainer import CONFIG, HISTORY, MODEL, Trainer
 
@@ -44,15 +45,17 @@ class Run:
 
     @property
     def history(self) -> list[Row]:
-        """A row an epoch, see `glassnet.training.history.Row`."""
+        """A row an epoch, see `glassnet.training.history.Row`; of an ensemble a row a member."""
         return read_history(self.path / HISTORY)
 
     @property
     def best(self) -> Row:
-        """The row of the epoch whose model was kept; raises FileError before the end of the first epoch."""
+        """The row of the model that was kept: of its epoch, or of all members. FileError before there is one."""
         rows, monitor = self.history, self.config.monitor
         if not rows:
-            raise FileError(f"{self.path}: no epoch is complete yet; go on with: glassnet resume {self.path}")
+            raise FileError(f"{self.path}: no {self._part} is complete yet; go on with: glassnet resume {self.path}")
+        if self.config.members > 1:
+            return rows[-1]
         sign = 1 if monitor == "validation_accuracy" else -1
         judged = [row for row in rows if row[monitor] is not None and row["loss"] is not None]
         return max(judged, key=lambda row: float(sign * row[monitor])) if judged else rows[-1]
@@ -69,7 +72,7 @@ class Run:
         if not (self.path / MODEL).exists():
             if self.broken:
                 raise FileError(f"{self.path}: has no model: a planted mistake broke the run before its first report")
-            raise FileError(f"{self.path}: no model yet: the run has not completed an epoch; go on with it, or wait")
+            raise FileError(f"{self.path}: no model yet: no {self._part} is complete; go on with the run, or wait")
         return Model.load(self.path / MODEL)
 
     def dataset(self) -> Dataset:
@@ -89,6 +92,11 @@ class Run:
             return load_dataset(source, classes=self.config.classes)
         except DataError as error:
             raise DataError(f"{self.path}: the data of this run cannot be loaded: {error}") from error
+
+    @property
+    def _part(self) -> str:
+        """What a row of the history tells of."""
+        return "member" if self.config.members > 1 else "epoch"
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -128,7 +136,8 @@ def train(
         as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback`.
-        **settings: any field of `Config`, such as ``epochs=3`` or ``hidden=[128, 64]``; they go over the recipe.
+        **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
+            they go over the recipe.
 
     Raises:
         ConfigError: a setting that cannot be.
@@ -153,12 +162,17 @@ def train(
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
         config = config.model_copy(update={"threads": trainer.threads})  # so that it goes on with as many
         write_atomically(folder / CONFIG, config.to_toml().encode())
-        trainer.run(folder)
+        if config.members > 1:
+            train_members(folder, config, dataset, callbacks)
+        else:
+            trainer.run(folder)
     return Run(folder)
 
 
 def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, callbacks: Sequence[Callback] = ()) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
+
+    An ensemble goes on with the member that was stopped, and then with those that are missing.
 
     Args:
         path: the run folder.
@@ -170,9 +184,12 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
         TrainingError: the data has changed since the run began; and as for `train`.
     """
     run = Run(path)
-    trainer = Trainer(run.config, dataset or run.dataset(), callbacks)
+    config, dataset = run.config, dataset or run.dataset()
     with only_process(run.path):
-        trainer.run(run.path)
+        if config.members > 1:
+            train_members(run.path, config, dataset, callbacks)
+        else:
+            Trainer(config, dataset, callbacks).run(run.path)
     return run
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..clinic import MISTAKES
-from ..data import Dataset, Preprocessing
+from ..data import Dataset, Examples, Preprocessing
 from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
@@ -25,7 +25,7 @@ from .interruption import TrainingInterrupted, interruptible
 from .steps import Steps
 from .threads import choose_threads
 
-__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer"]
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer", "validate"]
 
 CONFIG, HISTORY, MODEL, CHECKPOINT = "config.toml", "history.jsonl", "model.safetensors", "checkpoint.safetensors"
 
@@ -49,11 +49,11 @@ class Trainer:
         dataset.require_trainable()
         self.config = config
         mistakes = [MISTAKES[name]() for name in config.mistakes]
-        training, self.validation = dataset.split(config.validation, config.seed)
+        training, self.validation = dataset.split(config.validation, config.split_seed)
         for mistake in mistakes:
             mistake.see(training, self.validation)
         for mistake in mistakes:
-            training, self.validation = mistake.examples(training, self.validation, config.seed)
+            training, self.validation = mistake.examples(training, self.validation, config.split_seed)
         size = len(training) if config.batch_size == "all" else int(config.batch_size)
         if size > len(training):
             raise TrainingError(
@@ -85,18 +85,18 @@ class Trainer:
         self.state = State()
         self.rows: list[Row] = []
         self.stopped: str | None = None
+        self.paused = False  # stopped from outside, if only after the last step
         self.broken: str | None = None
         self.ahead = 0
         self._best_parameters: tuple[np.ndarray, np.ndarray] | None = None  # better than the model file, not yet in it
 
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""
-        self.stopped = reason
+        self.stopped, self.paused = reason, True
 
     def finish(self, reason: str) -> None:
         """End the run after the step under way, for good."""
-        self.state.finished = True
-        self.stop(reason)
+        self.stopped, self.state.finished = reason, True
 
     def run(self, folder: Path) -> None:
         """Train until the last epoch, or until something stops the run; go on from the checkpoint if there is one.
@@ -196,7 +196,7 @@ class Trainer:
         state = self.state
         if not np.isfinite(self.network.parameters).all():
             raise self._diverged(state.step)
-        loss, accuracy = self._validate()
+        loss, accuracy = validate(self.model, self.validation)
         if loss is not None and not math.isfinite(loss):
             raise self._diverged(state.step)
         return self._row(state.loss_sum / state.seen, state.correct / state.seen, loss, accuracy)
@@ -208,7 +208,7 @@ class Trainer:
         """
         self.stopped = self.broken = str(error)
         right = self.model.logits(self.batches.pixels).argmax(axis=1) == self.batches.labels
-        self._write(self._row(None, float(right.mean()), None, self._validate()[1]))
+        self._write(self._row(None, float(right.mean()), None, validate(self.model, self.validation)[1]))
 
     def _row(
         self, loss: float | None, accuracy: float, validation_loss: float | None, validation_accuracy: float | None
@@ -228,13 +228,6 @@ class Trainer:
     def _write(self, row: Row) -> None:
         self.rows.append(row)
         append_row(self.folder / HISTORY, row)
-
-    def _validate(self) -> tuple[float | None, float | None]:
-        """Return loss and accuracy on the validation images, or None twice where there are none."""
-        if not len(self.validation):
-            return None, None
-        Z, y = self.model.logits(self.validation.images), self.validation.labels
-        return SoftmaxCrossEntropy(len(self.model.classes)).forward(Z, y), float(np.mean(Z.argmax(axis=1) == y))
 
     def _keep_if_best(self, row: Row) -> None:
         """Remember the parameters if they are the best so far; without validation images the last are the best."""
@@ -286,8 +279,16 @@ class Trainer:
         )
 
 
+def validate(model: Model, examples: Examples) -> tuple[float | None, float | None]:
+    """Return a model's loss and accuracy on validation images, or None twice where there are none."""
+    if not len(examples):
+        return None, None
+    Z, y = model.logits(examples.images), examples.labels
+    return SoftmaxCrossEntropy(len(model.classes)).forward(Z, y), float(np.mean(Z.argmax(axis=1) == y))
+
+
 def _check_size(config: Config, sizes: list[int]) -> None:
-    """Refuse a network whose checkpoint no file may hold, before any of its memory is taken."""
+    """Refuse networks whose files would be larger than a file may be, before any of their memory is taken."""
     parameters = sum((a + 1) * b for a, b in pairwise(sizes))
     copies = 1 + len(OPTIMIZERS[config.optimizer].moments)
     needed = parameters * copies * np.dtype(config.dtype).itemsize
@@ -295,4 +296,10 @@ def _check_size(config: Config, sizes: list[int]) -> None:
         raise TrainingError(
             f"hidden: {parameters:,} parameters make checkpoints of {needed:,} bytes, more than the "
             f"{MAX_TENSOR_FILE_BYTES:,} allowed; use fewer units"
+        )
+    joined = parameters * config.members * np.dtype(config.dtype).itemsize
+    if joined > MAX_TENSOR_FILE_BYTES:
+        raise TrainingError(
+            f"members: {config.members} networks of {parameters:,} parameters make a model file of {joined:,} bytes, "
+            f"more than the {MAX_TENSOR_FILE_BYTES:,} allowed; use fewer members or units"
         )
