@@ -27,8 +27,8 @@ STEPS = 128  # of a block; with more, the corrections take the time that the pro
 
 
 def can_go_one_by_one(config: Config, network: Network) -> bool:
-    """Return whether a step moves the first layer by x ⊗ dz and nothing else."""
-    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm
+    """Return whether a step moves the first layer by x ⊗ dz and nothing else, and nobody averages the steps."""
+    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm and not config.ema
     return plain and type(network.layers[0]) is Dense
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, clip_gradient_norm
+from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, WeightAverage, clip_gradient_norm
 from .batches import Batches
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
@@ -36,6 +36,7 @@ class Steps:
     Args:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
+        average: what follows the network, if anything does.
         batches: the training images.
         threads: those of a whole batch; a smaller one leaves them to BLAS.
     """
@@ -46,11 +47,12 @@ class Steps:
         network: Network,
         loss: SoftmaxCrossEntropy,
         optimizer: Optimizer,
+        average: WeightAverage | None,
         batches: Batches,
         threads: int,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.batches, self.regularizer = batches, L2(config.l2)
+        self.average, self.batches, self.regularizer = average, batches, L2(config.l2)
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
             self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, threads)
@@ -80,6 +82,8 @@ class Steps:
             if self.config.clip_norm:
                 clip_gradient_norm(self.network.gradients, self.config.clip_norm)
             self.optimizer.step(rate(0))
+            if self.average:
+                self.average.update()
         return Taken([loss], correct, size)
 
     def _gradient(self, order: NDArray[np.int64] | None, i: int, count: bool) -> tuple[float, int, int]:
