@@ -1,7 +1,8 @@
 """The loop: batches through the network, gradients into the optimizer, and every so often all of it to the disk."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -114,13 +115,7 @@ class Trainer:
         self.rows = read_history(folder / HISTORY)
         if self.state.finished:
             return
-        # What overflows is found by looking at the loss, which says more than NumPy's warning.
-        with (
-            # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-            threadpool_limits(1 if self.config.batch_size == "all" else self.threads, "blas"),
-            np.errstate(all="ignore"),
-            interruptible(self.stop) as interrupted,
-        ):
+        with self.computing(), interruptible(self.stop) as interrupted:
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
@@ -141,6 +136,15 @@ class Trainer:
             callback.on_end(self)
         if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """What steps are taken in: as many BLAS threads as they need, and none of NumPy's warnings."""
+        # The blocks of a whole batch are shared out among threads, each of which computes its own products.
+        threads = 1 if self.config.batch_size == "all" else self.threads
+        # What overflows is found by looking at the loss, which says more than a warning.
+        with threadpool_limits(threads, "blas"), np.errstate(all="ignore"):
+            yield
 
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
