@@ -121,7 +121,8 @@ def test_how_many_steps_it_takes(digits: Dataset, monkeypatch: pytest.MonkeyPatc
 
 def test_a_loss_that_overflows_ends_it(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_finder, "TOO_MUCH", math.inf)
-    search = find_learning_rate(digits, optimizer="sgd", scaling="none", dropout=0, initializer="uniform")
+    monkeypatch.setattr(rate_finder, "LAST", 1e60)
+    search = find_learning_rate(digits, optimizer="sgd")
     assert search.ended_early
     assert len(search.rates) < 100
     assert np.isfinite(search.losses).all()
