@@ -86,7 +86,7 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
     axes.plot(search.rates, search.smoothed, color=BLUE, linewidth=2, label="smoothed")
     axes.set_xscale("log")
     axes.grid(axis="y", color=PALE)
-    least, first = float(search.smoothed.min()), float(search.smoothed[0])
+    least, first = float(search.smoothed[search.least]), search.start
     fall = max(first - least, 0.1)
     axes.set_ylim(least - 0.15 * fall, first + 0.4 * fall)  # what shoots up leaves the picture
     words = "The loss falls with no learning rate"

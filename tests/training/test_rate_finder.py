@@ -65,6 +65,22 @@ def test_it_reads_a_curve_whose_answers_are_known() -> None:
     assert search.largest == pytest.approx(0.05, rel=0.1)
 
 
+def test_a_first_image_that_is_easy_does_not_count_as_the_least() -> None:
+    smoothed = np.concatenate([np.linspace(0.1, 2, 5), np.full(65, 2.0), np.linspace(2, 1, 60), np.linspace(1, 2, 30)])
+    search = search_of(smoothed, ended_early=True)
+    assert search.diverged == search.rates[130 + 15]
+    assert search.suggestion is not None
+    assert search.rates[70] < search.suggestion < search.rates[130]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_single_images_give_an_answer_whichever_comes_first(digits: Dataset, seed: int) -> None:
+    search = find_learning_rate(digits, batch_size=1, optimizer="sgd", hidden=[16], seed=seed)
+    assert search.suggestion is not None
+    assert search.diverged is not None
+    assert 0.002 < search.suggestion < search.diverged
+
+
 def test_a_loss_that_never_rises_has_no_largest_rate_and_one_that_never_falls_none_at_all() -> None:
     falling = search_of(np.linspace(2, 1, 200))
     assert falling.suggestion is not None
@@ -83,7 +99,6 @@ def test_a_loss_that_never_rises_has_no_largest_rate_and_one_that_never_falls_no
         {},
         {"batch_size": "all"},
         {"batch_size": 1, "optimizer": "sgd"},
-        {"batch_size": 1, "l2": 1e-4},
         {"batch_norm": True, "optimizer": "nesterov", "ema": 0.9},
         {"scaling": "none"},
     ],

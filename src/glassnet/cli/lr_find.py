@@ -74,7 +74,7 @@ def _show(search: LearningRateSearch, plot: Path | None) -> None:
     marked = {name: rate for name, rate in named.items() if rate is not None}
     marks = {name[0].upper(): int(search.rates.searchsorted(rate)) for name, rate in marked.items()}
     print("   ".join(["loss (nats)", "o smoothed", ". each step", *(f"{name[0].upper()} {name}" for name in marked)]))
-    low, high = search.smoothed.min() / 2, search.smoothed[0] * 2  # what is far above or below says no more than that
+    low, high = search.smoothed[search.least] / 2, search.start * 2  # what is far above or below says no more than that
     curves = {
         letter: list(enumerate(losses.clip(low, high).tolist()))
         for letter, losses in ((".", search.losses), ("o", search.smoothed))

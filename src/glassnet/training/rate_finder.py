@@ -36,7 +36,7 @@ IMAGES = 6_400  # that small batches see together where there are as many: steps
 FEWEST = 100  # steps, however few an epoch has: fewer would leap over what there is to see
 MEMORY = 0.05  # of all steps: how far the exponential mean reaches back
 TOO_MUCH = 4.0  # times the least loss, and the test is over
-FELL = 0.95  # of the first loss: where the least is above it, there was no fall
+FELL = 0.85  # of the first loss: where the least is above it, the fall may be noise
 LOST = 0.5  # of the fall: where the loss has risen by as much again, it has diverged
 
 
@@ -57,27 +57,41 @@ class LearningRateSearch:
     ended_early: bool
 
     @property
+    def settled(self) -> int:
+        """From which step on the exponential mean is one of many losses; the curve is read from here."""
+        return min(int(np.searchsorted(self.rates, FIRST * (LAST / FIRST) ** MEMORY)), len(self.rates) - 1)
+
+    @property
+    def start(self) -> float:
+        """The smoothed loss before the rates are large enough to change it."""
+        return float(self.smoothed[self.settled])
+
+    @property
+    def least(self) -> int:
+        """The step at which the smoothed loss is least."""
+        return self.settled + int(self.smoothed[self.settled :].argmin())
+
+    @property
     def fell(self) -> bool:
         """Whether the loss fell at all."""
-        return bool(self.smoothed.min() < FELL * self.smoothed[0])
+        return bool(self.smoothed[self.least] < FELL * self.start)
 
     @property
     def suggestion(self) -> float | None:
         """The rate from half to twice which the smoothed loss falls most; None where it never falls."""
         if not self.fell:
             return None
-        x, reach = np.log(self.rates), math.log(2)
-        rise = np.interp(x + reach, x, self.smoothed) - np.interp(x - reach, x, self.smoothed)
-        return float(self.rates[rise[: self.smoothed.argmin()].argmin()])
+        rates, smoothed = self.rates[self.settled :], self.smoothed[self.settled :]
+        rise = np.interp(2 * rates, rates, smoothed) - np.interp(rates / 2, rates, smoothed)
+        return float(rates[rise[: smoothed.argmin()].argmin()])
 
     @property
     def diverged(self) -> float | None:
         """The rate with which the smoothed loss had lost half of its fall again; None where it was not to be lost."""
-        least = int(self.smoothed.argmin())
-        bound = self.smoothed[least] + LOST * (self.smoothed[0] - self.smoothed[least])
-        lost = self.smoothed[least:] > bound
+        bound = self.start - (1 - LOST) * (self.start - self.smoothed[self.least])
+        lost = self.smoothed[self.least :] > bound
         if self.fell and lost.any():
-            return float(self.rates[least + lost.argmax()])
+            return float(self.rates[self.least + lost.argmax()])
         return float(self.rates[-1]) if self.ended_early else None
 
     @property
@@ -120,7 +134,8 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
             mean = beta * mean + (1 - beta) * loss
             losses.append(loss)
             smoothed.append(mean / (1 - beta ** (step + 1)))
-            least = min(least, smoothed[-1])
+            if step >= MEMORY * steps:  # before, the mean is of a few losses that say little
+                least = min(least, smoothed[-1])
             if smoothed[-1] > TOO_MUCH * least:
                 ended_early = True
                 break
