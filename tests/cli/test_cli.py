@@ -243,7 +243,7 @@ WRONG = {
     "lr-find --initializer-scale 1e30": "no finite number before anything is learned; try a smaller initializer_scale",
     "lr-find --plot curve.pdf": "give a name that ends in .png",
     "lr-find --plot {run}/config.toml/curve.png": "cannot write",
-    "train --ema 1": "--ema: must be less than 1, not 1",
+    "train --ema 1": "--ema: must be less than 1, not '1'",
 }
 
 

@@ -20,27 +20,30 @@ def search_of(smoothed: np.ndarray, ended_early: bool = False) -> LearningRateSe
     return LearningRateSearch(rates, smoothed, smoothed, ended_early)
 
 
+@pytest.mark.parametrize(
+    ("settings", "steps"), [({"batch_size": 32}, 100), ({"batch_size": 1, "optimizer": "sgd"}, 2588)]
+)
 def test_the_rates_grow_by_one_factor_and_the_losses_are_those_of_such_a_run(
-    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Dataset, tmp_path: Path, settings: dict, steps: int
 ) -> None:
-    search = find_learning_rate(digits, batch_size=32)
+    search = find_learning_rate(digits, **settings)
     assert search.rates[0] == rate_finder.FIRST
-    np.testing.assert_allclose(search.rates[1:] / search.rates[:-1], 1e7 ** (1 / 99), rtol=1e-12)  # 100 steps in all
+    np.testing.assert_allclose(search.rates[1:] / search.rates[:-1], 1e7 ** (1 / (steps - 1)), rtol=1e-12)
 
     class Keep(Callback):
         def __init__(self) -> None:
             self.losses: list[float] = []
 
         def on_start(self, run: RunUnderWay) -> None:
-            run.schedule = lambda step: float(search.rates[step])  # type: ignore[attr-defined]
+            run.schedule = lambda step: 1e-6 * 1e7 ** (step / (steps - 1))  # type: ignore[attr-defined]
 
         def on_step(self, run: RunUnderWay, loss: float) -> None:
             self.losses.append(loss)
             if len(self.losses) == len(search.rates):
                 run.stop("as many as the search took")
 
-    train(digits, out=tmp_path / "run", batch_size=32, callbacks=[keep := Keep()])
-    np.testing.assert_array_equal(search.losses, keep.losses)
+    train(digits, out=tmp_path / "run", callbacks=[keep := Keep()], **settings)
+    np.testing.assert_allclose(search.losses, keep.losses[: len(search.losses)], rtol=1e-6)
 
 
 def test_the_loss_is_smoothed_as_the_docstring_says(digits: Dataset) -> None:
@@ -73,12 +76,12 @@ def test_a_first_image_that_is_easy_does_not_count_as_the_least() -> None:
     assert search.rates[70] < search.suggestion < search.rates[130]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [5, 6, 7, 9, 13])  # whose first images have a small loss, or a large one
 def test_single_images_give_an_answer_whichever_comes_first(digits: Dataset, seed: int) -> None:
-    search = find_learning_rate(digits, batch_size=1, optimizer="sgd", hidden=[16], seed=seed)
+    search = find_learning_rate(digits, batch_size=1, optimizer="sgd", hidden=[16], seed=seed, initializer_scale=2)
     assert search.suggestion is not None
     assert search.diverged is not None
-    assert 0.002 < search.suggestion < search.diverged
+    assert 5e-4 < search.suggestion < search.diverged
 
 
 def test_a_loss_that_never_rises_has_no_largest_rate_and_one_that_never_falls_none_at_all() -> None:
