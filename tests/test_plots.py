@@ -10,6 +10,7 @@ from glassnet.errors import DataError
 from glassnet.evaluation import Evaluation
 from glassnet.model import Model
 from glassnet.nn import Dense, Flatten, Network, ReLU
+from glassnet.training import LearningRateSearch
 
 
 def row(epoch, loss, accuracy, validation_loss=None, validation_accuracy=None):
@@ -258,3 +259,25 @@ def test_no_global_state_is_touched(evaluation, examples):
     draw(plots.samples(examples, evaluation.classes))
     draw(plots.calibration(evaluation))
     assert dict(matplotlib.rcParams) == before
+
+
+def search_of(smoothed):
+    return LearningRateSearch(np.logspace(-6, 1, len(smoothed)), smoothed + 0.1, smoothed, False)
+
+
+def test_a_learning_rate_search_marks_what_it_advises():
+    x = np.linspace(-6, 1, 150)
+    search = search_of(2 - 1 / (1 + np.exp(-6 * (x + 3))) + 3 / (1 + np.exp(-12 * x)))
+    (axes,) = draw(plots.learning_rate_search(search)).axes
+    assert axes.get_title(loc="left") == f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_array_equal(lines["smoothed"].get_ydata(), search.smoothed)
+    np.testing.assert_array_equal(lines["each step"].get_ydata(), search.losses)
+    assert lines["largest"].get_xdata()[0] == search.largest
+    assert axes.get_ylim()[1] < search.smoothed.max()  # what shoots up leaves the picture
+
+
+def test_a_learning_rate_search_that_found_nothing():
+    (axes,) = draw(plots.learning_rate_search(search_of(np.full(5, 2.0)))).axes
+    assert axes.get_title(loc="left") == "The loss falls with no learning rate"
+    assert not texts(axes)

@@ -22,6 +22,7 @@ from .errors import DataError
 from .evaluation import Evaluation
 from .model import Model
 from .nn import Dense
+from .training import LearningRateSearch
 
 __all__ = [
     "augmented",
@@ -30,6 +31,7 @@ __all__ = [
     "first_layer_weights",
     "hardest_images",
     "learning_curves",
+    "learning_rate_search",
     "samples",
 ]
 
@@ -44,6 +46,7 @@ MAX_UNITS, UNITS_ACROSS = 64, 11
 HARDEST, HARDEST_ACROSS = 15, 5
 SAMPLES_ACROSS = 16
 AUGMENTED, VERSIONS = 6, 9
+MAX_CURVE = 300  # points: of more, a noisy line covers everything unless it is very faint
 MAX_NUMBERED_CLASSES = 20  # above it, the numbers in a confusion matrix are too small to be read
 
 
@@ -74,6 +77,42 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
     left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it room for the name of the lower curve
     name_axes(left, "epoch", "mean loss of an image")
     name_axes(right, "epoch", "accuracy (%)")
+    return figure
+
+
+def learning_rate_search(search: LearningRateSearch) -> Figure:
+    """Loss against the learning rate, smoothed and step by step, with the rate suggested and the largest advised."""
+    figure = new_figure(height=5)
+    axes = figure.subplots()
+    faint = 0.3 if len(search.rates) <= MAX_CURVE else 0.06
+    axes.plot(search.rates, search.losses, color=BLUE, linewidth=1, alpha=faint, label="each step")
+    axes.plot(search.rates, search.smoothed, color=BLUE, linewidth=2, label="smoothed")
+    axes.set_xscale("log")
+    axes.grid(axis="y", color=PALE)
+    least, first = float(search.smoothed[search.least]), search.start
+    fall = max(first - least, 0.1)
+    axes.set_ylim(least - 0.15 * fall, first + 0.4 * fall)  # what shoots up leaves the picture
+    words = "The loss falls with no learning rate"
+    if search.suggestion is not None:
+        words = f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
+        height = float(np.interp(search.suggestion, search.rates, search.smoothed))
+        axes.plot(search.suggestion, height, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11)
+    if search.largest is not None:
+        axes.axvline(search.largest, color=VERMILLION, linewidth=1, linestyle="--", label="largest")
+        axes.annotate(
+            f"{search.largest:.2g}: a tenth of where it is up again",
+            (search.largest, 0.97),
+            xycoords=("data", "axes fraction"),
+            xytext=(-6, 0),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=VERMILLION,
+            fontsize=SMALL,
+        )
+    write_title(axes, words)
+    name_axes(axes, "learning rate", "loss (nats)")
+    axes.tick_params(which="minor", length=0)
     return figure
 
 

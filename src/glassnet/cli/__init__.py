@@ -25,6 +25,7 @@ for _place, _help in {
     "demo:demo": "The main job from end to end, in some seconds.",
     "train:train": "Train a network and keep it in a run folder.",
     "train:resume": "Go on with a run that was interrupted or killed.",
+    "lr_find:lr_find": "Find out how large the learning rate may be.",
     "evaluate:evaluate": "Say how good a model is on images that it has not learned from.",
     "use:predict": "Recognise pictures of digits.",
     "explain:explain": "Take one image through one training step, every number shown.",

@@ -21,7 +21,14 @@ SMALLEST = 1e-4  # below it a logarithmic axis does not go
 Points = Sequence[tuple[int, float]]
 
 
-def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = False) -> str:
+def draw_chart(
+    curves: Mapping[str, Points],
+    broken: str = "",
+    *,
+    share: bool = False,
+    axis: tuple[str, str, str] | None = None,
+    marks: Mapping[str, int] | None = None,
+) -> str:
     """Return curves over the step as lines of text.
 
     Args:
@@ -29,6 +36,8 @@ def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = 
             ``*``; a curve of dots lies behind the others.
         broken: the letter of a curve that ended before its time, which gets a ``!`` there.
         share: the values are shares, on an axis from 0 to 100 %; otherwise the axis is logarithmic and fits them.
+        axis: what is written under the first step, the middle and the last one; by default the steps.
+        marks: steps to mark on the axis, by the letter that does.
     """
     last = max(points[-1][0] for points in curves.values() if points)
     values = np.concatenate([_heights(points, share) for points in curves.values()])
@@ -51,9 +60,12 @@ def draw_chart(curves: Mapping[str, Points], broken: str = "", *, share: bool = 
         f"{labels.get(row, ''):>{MARGIN - 1}} {'┤' if row in labels else '│'}{''.join(cells)}"
         for row, cells in enumerate(grid)
     ]
-    axis = " " * MARGIN + "└" + "─" * columns
-    middle = f"{'0':<{columns // 2}}{'step':^4}".ljust(columns - len(f"{last:,}")) + f"{last:,}"
-    return "\n".join(line.rstrip() for line in [*lines, axis, " " * (MARGIN + 1) + middle])
+    line = ["─"] * columns
+    for letter, step in (marks or {}).items():
+        line[round(step * (columns - 1) / max(last, 1))] = letter
+    left, middle, right = axis or ("0", "step", f"{last:,}")
+    words = f"{left:<{columns // 2 - len(middle) // 2 + 2}}{middle}".ljust(columns - len(right)) + right
+    return "\n".join([*(row.rstrip() for row in lines), " " * MARGIN + "└" + "".join(line), " " * (MARGIN + 1) + words])
 
 
 def draw_reliability(bins: Reliability) -> str:

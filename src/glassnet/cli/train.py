@@ -1,19 +1,24 @@
 """``glassnet train`` and ``glassnet resume``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
 from .. import training
-from ..data import load_dataset
+from ..data import Dataset, load_dataset
 from ..training import Config, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 
-__all__ = ["resume", "train"]
+__all__ = ["Flags", "load_named", "resume", "train"]
 
 REPORTED = "training-accuracy-reported"
+
+Flags: TypeAlias = Annotated[
+    Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
+]
+"""A flag for each setting."""
 
 
 def train(
@@ -23,9 +28,7 @@ def train(
     recipe: str | None = None,
     as_written: Annotated[bool, Parameter(negative=())] = False,
     classes: int | None = None,
-    settings: Annotated[
-        Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
-    ] = None,
+    settings: Flags = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -56,12 +59,17 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     progress = Progress()
     try:
-        named = Config.resolve(recipe or "default")
-        dataset = load_dataset(data or named.data, classes=classes or named.classes)
+        dataset = load_named(data, recipe, classes)
         run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=[progress], **given)
     finally:
         progress.close()
     _show(run, json)
+
+
+def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dataset:
+    """Load what the flags name, or else the recipe's file."""
+    named = Config.resolve(recipe or "default")
+    return load_dataset(data or named.data, classes=classes or named.classes)
 
 
 def resume(run: Path, /, *, json: bool = False) -> None:

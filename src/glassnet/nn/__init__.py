@@ -9,10 +9,11 @@
     optimizer.step(learning_rate=0.001)
 
 Read `glassnet.textbook` first, then here `layers`, `activations`, `normalization`, `losses`, `network`, `optimizers`,
-`schedules`.
+`schedules`, `averaging`.
 """
 
 from .activations import ACTIVATIONS, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from .averaging import WeightAverage
 from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
 from .layers import Dense, Dropout, Flatten, Layer
@@ -61,6 +62,7 @@ __all__ = [
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "WeightAverage",
     "check_gradients",
     "clip_gradient_norm",
     "constant",

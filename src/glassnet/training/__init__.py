@@ -4,6 +4,7 @@ from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
+from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, open_model, resume, train
 from .threads import available_threads, choose_threads
@@ -15,6 +16,7 @@ __all__ = [
     "Callback",
     "Config",
     "EarlyStopping",
+    "LearningRateSearch",
     "Run",
     "RunUnderWay",
     "Settings",
@@ -25,6 +27,7 @@ __all__ = [
     "build_network",
     "choose_threads",
     "explain",
+    "find_learning_rate",
     "notebook_names",
     "open_model",
     "recipe_names",

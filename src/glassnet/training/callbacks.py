@@ -20,7 +20,8 @@ class RunUnderWay(Protocol):
         config: how the run goes.
         network: as it is now; its ``parameters`` and ``gradients`` are those of the last step.
         loss: what it makes small.
-        model: the same network with its preprocessing and class names.
+        model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
+            ``ema`` is set the averaged one, which has parameters of its own.
         batches: the training images.
         validation: the validation images.
         state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …

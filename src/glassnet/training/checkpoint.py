@@ -9,7 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ..errors import FileError, TrainingError
 from ..files import open_tensors, write_tensors
-from ..nn import Network, Optimizer
+from ..nn import Network, Optimizer, WeightAverage
+from ..nn.types import Array
 
 __all__ = ["State", "load_checkpoint", "save_checkpoint"]
 
@@ -44,21 +45,22 @@ class State:
     finished: bool = False
 
 
-def save_checkpoint(path: Path, network: Network, optimizer: Optimizer, state: State, fingerprint: str) -> None:
-    """Write parameters, statistics, moments, generator and state, atomically.
+def save_checkpoint(
+    path: Path, network: Network, optimizer: Optimizer, average: WeightAverage | None, state: State, fingerprint: str
+) -> None:
+    """Write parameters, statistics, moments, averages, generator and state, atomically.
 
     Args:
         path: the file.
         network: of the run.
         optimizer: of the run.
+        average: of the run, if it has one.
         state: of the run.
         fingerprint: of the data that it learns.
 
     Raises:
         FileError: it cannot be written; the checkpoint before it is still there.
     """
-    tensors = {"parameters": network.parameters, "statistics": network.statistics}
-    tensors |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
     metadata = {
         "kind": "checkpoint",
         "version": VERSION,
@@ -66,11 +68,13 @@ def save_checkpoint(path: Path, network: Network, optimizer: Optimizer, state: S
         "state": json.dumps(asdict(state)),
         "generator": json.dumps(network.rng.bit_generator.state),
     }
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, _tensors(network, optimizer, average), metadata)
 
 
-def load_checkpoint(path: Path, network: Network, optimizer: Optimizer, fingerprint: str) -> State:
-    """Put network and optimizer back to where `save_checkpoint` found them, and return the state.
+def load_checkpoint(
+    path: Path, network: Network, optimizer: Optimizer, average: WeightAverage | None, fingerprint: str
+) -> State:
+    """Put network, optimizer and averages back to where `save_checkpoint` found them, and return the state.
 
     Raises:
         FileError: the file is missing, damaged, or does not fit the network.
@@ -83,8 +87,7 @@ def load_checkpoint(path: Path, network: Network, optimizer: Optimizer, fingerpr
             raise TrainingError(
                 f"{path}: the data has changed since this run began; put the old data back, or train anew"
             )
-        targets = {"parameters": network.parameters, "statistics": network.statistics}
-        targets |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
+        targets = _tensors(network, optimizer, average)
         tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
         try:
             state = TypeAdapter(State).validate_json(file.metadata.get("state", ""))
@@ -94,4 +97,16 @@ def load_checkpoint(path: Path, network: Network, optimizer: Optimizer, fingerpr
     for name, target in targets.items():
         target[...] = tensors[name]
     optimizer.steps = state.step
+    if average:
+        average.steps = state.step
     return state
+
+
+def _tensors(network: Network, optimizer: Optimizer, average: WeightAverage | None) -> dict[str, Array]:
+    """Return what a checkpoint holds, by the names that it has there."""
+    tensors = {"parameters": network.parameters, "statistics": network.statistics}
+    tensors |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
+    if average:
+        averaged = average.network
+        tensors |= {"average.parameters": averaged.parameters, "average.statistics": averaged.statistics}
+    return tensors

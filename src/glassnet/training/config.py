@@ -130,6 +130,11 @@ class Settings(BaseModel):
     l2: AtLeastZero = Field(0.0, description="Half of this times the sum of squared weights is added to the loss.")
     clip_norm: AboveZero | None = Field(None, description="The longest that a gradient may be; longer ones are cut.")
 
+    ema: Share = Field(
+        0.0,
+        description="What stays of the averaged weights at each step, such as 0.999; they become the model. 0: off.",
+    )
+
     schedule: Annotated[str, _one_of(("constant", "step", "cosine", "one_cycle"))] = Field(
         "constant", description="The learning rate over the run: constant, step, cosine, one_cycle."
     )

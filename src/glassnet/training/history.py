@@ -14,8 +14,9 @@ __all__ = ["Row", "append_row", "keep_rows", "read_history", "write_history"]
 Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
 ``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
-without validation images). The row of a run that a planted mistake has broken has no loss, and its accuracy is that of
-the network as it was left, on all training images. An ensemble has a row a member, see `glassnet.training.ensemble`."""
+without validation images; of the averaged weights where ``ema`` is set). The row of a run that a planted mistake
+has broken has no loss, and its accuracy is that of the network as it was left, on all training images. An ensemble has
+a row a member, see `glassnet.training.ensemble`."""
 
 
 class _Row(BaseModel):

@@ -26,11 +26,12 @@ STEPS = 128  # of a block; with more, the corrections take the time that the pro
 
 
 def can_go_one_by_one(config: Config, network: Network) -> bool:
-    """Return whether a step moves the first layer by x ⊗ dz and nothing else, on images that are not distorted.
+    """Return whether a step moves the first layer by x ⊗ dz and nothing else, and nobody averages the steps.
 
-    Distortions are drawn batch by batch, and the batches here are others than those of single images.
+    Nor may images be distorted: that is drawn batch by batch, and the batches here are others than those of single
+    images.
     """
-    plain = config.optimizer == "sgd" and not config.l2 and not config.clip_norm and not config.augmentation
+    plain = config.optimizer == "sgd" and not (config.l2 or config.clip_norm or config.ema or config.augmentation)
     return plain and type(network.layers[0]) is Dense
 
 

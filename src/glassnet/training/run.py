@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from .ensemble import train_members
 from .history import Row, read_history
 from .trainer import CONFIG, HISTORY, MODEL, Trainer
 
-__all__ = ["BOX", "Run", "open_model", "resume", "train"]
+__all__ = ["BOX", "Run", "choose_config", "open_model", "resume", "train"]
 
 BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
 SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
@@ -118,6 +118,24 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
     return Run(path).model if path.is_dir() else Model.load(path)
 
 
+def choose_config(
+    dataset: Dataset, recipe: str | Path | None, settings: Mapping[str, Any], *, as_written: bool = False
+) -> Config:
+    """Return the configuration for a data set, with a recipe and a batch size that suit it where none are given.
+
+    Raises:
+        ConfigError: a setting that cannot be.
+        DataError: ``dataset`` is none.
+    """
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
+    if recipe is None:
+        recipe = "small" if len(dataset.train) < SMALL else "default"
+        if len(dataset.train) < TINY:
+            settings = {"batch_size": max(len(dataset.train) // 10, 1)} | dict(settings)
+    return Config.resolve(recipe, as_written=as_written, **settings, data=dataset.source, classes=dataset.classes)
+
+
 def train(
     dataset: Dataset,
     recipe: str | Path | None = None,
@@ -146,15 +164,9 @@ def train(
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
-    if not isinstance(dataset, Dataset):
-        raise DataError(f"train takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
-    if recipe is None:
-        recipe = "small" if len(dataset.train) < SMALL else "default"
-        if len(dataset.train) < TINY:
-            settings.setdefault("batch_size", max(len(dataset.train) // 10, 1))
-    config = Config.resolve(recipe, as_written=as_written, **settings, data=dataset.source, classes=dataset.classes)
+    config = choose_config(dataset, recipe, settings, as_written=as_written)
     trainer = Trainer(config, dataset, callbacks)
-    folder = _make_folder(out, f"{dataset.name}-{Path(recipe).stem}" + "-as-written" * as_written)
+    folder = _make_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")

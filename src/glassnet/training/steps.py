@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, clip_gradient_norm
+from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, WeightAverage, clip_gradient_norm
 from ..nn.team import Team
 from .batches import Batches
 from .config import Config
@@ -36,6 +36,7 @@ class Steps:
     Args:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
+        average: what follows the network, if anything does.
         batches: the training images.
         threads: how many, all in all.
     """
@@ -46,11 +47,12 @@ class Steps:
         network: Network,
         loss: SoftmaxCrossEntropy,
         optimizer: Optimizer,
+        average: WeightAverage | None,
         batches: Batches,
         threads: int,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.batches, self.regularizer, self.team = batches, L2(config.l2), Team(threads)
+        self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), Team(threads)
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
             self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, self.team)
@@ -83,6 +85,8 @@ class Steps:
             if self.config.clip_norm:
                 clip_gradient_norm(self.network.gradients, self.config.clip_norm)
             self.optimizer.step(rate(0), self.team)
+            if self.average:
+                self.average.update()
         return Taken([loss], correct, size)
 
     def _gradient(self, epoch: int, i: int, count: bool) -> tuple[float, int, int]:

@@ -1,7 +1,8 @@
 """The loop: batches through the network, gradients into the optimizer, and every so often all of it to the disk."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ from ..data import Dataset, Examples, Preprocessing
 from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
-from ..nn import OPTIMIZERS, SoftmaxCrossEntropy
+from ..nn import OPTIMIZERS, SoftmaxCrossEntropy, WeightAverage
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping
@@ -65,7 +66,9 @@ class Trainer:
         _check_size(config, sizes)
         preprocessing = Preprocessing.fit(training.images, config.scaling)
         self.network = build_network(config, inputs, classes, mistakes)
-        self.model = Model(self.network, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
+        self.average = WeightAverage(self.network, config.ema) if config.ema else None
+        judged = self.average.network if self.average else self.network
+        self.model = Model(judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
         self.loss = build_loss(config, training.labels, classes, mistakes)
         self.optimizer = build_optimizer(config, self.network)
         self.batches = Batches(
@@ -80,7 +83,7 @@ class Trainer:
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
         self.threads = config.threads or choose_threads(size, sizes)
-        self.steps = Steps(config, self.network, self.loss, self.optimizer, self.batches, self.threads)
+        self.steps = Steps(config, self.network, self.loss, self.optimizer, self.average, self.batches, self.threads)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
@@ -112,18 +115,13 @@ class Trainer:
         self.folder = folder
         checkpoint = folder / CHECKPOINT
         if checkpoint.exists():
-            self.state = load_checkpoint(checkpoint, self.network, self.optimizer, self.model.fingerprint)
+            self.state = load_checkpoint(checkpoint, self.network, self.optimizer, self.average, self.model.fingerprint)
             self._check_state()
         keep_rows(folder / HISTORY, self.state.epoch)
         self.rows = read_history(folder / HISTORY)
         if self.state.finished:
             return
-        # What overflows is found by looking at the loss, which says more than NumPy's warning.
-        with (
-            threadpool_limits(self.steps.blas_threads, "blas"),
-            np.errstate(all="ignore"),
-            interruptible(self.stop) as interrupted,
-        ):
+        with self.computing(), interruptible(self.stop) as interrupted:
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
@@ -144,6 +142,13 @@ class Trainer:
             callback.on_end(self)
         if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """What steps are taken in: as many BLAS threads as they need, and none of NumPy's warnings."""
+        # What overflows is found by looking at the loss, which says more than a warning.
+        with threadpool_limits(self.steps.blas_threads, "blas"), np.errstate(all="ignore"):
+            yield
 
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate, report and perhaps save."""
@@ -235,23 +240,33 @@ class Trainer:
         sign = 1 if self.config.monitor == "validation_accuracy" else -1
         if value is None or best is None or sign * value > sign * best:
             self.state.best, self.state.best_epoch = value, self.state.epoch
-            self._best_parameters = (self.network.parameters.copy(), self.network.statistics.copy())
+            network = self.model.network
+            self._best_parameters = (network.parameters.copy(), network.statistics.copy())
 
     def _save(self) -> None:
         """Write the best model and the history, then the checkpoint, which never knows more than the other files."""
-        kept = (self.network.parameters, self.network.statistics, *self.optimizer.state.values())
+        kept = list(self.optimizer.state.values())
+        for network in {self.network, self.model.network}:
+            kept += [network.parameters, network.statistics]
         if not all(np.isfinite(numbers).all() for numbers in kept):
             raise self._diverged(self.state.step)  # the checkpoint before is a better one to go on from
         self._save_best_model()
         sync(self.folder / HISTORY)
-        save_checkpoint(self.folder / CHECKPOINT, self.network, self.optimizer, self.state, self.model.fingerprint)
+        save_checkpoint(
+            self.folder / CHECKPOINT,
+            self.network,
+            self.optimizer,
+            self.average,
+            self.state,
+            self.model.fingerprint,
+        )
         self._saved = perf_counter()
 
     def _save_best_model(self) -> None:
         """Write the model file if there are better parameters than those in it."""
         if self._best_parameters is None:
             return
-        network = self.network
+        network = self.model.network
         current = (network.parameters.copy(), network.statistics.copy())
         network.parameters[...], network.statistics[...] = self._best_parameters
         try:
@@ -290,7 +305,7 @@ def validate(model: Model, examples: Examples) -> tuple[float | None, float | No
 def _check_size(config: Config, sizes: list[int]) -> None:
     """Refuse networks whose files would be larger than a file may be, before any of their memory is taken."""
     parameters = sum((a + 1) * b for a, b in pairwise(sizes))
-    copies = 1 + len(OPTIMIZERS[config.optimizer].moments)
+    copies = 1 + len(OPTIMIZERS[config.optimizer].moments) + bool(config.ema)
     needed = parameters * copies * np.dtype(config.dtype).itemsize
     if needed > MAX_TENSOR_FILE_BYTES:
         raise TrainingError(
