@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from glassnet import Config, load_dataset
 from glassnet.training import Trainer, available_threads
@@ -47,12 +46,11 @@ def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str) -> Tra
     return Trainer(config, load_dataset("mnist"))
 
 
-def batches(trainer: Trainer) -> Iterator[tuple[NDArray[np.int64] | None, int]]:
-    """Yield the order and the place in it of each full batch, epoch after epoch."""
+def batches(trainer: Trainer) -> Iterator[tuple[int, int]]:
+    """Yield the epoch and the number in it of each full batch, epoch after epoch."""
     for epoch in count():
-        order = trainer.batches.order(epoch)
         for i in range(len(trainer.batches.labels) // trainer.batches.size):
-            yield order, i
+            yield epoch, i
 
 
 def glassnet_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
@@ -61,7 +59,7 @@ def glassnet_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps
     upcoming = batches(trainer)
 
     def take(steps: int) -> None:
-        with threadpool_limits(trainer.threads, "blas"), np.errstate(all="ignore"):
+        with trainer.computing():
             for _ in range(steps):
                 trainer.steps.take(*next(upcoming), lambda _: RATES[optimizer], True)
 

@@ -55,9 +55,9 @@ def product_steps(hidden: tuple[int, ...], batch: int) -> Steps:
 def stages(trainer: Trainer) -> Iterator[dict[str, float]]:
     """Take steps as `glassnet.training.Steps` does; yield each one's seconds by stage."""
     network, loss = trainer.network, trainer.loss
-    for order, i in batches(trainer):
+    for epoch, i in batches(trainer):
         clock = [perf_counter()]
-        X, y = trainer.batches.batch(order, i)
+        X, y = trainer.batches.batch(epoch, i)
         clock.append(perf_counter())
         Z = network.forward(X, training=True)
         clock.append(perf_counter())
@@ -67,7 +67,7 @@ def stages(trainer: Trainer) -> Iterator[dict[str, float]]:
         clock.append(perf_counter())
         network.backward(dZ)
         clock.append(perf_counter())
-        trainer.optimizer.step(RATES[OPTIMIZER])
+        trainer.optimizer.step(RATES[OPTIMIZER], trainer.batches.team)
         clock.append(perf_counter())
         yield dict(zip(STAGES, (b - a for a, b in pairwise(clock)), strict=True))
 
@@ -75,7 +75,7 @@ def stages(trainer: Trainer) -> Iterator[dict[str, float]]:
 def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, float]:
     """The share of each stage in the steps of so many seconds; the first steps warm up."""
     trainer, sums = glassnet_trainer(hidden, batch, OPTIMIZER), dict.fromkeys(STAGES, 0.0)
-    with threadpool_limits(trainer.threads, "blas"), np.errstate(all="ignore"):
+    with trainer.computing():
         for taken, step in enumerate(stages(trainer)):
             if taken >= 3:
                 sums = {name: sums[name] + step[name] for name in STAGES}

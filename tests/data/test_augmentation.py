@@ -14,6 +14,7 @@ from glassnet.data.augmentation import (
     inverse_matrices,
 )
 from glassnet.errors import ConfigError
+from glassnet.nn.team import Team
 
 ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
 
@@ -42,7 +43,7 @@ def transformed(images, degrees=0.0, zoom=1.0, shear=0.0, down=0.0, across=0.0, 
 )
 def test_the_values_are_those_of_scipy_at_the_same_places(n, h, w, ground, seed, augmentation):
     images = noise(n, h, w)
-    places = augmentation.places(n, (h, w), np.random.default_rng(seed)).copy()
+    places = augmentation.places(n, (h, w), np.random.default_rng(seed).spawn(1)[0], Workspace()).copy()
     found = augmentation.distort(images, np.random.default_rng(seed), ground=ground)
     for image, rows, columns, distorted in zip(images, *places, found, strict=True):
         # SciPy lets values just outside of the image fall straight to the ground; here the ground begins a pixel away.
@@ -111,7 +112,7 @@ def test_the_matrix_is_the_inverse_of_the_one_in_its_docstring():
 def test_each_amount_is_the_most_both_ways_and_alone(name):
     """What is drawn, got back from where the pixels around the centre come from."""
     augmentation, n = Augmentation(**{name: 0.5}), 4000
-    rows, columns = augmentation.places(n, (3, 3), np.random.default_rng(0)).astype(np.float64)
+    rows, columns = augmentation.places(n, (3, 3), np.random.default_rng(0), Workspace()).astype(np.float64)
     down, right = [(axis[:, 2, 1] - axis[:, 1, 1]) for axis in (rows, columns)]
     drawn = {
         "rotation": np.rad2deg(np.arctan2(-right, down)),
@@ -206,3 +207,10 @@ def test_amounts_out_of_range_get_one_line(amounts, complaint):
     with pytest.raises(ConfigError, match=complaint) as error:
         Augmentation(**amounts)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("members", [2, 3])
+def test_the_number_of_threads_changes_nothing(members):
+    images = noise(300, 28, 28)
+    alone = ALL.distort(images, np.random.default_rng(0))
+    np.testing.assert_array_equal(ALL.distort(images, np.random.default_rng(0), team=Team(members)), alone)

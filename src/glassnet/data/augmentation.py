@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import ConfigError
+from ..nn.team import ALONE, Team
 from .dataset import MAX_SIDE, Images
 
 __all__ = ["RANGES", "Augmentation", "Workspace", "affine_places", "elastic_field", "interpolate", "inverse_matrices"]
@@ -70,7 +71,7 @@ class Augmentation:
         elastic: pixels.
         smoothness: σ of the Gaussian that makes the elastic distortion smooth, pixels.
 
-    It keeps the memory that it works in, so use it in one thread at a time.
+    It keeps the memory that it works in, so ask it for one thing at a time.
 
     Raises:
         ConfigError: an amount is out of its range.
@@ -94,39 +95,54 @@ class Augmentation:
         """Whether images are changed at all."""
         return any((self.rotation, self.zoom, self.shear, self.shift, self.elastic))
 
-    def distort(self, images: Images, rng: np.random.Generator, out: Images | None = None, ground: int = 0) -> Images:
+    def distort(
+        self,
+        images: Images,
+        rng: np.random.Generator,
+        out: Images | None = None,
+        ground: int = 0,
+        team: Team = ALONE,
+    ) -> Images:
         """Return the images ``(n, h, w)`` uint8, each distorted in its own way.
 
         Args:
             images: the pictures, which are not changed.
-            rng: decides how; the same state gives the same distortions.
+            rng: decides how; the same one gives the same distortions, however many threads there are.
             out: where to put the distorted images, so that they need no new memory.
             ground: the gray value outside of an image.
+            team: the threads that share out the work.
         """
         out = np.empty_like(images) if out is None else out
-        _, height, width = images.shape
-        size = max(_BLOCK // (height * width), 1)
-        for start in range(0, len(images), size):
-            part = slice(start, start + size)
-            places = self.places(len(images[part]), (height, width), rng)
-            interpolate(images[part], places, ground, out[part], self._work)
+        count, *shape = images.shape
+        blocks = math.ceil(images.size / _BLOCK)
+        ends = np.linspace(0, count, blocks + 1).astype(int)
+        generators = rng.spawn(blocks)
+        while len(self._work) < team.size:
+            self._work.append(Workspace())
+
+        def distort_block(member: int, block: int) -> None:
+            part, work = slice(ends[block], ends[block + 1]), self._work[member]
+            places = self.places(len(images[part]), (shape[0], shape[1]), generators[block], work)
+            interpolate(images[part], places, ground, out[part], work)
+
+        team.share_out(distort_block, blocks)
         return out
 
-    def places(self, count: int, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+    def places(self, count: int, shape: tuple[int, int], rng: np.random.Generator, work: Workspace) -> Floats:
         """Draw distortions: rows and columns ``(2, count, h, w)`` of the places from which the pixels come.
 
-        The next call overwrites them.
+        They lie in ``work``, where the next ones overwrite them.
         """
         rotation, zoom, shear, down, across = rng.uniform(-1, 1, (5, count))
         matrices = inverse_matrices(self.rotation * rotation, 1 + self.zoom * zoom, self.shear * shear)
-        places = affine_places(matrices, self.shift * np.stack([down, across]), shape, self._work)
+        places = affine_places(matrices, self.shift * np.stack([down, across]), shape, work)
         if self.elastic:
-            places += elastic_field(count, shape, self.elastic, self.smoothness, rng, self._work)
+            places += elastic_field(count, shape, self.elastic, self.smoothness, rng, work)
         return places
 
     @cached_property
-    def _work(self) -> Workspace:
-        return Workspace()
+    def _work(self) -> list[Workspace]:
+        return [Workspace()]  # of each thread
 
 
 def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers:

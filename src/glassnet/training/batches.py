@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..data import Augmentation, Examples, Preprocessing
 from ..data.dataset import Images
+from ..nn.team import ALONE, Team
 from ..nn.types import Array
 
 __all__ = ["Batches"]
@@ -29,6 +30,7 @@ class Batches:
         dtype: of the inputs.
         shuffle: whether each epoch has an order of its own, or all the one that the images have.
         augmentation: how the images are distorted before they become inputs; None leaves them as they are.
+        team: the threads that distort them.
     """
 
     def __init__(
@@ -41,12 +43,13 @@ class Batches:
         *,
         shuffle: bool = True,
         augmentation: Augmentation | None = None,
+        team: Team = ALONE,
     ) -> None:
         self.examples = examples
         self.pixels = examples.images.reshape(len(examples), -1)  # (n, h·w) uint8
         self.labels = examples.labels
         self.preprocessing, self.size, self.seed, self.dtype = preprocessing, size, seed, dtype
-        self.shuffle, self.augmentation = shuffle, augmentation
+        self.shuffle, self.augmentation, self.team = shuffle, augmentation, team
         self._epoch, self._order = -1, np.empty(0, np.int64)  # the order in use, and whose it is
 
     def __len__(self) -> int:
@@ -79,7 +82,7 @@ class Batches:
         """Return the images of a batch as this epoch shows them, (size, h, w)."""
         images, distorted = (rows.reshape(-1, *self.examples.images.shape[1:]) for rows in (pixels, self._distorted))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
-        return augmentation.distort(images, rng, distorted[: len(images)], self.preprocessing.ground)
+        return augmentation.distort(images, rng, distorted[: len(images)], self.preprocessing.ground, self.team)
 
     # One batch each, the same memory at every step.
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, WeightAverage, clip_gradient_norm
-from ..nn.team import Team
 from .batches import Batches
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
@@ -37,8 +36,7 @@ class Steps:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
         average: what follows the network, if anything does.
-        batches: the training images.
-        threads: how many, all in all.
+        batches: the training images; all work is shared out among their team.
     """
 
     def __init__(
@@ -49,10 +47,9 @@ class Steps:
         optimizer: Optimizer,
         average: WeightAverage | None,
         batches: Batches,
-        threads: int,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), Team(threads)
+        self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), batches.team
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
             self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, self.team)
@@ -62,7 +59,7 @@ class Steps:
             blocks = Batches(*whole, shuffle=batches.shuffle)
             self.one_by_one = OneByOne(network, loss, blocks)
         # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
-        self.blas_threads = 1 if self.whole_batch else threads
+        self.blas_threads = 1 if self.whole_batch else self.team.size
 
     def take(self, epoch: int, i: int, rate: Schedule, count: bool) -> Taken:
         """Take step ``i`` of an epoch, and perhaps some that follow it.

@@ -16,6 +16,7 @@ from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
 from ..nn import OPTIMIZERS, SoftmaxCrossEntropy, WeightAverage
+from ..nn.team import Team
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping
@@ -24,7 +25,7 @@ from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
 from .steps import Steps
-from .threads import choose_threads
+from .threads import available_threads, choose_threads
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "MODEL", "Trainer", "validate"]
 
@@ -71,6 +72,9 @@ class Trainer:
         self.model = Model(judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
         self.loss = build_loss(config, training.labels, classes, mistakes)
         self.optimizer = build_optimizer(config, self.network)
+        # To distort a batch takes milliseconds, which is always worth another thread.
+        chosen = available_threads() if config.augmentation else choose_threads(size, sizes)
+        self.threads = config.threads or chosen
         self.batches = Batches(
             training,
             preprocessing,
@@ -79,11 +83,11 @@ class Trainer:
             self.network.dtype,
             shuffle=config.shuffle,
             augmentation=config.augmentation,
+            team=Team(self.threads),
         )
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
-        self.threads = config.threads or choose_threads(size, sizes)
-        self.steps = Steps(config, self.network, self.loss, self.optimizer, self.average, self.batches, self.threads)
+        self.steps = Steps(config, self.network, self.loss, self.optimizer, self.average, self.batches)
         self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
