@@ -99,27 +99,27 @@ def test_only_training_images_are_distorted(tmp_path: Path, digits: Dataset) -> 
     _, validation = digits.split(run.config.validation, run.config.seed)
     right = np.mean(run.model.predict(validation.images) == validation.labels)
     assert run.best["validation_accuracy"] == pytest.approx(right)
-    plain = Trainer(Config.resolve("default", hidden=[16]), digits)
+    plain = Trainer(Config.resolve("fast", hidden=[16]), digits)
     assert Trainer(run.config, digits).model.preprocessing == plain.model.preprocessing
 
 
 def test_single_images_are_distorted_too(digits: Dataset, tmp_path: Path) -> None:
     few = load_dataset((digits.train.images[:120], digits.train.labels[:120]))
     settings = {"hidden": [8], "optimizer": "sgd", "batch_size": 1, "epochs": 1, "validation": 0}
-    assert Trainer(Config.resolve("default", **settings), few).steps.one_by_one is not None
-    assert Trainer(Config.resolve("default", **settings, shift=1), few).steps.one_by_one is None
+    assert Trainer(Config.resolve("fast", **settings), few).steps.one_by_one is not None
+    assert Trainer(Config.resolve("fast", **settings, shift=1), few).steps.one_by_one is None
     plain, distorted = Watch(), Watch()
-    train(few, "default", out=tmp_path / "plain", callbacks=[plain], **settings)
-    train(few, "default", out=tmp_path / "distorted", callbacks=[distorted], **settings, shift=1)
+    train(few, "fast", out=tmp_path / "plain", callbacks=[plain], **settings)
+    train(few, "fast", out=tmp_path / "distorted", callbacks=[distorted], **settings, shift=1)
     assert plain.losses != distorted.losses
 
 
 def test_a_configuration_says_how_images_are_distorted(tmp_path: Path) -> None:
-    assert Config.resolve("default").augmentation is None
-    assert Config.resolve("default", smoothness=2).augmentation is None  # of no elastic distortion
-    assert Config.resolve("default", **AMOUNTS).augmentation == Augmentation(**AMOUNTS)
+    assert Config.resolve("fast").augmentation is None
+    assert Config.resolve("fast", smoothness=2).augmentation is None  # of no elastic distortion
+    assert Config.resolve("fast", **AMOUNTS).augmentation == Augmentation(**AMOUNTS)
     for name in set(AMOUNTS) - {"smoothness"}:
-        config = Config.resolve("default", **{name: AMOUNTS[name]})
+        config = Config.resolve("fast", **{name: AMOUNTS[name]})
         assert config.augmentation == Augmentation(**{name: AMOUNTS[name]})
         (tmp_path / "config.toml").write_text(config.to_toml())
         assert Config.load(tmp_path / "config.toml").augmentation == config.augmentation
@@ -140,5 +140,5 @@ def test_a_configuration_says_how_images_are_distorted(tmp_path: Path) -> None:
 )
 def test_a_wrong_setting_gets_one_line(settings: dict, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint) as error:
-        Config.resolve("default", **settings)
+        Config.resolve("fast", **settings)
     assert "\n" not in str(error.value)

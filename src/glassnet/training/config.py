@@ -296,8 +296,16 @@ def _settings_of(mistakes: object, base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay settings over others. Another optimizer brings its own learning rate: one for Adam is none for SGD."""
+    """Lay settings over others, which lose what does not go with the new ones.
+
+    Another optimizer brings its own learning rate: one for Adam is none for SGD. Whole batches and single images can
+    have no batch normalisation, and whole batches no distortions.
+    """
     merged = dict(below)
+    if above.get("batch_size") in ("all", 1):
+        merged.pop("batch_norm", None)
+    if above.get("batch_size") == "all":
+        merged = {name: value for name, value in merged.items() if name not in RANGES}
     optimizer = above.get("optimizer")
     if (
         isinstance(optimizer, str)
