@@ -35,6 +35,7 @@ def mnist() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str) -> Trainer:
     """The parts of a run, put together as `glassnet.train` does."""
     config = Config.resolve(
+        "fast",  # which has neither batch normalisation nor distortions
         hidden=hidden,
         batch_size=batch,
         optimizer=optimizer,
