@@ -55,7 +55,9 @@ def measure(file: str, images: int, hidden: list[int], batch: int, learned: int)
     dataset = load_dataset((X, np.resize(load_dataset("mnist").train.labels, images)))
     with tempfile.TemporaryDirectory() as folder:
         settings: dict[str, Any] = {"hidden": hidden, "batch_size": batch, "validation": 0, "schedule": "constant"}
-        train(dataset, "fast", out=Path(folder) / "run", callbacks=[enough], epochs=1 + 2 * learned // images, **settings)
+        train(
+            dataset, "fast", out=Path(folder) / "run", callbacks=[enough], epochs=1 + 2 * learned // images, **settings
+        )
     return {
         "seconds_an_image": enough.seconds / enough.learned,
         "seconds_before": enough.started - start,
