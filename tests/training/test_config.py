@@ -93,3 +93,20 @@ def test_an_unknown_recipe_names_the_nearest(tmp_path: Path) -> None:
         Config.resolve("fats")
     with pytest.raises(ConfigError, match="cannot be read"):
         Config.resolve(tmp_path / "none.toml")
+
+
+def test_what_a_recipe_has_gives_way_to_a_batch_size_that_it_does_not_go_with() -> None:
+    recipe = Config.resolve("default")
+    assert recipe.batch_norm
+    assert recipe.augmentation is not None
+    everything, one = Config.resolve("default", batch_size="all"), Config.resolve("default", batch_size=1)
+    assert not everything.batch_norm
+    assert everything.augmentation is None
+    assert not one.batch_norm
+    assert one.augmentation == recipe.augmentation
+
+
+@pytest.mark.parametrize("setting", [{"batch_norm": True}, {"rotation": 5.0}])
+def test_what_a_person_asks_for_does_not_give_way(setting: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Config.resolve("default", batch_size="all", **setting)
