@@ -131,6 +131,7 @@ def _print_figures(evaluation: Evaluation) -> None:
     if confused:
         print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
     print(f"\n{draw_reliability(evaluation.reliability())}")
+    print("bar: how many are right; |: where it would end if it were as often right as sure")
 
 
 def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
