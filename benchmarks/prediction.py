@@ -47,7 +47,7 @@ def with_glassnet(count: int) -> Predict:
     for i, (W, b) in enumerate(weights()):
         network.named_parameters[f"{2 * i}.W"][...], network.named_parameters[f"{2 * i}.b"][...] = W, b
     X = images(count)
-    model = Model(network, Preprocessing.fit(X, "unit"), tuple("0123456789"))
+    model = Model(network, Preprocessing.fit(load_dataset("mnist").train, "unit"), tuple("0123456789"))
     return partial(model.predict_proba, X)
 
 

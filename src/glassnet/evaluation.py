@@ -169,7 +169,7 @@ def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
     """
     if not len(examples.labels):
         raise DataError("there are no images to evaluate the model on; give data that holds some")
-    (height, width), (model_height, model_width) = examples.images.shape[1:], model.image_shape
+    (height, width), (model_height, model_width) = examples.image_shape, model.image_shape
     if (height, width) != (model_height, model_width):
         raise DataError(
             f"the images are {height}×{width} pixels, but this model was trained on {model_height}×{model_width}; "
@@ -182,7 +182,8 @@ def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
             f"image {first} has the label {examples.labels[first]}, but this model knows {len(model.classes)} classes, "
             f"0 to {len(model.classes) - 1}; evaluate it on data with the classes that it was trained on"
         )
-    return Evaluation(examples.labels, model.predict_proba(examples.images, shifts), model.classes)
+    probabilities = [model.predict_proba(block.images, shifts) for block in examples.blocks()]
+    return Evaluation(examples.labels, np.concatenate(probabilities), model.classes)
 
 
 def examples_for(model: Model, dataset: Dataset) -> Examples:

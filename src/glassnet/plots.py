@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from .data import Augmentation, Examples
+from .data.dataset import Images
 from .errors import DataError
 from .evaluation import Evaluation
 from .model import Model
@@ -167,11 +168,13 @@ def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
         examples: those images and labels.
     """
     hardest, classes = evaluation.hardest(HARDEST), evaluation.classes
+    images = examples.images_at(hardest)
+    white = _white(images)
     pitch = 1.5  # of the height of a row, the image takes 1 and the words below it the rest
     figure, axes = _sheet(HARDEST_ACROSS, -(-len(hardest) // HARDEST_ACROSS), pitch)
-    for place, index in enumerate(hardest.tolist()):
+    for place, (index, image) in enumerate(zip(hardest.tolist(), images, strict=True)):
         x, y = place % HARDEST_ACROSS, place // HARDEST_ACROSS * pitch
-        _tile(axes, examples.images[index], x, y).set(cmap="gray_r", clim=(0, _white(examples)))
+        _tile(axes, image, x, y).set(cmap="gray_r", clim=(0, white))
         said, true = int(evaluation.predictions[index]), int(evaluation.labels[index])
         probability = 100 * float(evaluation.probabilities[index, said])
         words = f"said {_short(classes[said])}", f"{probability:.0f} % sure", f"is {_short(classes[true])}"
@@ -210,10 +213,12 @@ def calibration(evaluation: Evaluation) -> Figure:
 def samples(examples: Examples, classes: Sequence[str]) -> Figure:
     """The first 16 images of each class, a row for each."""
     figure, axes = _sheet(SAMPLES_ACROSS, len(classes))
-    for row, name in enumerate(classes):
-        _write(axes, -0.2, row + 0.5, _short(name), ha="right", color=INK, fontsize=NORMAL)
-        for column, image in enumerate(examples.images[examples.labels == row][:SAMPLES_ACROSS]):
-            _tile(axes, image, column, row).set(cmap="gray_r", clim=(0, _white(examples)))
+    rows = [examples.images_at(np.flatnonzero(examples.labels == i)[:SAMPLES_ACROSS]) for i in range(len(classes))]
+    white = max(map(_white, rows))
+    for y, (name, images) in enumerate(zip(classes, rows, strict=True)):
+        _write(axes, -0.2, y + 0.5, _short(name), ha="right", color=INK, fontsize=NORMAL)
+        for x, image in enumerate(images):
+            _tile(axes, image, x, y).set(cmap="gray_r", clim=(0, white))
     write_title(axes, f"The first of {len(examples.labels):,} images, by class")
     return figure
 
@@ -233,14 +238,15 @@ def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0
     if not len(examples):
         raise DataError("no images to distort; give one or more")
     _, first = np.unique(examples.labels, return_index=True)
-    originals = examples.images[first[:AUGMENTED]]
+    originals = examples.images_at(first[:AUGMENTED])
     versions = augmentation.distort(originals.repeat(VERSIONS, axis=0), np.random.default_rng(seed), ground=ground)
+    white = _white(originals)
     gap = 0.5  # of a tile, between the images and their versions
     figure, axes = _sheet(VERSIONS + 1 + gap, len(originals))
     for row, original in enumerate(originals):
         places = [0.0, *(1 + gap + np.arange(VERSIONS))]
         for x, image in zip(places, [original, *versions[row * VERSIONS :][:VERSIONS]], strict=True):
-            _tile(axes, image, x, row).set(cmap="gray_r", clim=(0, _white(examples)))
+            _tile(axes, image, x, row).set(cmap="gray_r", clim=(0, white))
     axes.axvline(1 + gap / 2, color=PALE)
     amounts = {name: amount for name, amount in asdict(augmentation).items() if amount and name != "smoothness"}
     write_title(axes, ", ".join(f"{name} {amount:g}" for name, amount in amounts.items()) or "not distorted")
@@ -311,9 +317,9 @@ def _tile(axes: Axes, pixels: NDArray[np.generic], x: float, y: float) -> AxesIm
     return axes.imshow(pixels, extent=extent, interpolation="nearest")
 
 
-def _white(examples: Examples) -> int:
+def _white(images: Images) -> int:
     """The brightest pixel, which is drawn as ink."""
-    return max(int(examples.images.max(initial=0)), 1)
+    return max(int(images.max(initial=0)), 1)
 
 
 def _write(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,3 +96,41 @@ def test_examples_must_agree():
             Examples(*bad)
     with pytest.raises(DataError, match="one size"):
         Dataset("a", "", Examples(images, labels), Examples(images[:, :1], labels), ("0", "1"), True, images[:0])
+
+
+@given(st.lists(st.integers(0, 8)), st.integers(1, 5), st.data())
+def test_a_part_of_a_part_is_what_indexing_twice_gives(first, size, data):
+    images, labels = np.arange(36, dtype=np.uint8).reshape(9, 2, 2), np.arange(9)
+    part, rows = Examples(images, labels).take(np.array(first, int)), np.array(first, int)
+    if first:
+        second = np.array(data.draw(st.lists(st.integers(0, len(first) - 1))), int)
+        part, rows = part.take(second), rows[second]
+    assert len(part) == len(rows)
+    assert part.image_shape == (2, 2)
+    assert np.array_equal(part.labels, labels[rows])
+    assert np.array_equal(part.images, images[rows])
+    places = np.arange(len(part))[::-2]
+    assert np.array_equal(part.images_at(places), images[rows[places]])
+    blocks = list(part.blocks(size))
+    assert all(len(block) <= size for block in blocks)
+    assert [tuple(image.ravel()) for block in blocks for image in block.images] == [
+        tuple(image.ravel()) for image in images[rows]
+    ]
+
+
+def test_splitting_and_reading_a_mapped_file_copies_no_images(tmp_path):
+    count = 60_000
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 20, 20), np.uint8)
+    (tmp_path / "images").write_bytes(pixels.data)
+    mapped = np.memmap(tmp_path / "images", np.uint8, "r", shape=pixels.shape)
+    labels = np.arange(count) % 10
+    tracemalloc.start()
+    try:
+        dataset = load_dataset((mapped, labels))
+        training, held_out = dataset.split(0.1, 0)
+        sums = [sum(int(block.images.sum()) for block in part.blocks()) for part in (training, held_out, dataset.test)]
+        largest = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(sums) == pixels.sum()
+    assert largest < mapped.nbytes / 2

@@ -7,10 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from glassnet.data import Preprocessing, load_dataset
+from glassnet.data import Examples, Preprocessing, load_dataset
 from glassnet.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 5, 4), np.uint8)
+
+
+def fit(images, scaling):
+    return Preprocessing.fit(Examples(images, np.zeros(len(images), np.int64)), scaling)
 
 
 def test_the_three_scalings_are_what_they_say():
@@ -20,7 +24,7 @@ def test_the_three_scalings_are_what_they_say():
         ("unit", pixels / 255),
         ("standard", (pixels - pixels.mean()) / pixels.std()),
     ):
-        found = Preprocessing.fit(IMAGES, scaling).apply(IMAGES, dtype=np.float64)
+        found = fit(IMAGES, scaling).apply(IMAGES, dtype=np.float64)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -28,15 +32,15 @@ def test_the_three_scalings_are_what_they_say():
 def test_standard_has_mean_0_and_deviation_1(images):
     if images.min() == images.max():
         with pytest.raises(DataError, match="nothing to see"):
-            Preprocessing.fit(images, "standard")
+            fit(images, "standard")
         return
-    inputs = Preprocessing.fit(images, "standard").apply(images, dtype=np.float64)
+    inputs = fit(images, "standard").apply(images, dtype=np.float64)
     assert abs(inputs.mean()) < 1e-9
     assert abs(inputs.std() - 1) < 1e-9
 
 
 def test_inputs_go_where_they_should():
-    form = Preprocessing.fit(IMAGES, "standard")
+    form = fit(IMAGES, "standard")
     out = np.empty((50, 20), np.float32)
     assert form.apply(IMAGES, out=out) is out
     assert form.apply(IMAGES).dtype == np.float32
@@ -48,23 +52,23 @@ def test_inputs_go_where_they_should():
 
 def test_the_form_of_the_digits_is_seen():
     digits = load_dataset("digits").train.images
-    light, dark = Preprocessing.fit(digits, "unit"), Preprocessing.fit(255 - digits, "unit")
+    light, dark = fit(digits, "unit"), fit(255 - digits, "unit")
     assert (light.height, light.width, light.box, light.dark_on_light) == (8, 8, 8, False)
     assert (dark.box, dark.dark_on_light) == (8, True)
     framed = np.pad(digits, ((0, 0), (4, 4), (4, 4)))
-    assert Preprocessing.fit(framed, "unit").box == 8
+    assert fit(framed, "unit").box == 8
     gray = (100 + framed // 4).astype(np.uint8)
-    assert (Preprocessing.fit(gray, "unit").box, Preprocessing.fit(gray, "unit").dark_on_light) == (8, False)
+    assert (fit(gray, "unit").box, fit(gray, "unit").dark_on_light) == (8, False)
 
 
 def test_nothing_can_be_learned_from_nothing():
     with pytest.raises(DataError, match="no training images"):
-        Preprocessing.fit(IMAGES[:0], "unit")
-    assert Preprocessing.fit(np.zeros((3, 5, 4), np.uint8), "unit").box == 5
+        fit(IMAGES[:0], "unit")
+    assert fit(np.zeros((3, 5, 4), np.uint8), "unit").box == 5
 
 
 def test_a_form_survives_json():
-    form = Preprocessing.fit(IMAGES, "standard")
+    form = fit(IMAGES, "standard")
     assert Preprocessing.from_dict(json.loads(json.dumps(form.to_dict()))) == form
 
 

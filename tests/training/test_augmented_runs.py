@@ -1,6 +1,5 @@
 """Runs whose training images are distorted anew in each epoch."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,7 @@ def model_bytes(run: Run) -> bytes:
 
 
 def batches_of(examples: Examples, seed: int = 0, shuffle: bool = True, augment: bool = True) -> Batches:
-    preprocessing = Preprocessing.fit(examples.images, "none")
+    preprocessing = Preprocessing.fit(examples, "none")
     augmentation = Augmentation(**AMOUNTS) if augment else None
     return Batches(examples, preprocessing, 100, seed, np.dtype("float32"), shuffle=shuffle, augmentation=augmentation)
 
@@ -88,7 +87,7 @@ def test_batches_are_distorted_images_with_their_own_labels(digits: Dataset) -> 
 
 def test_dark_digits_on_light_get_light_ground(digits: Dataset) -> None:
     light = Examples(np.pad(digits.train.images, ((0, 0), (4, 4), (4, 4))), digits.train.labels)
-    dark = replace(light, images=255 - light.images)
+    dark = Examples(255 - light.images, light.labels)
     X, _ = batches_of(light).batch(0, 0)
     inverse, _ = batches_of(dark).batch(0, 0)
     np.testing.assert_allclose(X, 255 - inverse, atol=1)

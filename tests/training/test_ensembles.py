@@ -106,7 +106,7 @@ def test_all_members_see_the_same_images(whole: Run, digits: Dataset) -> None:
     trainers = [Trainer(Run(whole.path / f"member-{number}").config, digits) for number in (1, 2, 4)]
     for other in trainers[1:]:
         np.testing.assert_array_equal(trainers[0].validation.images, other.validation.images)
-        np.testing.assert_array_equal(trainers[0].batches.pixels, other.batches.pixels)
+        np.testing.assert_array_equal(trainers[0].batches.examples.images, other.batches.examples.images)
         assert not np.array_equal(trainers[0].batches.order(0), other.batches.order(0))
 
 

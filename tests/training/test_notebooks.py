@@ -36,7 +36,8 @@ def layers_of(run: RunUnderWay) -> Layers:
 
 def as_the_notebook_computes(name: str, recorder: Recorder, rows: int, classes: int = 10) -> Layers:
     """Take the notebook's own first steps, from the same first parameters and on the same images."""
-    pixels, y = recorder.run.batches.pixels.astype(np.int64).T, recorder.run.batches.labels
+    examples = recorder.run.batches.examples
+    pixels, y = examples.images.reshape(len(examples), -1).astype(np.int64).T, examples.labels
     layers = [(W.copy(), b.copy()) for W, b in recorder.first]
     T = np.eye(classes)[:, y]
     with np.errstate(all="ignore"):

@@ -24,7 +24,7 @@ def gradient(
     digits: Dataset, threads: int, weights: np.ndarray | None = None, scaling: Scaling = "unit", **settings: object
 ) -> tuple[Network, Preprocessing, float, int]:
     network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
-    preprocessing = Preprocessing.fit(digits.train.images, scaling)
+    preprocessing = Preprocessing.fit(digits.train, scaling)
     loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
     return (
         network,
@@ -66,7 +66,7 @@ def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeyp
             raise TrainingError("enough")
 
     network = build_network(Config.resolve("fast"), 64, CLASSES)
-    preprocessing = Preprocessing.fit(digits.train.images, "unit")
+    preprocessing = Preprocessing.fit(digits.train, "unit")
     with pytest.raises(TrainingError, match="enough"):
         WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, Team(2)).gradient(count=False)
 
@@ -100,7 +100,7 @@ def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) ->
 
 
 def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
-    preprocessing = Preprocessing.fit(digits.train.images, "none")
+    preprocessing = Preprocessing.fit(digits.train, "none")
     batches = Batches(digits.train, preprocessing, 32, 0, np.dtype("float32"), shuffle=False)
     X, y = batches.batch(3, 2)
     np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))

@@ -65,11 +65,10 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     print_facts(facts)
     print()
     print_table(["class", "to learn", "to test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
-    images = [
-        dataset.train.images[np.argmax(dataset.train.labels == i)] for i, c in enumerate(counts.values()) if c["train"]
-    ]
+    _, first = np.unique(dataset.train.labels, return_index=True)
+    images = dataset.train.images_at(first[:10])
     print()
-    draw_images((images or list(dataset.unlabelled))[:10])
+    draw_images(list(images if len(images) else dataset.unlabelled[:10]))
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:
@@ -127,7 +126,7 @@ def _show_image(dataset: Dataset, number: int, json: bool) -> None:
     if not 0 <= number < count:
         has = f"has training images 0 to {count - 1:,}" if count else "has no training images"
         raise DataError(f"--image {number}: {dataset.source or dataset.name} {has}")
-    pixels, label = dataset.train.images[number], dataset.classes[dataset.train.labels[number]]
+    pixels, label = dataset.train.images_at(np.array([number]))[0], dataset.classes[dataset.train.labels[number]]
     if json:
         print_json({"image": number, "label": label, "pixels": pixels.tolist()})
         return

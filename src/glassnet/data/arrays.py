@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .dataset import Images, Indices, blocks
+from .dataset import Images, Indices
 
 __all__ = ["as_images", "as_labels", "as_pixels", "class_names"]
 
 MAX_CLASSES = 10_000
+BLOCK = 4096  # images converted at a time, so that there is no copy of them all as fractions
 
 
 def class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
@@ -132,7 +133,8 @@ def _as_bytes(array: NDArray[Any], name: str) -> Images:
         raise DataError(f"{name}: pixels from {low:g} to {high:g}, expected 0 to 255, or fractions from 0 to 1")
     pixels = np.empty(array.shape, np.uint8)
     fractions = array.dtype.kind == "f" and high <= 1
-    for source, target in zip(blocks(array), blocks(pixels), strict=True):
+    for start in range(0, len(array), BLOCK):
+        source, target = array[start : start + BLOCK], pixels[start : start + BLOCK]
         target[...] = np.rint(source * 255.0) if fractions else source.astype(np.uint8)
         if not fractions and not np.array_equal(target, source):
             raise DataError(f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1")

@@ -4,58 +4,90 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
 
-__all__ = ["MAX_PIXEL_BYTES", "MAX_SIDE", "Dataset", "Examples", "Images", "Indices", "blocks", "hold_out"]
+__all__ = ["MAX_PIXEL_BYTES", "MAX_SIDE", "Dataset", "Examples", "Images", "Indices", "hold_out"]
 
 MAX_PIXEL_BYTES = 2**31  # 2 GiB: what one file of images may hold
 MAX_SIDE = 4096  # pixels, the longest side of a training image
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
-Pixel = TypeVar("Pixel", bound=np.generic)
 
 
-@dataclass(frozen=True, eq=False)
 class Examples:
     """Images with their labels.
 
-    Attributes:
+    Examples that were taken from others share the memory of their images, which may be a file that is mapped into it:
+    a part of eight million images costs eight bytes an image.
+
+    Args:
         images: ``(n, h, w)`` uint8, one gray value from 0 to 255 a pixel.
         labels: ``(n,)`` int64, each the index of a class.
+        rows: ``(n,)`` int64, which of ``images`` these are where they are not all of them, in order.
 
     Raises:
         DataError: the arrays have other shapes or dtypes, or not the same length.
     """
 
-    images: Images
-    labels: Indices
-
-    def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
+    def __init__(self, images: Images, labels: Indices, *, rows: Indices | None = None) -> None:
         if images.ndim != 3 or images.dtype != np.uint8:
             raise DataError(f"images must be an (n, h, w) array of uint8, not {images.dtype} of shape {images.shape}")
         if not all(1 <= side <= MAX_SIDE for side in images.shape[1:]):
             raise DataError(f"images of {_by(images.shape[1:])} pixels: each side must have from 1 to {MAX_SIDE:,}")
         if labels.ndim != 1 or labels.dtype != np.int64:
             raise DataError(f"labels must be an (n,) array of int64, not {labels.dtype} of shape {labels.shape}")
-        if len(images) != len(labels):
-            raise DataError(f"{len(images):,} images but {len(labels):,} labels: each image needs one label")
+        count = len(images if rows is None else rows)
+        if count != len(labels):
+            raise DataError(f"{count:,} images but {len(labels):,} labels: each image needs one label")
+        self.labels, self._stored, self._rows = labels, images, rows
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"Examples({len(self):,} images of {_by(self.images.shape[1:])} pixels)"
+        return f"Examples({len(self):,} images of {_by(self.image_shape)} pixels)"
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """The height and width of an image, in pixels."""
+        _, height, width = self._stored.shape
+        return height, width
+
+    @cached_property
+    def images(self) -> Images:
+        """All images ``(n, h, w)``. Of examples taken from others this makes a copy, which stays."""
+        return self._stored if self._rows is None else self._stored[self._rows]
+
+    def images_at(self, indices: NDArray[np.integer], out: Images | None = None) -> Images:
+        """Return a copy of the images at ``indices`` (m,), which are not negative, as (m, h, w).
+
+        Args:
+            indices: any of 0 … n − 1, in any order.
+            out: where to put them, so that nothing is allocated.
+        """
+        rows = indices if self._rows is None else self._rows[indices]
+        if out is None:
+            out = np.empty((len(rows), *self.image_shape), np.uint8)
+        return np.take(self._stored, rows, axis=0, out=out, mode="clip")  # "clip" lets NumPy write straight to out
 
     def take(self, indices: NDArray[np.integer]) -> "Examples":
-        """Return a copy of the examples at ``indices``, in that order."""
-        return Examples(self.images[indices], self.labels[indices])
+        """Return the examples at ``indices`` (m,), which are not negative, in that order."""
+        rows = indices.astype(np.int64) if self._rows is None else self._rows[indices]
+        return Examples(self._stored, self.labels[indices], rows=rows)
+
+    def blocks(self, size: int = 4096) -> Iterator["Examples"]:
+        """Yield the examples a few thousand at a time, so that work on them needs no second copy of them all."""
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            if self._rows is None:
+                yield Examples(self._stored[start:stop], self.labels[start:stop])
+            else:
+                yield self.take(np.arange(start, stop))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +114,7 @@ class Dataset:
     unlabelled: Images
 
     def __post_init__(self) -> None:
-        shapes = {part.shape[1:] for part in (self.train.images, self.test.images, self.unlabelled)}
+        shapes = {self.train.image_shape, self.test.image_shape, self.unlabelled.shape[1:]}
         if len(shapes) > 1:
             sizes = " and ".join(_by(shape) for shape in sorted(shapes))
             raise DataError(f"{self.source or self.name}: images of {sizes} pixels; all must have one size")
@@ -94,17 +126,16 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int]:
         """The height and width of an image, in pixels."""
-        _, height, width = self.train.images.shape
-        return height, width
+        return self.train.image_shape
 
     @cached_property
     def fingerprint(self) -> str:
         """A BLAKE2b sum, in hex, of the images, labels and classes: another sum is other data."""
         digest = hashlib.blake2b(repr(self.classes).encode(), digest_size=16)
         for part in (self.train, self.test):
-            digest.update(repr(part.images.shape).encode())
-            for block in blocks(part.images):
-                digest.update(np.ascontiguousarray(block).data)
+            digest.update(repr((len(part), *part.image_shape)).encode())
+            for block in part.blocks():
+                digest.update(np.ascontiguousarray(block.images).data)
             digest.update(part.labels.astype("<i8").data)
         return digest.hexdigest()
 
@@ -161,12 +192,6 @@ def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices
     if len(labels):
         held &= np.bincount(labels)[labels[order]] > 1
     return np.sort(order[~held]), np.sort(order[held])
-
-
-def blocks(images: NDArray[Pixel], size: int = 4096) -> Iterator[NDArray[Pixel]]:
-    """Yield ``images`` a few thousand at a time, so that work on them needs no second copy of them all."""
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import DataError
-from .dataset import MAX_SIDE, Images, blocks
+from .dataset import MAX_SIDE, Examples, Images
 
 __all__ = ["Preprocessing", "Scaling"]
 
@@ -47,11 +47,11 @@ class Preprocessing:
         return 255 if self.dark_on_light else 0
 
     @classmethod
-    def fit(cls, images: Images, scaling: Scaling) -> "Preprocessing":
-        """Learn the form of ``images`` ``(n, h, w)`` uint8.
+    def fit(cls, examples: Examples, scaling: Scaling) -> "Preprocessing":
+        """Learn the form of images.
 
         Args:
-            images: training images, and no others.
+            examples: the training images, and no others.
             scaling: ``unit`` divides pixels by 255. ``standard`` takes off the mean over all training pixels and
                 divides by their standard deviation (LeCun et al., Efficient BackProp, 1998). ``none`` leaves them as
                 they are.
@@ -59,18 +59,19 @@ class Preprocessing:
         Raises:
             DataError: there are no images, or ``standard`` is asked for and all pixels are the same.
         """
-        if not len(images):
+        if not len(examples):
             raise DataError("no training images to learn the preprocessing from")
         scale, shift = 1.0, 0.0
         if scaling == "unit":
             scale = 1 / 255
         elif scaling == "standard":
-            mean, deviation = _mean_and_deviation(images)
+            mean, deviation = _mean_and_deviation(examples)
             if deviation == 0:
                 raise DataError(f"every training pixel is {mean:.0f}: there is nothing to see in these images")
             scale, shift = 1 / deviation, -mean / deviation
-        box, dark_on_light = _digits_form(images[:: math.ceil(len(images) / _SAMPLE)])
-        return cls(images.shape[1], images.shape[2], scale, shift, box, dark_on_light)
+        sample = np.arange(0, len(examples), math.ceil(len(examples) / _SAMPLE))
+        box, dark_on_light = _digits_form(examples.images_at(sample))
+        return cls(*examples.image_shape, scale, shift, box, dark_on_light)
 
     def apply(self, images: Images, out: Floats | None = None, dtype: DTypeLike = np.float32) -> Floats:
         """Return the inputs ``(n, h·w)`` of ``images`` ``(n, h, w)`` or ``(n, h·w)`` uint8.
@@ -130,11 +131,11 @@ class Preprocessing:
         return cls(**values)
 
 
-def _mean_and_deviation(images: Images) -> tuple[float, float]:
+def _mean_and_deviation(examples: Examples) -> tuple[float, float]:
     """The mean and standard deviation of all pixels, exactly, from how often each of the 256 values occurs."""
     counts = np.zeros(256, np.int64)
-    for block in blocks(images):
-        counts += np.bincount(block.ravel(), minlength=256)
+    for block in examples.blocks():
+        counts += np.bincount(block.images.ravel(), minlength=256)
     values = np.arange(256)
     mean = float(counts @ values / counts.sum())
     return mean, math.sqrt(float(counts @ (values - mean) ** 2 / counts.sum()))

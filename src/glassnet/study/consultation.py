@@ -39,7 +39,7 @@ def ask_doctor(run: RunUnderWay) -> tuple[tuple[str, str], ...]:
     few = slice(None, None, math.ceil(len(held_out) / SHOWN) or 1)
     diagnosis = examine(
         parameters=[array.copy() for array in twin.named_parameters.values()],
-        X=apply(run.batches.pixels[some]),
+        X=apply(run.batches.examples.images_at(some)),
         y=run.batches.labels[some],
         forward=forward,
         backward=backward,

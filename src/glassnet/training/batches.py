@@ -46,7 +46,6 @@ class Batches:
         team: Team = ALONE,
     ) -> None:
         self.examples = examples
-        self.pixels = examples.images.reshape(len(examples), -1)  # (n, h·w) uint8
         self.labels = examples.labels
         self.preprocessing, self.size, self.seed, self.dtype = preprocessing, size, seed, dtype
         self.shuffle, self.augmentation, self.team = shuffle, augmentation, team
@@ -57,7 +56,9 @@ class Batches:
         return math.ceil(len(self.labels) / self.size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order (n,) in which the images come in ``epoch``, counted from 0, where they are shuffled."""
+        """Return the order (n,) in which the images come in ``epoch``, counted from 0."""
+        if not self.shuffle:
+            return np.arange(len(self.labels))
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.labels))
 
     def batch(self, epoch: int, i: int) -> tuple[Array, NDArray[np.int64]]:
@@ -66,29 +67,21 @@ class Batches:
         The inputs are overwritten by the next call.
         """
         part = slice(i * self.size, (i + 1) * self.size)
-        if not self.shuffle:
-            pixels, labels = self.pixels[part], self.labels[part]
-        else:
-            if epoch != self._epoch:
-                self._epoch, self._order = epoch, self.order(epoch)
-            chosen = self._order[part]
-            pixels, labels = self._gathered[: len(chosen)], self.labels[chosen]
-            np.take(self.pixels, chosen, axis=0, out=pixels, mode="clip")  # "clip" lets NumPy write straight to out
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self.order(epoch)
+        chosen = self._order[part]
+        images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
         if self.augmentation:
-            pixels = self._distort(self.augmentation, pixels, epoch, i)
-        return self.preprocessing.apply(pixels, out=self._inputs[: len(labels)]), labels
-
-    def _distort(self, augmentation: Augmentation, pixels: Images, epoch: int, i: int) -> Images:
-        """Return the images of a batch as this epoch shows them, (size, h, w)."""
-        images, distorted = (rows.reshape(-1, *self.examples.images.shape[1:]) for rows in (pixels, self._distorted))
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
-        return augmentation.distort(images, rng, distorted[: len(images)], self.preprocessing.ground, self.team)
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
+            distorted, ground = self._distorted[: len(chosen)], self.preprocessing.ground
+            images = self.augmentation.distort(images, rng, distorted, ground, self.team)
+        return self.preprocessing.apply(images, out=self._inputs[: len(chosen)]), self.labels[chosen]
 
     # One batch each, the same memory at every step.
 
     @cached_property
     def _gathered(self) -> Images:
-        return np.empty((self.size, self.pixels.shape[1]), np.uint8)
+        return np.empty((self.size, *self.examples.image_shape), np.uint8)
 
     @cached_property
     def _distorted(self) -> Images:
@@ -96,4 +89,4 @@ class Batches:
 
     @cached_property
     def _inputs(self) -> Array:
-        return np.empty((self.size, self.pixels.shape[1]), self.dtype)
+        return np.empty((self.size, math.prod(self.examples.image_shape)), self.dtype)

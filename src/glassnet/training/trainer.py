@@ -65,7 +65,7 @@ class Trainer:
         inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
         sizes = [inputs, *config.hidden, classes]
         _check_size(config, sizes)
-        preprocessing = Preprocessing.fit(training.images, config.scaling)
+        preprocessing = Preprocessing.fit(training, config.scaling)
         self.network = build_network(config, inputs, classes, mistakes)
         self.average = WeightAverage(self.network, config.ema) if config.ema else None
         judged = self.average.network if self.average else self.network
@@ -216,8 +216,9 @@ class Trainer:
         Where weights are NaN, so are all outputs, and argmax says that the first is the largest: class 0.
         """
         self.stopped = self.broken = str(error)
-        right = self.model.logits(self.batches.pixels).argmax(axis=1) == self.batches.labels
-        self._write(self._row(None, float(right.mean()), None, validate(self.model, self.validation)[1]))
+        _, accuracy = validate(self.model, self.batches.examples)
+        assert accuracy is not None  # there are always images to learn from
+        self._write(self._row(None, accuracy, None, validate(self.model, self.validation)[1]))
 
     def _row(
         self, loss: float | None, accuracy: float, validation_loss: float | None, validation_accuracy: float | None
@@ -302,7 +303,8 @@ def validate(model: Model, examples: Examples) -> tuple[float | None, float | No
     """Return a model's loss and accuracy on validation images, or None twice where there are none."""
     if not len(examples):
         return None, None
-    Z, y = model.logits(examples.images), examples.labels
+    Z = np.concatenate([model.logits(block.images) for block in examples.blocks()])
+    y = examples.labels
     return SoftmaxCrossEntropy(len(model.classes)).forward(Z, y), float(np.mean(Z.argmax(axis=1) == y))
 
 
