@@ -121,12 +121,18 @@ class Model:
         if shifts not in range(MAX_SHIFT + 1):
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r}")
         pixels = as_pixels(images, self.image_shape)
-        single = len(self.networks) == 1 and not shifts
+        if len(pixels) <= BLOCK:
+            return self._block_logits(pixels, shifts)
         Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
         for start in range(0, len(pixels), BLOCK):
-            answers = self._answers(pixels[start : start + BLOCK], shifts)
-            Z[start : start + BLOCK] = next(answers) if single else _log_mean(answers)
+            Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts)
         return Z
+
+    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int) -> Array:
+        if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
+            network = self.networks[0]
+            return network.forward(self.preprocessing.apply(pixels, dtype=network.dtype)).copy()
+        return _log_mean(self._answers(pixels, shifts))
 
     def _answers(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[Array]:
         """Yield the logits of each network for the images in each place; the next overwrite them."""
@@ -137,9 +143,6 @@ class Model:
 
     def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the images in each place that is up to ``shifts`` pixels from their own."""
-        if not shifts:
-            yield pixels  # one image is answered in some microseconds, and padding takes longer
-            return
         height, width = self.image_shape
         margin, ground = (shifts, shifts), 255 if self.preprocessing.dark_on_light else 0
         padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=ground)

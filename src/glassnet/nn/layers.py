@@ -14,6 +14,7 @@ the parameters come first.
 
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, prod
 from typing import Any, ClassVar, Self
 
@@ -82,15 +83,18 @@ class Layer:
 
         Memory for the largest so far is kept; a smaller one gets its beginning.
         """
-        buffers: dict[str, Array] = self.__dict__.setdefault("_buffers", {})
-        buffer = buffers.get(name)
+        buffer = self._buffers.get(name)
         if buffer is not None and buffer.shape == shape:
             return buffer
         size = prod(shape)
         if buffer is None or buffer.size < size:
-            buffer = buffers[name] = np.empty(shape, self.dtype)
+            buffer = self._buffers[name] = np.empty(shape, self.dtype)
             return buffer
         return buffer.reshape(-1)[:size].reshape(shape)
+
+    @cached_property
+    def _buffers(self) -> dict[str, Array]:
+        return {}
 
 
 @dataclass(eq=False)

@@ -75,7 +75,7 @@ def _ones(n: int, dtype: np.dtype[Any]) -> Array:
 def _sliced_rows(X: Array, columns: int) -> int:
     """Return how many of the first rows of X to cut into slices."""
     n, d = X.shape
-    return n // SLICE * SLICE if n >= 2 * SLICE and d >= DEEP and columns <= FEW else 0
+    return n // SLICE * SLICE if columns <= FEW and n >= 2 * SLICE and d >= DEEP else 0
 
 
 def _slices(A: Array) -> Array:
