@@ -1,0 +1,60 @@
+"""The run folders of a site, by name, and their models as they are now."""
+
+from pathlib import Path
+
+from ..errors import FileError, nearest
+from ..model import Model
+from ..training import Run, open_model
+from .site import Site
+
+__all__ = ["LIVE", "Shelf"]
+
+LIVE = "live.safetensors"  # the network as it is at this moment, which a watched run writes again and again
+MODEL = "model.safetensors"
+
+
+class Shelf:
+    """What there is to look at. A name that a client gives is looked up among those there are; it is never a path.
+
+    Args:
+        site: whose runs these are.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._opened: dict[Path, tuple[int, Model]] = {}  # with the time at which the file was written
+
+    def names(self) -> list[str]:
+        """Return the names of the runs, the youngest first."""
+        if not self.site.runs.is_dir():
+            return []
+        folders = [path for path in self.site.runs.iterdir() if (path / "config.toml").is_file()]
+        return [path.name for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)]
+
+    def run(self, name: str) -> Run:
+        """Return a run; raise FileError where there is none of that name."""
+        names = self.names()
+        if name not in names:
+            raise FileError(f"{name[:80]!r}: no such run{nearest(name, names) if names else ', and no other either'}")
+        return Run(self.site.runs / name)
+
+    def model(self, name: str | None) -> Model:
+        """Return a run's model as it is now, or the site's own where no run is named.
+
+        While a run is watched that is the network of a moment ago; otherwise the best that it has kept.
+
+        Raises:
+            FileError: no such run, or it has no model yet.
+        """
+        if name is None:
+            return open_model(self.site.model)
+        run = self.run(name)
+        files = [file for file in (run.path / LIVE, run.path / MODEL) if file.is_file()]
+        if not files:
+            return run.model  # which says that there is none yet
+        path = max(files, key=lambda file: file.stat().st_mtime_ns)
+        written = path.stat().st_mtime_ns
+        known = self._opened.get(path)
+        if known is None or known[0] != written:
+            known = self._opened[path] = (written, Model.load(path))
+        return known[1]

@@ -1,0 +1,21 @@
+"""What a server serves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the page's runs, model and drawings are. A client names none of these places.
+
+    Attributes:
+        runs: the folder of run folders that are shown, and into which new ones go.
+        model: the run folder or model file that recognises drawings where no run is chosen; None: the model in the box.
+        drawings: the folder of kept drawings, a folder for each class in it.
+    """
+
+    runs: Path
+    model: Path | None
+    drawings: Path

@@ -1,0 +1,45 @@
+// The page: one view at a time, named by the address. #train?recipe=fast&hidden=64 is the view "train" and its settings,
+// so that an address can be kept, sent and come back to.
+
+import { h } from "./dom.js";
+import { notice } from "./notice.js";
+
+const VIEWS = ["draw", "watch", "train", "step", "clinic"];
+const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
+
+const main = document.querySelector("main");
+const nav = document.querySelector("header nav");
+let leave = () => {};
+let shown = null; // the view that is there
+
+function place() {
+  const [name, query] = location.hash.slice(1).split("?");
+  return { name: VIEWS.includes(name) ? name : VIEWS[0], settings: new URLSearchParams(query) };
+}
+
+async function show() {
+  const { name, settings } = place();
+  if (location.hash === "#main") return;
+  for (const link of nav.children) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  leave();
+  leave = () => {};
+  shown = name;
+  document.title = `${TITLES[name]} · glassnet`;
+  const root = h("div", { class: `view ${name}` });
+  try {
+    const view = await import(`./views/${name}.js`);
+    if (shown !== name) return;
+    main.replaceChildren(root);
+    leave = (await view.mount(root, settings)) ?? (() => {});
+  } catch (error) {
+    notice(error.message);
+    throw error;
+  }
+}
+
+for (const view of VIEWS) nav.append(h("a", { href: `#${view}`, "data-view": view }, TITLES[view]));
+addEventListener("hashchange", show);
+show();

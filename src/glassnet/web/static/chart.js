@@ -1,0 +1,67 @@
+// Line charts, drawn by plotly.js in the page's own colours. They follow the page's width and its light or dark ground.
+
+import { colour, LINES } from "./palette.js";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+// The library is a large file that the page does not wait for; the first chart does.
+let library = null;
+function loaded() {
+  library ??= new Promise((resolve) => {
+    const look = () => (window.Plotly ? resolve(window.Plotly) : setTimeout(look, 20));
+    look();
+  });
+  return library;
+}
+
+function layout({ title, x, y, percent = false, log = false, height = 260 }) {
+  const axis = { color: colour("soft"), gridcolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
+  return {
+    title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left" },
+    xaxis: { ...axis, title: { text: x, font: { size: 13 } }, showgrid: false },
+    yaxis: { ...axis, title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : "" },
+    font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
+    margin: { l: 10, r: 10, t: 36, b: 10 },
+    height,
+    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 1, xanchor: "right" },
+    hovermode: "x unified",
+    hoverlabel: { bgcolor: colour("ground"), bordercolor: colour("line"), font: { color: colour("ink") } },
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+  };
+}
+
+// A chart in an element. lines: [{ name, x: [], y: [], dash, colour }]; without a colour each gets the next of LINES.
+export function chart(element, options) {
+  let lines = [];
+  let gone = false;
+  element.classList.add("chart");
+  element.setAttribute("role", "img");
+
+  async function draw() {
+    const Plotly = await loaded();
+    if (gone) return;
+    element.setAttribute("aria-label", `${options.title}: ${spoken(lines)}`);
+    const traces = lines.map(({ name, x, y, dash = "solid", colour: own }, i) => ({
+      name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines",
+      line: { width: 2, dash, color: own ?? LINES[i % LINES.length] }, marker: { color: own ?? LINES[i % LINES.length] },
+    }));
+    Plotly.react(element, traces, { ...layout(options), showlegend: lines.length > 1 }, { displayModeBar: false, responsive: true });
+  }
+
+  dark.addEventListener("change", draw);
+  return {
+    draw(next) {
+      lines = next;
+      return draw();
+    },
+    close() {
+      gone = true;
+      dark.removeEventListener("change", draw);
+      window.Plotly?.purge(element);
+    },
+  };
+}
+
+const spoken = (lines) =>
+  lines.map(({ name, y }) => `${name} ${y.length ? Number(y.at(-1)).toPrecision(3) : "none yet"}`).join(", ");
