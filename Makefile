@@ -32,6 +32,7 @@ docs: $(VENV)/installed-docs  ## build the tutorial, running every cell of it
 
 bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the README's tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/distance.py
 	$(BIN)/python benchmarks/prediction.py

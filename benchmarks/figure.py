@@ -1,15 +1,15 @@
-"""Draw the README's figure of training throughput: a panel for each net and rule, a line for each contender."""
+"""Draw the README's figures: throughput, a panel for each net and rule; and accuracy against seconds of training."""
 
 from statistics import median
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from glassnet.plots import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
-from speed_lines import FIGURE, RULES, Result, net_name
-from table import ROOT
+from speed_lines import FIGURE, LADDER, ROOT, RULES, Result, net_name
 
 # The rest of Okabe and Ito's colours is for the peers; what is not counted is broken.
 STYLES: dict[str, dict[str, Any]] = {
@@ -39,8 +39,35 @@ def draw_panel(axes: Axes, cells: list[Result]) -> None:
     axes.grid(axis="y", color=PALE)
 
 
-def main() -> None:
-    cells = load_result("throughput")["cells"]
+def draw_ladder(result: Result) -> None:
+    """Test accuracy against seconds of training: each seed a point, each recipe's medians joined to the next's."""
+    figure = new_figure(height=4.6)
+    axes = figure.subplots()
+    for name, label, style in (("glassnet", "glassnet", STYLES["glassnet"]), ("torch", "PyTorch", STYLES["eager"])):
+        runs = [rung["runs"][name] for rung in result["rungs"].values()]
+        seconds, accuracies = ([[row[key] for row in rows] for rows in runs] for key in ("seconds", "accuracy"))
+        errors = [[100 * (1 - accuracy) for accuracy in row] for row in accuracies]
+        colour = style["color"]
+        axes.plot([median(row) for row in seconds], [median(row) for row in errors], label=label, **style)
+        axes.scatter(np.ravel(seconds), np.ravel(errors), s=14, color=colour, alpha=0.5, linewidths=0)
+    axes.set(xscale="log", yscale="log")
+    axes.invert_yaxis()
+    axes.set_xticks([0.5, 1, 2, 5, 10, 20])
+    axes.set_yticks([3, 2.5, 2, 1.5, 1])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 - value:g}"))
+    axes.grid(axis="y", color=PALE)
+    write_title(axes, "Five recipes, five seeds each: accuracy on the test images against time")
+    name_axes(axes, "seconds of training, two cores", "test accuracy, %")
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(ROOT / LADDER)
+    print(LADDER)
+
+
+def draw_throughput(cells: list[Result]) -> None:
+    """Images a second against the batch: a panel for each net and rule, a line for each contender."""
     nets = list(dict.fromkeys(net_name(cell) for cell in cells))
     figure = new_figure(height=1.2 + 2.6 * len(nets))
     grid = figure.subplots(len(nets), len(RULES), sharey="row", squeeze=False)
@@ -57,4 +84,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    draw_throughput(load_result("throughput")["cells"])
+    draw_ladder(load_result("ladder"))

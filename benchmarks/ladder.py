@@ -130,7 +130,7 @@ def main(seeds: int = 5) -> None:
         for seed in range(seeds):
             for name in list(CONTENDERS)[:: 1 if seed % 2 else -1]:
                 runs[name].append(run_apart(name, rung, seed))
-        rungs[rung] = runs
+        rungs[rung] = {"settings": COMMON | RUNGS[rung], "runs": runs}
         for name, rows in runs.items():
             accuracy, seconds = ([row[key] for row in rows] for key in ("accuracy", "seconds"))
             print(f"{rung} {name}: {100 * mean(accuracy):.2f} % in {median(seconds):.2f} s", flush=True)

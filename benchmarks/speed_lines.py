@@ -7,8 +7,10 @@ from statistics import median
 from typing import Any
 
 from contenders import FLOAT32
+from machine import spread
 
-FIGURE = "docs/throughput.png"
+FIGURE, LADDER = "docs/throughput.png", "docs/ladder.png"
+ROOT = Path(__file__).parent.parent
 PEERS = {"PyTorch eager": ("eager",), "PyTorch's quickest": FLOAT32, "scikit-learn": ("scikit-learn",)}
 RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
 
@@ -19,11 +21,7 @@ def throughput_lines(result: Result) -> list[str]:
     cells, machine = result["cells"], result["machine"]
     lines = [
         f"Training in float32: images a second as a multiple of {' / '.join(PEERS)}, over batch sizes.",
-        *(
-            [f"\n![Images a second, every contender]({FIGURE})"]
-            if (Path(__file__).parent.parent / FIGURE).exists()
-            else []
-        ),
+        *([f"\n![Images a second, every contender]({FIGURE})"] if (ROOT / FIGURE).exists() else []),
     ]
     for rule, name in RULES.items():
         grid = {(net_name(cell), cell["batch"]): cell for cell in cells if cell["optimizer"] == rule}
@@ -39,6 +37,43 @@ def throughput_lines(result: Result) -> list[str]:
         "quickest is the best of eager, its fused optimizer (with all threads, and with one) and `torch.compile`; "
         "bf16 autocast, in the figure, is another arithmetic and not counted.",
     ]
+
+
+def ladder_lines(result: Result) -> list[str]:
+    machine = result["machine"]
+    lines = [
+        f"Seconds to accuracy: the same recipe in glassnet and in PyTorch ({LADDER} draws it).",
+        *([f"\n![Test accuracy against seconds of training]({LADDER})"] if (ROOT / LADDER).exists() else []),
+        "",
+        "| recipe | glassnet: test accuracy, % | s | PyTorch: test accuracy, % | s | PyTorch / glassnet, s |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for rung in result["rungs"].values():
+        cells = [recipe_name(rung["settings"])]
+        for rows in rung["runs"].values():
+            cells += [spread([100 * row["accuracy"] for row in rows]), f"{median(row['seconds'] for row in rows):.2f}"]
+        ours, theirs = rung["runs"].values()
+        ratios = [b["seconds"] / a["seconds"] for a, b in zip(ours, theirs, strict=True)]
+        lines.append(f"| {' | '.join(cells)} | {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
+    return [
+        *lines,
+        "",
+        f"Mean ± standard deviation of accuracy on the 10,000 test images, median of seconds; {result['seeds']} seeds, "
+        f"runs that took turns; {_place(result)}, {result['threads']} threads, PyTorch {machine['torch']}, eager with "
+        "its fused Adam.",
+    ]
+
+
+def recipe_name(settings: Result) -> str:
+    """Net, epochs and what is special, in a few words."""
+    words = [net_name(settings), f"{settings['epochs']} epochs"]
+    if settings["batch_norm"]:
+        words.append("batch normalisation")
+    if settings.get("label_smoothing"):
+        words.append("label smoothing")
+    if settings.get("rotation"):
+        words.append("distortions")
+    return ", ".join(words)
 
 
 def distance_lines(result: Result) -> list[str]:

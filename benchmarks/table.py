@@ -5,9 +5,17 @@ from pathlib import Path
 from statistics import median
 
 from machine import RESULTS, load_result, spread
-from speed_lines import Result, distance_lines, growth_lines, prediction_lines, startup_lines, throughput_lines
+from speed_lines import (
+    ROOT,
+    Result,
+    distance_lines,
+    growth_lines,
+    ladder_lines,
+    prediction_lines,
+    startup_lines,
+    throughput_lines,
+)
 
-ROOT = Path(__file__).parent.parent
 END = "<!-- end of measured -->"
 
 
@@ -64,6 +72,7 @@ def notebook_lines(result: Result) -> list[str]:
 
 BENCH: dict[str, Callable[[Result], list[str]]] = {
     "accuracy": accuracy_lines,
+    "ladder": ladder_lines,
     "throughput": throughput_lines,
     "distance": distance_lines,
     "prediction": prediction_lines,

@@ -29,9 +29,8 @@ def address(site: Site) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(site), port=port, log_level="warning", timeout_graceful_shutdown=1)
-    )
+    config = uvicorn.Config(create_app(site), port=port, log_level="warning", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     end = time.monotonic() + WAIT

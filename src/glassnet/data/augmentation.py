@@ -37,7 +37,8 @@ RANGES = {
 }
 """The least and the most that each amount may be."""
 
-_BLOCK = 2**16  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
+_BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
+_FEW = 2**15  # pixels: fewer stay together, more are at least two blocks, for two threads
 
 
 class Workspace:
@@ -114,7 +115,7 @@ class Augmentation:
         """
         out = np.empty_like(images) if out is None else out
         count, *shape = images.shape
-        blocks = math.ceil(images.size / _BLOCK)
+        blocks = 2 * math.ceil(images.size / _BLOCK / 2) if images.size > _FEW else min(count, 1)
         ends = np.linspace(0, count, blocks + 1).astype(int)
         generators = rng.spawn(blocks)
         while len(self._work) < team.size:
@@ -166,21 +167,27 @@ def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers
 def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], work: Workspace) -> Floats:
     """Return c + A⁻¹ (p − c − s) for each pixel p of n images ``(2, n, h, w)``.
 
+    It is A⁻¹ p + t with t = c − A⁻¹ (c + s): for all images one product, (A⁻¹ | t) times the pixels (row, column, 1).
+
     Args:
         matrices: A⁻¹ (2, 2, n).
         shifts: s (2, n), pixels down and across.
         shape: of an image, (h, w).
         work: where the result lies.
     """
-    centre = (np.array(shape) - 1) / 2
-    rows, columns = (
-        np.arange(side) - middle - shift[:, None] for side, middle, shift in zip(shape, centre, shifts, strict=True)
-    )  # (n, h) and (n, w)
-    by_row = matrices[:, 0, :, None] * rows + centre[:, None, None]  # (2, n, h)
-    by_column = matrices[:, 1, :, None] * columns  # (2, n, w)
-    places = work.array("places", (2, len(rows), *shape))
-    np.add(by_row.astype(np.float32)[..., None], by_column.astype(np.float32)[..., None, :], out=places)
+    centre = (np.array(shape) - 1)[:, None] / 2
+    rest = centre - np.einsum("abn,bn->an", matrices, centre + shifts)  # (2, n)
+    factors = np.concatenate([matrices, rest[:, None]], axis=1).transpose(0, 2, 1)  # (2, n, 3)
+    places = work.array("places", (*factors.shape[:2], *shape))
+    np.matmul(factors.astype(np.float32), _pixels(shape), out=places.reshape(*factors.shape[:2], math.prod(shape)))
     return places
+
+
+@lru_cache(maxsize=8)
+def _pixels(shape: tuple[int, int]) -> Floats:
+    """Return row, column and 1 of each pixel, (3, h·w)."""
+    rows, columns = np.indices(shape, np.float32).reshape(2, -1)
+    return np.stack([rows, columns, np.ones_like(rows)])
 
 
 def elastic_field(
@@ -188,8 +195,8 @@ def elastic_field(
 ) -> Floats:
     """Return smooth random displacements ``(2, count, h, w)``, down and across, in pixels.
 
-    Noise N (h, w), uniform and independent, is smoothed along columns and rows by two matrix products, K_h N K_wᵀ. For
-    all images at once they are two products of large matrices, if the rows of all the noise come first: (h, 2, n, w).
+    Noise N (h, w), uniform and independent, is smoothed along columns and rows by two matrix products, K_h N K_wᵀ. They
+    are left as small as they are: a BLAS would take several threads for a large one, and this runs on all of them.
 
     Args:
         count: n, the number of images.
@@ -200,12 +207,11 @@ def elastic_field(
         work: where the result lies.
     """
     height, width = shape
-    noise, half = (work.array(name, (height, 2 * count * width)) for name in ("noise", "half smoothed"))
+    noise, half = (work.array(name, (2, count, height, width)) for name in ("noise", "half smoothed"))
     np.copyto(noise, rng.integers(-(2**15), 2**15, noise.shape, np.int16))  # drawn quicker than floats
     to_pixels = np.float32(amount * np.sqrt(12) / 2**16)  # √12 / range is one over the deviation of uniform noise
     np.matmul(to_pixels * _kernel(height, smoothness), noise, out=half)
-    field = np.matmul(half.reshape(-1, width), _kernel(width, smoothness).T, out=noise.reshape(-1, width))
-    return field.reshape(height, 2, count, width).transpose(1, 2, 0, 3)
+    return np.matmul(half, _kernel(width, smoothness).T, out=noise)
 
 
 @lru_cache(maxsize=8)
@@ -235,11 +241,13 @@ def interpolate(images: Images, places: Floats, ground: int, out: Images, work: 
     framed = work.array("framed", (count, height + 3, across))  # ground around them: one line above, two below
     framed.fill(ground)
     framed[:, 1:-2, 1:-2] = images
-    places += 1
-    np.maximum(places, 0, out=places)
-    for axis, side in enumerate((height, width)):
-        np.minimum(places[axis], side + 1, out=places[axis])
     corner = work.array("corner", places.shape[1:], np.intp)
+    places += 1
+    for axis, side in enumerate((height, width)):
+        for limit, bound in ((np.maximum, 0), (np.minimum, side + 1)):
+            bounds = work.array("bounds", corner.shape)  # by an array it is four times as quick as by a number
+            bounds.fill(bound)
+            limit(places[axis], bounds, out=places[axis])
     _split(places, across, framed[0].size, corner, work)
     below, right = places  # of a pixel's side
     upper, lower, other = (work.array(name, corner.shape) for name in ("upper", "lower", "other"))

@@ -6,6 +6,7 @@ from math import inf
 import numpy as np
 
 from .layers import Layer
+from .products import sum_of_rows
 from .types import Array, Shape
 
 __all__ = ["BatchNorm"]
@@ -65,19 +66,19 @@ class BatchNorm(Layer):
     def forward(self, X: Array, training: bool = False) -> Array:
         n, d = X.shape
         self.training = training
-        X_hat = self.X_hat = self.workspace("X_hat", n, d)
+        C = self.C = self.workspace("C", n, d)  # X − μ
         if training:
-            mean = X.mean(axis=0)  # (d,)
-            np.subtract(X, mean, out=X_hat)
-            variance: Array = np.einsum("nd,nd->d", X_hat, X_hat) / n
+            mean = sum_of_rows(X, np.empty(d, self.dtype)) / n  # (d,)
+            np.subtract(X, mean, out=C)
+            variance: Array = np.einsum("nd,nd->d", C, C) / n
             if n > 1:  # one row has no variance
                 self._update_running_averages(mean, variance, n)
         else:
             variance = self.running_variance
-            np.subtract(X, self.running_mean, out=X_hat)
+            np.subtract(X, self.running_mean, out=C)
         self.inverse_std = 1 / np.sqrt(variance + self.epsilon)
-        X_hat *= self.inverse_std
-        Y = np.multiply(X_hat, self.gamma, out=self.workspace("Y", n, d))
+        # X̂ = C / √(v + ε) is never there by itself: what multiplies it is brought together first, column by column.
+        Y: Array = np.multiply(C, self.inverse_std * self.gamma, out=self.workspace("Y", n, d))
         Y += self.beta
         return Y
 
@@ -88,13 +89,15 @@ class BatchNorm(Layer):
             running += (1 - self.momentum) * batch
 
     def parameter_gradients(self, dY: Array) -> None:
-        np.sum(dY, axis=0, out=self.dbeta)
-        np.einsum("nd,nd->d", dY, self.X_hat, out=self.dgamma)
+        sum_of_rows(dY, self.dbeta)
+        np.einsum("nd,nd->d", dY, self.C, out=self.dgamma)
+        self.dgamma *= self.inverse_std
 
     def input_gradient(self, dY: Array) -> Array:
         if self.training:  # when predicting, μ and v are constants
             n = len(dY)
             dY -= self.dbeta / n
-            dY -= np.multiply(self.X_hat, self.dgamma / n, out=self.workspace("correction", *dY.shape))
+            factors = self.inverse_std * self.dgamma / n  # (d,)
+            dY -= np.multiply(self.C, factors, out=self.workspace("correction", *dY.shape))
         dY *= self.gamma * self.inverse_std
         return dY
