@@ -26,7 +26,7 @@ def accuracy_lines(result: Result) -> list[str]:
         figures = (spread(row[name]) for name in ("test_accuracy", "seconds", "wall_seconds"))
         lines.append(f"| `{command}` | " + " | ".join(figures) + " |")
     machine = result["machine"]
-    trials = next(iter(result["recipes"].values()))["trials"]
+    trials = " or ".join(sorted({str(row["trials"]) for row in result["recipes"].values()}, reverse=True))
     lines += [
         "",
         f"Mean ± standard deviation over {trials} seeds; {machine['processor']}, {machine['cores']} cores, "
