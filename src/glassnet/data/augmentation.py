@@ -38,7 +38,7 @@ RANGES = {
 """The least and the most that each amount may be."""
 
 _BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
-_FEW = 2**15  # pixels: fewer stay together, more are at least two blocks, for two threads
+_FEW = 2**15  # pixels: up to so many it is not worth a second thread, neither to us nor to a BLAS
 
 
 class Workspace:
@@ -167,7 +167,8 @@ def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers
 def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], work: Workspace) -> Floats:
     """Return c + A⁻¹ (p − c − s) for each pixel p of n images ``(2, n, h, w)``.
 
-    It is A⁻¹ p + t with t = c − A⁻¹ (c + s): for all images one product, (A⁻¹ | t) times the pixels (row, column, 1).
+    It is A⁻¹ p + t with t = c − A⁻¹ (c + s), so a product: (A⁻¹ | t) of many images times the pixels (row, column, 1).
+    A few images at a time, since a BLAS would take several threads for a larger product, and this runs on all of them.
 
     Args:
         matrices: A⁻¹ (2, 2, n).
@@ -178,9 +179,13 @@ def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], wo
     centre = (np.array(shape) - 1)[:, None] / 2
     rest = centre - np.einsum("abn,bn->an", matrices, centre + shifts)  # (2, n)
     factors = np.concatenate([matrices, rest[:, None]], axis=1).transpose(0, 2, 1)  # (2, n, 3)
-    places = work.array("places", (*factors.shape[:2], *shape))
-    np.matmul(factors.astype(np.float32), _pixels(shape), out=places.reshape(*factors.shape[:2], math.prod(shape)))
-    return places
+    count, pixels = factors.shape[1], _pixels(shape)
+    places = work.array("places", (2, count, pixels.shape[1]))
+    few = max(_FEW // pixels.shape[1], 1)
+    for start in range(0, count, few):
+        some = slice(start, start + few)
+        np.matmul(factors[:, some].astype(np.float32), pixels, out=places[:, some])
+    return places.reshape(2, count, *shape)
 
 
 @lru_cache(maxsize=8)
