@@ -123,14 +123,15 @@ def growth_lines(result: Result) -> list[str]:
         for point in result[key]:
             at = f"{point['at']:,}"
             grid["µs an image", at] = f"{1e6 * median(point['seconds_an_image']):.3g}"
-            grid["seconds before the first step", at] = f"{median(point['seconds_before']):.2g}"
+            if key == "images":  # before the first step they are split, and summed so that a change is noticed
+                grid["seconds before the first step", at] = f"{median(point['seconds_before']):.2g}"
             grid["memory at its peak, MiB", at] = f"{max(point['peak']) / 2**20:,.0f}"
         lines += ["", *table(name, grid, str)]
     left_out = ", ".join(f"{count:,}" for count in result["left_out"])
     return [
         *lines,
         "",
-        f"{_place(result)}; {result['trials']} trials, medians; the images are a file mapped into memory"
+        f"{_place(result)}; {_trials(result)}; the images are a file mapped into memory"
         + (f"; the disk had no room for {left_out} images." if left_out else "."),
     ]
 
@@ -189,6 +190,10 @@ def _times(seconds: list[float] | None, unit: float) -> str:
     if not seconds:
         return "–"
     return f"{unit * median(seconds):.3g} ({unit * min(seconds):.3g} to {unit * max(seconds):.3g})"
+
+
+def _trials(result: Result) -> str:
+    return f"{result['trials']} trials, medians" if result["trials"] > 1 else "one trial"
 
 
 def _place(result: Result) -> str:
