@@ -130,6 +130,6 @@ def test_occlusion_wipes_out_a_square():
 def test_unknown_names_and_levels_are_refused():
     with pytest.raises(ConfigError, match="did you mean 'rotation'"):
         corrupt(crosses(), "rotations", 1)
-    for level in (0, 6, 1.5):
+    for level in (0, 6, 1.5, 2.0, None):
         with pytest.raises(ConfigError, match="from 1 to 5"):
             corrupt(crosses(), "blur", level)

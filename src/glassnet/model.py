@@ -118,7 +118,7 @@ class Model:
             DataError: images of another shape, or pixels that are not 0 … 255.
             ConfigError: other shifts.
         """
-        if shifts not in range(MAX_SHIFT + 1):
+        if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r}")
         pixels = as_pixels(images, self.image_shape)
         if len(pixels) <= BLOCK:
