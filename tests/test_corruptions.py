@@ -56,12 +56,12 @@ def centre(image):
     return np.array([(weights * rows).sum(), (weights * columns).sum()])
 
 
-@pytest.mark.parametrize("side", [50, 100])
-def test_shift_is_a_share_of_the_side_in_all_directions(side):
-    images = np.zeros((40, side, side), np.uint8)
-    images[:, side // 2 - 2 : side // 2 + 2, side // 2 - 2 : side // 2 + 2] = 255
+@pytest.mark.parametrize(("height", "width"), [(50, 50), (100, 100), (60, 100), (100, 60)])
+def test_shift_is_a_share_of_the_longer_side_in_all_directions(height, width):
+    images = np.zeros((40, height, width), np.uint8)
+    images[:, height // 2 - 2 : height // 2 + 2, width // 2 - 2 : width // 2 + 2] = 255
     moves = np.array([centre(image) for image in corrupt(images, "shift", 2)]) - centre(images[0])
-    assert np.hypot(*moves.T) == pytest.approx(strength("shift", 2) / 100 * side, abs=0.05)
+    assert np.hypot(*moves.T) == pytest.approx(strength("shift", 2) / 100 * max(height, width), abs=0.05)
     assert {tuple(signs) for signs in np.sign(moves)} == {(-1, -1), (-1, 1), (1, -1), (1, 1)}
 
 
@@ -74,6 +74,14 @@ def test_rotation_is_in_degrees_either_way():
         angles.append(np.rad2deg(np.arctan(np.polyfit(columns, rows, 1)[0])))
     assert np.abs(angles) == pytest.approx(strength("rotation", 4), abs=1)
     assert set(np.sign(angles)) == {-1, 1}
+
+
+@pytest.mark.parametrize("name", ["rotation", "scale"])
+def test_the_middle_stays(name):
+    images = np.zeros((20, 60, 80), np.uint8)
+    images[:, 20:40, 30:50] = 255
+    for image in corrupt(images, name, 5):
+        assert centre(image) == pytest.approx([29.5, 39.5], abs=0.02)
 
 
 def test_scale_is_a_factor_up_or_down():
@@ -127,9 +135,18 @@ def test_occlusion_wipes_out_a_square():
     assert len(np.unique(hidden, axis=0)) > 20
 
 
+def test_occlusion_is_anywhere_in_the_picture_and_no_higher_than_that():
+    places = {
+        tuple(np.argwhere(picture == 0)[0]) for picture in corrupt(np.full((500, 6, 6), 255, np.uint8), "occlusion", 5)
+    }
+    assert places == {(row, column) for row in range(5) for column in range(5)}  # of squares with sides of 2
+    low = corrupt(np.full((50, 4, 20), 255, np.uint8), "occlusion", 5)  # a square with sides of 8
+    assert (np.sum(low == 0, axis=(1, 2)) == 4 * 8).all()
+
+
 def test_unknown_names_and_levels_are_refused():
     with pytest.raises(ConfigError, match="did you mean 'rotation'"):
         corrupt(crosses(), "rotations", 1)
-    for level in (0, 6, 1.5):
+    for level in (0, 6, 1.5, 2.0, None):
         with pytest.raises(ConfigError, match="from 1 to 5"):
             corrupt(crosses(), "blur", level)

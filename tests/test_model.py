@@ -249,7 +249,7 @@ def test_no_shift_is_the_image_itself_bit_for_bit(model: Model, images: np.ndarr
     np.testing.assert_array_equal(model.logits(images, shifts=0)[:512], expected)
 
 
-@pytest.mark.parametrize("shifts", [-1, 4, 0.5, "1", None])
+@pytest.mark.parametrize("shifts", [-1, 4, 0.5, 1.0, "1", None, np.array([0, 1])])
 def test_shifts_that_cannot_be(model: Model, images: np.ndarray, shifts: Any) -> None:
     with pytest.raises(ConfigError, match="shifts: must be a whole number from 0 to 3") as error:
         model.predict_proba(images, shifts=shifts)

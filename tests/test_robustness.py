@@ -1,12 +1,13 @@
 """Spoiled pictures go the way that `predict` goes, and every one is counted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import load_dataset, train
+from glassnet import Model, load_dataset, train
 from glassnet.cli import main
 from glassnet.corruptions import CORRUPTIONS, corrupt
 from glassnet.data import Examples
@@ -47,6 +48,14 @@ def test_spoiled_pictures_go_the_way_that_predict_goes(robustness, run, digits, 
     assert main(["predict", str(run.path), *map(str, paths), "--json"]) == 0
     said = [int(answer["label"]) for answer in json.loads(capsys.readouterr().out)]
     assert robustness.scores["inversion"][2].right == np.sum(said == chosen.labels)
+
+
+def test_a_model_of_dark_digits_is_shown_dark_ones(robustness, run, digits):
+    light = run.model.preprocessing  # the same inputs from dark pixels: s p + t = −s (255 − p) + (t + 255 s)
+    dark = replace(light, scale=-light.scale, shift=light.shift + 255 * light.scale, dark_on_light=True)
+    model = Model(run.model.networks, dark, run.model.classes)
+    found = evaluate_corruptions(model, Examples(255 - digits.test.images, digits.test.labels), most=30, seed=3)
+    assert found == robustness
 
 
 def test_a_picture_that_predict_refuses_counts_as_wrong(run):

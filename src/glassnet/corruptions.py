@@ -56,7 +56,7 @@ def corrupt(images: Images, name: str, level: int, *, dark_on_light: bool = Fals
     """
     if name not in CORRUPTIONS:
         raise ConfigError(f"no corruption called {name!r}{nearest(name, CORRUPTIONS)}")
-    if level not in range(1, 6):
+    if not isinstance(level, int | np.integer) or not 1 <= level <= 5:
         raise ConfigError(f"level = {level}: give a whole number from 1 to 5")
     corruption = CORRUPTIONS[name]
     ink = 255 - images if dark_on_light else images

@@ -118,7 +118,7 @@ class Model:
             DataError: images of another shape, or pixels that are not 0 … 255.
             ConfigError: other shifts.
         """
-        if shifts not in range(MAX_SHIFT + 1):
+        if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r}")
         pixels = as_pixels(images, self.image_shape)
         if len(pixels) <= BLOCK:
@@ -144,8 +144,8 @@ class Model:
     def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the images in each place that is up to ``shifts`` pixels from their own."""
         height, width = self.image_shape
-        margin, ground = (shifts, shifts), 255 if self.preprocessing.dark_on_light else 0
-        padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=ground)
+        margin = (shifts, shifts)
+        padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=self.preprocessing.ground)
         for top, left in product(range(2 * shifts + 1), repeat=2):
             yield padded[:, top : top + height, left : left + width]
 

@@ -76,7 +76,7 @@ def test_the_table_of_corruptions(run, few, capsys):
 
 WRONG = {
     "evaluate {run} --corruptions --first 3": "one of them at a time",
-    "evaluate {run} --plot x.pdf": "x.pdf: give a file whose name ends in .png",
+    "evaluate {run} --plot x.pdf": "--plot x.pdf: the figure is a PNG file; give a name that ends in .png",
     "evaluate {few} --corruptions": "8×8 pixels, but this model was trained on 28×28",
     "evaluate nowhere": "nor is it a run folder or a model file",
     "evaluate nowhere digits": "nowhere: no run folder or model file there",

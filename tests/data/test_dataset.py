@@ -118,6 +118,11 @@ def test_a_part_of_a_part_is_what_indexing_twice_gives(first, size, data):
     ]
 
 
+def test_blocks_of_all_images_are_views():
+    images = np.zeros((10, 2, 2), np.uint8)
+    assert all(np.shares_memory(block.images, images) for block in Examples(images, np.arange(10)).blocks(4))
+
+
 def test_splitting_and_reading_a_mapped_file_copies_no_images(tmp_path):
     count = 60_000
     pixels = np.random.default_rng(0).integers(0, 256, (count, 20, 20), np.uint8)

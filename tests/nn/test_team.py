@@ -1,6 +1,7 @@
 """Threads that share out work: each part once, errors as they are, and the same numbers as alone."""
 
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_an_error_reaches_the_thread_that_asked(size: int, failing: int) -> None
     done: list[int] = []
     team.share_out(lambda member, part: done.append(part), 2)  # and the team can be asked again
     assert sorted(done) == [0, 1]
+
+
+def test_an_error_waits_until_nobody_is_at_work_any_more() -> None:
+    both = threading.Barrier(2, timeout=10)
+    done: list[int] = []
+
+    def work(member: int, part: int) -> None:
+        both.wait()
+        if member == 0:
+            raise ValueError("this part cannot be done")
+        time.sleep(0.05)
+        done.append(part)
+
+    with pytest.raises(ValueError, match="this part"):
+        Team(2).share_out(work, 2)
+    assert len(done) == 1
 
 
 def test_overflow_is_treated_as_the_thread_that_asks_treats_it() -> None:

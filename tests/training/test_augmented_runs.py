@@ -85,6 +85,13 @@ def test_batches_are_distorted_images_with_their_own_labels(digits: Dataset) -> 
     np.testing.assert_array_equal(digits.train.images, before)
 
 
+def test_the_threads_of_a_run_share_out_the_distortions(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, asked = Trainer(Config.resolve("fast", rotation=10, threads=2), digits), []
+    monkeypatch.setattr(trainer.batches.team, "share_out", lambda work, parts: asked.append(parts))
+    trainer.batches.batch(0, 0)
+    assert asked == [1]  # 192 images of 64 pixels are one part
+
+
 def test_dark_digits_on_light_get_light_ground(digits: Dataset) -> None:
     light = Examples(np.pad(digits.train.images, ((0, 0), (4, 4), (4, 4))), digits.train.labels)
     dark = Examples(255 - light.images, light.labels)

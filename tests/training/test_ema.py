@@ -7,10 +7,10 @@ import pytest
 from test_runs import StopAt, contents
 
 from glassnet import Dataset, Model, load_dataset, resume, train
-from glassnet.errors import ConfigError, FileError
+from glassnet.errors import ConfigError, FileError, TrainingError
 from glassnet.files import open_tensors, write_tensors
 from glassnet.nn import OPTIMIZERS
-from glassnet.training import Callback, Config, RunUnderWay
+from glassnet.training import Callback, Config, RunUnderWay, Trainer
 from glassnet.training.history import Row
 
 SETTINGS = {"hidden": [12], "epochs": 3, "batch_size": 100, "threads": 1}  # 12 steps an epoch
@@ -112,6 +112,14 @@ def test_a_checkpoint_without_its_averages_is_refused(digits: Dataset, tmp_path:
     write_tensors(path, tensors, metadata)
     with pytest.raises(FileError, match=r"'average\.parameters' is missing"):
         resume(run.path)
+
+
+def test_the_averages_count_in_the_size_of_a_checkpoint(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 64-12-10 with Adam: 910 parameters and as many of each moment make 10,920 bytes; averages 3,640 more.
+    monkeypatch.setattr("glassnet.training.trainer.MAX_TENSOR_FILE_BYTES", 11_000)
+    Trainer(Config.resolve("small", **SETTINGS), digits)
+    with pytest.raises(TrainingError, match="make checkpoints of 14,560 bytes"):
+        Trainer(Config.resolve("small", **SETTINGS, ema=0.9), digits)
 
 
 def test_the_best_averages_are_kept_not_the_last(digits: Dataset, tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_it_reads_a_curve_whose_answers_are_known() -> None:
     assert search.largest == pytest.approx(0.05, rel=0.1)
 
 
+def test_searches_can_be_compared_and_counted() -> None:
+    one, other = search_of(np.linspace(2, 1, 200)), search_of(np.linspace(2, 1, 200))
+    assert one == one != other
+    assert len({one, other}) == 2
+
+
 def test_a_first_image_that_is_easy_does_not_count_as_the_least() -> None:
     smoothed = np.concatenate([np.linspace(0.1, 2, 5), np.full(65, 2.0), np.linspace(2, 1, 60), np.linspace(1, 2, 30)])
     search = search_of(smoothed, ended_early=True)

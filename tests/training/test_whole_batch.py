@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from glassnet import Dataset, load_dataset
 from glassnet.clinic import MISTAKES
-from glassnet.data import Preprocessing
+from glassnet.data import Examples, Preprocessing
 from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.nn import Network, SoftmaxCrossEntropy
@@ -69,6 +71,19 @@ def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeyp
     preprocessing = Preprocessing.fit(digits.train, "unit")
     with pytest.raises(TrainingError, match="enough"):
         WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, Team(2)).gradient(count=False)
+
+
+def test_blocks_are_all_that_is_kept_of_the_images() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 8, 8), np.uint8)
+    part = Examples(images, np.arange(20_000) % CLASSES).take(np.arange(0, 20_000, 2))
+    tracemalloc.start()
+    try:
+        blocks = list(whole_batch._blocks(part))
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert sum(len(block.labels) for block in blocks) == len(part)
+    assert kept < 1.1 * sum(array.nbytes for block in blocks for array in block)
 
 
 def test_dropout_draws_the_same_masks_again(digits: Dataset) -> None:

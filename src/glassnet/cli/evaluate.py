@@ -11,12 +11,11 @@ from ..data import Dataset, load_dataset
 from ..errors import ConfigError, DataError
 from ..evaluation import Evaluation, examples_for
 from ..evaluation import evaluate as evaluate_model
-from ..files import write_atomically
 from ..model import Model
 from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from .chart import draw_reliability
-from .output import percent, print_facts, print_json, print_table
+from .output import percent, print_facts, print_json, print_table, require_png, write_figure
 
 __all__ = ["evaluate"]
 
@@ -56,8 +55,7 @@ def evaluate(
         raise ConfigError("--first, --corruptions and --plot: give one of them at a time")
     if corruptions and shifts:
         raise ConfigError("--corruptions and --shifts: give one of them at a time")
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise ConfigError(f"--plot {plot}: give a file whose name ends in .png")
+    require_png(plot)
     note = ""
     if model is not None and data is None and not _is_model(model):
         model, data, note = None, str(model), "; nor is it a run folder or a model file"
@@ -71,7 +69,9 @@ def evaluate(
         _print_first(evaluation, first, json)
         return
     if plot is not None:
-        _draw(evaluation, plot)
+        from ..plots import calibration
+
+        write_figure(calibration(evaluation), plot)
     if json:
         print_json(evaluation.to_json())
         return
@@ -101,13 +101,6 @@ def _load(model: Model, data: str | None, note: str) -> Dataset:
 
 def _say(name: str) -> None:
     print(f"{1 + list(CORRUPTIONS).index(name)} of {len(CORRUPTIONS)}: {name}", file=sys.stderr, flush=True)
-
-
-def _draw(evaluation: Evaluation, path: Path) -> None:
-    from ..page import png
-    from ..plots import calibration
-
-    write_atomically(path, png(calibration(evaluation)))
 
 
 def _print_figures(evaluation: Evaluation) -> None:

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..files import write_atomically
 from ..training import LearningRateSearch, find_learning_rate
 from .chart import draw_chart
-from .output import print_facts, print_json
+from .output import print_facts, print_json, require_png, write_figure
 from .train import Flags, load_named
 
 __all__ = ["lr_find"]
@@ -40,12 +38,13 @@ def lr_find(
     json
         Print what was found and every step as JSON.
     """
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise ConfigError(f"--plot {plot}: the figure is a PNG file; give a name that ends in .png")
+    require_png(plot)
     given = settings.model_dump(exclude_unset=True) if settings else {}
     search = find_learning_rate(load_named(data, recipe, classes), recipe, **given)
     if plot is not None:
-        _write_plot(search, plot)
+        from ..plots import learning_rate_search
+
+        write_figure(learning_rate_search(search), plot)
     if json:
         print_json(
             {
@@ -59,13 +58,6 @@ def lr_find(
         )
     else:
         _show(search, plot)
-
-
-def _write_plot(search: LearningRateSearch, path: Path) -> None:
-    from ..page import png
-    from ..plots import learning_rate_search
-
-    write_atomically(path, png(learning_rate_search(search)))
 
 
 def _show(search: LearningRateSearch, plot: Path | None) -> None:

@@ -5,11 +5,25 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["command", "draw_images", "percent", "print_facts", "print_json", "print_table"]
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "command",
+    "draw_images",
+    "percent",
+    "print_facts",
+    "print_json",
+    "print_table",
+    "require_png",
+    "write_figure",
+]
 
 SHADES = " .:-=+*#%@"
 
@@ -59,6 +73,20 @@ def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:
     shown = [_shrunk(image, width) for image in images[: 80 // (width + 1)]]
     for lines in zip(*shown, strict=True):
         print(" ".join(lines).rstrip())
+
+
+def require_png(plot: Path | None) -> None:
+    """Refuse the name of a figure that does not end in .png, before any work is done for it."""
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise ConfigError(f"--plot {plot}: the figure is a PNG file; give a name that ends in .png")
+
+
+def write_figure(figure: "Figure", plot: Path) -> None:
+    """Write a figure to a PNG file; raise FileError where the disk does not take it."""
+    from ..files import write_atomically
+    from ..page import png
+
+    write_atomically(plot, png(figure))
 
 
 def _shrunk(image: np.ndarray, width: int) -> list[str]:

@@ -110,7 +110,7 @@ def info(*, json: bool = False) -> None:
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
         "processors": available_threads(),
-        "threads": f"1 for small products, {available_threads()} for large ones; --threads overrides",
+        "threads": f"1 for small products, {available_threads()} for large ones or distortions; --threads overrides",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
         "cache": str(cache_folder()),
     }

@@ -23,7 +23,7 @@ class Examples:
     """Images with their labels.
 
     Examples that were taken from others share the memory of their images, which may be a file that is mapped into it:
-    a part of eight million images costs eight bytes an image.
+    a part of them costs sixteen bytes an image, for its row and its label.
 
     Args:
         images: ``(n, h, w)`` uint8, one gray value from 0 to 255 a pixel.

@@ -31,7 +31,7 @@ class Team:
             parts: how many.
 
         Raises:
-            Exception: what ``work`` raised first; parts not yet begun may then be left undone.
+            Exception: what ``work`` raised, and nobody is at work any more; some parts may never have been begun.
         """
         left: SimpleQueue[int] = SimpleQueue()
         for part in range(parts):

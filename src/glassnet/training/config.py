@@ -156,11 +156,11 @@ class Settings(BaseModel):
         "validation_loss", description="What the best model is chosen by: validation_loss or validation_accuracy."
     )
     patience: Positive | None = Field(None, description="Stop after this many epochs without a better model.")
-    seed: Seed = Field(0, description="Of split, first weights, order, dropout.")
+    seed: Seed = Field(0, description="Of split, first weights, order, distortions, dropout.")
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks with seeds one apart, whose mean probability is the answer: an ensemble."
     )
-    threads: Positive | None = Field(None, description="BLAS threads; by default chosen by the size of the work.")
+    threads: Positive | None = Field(None, description="By default chosen by the size of the work.")
 
 
 class Config(Settings):

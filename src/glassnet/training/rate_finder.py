@@ -40,7 +40,7 @@ FELL = 0.85  # of the first loss: where the least is above it, the fall may be n
 LOST = 0.5  # of the fall: where the loss has risen by as much again, it has diverged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LearningRateSearch:
     """What came of the steps of a range test.
 
@@ -73,7 +73,7 @@ class LearningRateSearch:
 
     @property
     def fell(self) -> bool:
-        """Whether the loss fell at all."""
+        """Whether the smoothed loss fell by 15 % or more: less may be noise."""
         return bool(self.smoothed[self.least] < FELL * self.start)
 
     @property

@@ -141,12 +141,13 @@ class _Worker:
 
 def _blocks(examples: Examples) -> Iterator[_Block]:
     """Cut the images into blocks, those of like extent together: sorted by first inked column, then by width."""
-    pixels = examples.images.reshape(len(examples), -1)
-    columns: NDArray[np.bool_] = np.any(examples.images, axis=1)  # (n, w)
+    # Some images at a time: what is kept are the blocks, and another copy of all images would stay beside them.
+    columns = np.concatenate([block.images.any(axis=1) for block in examples.blocks()])  # (n, w)
     left = columns.argmax(axis=1)
     right = columns.shape[1] - columns[:, ::-1].argmax(axis=1)
     order = np.lexsort((right - left, left))
     for start in range(0, len(order), BLOCK):
         chosen = order[start : start + BLOCK]
-        inked = np.flatnonzero(pixels[chosen].any(axis=0))
-        yield _Block(np.ascontiguousarray(pixels[np.ix_(chosen, inked)]), inked, examples.labels[chosen])
+        pixels = examples.images_at(chosen).reshape(len(chosen), -1)
+        inked = np.flatnonzero(pixels.any(axis=0))
+        yield _Block(np.take(pixels, inked, axis=1), inked, examples.labels[chosen])
