@@ -13,8 +13,8 @@ IMAGE: Schema = {
     "type": "array",
     "minItems": 1,
     "items": {"type": "array", "minItems": 1, "items": {"type": "number", "minimum": 0, "maximum": 255}},
-    "description": "An image: its rows from top to bottom, all of the same length, each of gray values. These are "
-    "whole numbers from 0 to 255, or, where none of a request is above 1 and one is written as a fraction, from 0 to 1.",
+    "description": "An image: its rows from top to bottom, all of the same length, each of gray values: "
+    "whole numbers from 0 to 255, or, where none of a request is above 1 and one is a fraction, from 0 to 1.",
 }
 SCHEMAS: dict[str, Schema] = {
     "Health": {
@@ -38,7 +38,7 @@ SCHEMAS: dict[str, Schema] = {
             "members": {"type": "integer", "description": "How many networks it joins."},
             "layers": {
                 "type": "array",
-                "items": {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}},
+                "items": {"type": "object", "required": ["layer"], "properties": {"layer": {"type": "string"}}},
                 "description": "Of each network, from the input to the output, each with its settings.",
             },
             "trained_on": {"type": "string", "description": "The data set; empty where it was in memory."},

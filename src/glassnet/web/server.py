@@ -1,5 +1,6 @@
 """The server: one port, and an end that comes at once."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,12 +53,16 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(place[:2], family=family)
     except PermissionError as error:
-        raise ConfigError(f"--port {port}: may not be used ({error.strerror}); give one above 1023") from error
+        raise ConfigError(f"--port {port}: may not be used ({_reason(error)}); give one above 1023") from error
     except OSError as error:
         raise ConfigError(
-            f"--port {port}: cannot listen there on {host} ({error.strerror}); "
+            f"--port {port}: cannot listen there on {host} ({_reason(error)}); "
             "is another server running? Give another --port, or 0 for any that is free"
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno or 0)  # the error's own text names the address once more
 
 
 def _address(host: str, listening: socket.socket) -> str:
