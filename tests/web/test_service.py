@@ -68,7 +68,8 @@ def test_pixels_are_answered_as_rows_of_a_csv_file_are(
 ) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28))
     path = tmp_path / "test.csv"
-    path.write_text("\n".join(",".join(map(str, row)) for row in [range(784), *images.reshape(3, -1)]) + "\n")
+    rows = [[f"pixel{i}" for i in range(784)], *images.reshape(3, -1)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     assert main(["predict", "--csv", str(path), "--json"]) == 0
     said = [answer["probabilities"] for answer in json.loads(capsys.readouterr().out)]
     answers = ask(address, {"images": images.tolist()}).json()

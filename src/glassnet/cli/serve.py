@@ -70,7 +70,8 @@ def _require_web() -> None:
     try:
         import_module("glassnet.web")
     except ModuleNotFoundError as error:
-        raise ConfigError(f'the page needs {error.name}, which is missing; pip install "glassnet[web]"') from error
+        package = (error.name or "a package").partition(".")[0]
+        raise ConfigError(f'the page needs {package}, which is missing; pip install "glassnet[web]"') from error
 
 
 def _site(place: Path | None) -> tuple["Site", str]:

@@ -118,19 +118,22 @@ class FewStreams:
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        counted = False
+        counted = more = False
 
         async def send_counted(message: Message) -> None:
-            nonlocal counted
+            nonlocal counted, more
             if message["type"] == "http.response.start" and _begins_stream(message):
                 if self.open >= MOST_STREAMS:
                     raise _TooManyStreamsError
                 self.open += 1
                 counted = True
+            more = counted and message.get("more_body", True)
             await send(message)
 
         try:
             await self.app(scope, receive, send_counted)
+            if more:  # it was broken off, since the server ends
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except* _TooManyStreamsError:
             line = f"{MOST_STREAMS} pages are watching already, the most that there may be; close one of them"
             await _error(503, line)(scope, receive, send)
