@@ -127,6 +127,17 @@ def test_it_says_where_it_is_and_ends_when_told_while_a_page_is_open(start: Star
     assert "rror" not in out
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(start: Start) -> None:
+    address = address_of(start("serve", "--port", "0"))
+    took = []
+    with httpx.Client(base_url=address, timeout=WAIT) as client:
+        for _ in range(40):
+            began = time.perf_counter()
+            assert client.get("/api/health").status_code == 200
+            took.append(time.perf_counter() - began)
+    assert min(took[20:]) < 0.035  # a delayed acknowledgement takes 0.04
+
+
 def test_a_second_server_on_the_same_port(start: Start, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
