@@ -67,7 +67,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()  # closes its pipes
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def address_of(process: subprocess.Popen[str]) -> str:
@@ -228,7 +230,7 @@ def test_a_training_that_is_ended_leaves_no_process(start: Start, number: signal
         assert training.poll() is None
     assert is_there(address)
     training.send_signal(number)
-    rest_of(training)
+    training.wait(WAIT)
     wait_until_gone(address, child)
 
 
