@@ -28,6 +28,7 @@ for _place, _help in {
     "lr_find:lr_find": "Find out how large the learning rate may be.",
     "evaluate:evaluate": "Say how good a model is on images that it has not learned from.",
     "use:predict": "Recognise pictures of digits.",
+    "serve:serve": "Open the page: watch, train, draw; and the service for programs.",
     "explain:explain": "Take one image through one training step, every number shown.",
     "use:report": "Write figures of a run and a page that holds them.",
     "show:data": "Show what is in a data set.",

@@ -1,5 +1,7 @@
 """``glassnet train`` and ``glassnet resume``."""
 
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -7,9 +9,11 @@ from cyclopts import Parameter
 
 from .. import training
 from ..data import Dataset, load_dataset
+from ..errors import ConfigError
 from ..training import Config, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
+from .serve import PORT, page_beside
 
 __all__ = ["Flags", "load_named", "resume", "train"]
 
@@ -30,6 +34,8 @@ def train(
     classes: int | None = None,
     settings: Flags = None,
     out: Path | None = None,
+    watch: Annotated[bool, Parameter(negative=())] = False,
+    port: int | None = None,
     json: bool = False,
 ) -> None:
     """Train a network and keep it in a run folder.
@@ -53,17 +59,28 @@ def train(
         How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
     out
         The run folder, new or empty. By default runs/TIME-DATA-RECIPE.
+    watch
+        Open a page beside the training, on which the run can be watched as it goes and afterwards, until Ctrl-C.
+    port
+        Of that page; by default 8000. 0 is any that is free.
     json
         Print the result as JSON.
     """
+    if port is not None and not watch:
+        raise ConfigError(f"--port {port}: it is the page's; give --watch too")
     given = settings.model_dump(exclude_unset=True) if settings else {}
-    progress = Progress()
-    try:
-        dataset = load_named(data, recipe, classes)
-        run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=[progress], **given)
-    finally:
-        progress.close()
-    _show(run, json)
+    with ExitStack() as beside:
+        page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
+        progress = Progress()
+        try:
+            dataset = load_named(data, recipe, classes)
+            run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=[progress], **given)
+        finally:
+            progress.close()
+        _show(run, json)
+        if page:
+            print(f"The page stays at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
+            page.wait()
 
 
 def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dataset:

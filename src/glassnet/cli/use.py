@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Preprocessing, frame_picture, read_csv, read_picture
+from ..answers import answers
+from ..data import Preprocessing, frame_images, frame_picture, read_csv, read_picture
 from ..errors import DataError
 from ..evaluation import examples_for
 from ..nn.types import Array
@@ -54,15 +55,10 @@ def _is_model(path: Path) -> bool:
 
 
 def _print_predictions(probabilities: Array, classes: tuple[str, ...], inputs: list[str], json: bool) -> None:
-    labels = [classes[i] for i in probabilities.argmax(axis=1)]
     if json:
-        print_json(
-            [
-                {"label": label, "probabilities": dict(zip(classes, map(float, p), strict=True)), "input": name}
-                for label, p, name in zip(labels, probabilities, inputs, strict=True)
-            ]
-        )
+        print_json(answers(probabilities, classes, inputs))
         return
+    labels = [classes[i] for i in probabilities.argmax(axis=1)]
     rows = [
         [name, label, percent(float(p.max())), _second(p, classes)]
         for label, p, name in zip(labels, probabilities, inputs, strict=True)
@@ -100,9 +96,8 @@ def _inputs(
     """Return where each image came from, the images in the model's form (n, h, w), and what could not be read."""
     if csv is not None and not pictures:
         images = read_csv(csv).images
-        if images.shape[1:] != (form.height, form.width):
-            images = np.stack([frame_picture(image, form, f"{csv}, row {i}") for i, image in enumerate(images, 1)])
-        return [f"{csv}, row {row}" for row in range(1, len(images) + 1)], images, []
+        rows = [f"{csv}, row {row}" for row in range(1, len(images) + 1)]
+        return rows, frame_images(images, form, rows), []
     if not pictures or csv is not None:
         raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")
     names, framed, unreadable = [], [np.empty((0, form.height, form.width), np.uint8)], []

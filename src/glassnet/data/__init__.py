@@ -1,10 +1,10 @@
 """Where images come from, and what is done to them before a network sees them."""
 
-from .arrays import as_pixels
+from .arrays import as_images, as_pixels
 from .augmentation import Augmentation
 from .cache import cache_folder
 from .dataset import Dataset, Examples
-from .framing import frame_picture
+from .framing import frame_images, frame_picture
 from .kaggle_csv import read_csv
 from .pictures import read_picture
 from .preprocess import Preprocessing
@@ -15,8 +15,10 @@ __all__ = [
     "Dataset",
     "Examples",
     "Preprocessing",
+    "as_images",
     "as_pixels",
     "cache_folder",
+    "frame_images",
     "frame_picture",
     "load_dataset",
     "read_csv",

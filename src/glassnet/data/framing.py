@@ -5,6 +5,8 @@ white digit into a box of 20×20 pixels, which gave it gray edges, and moved its
 of 28×28. A picture from a phone or a drawing program first needs its ink told from its ground.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from ..errors import DataError
 from .dataset import Images
 from .preprocess import Preprocessing
 
-__all__ = ["frame_picture"]
+__all__ = ["frame_images", "frame_picture"]
 
 Floats = NDArray[np.float32]
 
@@ -52,6 +54,22 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
     else:
         framed = _framed(_cropped(ink, faint, name), form)
     return 255 - framed if form.dark_on_light else framed
+
+
+def frame_images(images: Images, form: Preprocessing, names: Sequence[str]) -> Images:
+    """Return images (n, h, w) of the training images' shape as they stand, and all others framed as pictures.
+
+    Args:
+        images: (n, H, W) uint8.
+        form: the preprocessing of the model that will see them.
+        names: what errors call each of them.
+
+    Raises:
+        DataError: an image of another shape in which there is no digit to see.
+    """
+    if images.shape[1:] == (form.height, form.width):
+        return images
+    return np.stack([frame_picture(image, form, name) for image, name in zip(images, names, strict=True)])
 
 
 def _reduced(gray: Images) -> Floats:

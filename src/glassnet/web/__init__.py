@@ -5,6 +5,7 @@ as from the shell.
 """
 
 from .app import create_app
+from .server import serve
 from .site import Site
 
-__all__ = ["Site", "create_app"]
+__all__ = ["Site", "create_app", "serve"]

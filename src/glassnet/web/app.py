@@ -12,6 +12,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
+from . import service
+from .guard import guards
 from .site import Site
 
 __all__ = ["create_app"]
@@ -20,14 +22,16 @@ STATIC = Path(str(resources.files(__package__))) / "static"
 CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def create_app(site: Site) -> Starlette:
-    """Return the ASGI application that serves ``site``."""
+def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
+    """Return the ASGI application that serves ``site`` on ``host``, one of the names that it then answers to."""
     return Starlette(
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
+            *service.routes(site),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
+        middleware=guards(host),
         exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},
     )
 

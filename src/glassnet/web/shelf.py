@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import FileError, nearest
 from ..model import Model
-from ..training import Run, open_model
+from ..training import BOX, Run, open_model
 from .site import Site
 
 __all__ = ["LIVE", "Shelf"]
@@ -47,12 +47,17 @@ class Shelf:
             FileError: no such run, or it has no model yet.
         """
         if name is None:
-            return open_model(self.site.model)
+            place = self.site.model or BOX
+            path = place / MODEL if place.is_dir() else place
+            return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
         run = self.run(name)
         files = [file for file in (run.path / LIVE, run.path / MODEL) if file.is_file()]
         if not files:
             return run.model  # which says that there is none yet
-        path = max(files, key=lambda file: file.stat().st_mtime_ns)
+        return self._read(max(files, key=lambda file: file.stat().st_mtime_ns))
+
+    def _read(self, path: Path) -> Model:
+        """Return the model of a file, which is read again when it has been written anew."""
         written = path.stat().st_mtime_ns
         known = self._opened.get(path)
         if known is None or known[0] != written:

@@ -1,0 +1,94 @@
+"""``glassnet serve``, and the page beside a training."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ..errors import ConfigError, FileError
+from ..training import open_model
+from ..training.trainer import CONFIG
+from .output import print_facts
+
+if TYPE_CHECKING:
+    from ..web import Site
+    from ..web.companion import Companion
+
+__all__ = ["PORT", "page_beside", "serve"]
+
+HOST, PORT = "127.0.0.1", 8000
+RUNS, DRAWINGS = Path("runs"), Path("drawings")
+
+
+def serve(place: Path | None = None, /, *, host: str = HOST, port: int = PORT) -> None:
+    """Open the page on which networks are watched, trained and tried out, and the service for programs.
+
+    It goes on until Ctrl-C.
+
+    Parameters
+    ----------
+    place
+        A folder of runs, a run folder or a model file. By default the folder runs. A run or a model is also what
+        recognises drawings; else it is the model that comes with glassnet.
+    host
+        Where to listen. By default only this machine can open the page; 0.0.0.0 lets in every other that can reach it.
+    port
+        Where to listen; 0 is any that is free.
+    """
+    _require_web()
+    from .. import web
+
+    site, view = _site(place)
+
+    def announce(address: str) -> None:
+        print_facts({"page": f"{address}/{view}", "service": f"{address}/openapi.json", "runs": site.runs})
+        print("\nOpen the page in a browser. Ctrl-C ends it.", flush=True)
+
+    web.serve(site, host, port, announce)
+
+
+def page_beside(out: Path | None, port: int) -> "Companion":
+    """Start a server in a process of its own for the folder that a run will be in, and say where its page is.
+
+    Args:
+        out: the run folder; None where the run chooses one in ``runs``.
+        port: of the page.
+    """
+    _require_web()
+    from ..web import Site
+    from ..web.companion import Companion
+
+    runs = RUNS if out is None else out.resolve().parent
+    companion = Companion(Site(runs, None, DRAWINGS), HOST, port)
+    print(f"Watch at {companion.address}/{_view(out)}", file=sys.stderr, flush=True)
+    return companion
+
+
+def _require_web() -> None:
+    """Raise ConfigError where the packages are missing that only the page needs."""
+    try:
+        import_module("glassnet.web")
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise ConfigError(f'the page needs {package}, which is missing; pip install "glassnet[web]"') from error
+
+
+def _site(place: Path | None) -> tuple["Site", str]:
+    """Return what is served for a place, and the view with which the page opens."""
+    from ..web import Site
+
+    if place is None:
+        return Site(RUNS, None, DRAWINGS), ""
+    if (place / CONFIG).is_file():
+        return Site(place.resolve().parent, place, DRAWINGS), _view(place)
+    if place.is_dir():
+        return Site(place, None, DRAWINGS), _view(None)
+    if not place.exists():
+        raise FileError(f"{place}: no folder of runs, run folder or model file there; is the path right?")
+    open_model(place)  # which says at once what is wrong with it
+    return Site(RUNS, place, DRAWINGS), ""
+
+
+def _view(run: Path | None) -> str:
+    return "#watch" if run is None else f"#watch?run={quote(run.resolve().name)}"

@@ -1,0 +1,109 @@
+"""A server in a process of its own beside this one, which keeps its speed; it ends with this one, however that ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..errors import ConfigError, GlassnetError
+from .server import serve
+from .site import Site
+
+__all__ = ["Companion", "main"]
+
+GRACE = 3  # seconds that a server has to end by itself
+NICE = 5  # how much the process that it accompanies goes before it
+
+
+class Companion:
+    """A server that is there as long as the ``with`` block, and never longer than this process.
+
+    The process holds one end of a pipe. When it is gone, by itself or killed, the other end says so.
+
+    Args:
+        site: what is served.
+        host: where it listens.
+        port: where it listens.
+
+    Raises:
+        ConfigError: it cannot listen there.
+
+    Attributes:
+        address: of the page.
+    """
+
+    def __init__(self, site: Site, host: str, port: int) -> None:
+        # A session of its own keeps the terminal's Ctrl-C from it; -P keeps modules in the working folder from it.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+        model = None if site.model is None else str(site.model)
+        places = {"runs": str(site.runs), "model": model, "drawings": str(site.drawings)}
+        said = self._ask({"places": places, "host": host, "port": port})
+        if "error" in said:
+            self._close()
+            raise ConfigError(said["error"])
+        self.address: str = said["address"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._close()
+
+    def wait(self) -> None:
+        """Return when the server ends, or at Ctrl-C."""
+        with suppress(KeyboardInterrupt):
+            self._process.wait()
+
+    def _ask(self, told: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):  # it may have ended already, and said why on standard error
+            print(json.dumps(told), file=self._process.stdin, flush=True)
+        said: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the server does not start"}')
+        return said
+
+    def _close(self) -> None:
+        with self._process as process:  # and wait for its end
+            assert process.stdin is not None
+            process.stdin.close()  # which ends it
+
+
+def main() -> None:
+    """Serve what the first line of standard input says, until standard input ends."""
+    told = json.loads(sys.stdin.readline())
+    runs, model, drawings = (told["places"][name] for name in ("runs", "model", "drawings"))
+    site = Site(Path(runs), None if model is None else Path(model), Path(drawings))
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        serve(site, told["host"], told["port"], lambda address: print(json.dumps({"address": address}), flush=True))
+    except GlassnetError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+
+
+def _end_with_parent() -> None:
+    """Wait until the other end of standard input is closed, then end this process as a termination signal does."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Images that are asked about at the same time are recognised together, since one large product is quicker than many.
+
+Nothing waits for others to come: while one batch is computed the next gathers by itself, and a lone question is
+answered at once.
+"""
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.dataset import Images
+from ..model import Model
+from ..nn.types import Array
+
+__all__ = ["MOST_IMAGES", "Recognition"]
+
+MOST_IMAGES = 512  # of several requests that are computed together
+
+
+class _Question(NamedTuple):
+    model: Model
+    images: Images
+    answer: asyncio.Future[Array]
+
+
+class Recognition:
+    """One thread that computes, and the questions that wait for it.
+
+    A network has one set of work arrays, so a model that is given here must be used nowhere else at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Question] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recognition")
+        self._work: asyncio.Task[None] | None = None
+
+    async def probabilities(self, model: Model, images: Images) -> Array:
+        """Return the probability of each class (n, k) for images (n, h, w) of the model's form.
+
+        Raises:
+            DataError: as `Model.predict_proba` does.
+        """
+        question = _Question(model, images, asyncio.get_running_loop().create_future())
+        self._waiting.append(question)
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._answer_all())
+        return await question.answer
+
+    async def _answer_all(self) -> None:
+        """Answer until nothing waits."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            together = self._take()
+            computing = loop.run_in_executor(self._thread, _compute, together)
+            await asyncio.wait([computing])
+            error = computing.exception()
+            for i, question in enumerate(together):
+                if question.answer.done():  # nobody waits for it any more
+                    continue
+                if error is not None:
+                    question.answer.set_exception(error)
+                else:
+                    question.answer.set_result(computing.result()[i])
+
+    def _take(self) -> list[_Question]:
+        """Take the first question, and those after it that fit in: for the same model, up to 512 images in all."""
+        together = [self._waiting.popleft()]
+        count = len(together[0].images)
+        while self._waiting and self._waiting[0].model is together[0].model:
+            count += len(self._waiting[0].images)
+            if count > MOST_IMAGES:
+                break
+            together.append(self._waiting.popleft())
+        return together
+
+
+def _compute(together: list[_Question]) -> list[Array]:
+    P = together[0].model.predict_proba(np.concatenate([question.images for question in together]))
+    ends = np.cumsum([len(question.images) for question in together])
+    return list(np.split(P, ends[:-1]))
