@@ -12,6 +12,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
+from . import clinic, step
+from .shelf import Shelf
 from .site import Site
 
 __all__ = ["create_app"]
@@ -22,10 +24,13 @@ CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 def create_app(site: Site) -> Starlette:
     """Return the ASGI application that serves ``site``."""
+    shelf = Shelf(site)
     return Starlette(
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
+            *step.routes(shelf),
+            *clinic.routes(shelf),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},
