@@ -10,12 +10,22 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from glassnet import load_dataset, train
 from glassnet.web import Site, create_app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT = 20  # seconds
+expect.set_options(timeout=1000 * WAIT)
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of a 64-60-10 network on digits. It is for all tests: put it elsewhere by a link."""
+    folder = tmp_path_factory.mktemp("digits") / "run"
+    train(load_dataset("digits"), "small", epochs=2, hidden=[60], out=folder)
+    return folder
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..data import Examples, load_dataset
 from ..errors import ConfigError, DataError
-from ..evaluation import examples_for
-from ..explain import Explanation, explain_tiny
+from ..explain import Explanation, explain_tiny, images_to_explain, training_notes
 from ..explain import explain as explain_step
-from ..model import Model
-from ..training import BOX, Config, Run, open_model
+from ..training import BOX, Run, open_model
 from .output import draw_images, print_json
 
 __all__ = ["explain"]
@@ -69,44 +66,13 @@ def explain(
 
 def _explain_run(path: Path | None, image: int, learning_rate: float) -> Explanation:
     model = open_model(path)
-    examples = _test_images(path or BOX, model)
+    examples = images_to_explain(model, str(path or BOX))
     if not 0 <= image < len(examples):
         raise DataError(f"--image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
     explanation = explain_step(model, examples.images[image], int(examples.labels[image]), learning_rate)
     if path is None or not path.is_dir():
         return explanation
-    return replace(explanation, notes=(*explanation.notes, *_otherwise(Run(path).config)))
-
-
-def _test_images(path: Path, model: Model) -> Examples:
-    if not model.trained_on:
-        raise DataError(
-            f"{path}: this model learned from arrays in memory; from Python, give one of its images: "
-            "glassnet.explain.explain(model, image, label)"
-        )
-    try:
-        return examples_for(model, load_dataset(model.trained_on, classes=model.classes))
-    except DataError as error:
-        raise DataError(f"{path}: there is no test image to explain: {error}") from error
-
-
-def _otherwise(config: Config) -> list[str]:
-    """Say what made the run's own steps other ones than the step that is shown."""
-    own = {
-        f"optimizer {config.optimizer}": config.optimizer != "sgd",
-        f"batches of {config.batch_size} images": config.batch_size != 1,
-        f"label smoothing {config.label_smoothing:g}": config.label_smoothing,
-        f"l2 {config.l2:g}": config.l2,
-        "balanced class weights": config.class_weight != "none",
-        f"gradients no longer than {config.clip_norm}": config.clip_norm,
-    }
-    notes = []
-    if words := ", ".join(name for name, differs in own.items() if differs):
-        notes.append(f"The run itself trained with {words}; the step shown is plain gradient descent on one image.")
-    if config.mistakes:
-        planted = ", ".join(config.mistakes)
-        notes.append(f"The run was trained with planted mistakes ({planted}); what is shown here is the right step.")
-    return notes
+    return replace(explanation, notes=(*explanation.notes, *training_notes(Run(path).config)))
 
 
 def _write_page(explanation: Explanation, title: str, folder: Path | None) -> Path | None:

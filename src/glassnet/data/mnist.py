@@ -14,7 +14,7 @@ from .cache import Table, cache_folder, remembered
 from .dataset import Examples
 from .idx import FILES, find_idx
 
-__all__ = ["MIRRORS", "SHA256", "mnist_files", "openml_examples"]
+__all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples"]
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -50,6 +50,14 @@ def mnist_files() -> dict[str, Path]:
             return found
     folder = cache_folder() / "mnist"
     return {part: _downloaded(f"{name}.gz", folder) for part, name in FILES.items()}
+
+
+def mnist_is_here() -> bool:
+    """Say whether MNIST's four files are on this machine, so that loading it needs no network."""
+    folders = [cache_folder() / "mnist"]
+    if given := os.environ.get("GLASSNET_DATA"):
+        folders.append(Path(given) / "mnist")
+    return any(all(find_idx(folder, part) for part in FILES) for folder in folders)
 
 
 def _check_sum(path: Path) -> None:

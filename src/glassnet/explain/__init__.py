@@ -10,7 +10,8 @@ of each layer, `sums` writes a small network's arithmetic out, `explanation` pri
 
 from .explanation import Explanation, Stage
 from .mathml import mathml
+from .of_run import images_to_explain, training_notes
 from .stages import explain
 from .tiny import explain_tiny
 
-__all__ = ["Explanation", "Stage", "explain", "explain_tiny", "mathml"]
+__all__ = ["Explanation", "Stage", "explain", "explain_tiny", "images_to_explain", "mathml", "training_notes"]

@@ -11,7 +11,20 @@ from numpy.typing import NDArray
 from ..nn.types import Array
 from .sums import number
 
-__all__ = ["PARTS", "ROUNDING", "WORKED", "Explanation", "Part", "Stage", "facts", "heading", "norm", "result", "short"]
+__all__ = [
+    "PARTS",
+    "ROUNDING",
+    "WORKED",
+    "Explanation",
+    "Part",
+    "Stage",
+    "facts",
+    "heading",
+    "loudest",
+    "norm",
+    "result",
+    "short",
+]
 
 WORKED = 64  # parameters: in a network with no more, every sum is written out
 
@@ -181,6 +194,12 @@ def facts(explanation: Explanation, stage: Stage) -> list[str]:
 def norm(array: Array) -> float:
     """The Euclidean length of an array, all its numbers taken as one vector."""
     return float(np.linalg.norm(array))
+
+
+def loudest(explanation: Explanation, count: int) -> NDArray[np.intp]:
+    """Return the units of the first layer that fire most, at most ``count`` of them, the loudest first."""
+    fired = next(stage.array[0] for stage in explanation.stages[::-1] if stage.name in ("A1", "Z1"))
+    return np.argsort(-fired, kind="stable")[:count]
 
 
 def _stage(explanation: Explanation, stage: Stage, anew: bool) -> Iterator[str]:

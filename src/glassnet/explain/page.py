@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from ..files import write_atomically
 from ..nn.types import Array
 from ..page import fill_page
-from .explanation import PARTS, ROUNDING, Explanation, Stage, facts, heading, norm, result, short
+from .explanation import PARTS, ROUNDING, Explanation, Stage, facts, heading, loudest, norm, result, short
 from .mathml import mathml
 from .sums import number
 
@@ -162,9 +162,8 @@ def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) 
 
     ``figures`` (units,) has the number below each.
     """
-    fired = next(stage.array[0] for stage in explanation.stages[::-1] if stage.name in ("A1", "Z1"))
-    loudest = np.argsort(-fired, kind="stable")[:LOUDEST]
-    columns = matrix[:, loudest]
+    units = loudest(explanation, LOUDEST)
+    columns = matrix[:, units]
     limit = float(np.percentile(np.abs(columns), 99.5)) or 1.0  # one extreme weight must not make the rest pale
     pictures = "\n".join(
         _picture(
@@ -172,7 +171,7 @@ def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) 
             DIVERGING,
             f"unit {unit}\n{short(float(figures[unit]))}",
         )
-        for unit, column in zip(loudest.tolist(), columns.T, strict=True)
+        for unit, column in zip(units.tolist(), columns.T, strict=True)
     )
     return (
         f'<p class="legend">{words}</p>'

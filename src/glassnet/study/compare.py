@@ -21,9 +21,10 @@ from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, noteb
 from .consultation import ask_doctor
 from .results import Chain, Comparison, Course, Point, Stage
 
-__all__ = ["study", "study_notebook"]
+__all__ = ["BASE", "pair", "study", "study_notebook"]
 
-BASE = "fast"  # a recipe without batch normalisation or distortions, which would hide what a mistake does
+BASE = "fast"
+"""A recipe without batch normalisation or distortions, which would hide what a mistake does."""
 
 CIRCUMSTANCES: Mapping[str, Any] = {
     "validation": 1 / 3,
@@ -60,23 +61,39 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     if name not in MISTAKES:
         raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
     _require_images(dataset)
-    mistake, seeds = MISTAKES[name], tuple(seeds)
+    seeds = tuple(seeds)
     if not seeds:
         raise ConfigError("seeds: none are given; give one or more")
     if len(dataset.train) > MOST:
         dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
-    circumstances = dict(CIRCUMSTANCES) | dict(mistake.circumstances)
+    circumstances = dict(CIRCUMSTANCES) | dict(MISTAKES[name].circumstances)
     planted, cured = [], []
     for seed in seeds:
-        settings = circumstances | {"seed": seed}
-        wrong = settings | mistake.changes(Config.resolve(BASE, **settings).model_dump()) | {"mistakes": [name]}
-        planted.append(_run(dataset, BASE, wrong, ask_doctor=seed == seeds[0]))
-        cured.append(_run(dataset, BASE, settings))
+        wrong, right = pair(name, {"seed": seed})
+        planted.append(_run(dataset, BASE, wrong | {"mistakes": [name]}, ask_doctor=seed == seeds[0]))
+        cured.append(_run(dataset, BASE, right))
     rest, truth = dataset.split(TRUTH, seeds[0])
     learned, held = replace(dataset, train=rest).split(circumstances["validation"], seeds[0])
     images = len(learned), len(held), len(truth)
     k = len(dataset.classes)
     return Comparison(name, dataset.name, k, images, seeds, circumstances, tuple(planted), tuple(cured))
+
+
+def pair(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings, over those of `BASE`, of a run with a mistake and of the cured run beside it.
+
+    Args:
+        name: of a mistake in `glassnet.clinic.MISTAKES`.
+        settings: of both, over the circumstances in which the mistake shows.
+
+    Raises:
+        ConfigError: no such mistake, or settings that cannot be.
+    """
+    if name not in MISTAKES:
+        raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
+    mistake = MISTAKES[name]
+    cured = dict(CIRCUMSTANCES) | dict(mistake.circumstances) | dict(settings)
+    return cured | mistake.changes(Config.resolve(BASE, **cured).model_dump()), cured
 
 
 def study_notebook(

@@ -12,8 +12,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
-from . import service
+from . import clinic, service, step
 from .guard import guards
+from .shelf import Shelf
 from .site import Site
 
 __all__ = ["create_app"]
@@ -24,11 +25,14 @@ CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
     """Return the ASGI application that serves ``site`` on ``host``, one of the names that it then answers to."""
+    shelf = Shelf(site)
     return Starlette(
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
             *service.routes(site),
+            *step.routes(shelf),
+            *clinic.routes(shelf),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=guards(host),

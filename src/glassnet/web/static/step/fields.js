@@ -1,0 +1,92 @@
+// A number field for each of the tiny network's parameters, and one slider for the one that was touched last.
+
+import { h } from "../dom.js";
+import { plain } from "./stages.js";
+
+const REACH = 2; // of the slider, either way
+
+const below = (numbers) => numbers.map((i) => "₁₂₃₄"[i]).join("");
+const WORDS = {
+  W1: ([i, j]) => `w${below([i, j])}, from pixel ${i + 1} to hidden unit ${j + 1}`,
+  b1: ([j]) => `b${below([j])}, bias of hidden unit ${j + 1}`,
+  W2: ([i, j]) => `w${below([i, j])}, from hidden unit ${i + 1} to “${["top", "bottom"][j]}”`,
+  b2: ([j]) => `b${below([j])}, bias of “${["top", "bottom"][j]}”`,
+};
+const TABLES = [
+  { weights: "W1", biases: "b1", title: "Layer 1", rows: "pixel", columns: ["unit 1", "unit 2", "unit 3"] },
+  { weights: "W2", biases: "b2", title: "Layer 2", rows: "unit", columns: ["top", "bottom"] },
+];
+
+export function parameterFields({ onchange, onselect }) {
+  let parameters = null;
+  let selected = { name: "W1", index: [0, 0] };
+  const inputs = new Map();
+  const slider = h("input", { type: "range", min: -REACH, max: REACH, step: 0.01, oninput: () => set(selected, slider.valueAsNumber) });
+  const chosen = h("span", {});
+
+  const key = ({ name, index }) => `${name} ${index.join()}`;
+  const value = ({ name, index }) => index.reduce((array, i) => array[i], parameters[name]);
+
+  function field(name, index) {
+    const place = { name, index };
+    const input = h("input", {
+      type: "number", step: 0.1, "aria-label": WORDS[name](index),
+      onfocus: () => select(name, index),
+      oninput: () => Number.isFinite(input.valueAsNumber) && set(place, input.valueAsNumber),
+    });
+    inputs.set(key(place), { place, input });
+    return h("td", {}, input);
+  }
+
+  function table({ weights, biases, title, rows, columns }) {
+    const lines = { W1: 4, W2: 3 }[weights];
+    return h("div", { class: "scroll" }, h("table", { class: "parameters" },
+      h("caption", {}, title),
+      h("thead", {}, h("tr", {}, h("td", {}), columns.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {},
+        Array.from({ length: lines }, (_, i) =>
+          h("tr", {}, h("th", { scope: "row" }, `${rows} ${i + 1}`), columns.map((_name, j) => field(weights, [i, j])))),
+        h("tr", {}, h("th", { scope: "row" }, "bias"), columns.map((_name, j) => field(biases, [j]))))));
+  }
+
+  function set({ name, index }, number) {
+    const copy = structuredClone(parameters);
+    const last = index.at(-1);
+    index.slice(0, -1).reduce((array, i) => array[i], copy[name])[last] = number;
+    parameters = copy; // at once, so that a quick second change builds on it
+    onchange(copy);
+  }
+
+  function select(name, index) {
+    selected = { name, index };
+    mark();
+    onselect();
+  }
+
+  function mark() {
+    chosen.textContent = `${WORDS[selected.name](selected.index)}: ${plain(value(selected))}`;
+    if (document.activeElement !== slider) slider.value = value(selected);
+    for (const [name, { input }] of inputs) input.classList.toggle("chosen", name === key(selected));
+  }
+
+  const element = h("section", { class: "card", "aria-label": "Weights and biases" },
+    h("h2", {}, "The 23 numbers that it learns"),
+    h("p", { class: "soft" }, "Type a number, or step it with the arrow keys; the one touched last is also under the slider."),
+    h("div", { class: "row parameterTables" }, TABLES.map(table)));
+
+  return {
+    element,
+    slider: h("label", {}, chosen, slider),
+    select,
+    selected: () => selected,
+    fill(given) {
+      parameters = given;
+      for (const { place, input } of inputs.values()) {
+        if (document.activeElement !== input || input.valueAsNumber !== value(place)) {
+          if (Number(input.value) !== Number(value(place).toFixed(4)) || !input.value) input.value = Number(value(place).toFixed(4));
+        }
+      }
+      mark();
+    },
+  };
+}

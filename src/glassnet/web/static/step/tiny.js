@@ -1,0 +1,145 @@
+// The network of 23 numbers: its pixels, truth, learning rate and every parameter under the hand, everything else live.
+
+import { post } from "../api.js";
+import { chart } from "../chart.js";
+import { h } from "../dom.js";
+import { notice } from "../notice.js";
+import { paintGray } from "../pixels.js";
+import { parameterFields } from "./fields.js";
+import { network } from "./network.js";
+import { stages } from "./stages.js";
+
+const MANY = 10; // steps that one press takes
+const SHAPES = { W1: [4, 3], b1: [3], W2: [3, 2], b2: [2] };
+
+// 23 numbers of an address as parameters, or null where they are not that.
+function fromAddress(text) {
+  const numbers = (text ?? "").split(",").map(Number);
+  if (!text || numbers.length !== 23 || !numbers.every(Number.isFinite)) return null;
+  const take = ([first, ...rest]) => (first == null ? numbers.shift() : Array.from({ length: first }, () => take(rest)));
+  return Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, take(shape)]));
+}
+
+const short = (numbers) => numbers.map((value) => Number(value.toPrecision(6))).join(",");
+
+function question(settings) {
+  const asked = {};
+  const parameters = fromAddress(settings.get("parameters"));
+  const pixels = (settings.get("image") ?? "").split(",").map(Number);
+  if (parameters) asked.parameters = parameters;
+  if (settings.has("image") && pixels.length === 4) asked.image = [pixels.slice(0, 2), pixels.slice(2)];
+  if (settings.has("label")) asked.label = Number(settings.get("label"));
+  if (settings.has("rate")) asked.rate = Number(settings.get("rate"));
+  return asked;
+}
+
+export async function mountTiny(root, settings, keep) {
+  let asked = question(settings);
+  let stage = settings.get("stage");
+  let losses = (settings.get("losses") ?? "").split(",").filter(Boolean).map(Number).filter(Number.isFinite);
+  let answer = null;
+  let asking = null; // the request under way
+  let again = false; // whether something has changed since it was sent
+
+  const walk = stages((chosen) => { stage = chosen.name; draw(); });
+  const picture = network({ onpart: (part) => walk.choose((each) => each.part === part), onedge: (name, index) => fields.select(name, index) });
+  const fields = parameterFields({ onchange: (parameters) => change({ parameters }), onselect: () => answer && draw() });
+  const image = h("canvas", { class: "pixels", role: "img", "aria-label": "The image of two by two pixels" });
+  const sliders = [0, 1, 2, 3].map((i) => h("input", { type: "range", min: 0, max: 255, oninput: (event) => shade(i, event.target.valueAsNumber) }));
+  const figures = sliders.map(() => h("span", {}));
+  const label = h("select", { onchange: () => change({ label: label.selectedIndex }) });
+  const rate = h("input", { type: "number", min: 0.01, step: 0.1, oninput: () => rate.valueAsNumber > 0 && change({ rate: rate.valueAsNumber }) });
+  const step = h("button", { class: "main", onclick: () => take(1) }, "Take the step");
+  const more = h("button", { onclick: () => take(MANY) }, `Again, ${MANY} times`);
+  const verdict = h("p", { "aria-live": "polite", class: "verdict" });
+  const curve = h("div", {});
+  const line = chart(curve, { title: "Loss", x: "steps taken", y: "loss (0: sure and right)", height: 220 });
+
+  root.append(
+    h("div", { class: "columns" }, picture.element, h("section", { class: "card", "aria-label": "The step" },
+      h("p", { class: "soft" }, "The image has four pixels. The network is to say which half has more ink."),
+      h("div", { class: "shown" }, image, h("div", { class: "pixelsliders" },
+        sliders.map((slider, i) => h("label", {}, h("span", {}, `pixel ${i + 1} (x${"₁₂₃₄"[i]}): `, figures[i]), slider)))),
+      h("div", { class: "row" }, h("label", {}, "the truth", label), h("label", {}, "learning rate η", rate)),
+      verdict, h("div", { class: "row" }, step, more, h("button", { onclick: reset }, "Reset")), curve)),
+    walk.element, fields.element);
+  picture.element.append(fields.slider);
+
+  function shade(i, value) {
+    const rows = answer.image.map((row) => [...row]);
+    rows[Math.floor(i / 2)][i % 2] = value;
+    change({ image: rows });
+  }
+
+  function change(what) {
+    asked = { ...asked, ...what };
+    return refresh();
+  }
+
+  // Ask for the numbers of what there is now. While an answer is under way, only the last change waits for its turn.
+  function refresh() {
+    again = true;
+    asking ??= (async () => {
+      try {
+        while (again) {
+          again = false;
+          answer = await post("/api/explain/tiny", asked);
+        }
+        fill();
+        draw();
+      } catch (error) {
+        notice(error.message);
+      } finally {
+        asking = null;
+      }
+    })();
+    return asking;
+  }
+
+  function fill() {
+    asked = { parameters: answer.parameters, image: answer.image, label: answer.label, rate: answer.rate };
+    paintGray(image, answer.image);
+    answer.image.flat().forEach((value, i) => {
+      sliders[i].value = value;
+      figures[i].textContent = value;
+    });
+    if (!label.length) label.append(...answer.classes.map((name) => h("option", {}, name)));
+    label.selectedIndex = answer.label;
+    if (document.activeElement !== rate) rate.value = Number(answer.rate.toPrecision(6));
+    fields.fill(answer.parameters);
+    verdict.textContent = `One step from here: ${answer.result.replace(/^The/, "the").replaceAll(" %", "\u00a0%")}`;
+  }
+
+  function draw() {
+    picture.draw(answer, walk.show(answer, stage), fields.selected());
+    const all = [...losses, loss()];
+    line.draw([{ name: "loss", x: all.map((_, i) => i), y: all }]);
+    keep({
+      parameters: short(Object.values(answer.parameters).flat(2)), image: answer.image.flat().join(","), label: answer.label,
+      rate: answer.rate, stage, losses: losses.length ? short(losses) : null,
+    });
+  }
+
+  const loss = () => answer.stages.find(({ name }) => name === "L").array;
+
+  async function take(count) {
+    for (let i = 0; i < count; i += 1) {
+      await asking;
+      const moved = (name) => answer.stages.find((each) => each.name === `${name} after`).array;
+      losses.push(loss());
+      await change({ parameters: Object.fromEntries(Object.keys(SHAPES).map((name) => [name, moved(name)])) });
+    }
+  }
+
+  function reset() {
+    losses = [];
+    asked = {};
+    return refresh();
+  }
+
+  await refresh();
+  return () => {
+    walk.close();
+    line.close();
+  };
+}

@@ -1,0 +1,94 @@
+"""A mistake beside its cure on the page. Runs and their events are stood in for, so that what they say is known."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+TRUTH = {"planted": 0.42, "cured": 0.95}
+
+
+def stream(side: str) -> str:
+    """All that the server would send of a finished run: a loss and an accuracy for each of three epochs."""
+    losses = {"planted": [2.3, 2.2, 2.1], "cured": [2.3, 0.9, 0.2]}[side]
+    accuracies = {"planted": [0.1, 0.3, 0.5], "cured": [0.4, 0.8, 0.96]}[side]
+    rows = [
+        {"epoch": i, "step": 30 * i, "loss": loss, "validation_accuracy": accuracy}
+        for i, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), 1)
+    ]
+    steps = [{"epoch": row["epoch"], "step": row["step"], "loss": row["loss"]} for row in rows]
+    run = {"name": side, "state": "finished", "epoch": 3, "epochs": 3}
+    sent: list[tuple[str, Any]] = [("run", run | {"state": "running"}), ("rows", rows), ("steps", steps), ("run", run)]
+    return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in sent)
+
+
+@pytest.fixture
+def started(page: Page) -> list[dict[str, Any]]:
+    """What the page asked ``POST /api/runs`` for."""
+    asked: list[dict[str, Any]] = []
+
+    def start(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        name = "planted" if asked[-1]["mistakes"] else "cured"
+        route.fulfill(status=201, content_type="application/json", body=json.dumps({"name": name}))
+
+    def side(route: Route) -> str:
+        return "planted" if "planted" in route.request.url else "cured"
+
+    def tell(route: Route) -> None:
+        route.fulfill(content_type="text/event-stream", body=stream(side(route)))
+
+    def judge(route: Route) -> None:
+        body = json.dumps({"accuracy": TRUTH[side(route)], "images": 359})
+        route.fulfill(content_type="application/json", body=body)
+
+    page.route("**/api/runs", start)
+    page.route("**/api/runs/*/events", tell)
+    page.route("**/api/clinic/truth?*", judge)
+    return asked
+
+
+def test_both_runs_are_shown_and_judged(page: Page, started: list[dict[str, Any]]) -> None:
+    page.goto("/#clinic")
+    page.get_by_role("combobox", name="the mistake").select_option("small-learning-rate")
+    expect(page.get_by_text("The loss still falls, smoothly and slowly")).to_be_visible()
+    page.get_by_label("epochs").fill("3")
+    page.get_by_role("button", name="Run both").press("Enter")
+    expect(page.get_by_text("The mistake cost 53.0 points of accuracy on 359 images")).to_be_visible()
+    expect(page.get_by_text("reported 8.0 points more than the truth")).to_be_visible()
+    expect(page.get_by_role("row", name="training loss at the end 2.10 0.200")).to_be_visible()
+    for title in ("Training loss: mistake 2.10, cured 0.200", "Accuracy as reported: mistake 0.500"):
+        expect(page.get_by_role("img", name=title)).to_be_visible()
+    expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
+    planted, cured = started
+    assert planted["mistakes"] == ["small-learning-rate"]
+    assert cured["mistakes"] == []
+    assert planted["settings"] | {"learning_rate": 0.3} == cured["settings"]
+    assert (planted["settings"]["learning_rate"], cured["settings"]["epochs"]) == (0.03, 3)
+    assert cured["data"] == planted["data"] == "digits"
+
+
+def test_the_address_brings_both_runs_back(page: Page, started: list[dict[str, Any]]) -> None:
+    page.goto("/#clinic?mistake=no-shuffling&epochs=3")
+    expect(page.get_by_label("epochs")).to_have_value("3")
+    page.get_by_role("button", name="Run both").click()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    expect(page).to_have_url(re.compile("planted=planted&cured=cured"))
+    page.reload()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    expect(page.get_by_role("combobox", name="the mistake")).to_have_value("no-shuffling")
+    assert len(started) == 2
+
+
+def test_every_mistake_fits_a_phone(page: Page, started: list[dict[str, Any]]) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/#clinic")
+    choice = page.get_by_role("combobox", name="the mistake")
+    for number in range(choice.locator("option").count()):
+        choice.select_option(index=number)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Run both").click()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

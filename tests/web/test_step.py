@@ -1,0 +1,201 @@
+"""What the server says of one step, and of the clinic."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from glassnet import load_dataset, textbook, train
+from glassnet.clinic import MISTAKES
+from glassnet.evaluation import evaluate
+from glassnet.explain import explain
+from glassnet.training import BOX, Config, Run
+from glassnet.web import Site
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address) as client:
+        yield client
+
+
+@pytest.fixture
+def run(site: Site, digits_run: Path) -> Run:
+    """A run of a 64-60-10 network, called ``mine``."""
+    site.runs.mkdir()
+    (site.runs / "mine").symlink_to(digits_run)
+    return Run(digits_run)
+
+
+def arrays(answer: dict[str, Any]) -> dict[str, Any]:
+    return {stage["name"]: np.array(stage["array"]) for stage in answer["stages"]}
+
+
+def test_the_tiny_step_equals_the_textbook(client: httpx.Client) -> None:
+    rng = np.random.default_rng(0)
+    parameters = {"W1": (4, 3), "b1": (3,), "W2": (3, 2), "b2": (2,)}
+    given = {name: rng.normal(size=shape) for name, shape in parameters.items()}
+    image = [[10, 200], [255, 0]]
+    question = {"parameters": {k: v.tolist() for k, v in given.items()}, "image": image, "label": 1, "rate": 0.2}
+    answer = client.post("/api/explain/tiny", json=question).json()
+    found = arrays(answer)
+    layers = [(given["W1"], given["b1"]), (given["W2"], given["b2"])]
+    X, y, relu = np.reshape(image, (1, 4)) / 255, np.array([1]), textbook.ACTIVATIONS["relu"]
+    A, Z, P = textbook.forward(layers, X, relu)
+    gradients = textbook.backward(layers, A, Z, P, y, relu)
+    moved, loss = textbook.gradient_descent_step(layers, X, y, relu, 0.2)
+    expected = {"X": X[0], "Z1": Z[0][0], "A1": A[1][0], "Z2": Z[1][0], "P": P[0], "L": loss}
+    for i, ((dW, db), (W, b)) in enumerate(zip(gradients, moved, strict=True), 1):
+        expected |= {f"dW{i}": dW, f"db{i}": db, f"W{i} after": W, f"b{i} after": b}
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-12, atol=1e-15, err_msg=name)
+    assert answer["parameters"] == question["parameters"]
+    assert (answer["label"], answer["rate"], answer["image"]) == (1, 0.2, image)
+    stage = next(stage for stage in answer["stages"] if stage["name"] == "Z1")
+    assert "<msub><mi>W</mi><mn>1</mn></msub>" in stage["mathml"]
+    assert len(stage["sums"]) == 3
+
+
+WRONG: list[tuple[Any, str]] = [
+    ({"rate": 0}, "learning_rate: must be more than 0"),
+    ({"rate": "much"}, "rate: give a number"),
+    ({"rate": 10**400}, "rate: give a number up to 1,000,000"),
+    ({"label": 2}, "label 2"),
+    ({"label": True}, "0 for top or 1 for bottom"),
+    ({"image": [[1, 2], [3]]}, "image: "),
+    ({"image": [[1, 2], [3, 300]]}, "expected 0 to 255"),
+    ({"image": 7}, "two rows of two pixels"),
+    ({"parameters": {"W1": [[1]]}}, "give W1, b1, W2, b2"),
+    ({"parameters": {"W1": 1, "b1": 0, "W2": 0, "b2": 0}}, "W1: give numbers of shape (4, 3)"),
+    ({"colour": 1}, "no setting called 'colour'"),
+    ([1], "no JSON object"),
+]
+
+
+@pytest.mark.parametrize(("question", "line"), WRONG, ids=[line for _, line in WRONG])
+def test_bad_numbers_get_one_line(client: httpx.Client, question: Any, line: str) -> None:
+    answer = client.post("/api/explain/tiny", json=question)
+    assert answer.status_code == 400
+    assert line in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+
+
+def test_parameters_that_are_no_finite_numbers_are_refused(client: httpx.Client) -> None:
+    own = client.post("/api/explain/tiny", json={}).json()["parameters"]
+    for bad, line in (([1, 2, None], "every number must be finite"), ([1, 2, "x"], "b1: "), ([1, 2, 10**400], "b1: ")):
+        answer = client.post("/api/explain/tiny", json={"parameters": own | {"b1": bad}})
+        assert answer.status_code == 400
+        assert line in answer.json()["error"]
+    assert client.post("/api/explain/tiny", content=b"{").status_code == 400
+
+
+def test_a_run_is_explained_as_from_python(client: httpx.Client, run: Run) -> None:
+    answer = client.get("/api/explain", params={"run": "mine", "image": 7, "rate": 0.05}).json()
+    test = load_dataset("digits").test
+    explanation = explain(run.model, test.images[7], int(test.labels[7]), 0.05)
+    found = arrays(answer)
+    for name in ("Z1", "A1", "P", "dZ1", "db2"):
+        np.testing.assert_allclose(found[name], explanation[name].array.ravel(), rtol=1e-4, err_msg=name)
+    assert found["L"] == float(explanation["L"].array)
+    assert answer["images"] == len(test)
+    assert answer["image"] == test.images[7].tolist()
+    assert any("optimizer adam" in note for note in answer["notes"])
+    assert not any(stage["name"] in ("Z1 after", "A1 after") for stage in answer["stages"])
+    loudest = int(np.argmax(explanation["A1"].array))
+    gradient = next(stage for stage in answer["stages"] if stage["name"] == "dW1")
+    assert gradient["units"][0] == loudest
+    image = explanation["dW1"].array[:, loudest].reshape(8, 8)
+    np.testing.assert_allclose(gradient["array"][0], image, rtol=1e-4)
+
+
+def test_of_a_large_matrix_the_largest_rows_are_sent(client: httpx.Client, run: Run) -> None:
+    answer = client.get("/api/explain", params={"run": "mine"}).json()
+    stage = next(stage for stage in answer["stages"] if stage["name"] == "W2 after")
+    assert stage["shape"] == [60, 10]
+    test = load_dataset("digits").test
+    W2 = explain(run.model, test.images[0], int(test.labels[0]))["W2 after"].array
+    assert np.shape(stage["array"]) == (48, 10)
+    norms = np.linalg.norm(W2, axis=1)
+    np.testing.assert_allclose(stage["array"], W2[norms >= np.sort(norms)[-48]], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ({"run": "yours"}, "no such run"),
+        ({"run": "../mine"}, "no such run"),
+        ({"run": "mine", "image": "first"}, "no whole number"),
+        ({"run": "mine", "image": "359"}, "there are 359 test images, 0 to 358"),
+        ({"run": "mine", "image": "-1"}, "0 to 358"),
+        ({"run": "mine", "rate": "nan"}, "must be more than 0"),
+        ({"run": "mine", "rate": "x"}, "no number"),
+    ],
+)
+def test_a_question_that_has_no_answer(client: httpx.Client, run: Run, query: dict[str, str], line: str) -> None:
+    answer = client.get("/api/explain", params=query)
+    assert answer.status_code == 400
+    assert line in answer.json()["error"]
+
+
+def test_without_mnist_the_page_downloads_nothing_and_says_what_to_do(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLASSNET_DATA", raising=False)
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    answer = client.get("/api/explain")
+    assert answer.status_code == 400
+    assert "choose a run that learned digits" in answer.json()["error"]
+    assert not (tmp_path / "cache").exists()
+    assert BOX.is_file()
+
+
+def test_the_clinic_knows_every_mistake(client: httpx.Client) -> None:
+    mistakes = client.get("/api/mistakes").json()
+    assert [mistake["name"] for mistake in mistakes] == list(MISTAKES)
+    for mistake in mistakes:
+        assert all(mistake[word] == getattr(MISTAKES[mistake["name"]], word) for word in ("wrong", "right", "symptom"))
+
+
+def test_a_pair_differs_in_the_mistake_alone(client: httpx.Client) -> None:
+    for name, mistake in MISTAKES.items():
+        question = {"mistake": name, "settings": {"seed": 3, "epochs": 4}}
+        pair = client.post("/api/clinic/pair", json=question).json()
+        planted, cured = (
+            Config.resolve(side["recipe"], **side["settings"], mistakes=side["mistakes"]).model_dump()
+            for side in (pair["planted"], pair["cured"])
+        )
+        differ = {key for key in planted if planted[key] != cured[key]}
+        assert differ == {"mistakes", *mistake.changes(cured)}
+        assert (cured["seed"], cured["epochs"]) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ({"mistake": "one-bias-gradent"}, "did you mean 'one-bias-gradient'"),
+        ({"mistake": "no-shuffling", "settings": {"epochs": 0}}, "epochs"),
+        ({"mistake": "no-shuffling", "settings": {"recipe": "x"}}, "no setting called 'recipe'"),
+        ({"settings": {}}, "name of a mistake"),
+        ("no-shuffling", "name of a mistake"),
+    ],
+)
+def test_a_pair_that_cannot_be(client: httpx.Client, question: Any, line: str) -> None:
+    answer = client.post("/api/clinic/pair", json=question)
+    assert answer.status_code == 400
+    assert line in answer.json()["error"]
+
+
+def test_the_truth_is_told_by_the_test_images(client: httpx.Client, run: Run, site: Site) -> None:
+    answer = client.get("/api/clinic/truth", params={"run": "mine"}).json()
+    test = load_dataset("digits").test
+    assert answer == {"accuracy": evaluate(run.model, test).accuracy, "images": len(test)}
+    broken = train(
+        load_dataset("digits"), "fast", optimizer="sgd", learning_rate=0.1, epochs=1, out=site.runs / "broken",
+        mistakes=["softmax-without-maximum"], scaling="none", hidden=[],
+    )  # fmt: skip
+    assert broken.broken
+    assert client.get("/api/clinic/truth", params={"run": "broken"}).json()["accuracy"] is None
+    assert client.get("/api/clinic/truth", params={"run": "none"}).status_code == 400

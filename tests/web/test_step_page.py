@@ -1,0 +1,170 @@
+"""One image through one step, as a person walks it."""
+
+import json
+import re
+from collections.abc import Callable
+from math import exp, log
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from glassnet.web import Site
+
+IMAGE = [1.0, 0.2, 0.0, 0.4]  # the pixels 255, 51, 0 and 102
+W1 = [[0.3, -0.2, 0.8], [-0.3, -0.4, 0.4], [0.7, 0.6, -0.3], [0.6, 0.8, 0.6]]
+B1 = [0.2, -0.1, -0.2]
+W2 = [[0.6, 0.3], [-0.2, 0.7], [-0.1, 0.3]]
+B2 = [-0.1, 0.1]
+
+
+def by_hand(first_weight: float) -> tuple[list[float], float]:
+    """The probabilities and the loss of the tiny network whose w₁₁ is given: softmax(max(x W₁ + b₁, 0) W₂ + b₂)."""
+    weights = [[first_weight, *W1[0][1:]], *W1[1:]]
+    hidden = [max(sum(IMAGE[i] * weights[i][j] for i in range(4)) + B1[j], 0) for j in range(3)]
+    scores = [sum(hidden[j] * W2[j][k] for j in range(3)) + B2[k] for k in range(2)]
+    powers = [exp(score) for score in scores]
+    return [power / sum(powers) for power in powers], -log(powers[0] / sum(powers))
+
+
+def numbers(page: Page, stage: str) -> Locator:
+    """The numbers beside a stage in the list."""
+    return page.locator(f'[data-stage="{stage}"] .numbers')
+
+
+def shown(page: Page, stage: str) -> list[float]:
+    return [float(number.replace("−", "-")) for number in numbers(page, stage).inner_text().split()]
+
+
+def test_a_weight_is_changed_by_keyboard_and_every_number_follows(page: Page) -> None:
+    page.goto("/#step")
+    field = page.get_by_label("w₁₁, from pixel 1 to hidden unit 1", exact=True)
+    expect(field).to_have_value("0.3")
+    assert shown(page, "P") == pytest.approx(by_hand(0.3)[0], abs=6e-5)
+    field.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowUp")
+    expect(field).to_have_value("0.8")
+    probabilities, loss = by_hand(0.8)
+    expect(numbers(page, "L")).to_have_text(f"{loss:.4f}")
+    expect(numbers(page, "L")).to_have_class(re.compile("flash"))
+    assert shown(page, "P") == pytest.approx(probabilities, abs=6e-5)
+    page.locator('[data-stage="Z1"]').click()
+    expect(page.locator(".sums li").first).to_have_text("z₁ = 1·0.8 + 0.2·(−0.3) + 0·0.7 + 0.4·0.6 + 0.2 = 1.18")
+
+
+def test_steps_lower_the_loss_and_the_address_brings_them_back(page: Page) -> None:
+    page.goto("/#step")
+    expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
+    page.get_by_label("learning rate η").fill("0.2")
+    page.get_by_role("button", name="Take the step").press("Enter")
+    expect(numbers(page, "L")).not_to_have_text(f"{by_hand(0.3)[1]:.4f}")
+    once = shown(page, "L")[0]
+    assert once < by_hand(0.3)[1]
+    page.get_by_role("button", name="Again, 10 times").press("Enter")
+    expect(page).to_have_url(re.compile(r"losses=[^&]*(%2C[^&]*){10}&|losses=[^&]*(%2C[^&]*){10}$"))
+    assert shown(page, "L")[0] < once
+    curve = page.get_by_role("img", name=re.compile(r"^Loss"))
+    expect(curve).to_be_visible()
+    page.locator('[data-stage="dW1"]').click()
+    expect(page).to_have_url(re.compile("stage=dW1"))
+    before = {stage: shown(page, stage) for stage in ("Z1", "P", "L")}
+    page.reload()
+    expect(page.locator('[data-stage="dW1"][aria-current]')).to_be_visible()
+    assert {stage: shown(page, stage) for stage in before} == before
+    expect(page.get_by_label("learning rate η")).to_have_value("0.2")
+    page.get_by_role("button", name="Reset").click()
+    expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
+
+
+def test_the_stages_are_walked_by_arrow_keys_and_the_picture_follows(page: Page) -> None:
+    page.goto("/#step")
+    heading = page.locator(".present h2")
+    expect(heading).to_have_text("Input")
+    for words in ("Weighted sums, layer 1", "Activations, layer 1"):
+        page.keyboard.press("ArrowRight")
+        expect(heading).to_have_text(words)
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text("Weighted sums, layer 1")
+    expect(page.locator("math msub").first).to_be_visible()
+    picture = page.locator(".network svg")
+    assert "0.68, 0, 0.92" in (picture.get_attribute("aria-label") or "")
+    page.get_by_role("button", name="Backward").click()
+    expect(heading).to_have_text("Gradient of the scores")
+    assert "dZ of the hidden units" in (picture.get_attribute("aria-label") or "")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Next →")).to_be_disabled()
+    field = page.get_by_label("learning rate η")
+    field.focus()
+    page.keyboard.press("ArrowLeft")  # moves in the field
+    expect(page.get_by_text("Stage 22 of 22: loss")).to_be_visible()
+
+
+def test_pixels_and_truth_are_under_the_hand(page: Page) -> None:
+    page.goto("/#step")
+    expect(numbers(page, "X")).to_have_text("1  0.2  0  0.4")
+    page.get_by_label("pixel 3 (x₃)").press("End")
+    expect(numbers(page, "X")).to_have_text("1  0.2  1  0.4")
+    before = shown(page, "L")[0]
+    page.get_by_role("combobox", name="the truth").select_option("bottom")
+    expect(numbers(page, "L")).not_to_have_text(str(before))
+    assert exp(-before) + exp(-shown(page, "L")[0]) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_address_that_is_no_network_shows_the_first_one(page: Page) -> None:
+    page.goto("/#step?parameters=1,2,x&stage=nonsense&losses=a")
+    expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
+
+
+@pytest.fixture
+def runs(page: Page, site: Site, digits_run: Path) -> Callable[[Route], None]:
+    """The list of runs, of which there is one, called ``mine``."""
+    site.runs.mkdir()
+    (site.runs / "mine").symlink_to(digits_run)
+    answer = json.dumps([{"name": "mine", "state": "finished", "epoch": 2, "epochs": 2}])
+
+    def tell(route: Route) -> None:
+        route.fulfill(content_type="application/json", body=answer)
+
+    page.route("**/api/runs", tell)
+    return tell
+
+
+def test_a_run_and_an_image_are_walked_through(page: Page, runs: object) -> None:
+    page.goto("/#step")
+    page.get_by_role("link", name="A trained network").click()
+    expect(page.get_by_role("combobox", name="network")).to_have_value("mine")
+    expect(page.get_by_text("The loss fell from")).to_be_visible()
+    first = page.locator(".words .verdict").inner_text()
+    page.get_by_role("button", name="Next image").click()
+    expect(page.locator(".words .verdict")).not_to_have_text(first)
+    expect(page).to_have_url(re.compile("image=1"))
+    count = int(page.get_by_text(re.compile(r"^Stage 1 of \d+")).inner_text().split(" of ")[1].split(":")[0])
+    for number in range(2, count + 1):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_text(re.compile(f"^Stage {number} of {count}: "))).to_be_visible()
+        expect(page.locator(".picture :is(canvas, table, .large)").first).to_be_visible()
+    page.locator('[data-stage="dW1"]').click()
+    expect(page.locator(".units canvas")).to_have_count(8)
+    page.reload()
+    expect(page.locator(".units canvas")).to_have_count(8)
+    page.get_by_label("test image").fill("358")
+    page.get_by_label("test image").press("Enter")
+    expect(page).to_have_url(re.compile("image=358"))
+
+
+@pytest.mark.parametrize("view", ["/#step", "/#step?show=trained&stage=dW2"])
+def test_a_phone_shows_all_of_it(page: Page, runs: object, view: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(view)
+    expect(page.locator(".present h2")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_nothing_moves_where_it_was_asked_not_to(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/#step")
+    page.get_by_label("b₂, bias of “bottom”").fill("0.9")
+    expect(numbers(page, "L")).not_to_have_text(f"{by_hand(0.3)[1]:.4f}")
+    expect(page.locator(".flash")).to_have_count(0)
