@@ -1,10 +1,13 @@
 """The application: every path that it answers, and how it says that something went wrong."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
 import plotly
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -12,6 +15,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
+from . import train
+from .jobs import Jobs
 from .site import Site
 
 __all__ = ["create_app"]
@@ -21,13 +26,24 @@ CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def create_app(site: Site) -> Starlette:
-    """Return the ASGI application that serves ``site``."""
+    """Return the ASGI application that serves ``site``, and ends what it trains when it ends."""
+    jobs = Jobs(site)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await run_in_threadpool(jobs.close)
+
     return Starlette(
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
+            *train.routes(site, jobs, jobs.describe),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
+        lifespan=lifespan,
         exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},
     )
 
