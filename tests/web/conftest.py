@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from starlette.applications import Starlette
 
 from glassnet.web import Site, create_app
 
@@ -24,12 +25,17 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def address(site: Site) -> Iterator[str]:
+def app(site: Site) -> Starlette:
+    return create_app(site)
+
+
+@pytest.fixture
+def address(app: Starlette) -> Iterator[str]:
     """The address of a server that serves ``site``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(create_app(site), port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

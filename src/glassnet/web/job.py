@@ -7,8 +7,8 @@ A pipe from the server is its standard input. The first line says what to train,
     step    let it take one step, and hold it again
     stop    save and end; the run can be resumed
 
-The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too: stop.
-What there is to say goes to standard output, a JSON object a line: ``{"begun": true}``, or ``{"error": …}``.
+The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too:
+stop. What there is to say goes to standard output, a JSON object a line: ``{"begun": true}``, or ``{"error": …}``.
 """
 
 import json
@@ -21,11 +21,10 @@ from typing import Any
 from ..data import load_dataset
 from ..errors import GlassnetError
 from ..training import Callback, RunUnderWay, TrainingInterrupted, resume, train
+from .jobs import GRACE
 
-__all__ = ["GRACE", "WORDS", "Hand", "main"]
+__all__ = ["Hand", "main"]
 
-WORDS = ("pause", "go", "step", "stop")
-GRACE = 4.0  # seconds in which a run whose server has gone may finish its step and save
 LOOK = 0.2  # seconds after which a held run looks whether a signal has stopped it
 
 
@@ -43,7 +42,7 @@ class Hand(Callback):
         self._held, self._steps, self._ended = held, 0, False
 
     def obey(self, word: str) -> None:
-        """Take one of `WORDS`; any other changes nothing. Called by the thread that listens."""
+        """Take a word; an unknown one changes nothing. Called by the thread that listens."""
         with self._changed:
             if word in ("pause", "go"):
                 self._held, self._steps = word == "pause", 0

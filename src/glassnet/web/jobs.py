@@ -14,13 +14,15 @@ from starlette.exceptions import HTTPException
 
 from ..errors import TrainingError
 from ..training import make_run_folder
-from .job import GRACE
 from .shelf import Shelf
 from .site import Site
 
-__all__ = ["AT_ONCE", "Jobs"]
+__all__ = ["AT_ONCE", "GRACE", "WORDS", "Jobs"]
+
+WORDS = ("pause", "go", "step", "stop")  # what a run is told; `job` says what they mean
 
 AT_ONCE = 2  # runs: what the page's pair of curves needs, and a machine still has time for the page beside it
+GRACE = 4.0  # seconds in which a run whose server ends may finish its step and save
 BEGIN = 60.0  # seconds that a run may take to load its data before it is left to itself
 
 
@@ -83,7 +85,7 @@ class Jobs:
             raise HTTPException(409, f"{name}: has come to its end; start a new run instead")
 
     def control(self, name: str, word: str) -> None:
-        """Pass one of `job.WORDS` on to a run; after "stop", wait until it has saved and ended.
+        """Pass one of `WORDS` on to a run; after "stop", wait until it has saved and ended.
 
         Raises:
             FileError: no such run.

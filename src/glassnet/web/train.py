@@ -17,8 +17,7 @@ from ..data.mnist import mnist_is_here
 from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, explain, notebook_names, recipe_names, recipe_summary
 from ..training.recipe import read_recipe
-from .job import WORDS
-from .jobs import Jobs
+from .jobs import WORDS, Jobs
 from .site import Site
 
 __all__ = ["routes"]
