@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from starlette.applications import Starlette
 
 from glassnet.web import Site, create_app
@@ -62,6 +62,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """A tab of 1280×900 pixels. At its end: no error in the console, and no request to another host."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
     page.set_default_timeout(1000 * WAIT)
+    expect.set_options(timeout=1000 * WAIT)
     wrong: list[str] = []
 
     def look_at_message(message: ConsoleMessage) -> None:

@@ -178,7 +178,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
             break
     page.keyboard.type("12")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_focused()
     page.keyboard.press("Space")
     expect(said(page)).to_have_text("Paused")
     page.keyboard.press("Tab")

@@ -28,9 +28,10 @@ export async function mount(root, settings) {
     timer = setTimeout(check, WAIT);
   });
   const train = command("The same from the shell");
+  const begin = h("button", { class: "main" }, "Start");
   const element = h("form", { class: "card", novalidate: true, onsubmit: start, "aria-label": "What to train" },
     h("h2", {}, "What to train"), form.element,
-    h("div", { class: "row" }, h("button", { class: "main" }, "Start"), h("button", { value: "paused" }, "Start paused")),
+    h("div", { class: "row" }, begin, h("button", { value: "paused" }, "Start paused")),
     train.element);
   root.append(
     h("div", {}, h("h1", {}, "Train"),
@@ -56,7 +57,10 @@ export async function mount(root, settings) {
 
   async function start(event) {
     event.preventDefault();
+    if (element.getAttribute("aria-busy")) return;
     const paused = event.submitter?.value === "paused";
+    element.setAttribute("aria-busy", "true");
+    begin.textContent = "Starting …";
     try {
       if (!(await check())) {
         element.querySelector("[aria-invalid]")?.focus();
@@ -67,6 +71,9 @@ export async function mount(root, settings) {
       keepAddress();
     } catch (error) {
       form.complain(error.message);
+    } finally {
+      element.removeAttribute("aria-busy");
+      begin.textContent = "Start";
     }
   }
 
