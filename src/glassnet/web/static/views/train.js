@@ -100,7 +100,7 @@ function runPanel(folder, changed) {
   const stop = h("button", { type: "button", onclick: () => tell("stop") }, "Stop");
   const facts = h("dl", { class: "facts" });
   const watch = h("a", {}, "Look inside while it learns");
-  const resume = command("Stopped, it goes on from the shell too");
+  const resume = command("Once stopped, it can go on from the shell");
   const curves = { loss: h("div"), accuracy: h("div") };
   const charts = {
     loss: chart(curves.loss, { title: "Loss", x: "step", y: "nats", height: 240 }),
@@ -135,12 +135,15 @@ function runPanel(folder, changed) {
       button.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
     }
     wrong.textContent = run.error ?? "";
+    resume.element.hidden = !now.word;
     tellFacts();
   }
 
   function tellFacts() {
-    const last = { ...rows.at(-1), ...steps.at(-1) };
     const validated = rows.at(-1);
+    const known = (row) => Object.fromEntries(Object.entries(row ?? {}).filter(([, value]) => value != null));
+    const [older, newer] = (steps.at(-1)?.step ?? 0) < (validated?.step ?? 0) ? [steps, rows] : [rows, steps];
+    const last = { ...known(older.at(-1)), ...known(newer.at(-1)) };
     const shown = {
       Step: `${count(last.step ?? 0)} of ${count(run.total_steps)}`,
       Epoch: `${count(run.epoch ?? 0)} of ${count(run.epochs)} done`,
@@ -227,7 +230,7 @@ function runPanel(folder, changed) {
 
 // A line for the shell, and a button that copies it.
 function command(title) {
-  const line = h("code", { tabindex: "0" });
+  const line = h("code");
   const copy = h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${title}`, onclick: take }, "Copy");
 
   async function take() {
@@ -241,7 +244,7 @@ function command(title) {
   }
 
   return {
-    element: h("div", { class: "command" }, h("h3", {}, title), h("div", { class: "row" }, h("div", { class: "scroll" }, line), copy)),
+    element: h("div", { class: "command" }, h("h3", {}, title), h("div", { class: "row" }, line, copy)),
     show(words) {
       line.textContent = words;
     },
