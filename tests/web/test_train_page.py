@@ -186,7 +186,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(said(page)).to_have_text("Stopped; nothing is lost")
-    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_focused()
 
 
 def test_a_phone_has_room_for_it(page: Page) -> None:

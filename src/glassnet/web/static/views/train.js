@@ -231,7 +231,7 @@ function runPanel(folder, changed) {
 // A line for the shell, and a button that copies it.
 function command(title) {
   const line = h("code");
-  const copy = h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${title}`, onclick: take }, "Copy");
+  const copy = h("button", { type: "button", class: "quiet", "aria-label": "Copy this command", onclick: take }, "Copy");
 
   async function take() {
     try {
