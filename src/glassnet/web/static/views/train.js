@@ -25,7 +25,7 @@ export async function mount(root, settings) {
   const form = settingsForm(options, settings, () => {
     keepAddress();
     clearTimeout(timer);
-    timer = setTimeout(check, WAIT);
+    timer = setTimeout(() => check().catch((error) => form.complain(error.message)), WAIT);
   });
   const train = command("The same from the shell");
   const begin = h("button", { class: "main" }, "Start");
@@ -45,13 +45,14 @@ export async function mount(root, settings) {
     train.show(form.command());
   }
 
-  // What the settings come to, or what is wrong with them; an answer that is out of date is dropped.
+  // What the settings come to, or what is wrong with them; an answer that is out of date is not shown.
   async function check() {
     const mine = ++asked;
     const answer = await post("/api/settings", form.order());
-    if (mine !== asked) return false;
-    form.complain(answer.error);
-    if (!answer.error) form.suggest(answer.settings);
+    if (mine === asked) {
+      form.complain(answer.error);
+      if (!answer.error) form.suggest(answer.settings);
+    }
     return !answer.error;
   }
 
@@ -59,6 +60,7 @@ export async function mount(root, settings) {
     event.preventDefault();
     if (element.getAttribute("aria-busy")) return;
     const paused = event.submitter?.value === "paused";
+    clearTimeout(timer);
     element.setAttribute("aria-busy", "true");
     begin.textContent = "Starting …";
     try {
