@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from starlette.applications import Starlette
 
 from glassnet import load_dataset, train
 from glassnet.web import Site, create_app
@@ -34,12 +35,17 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def address(site: Site) -> Iterator[str]:
+def app(site: Site) -> Starlette:
+    return create_app(site)
+
+
+@pytest.fixture
+def address(app: Starlette) -> Iterator[str]:
     """The address of a server that serves ``site``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(create_app(site), port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -66,6 +72,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """A tab of 1280×900 pixels. At its end: no error in the console, and no request to another host."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
     page.set_default_timeout(1000 * WAIT)
+    expect.set_options(timeout=1000 * WAIT)
     wrong: list[str] = []
 
     def look_at_message(message: ConsoleMessage) -> None:

@@ -41,23 +41,24 @@ def mnist_files() -> dict[str, Path]:
     Raises:
         DataError: a file with a wrong sum, no network, or a cache that cannot be written.
     """
-    if given := os.environ.get("GLASSNET_DATA"):
-        folder = Path(given) / "mnist"
-        found = {part: path for part in FILES if (path := find_idx(folder, part))}
-        if len(found) == len(FILES):
-            for path in found.values():
-                _check_sum(path)
-            return found
+    if found := _given_files():
+        for path in found.values():
+            _check_sum(path)
+        return found
     folder = cache_folder() / "mnist"
     return {part: _downloaded(f"{name}.gz", folder) for part, name in FILES.items()}
 
 
 def mnist_is_here() -> bool:
-    """Say whether MNIST's four files are on this machine, so that loading it needs no network."""
-    folders = [cache_folder() / "mnist"]
-    if given := os.environ.get("GLASSNET_DATA"):
-        folders.append(Path(given) / "mnist")
-    return any(all(find_idx(folder, part) for part in FILES) for folder in folders)
+    """Whether `mnist_files` finds all four on this machine, so that nothing is downloaded."""
+    return bool(_given_files()) or all((cache_folder() / "mnist" / f"{name}.gz").is_file() for name in FILES.values())
+
+
+def _given_files() -> dict[str, Path] | None:
+    """Return the paths of the four files in ``$GLASSNET_DATA/mnist``, or None where one is missing."""
+    folder = Path(os.environ.get("GLASSNET_DATA") or os.devnull) / "mnist"
+    found = {part: path for part in FILES if (path := find_idx(folder, part))}
+    return found if len(found) == len(FILES) else None
 
 
 def _check_sum(path: Path) -> None:

@@ -8,7 +8,7 @@ recipe that it names.
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -50,14 +50,14 @@ def _amount_of(name: str) -> Any:
 
 
 def _one_of(names: tuple[str, ...]) -> BeforeValidator:
-    """Accept one of ``names``; the error has the nearest one."""
+    """Accept one of ``names``, which the JSON schema lists; the error has the nearest one."""
 
     def check(value: object) -> object:
         if value not in names:
             raise ValueError(f"{value!r} is unknown{nearest(str(value), names)}")
         return value
 
-    return BeforeValidator(check)
+    return BeforeValidator(check, json_schema_input_type=Literal.__getitem__(names))
 
 
 def _one_or_many(value: object) -> object:

@@ -16,7 +16,7 @@ from .ensemble import train_members
 from .history import Row, read_history
 from .trainer import CONFIG, HISTORY, MODEL, Trainer
 
-__all__ = ["BOX", "Run", "choose_config", "open_model", "resume", "train"]
+__all__ = ["BOX", "Run", "choose_config", "make_run_folder", "open_model", "resume", "train"]
 
 BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
 SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
@@ -166,7 +166,7 @@ def train(
     """
     config = choose_config(dataset, recipe, settings, as_written=as_written)
     trainer = Trainer(config, dataset, callbacks)
-    folder = _make_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
+    folder = make_run_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
@@ -205,8 +205,8 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
     return run
 
 
-def _make_folder(out: str | os.PathLike[str] | None, name: str) -> Path:
-    """Make the folder that was asked for, or one under ``runs`` that no other run has.
+def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = Path("runs")) -> Path:
+    """Make the folder that was asked for, or else ``<time>-<name>`` in ``runs``, which no other run has.
 
     Raises:
         FileError: it cannot be made.
@@ -217,14 +217,14 @@ def _make_folder(out: str | os.PathLike[str] | None, name: str) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-        folder = Path("runs") / stem
-        folder.parent.mkdir(exist_ok=True)
+        folder = runs / stem
+        runs.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 folder.mkdir()
             except FileExistsError:
                 number += 1
-                folder = Path("runs") / f"{stem}-{number}"
+                folder = runs / f"{stem}-{number}"
             else:
                 return folder
     except OSError as error:

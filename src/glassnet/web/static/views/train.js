@@ -1,5 +1,254 @@
-import { h } from "../dom.js";
+// Choose, start, and hold in one's hand: a run of one's own. The address keeps what was chosen and which run it became.
 
-export function mount(root) {
-  root.append(h("h1", {}, "train"));
+import { events, get, post } from "../api.js";
+import { chart } from "../chart.js";
+import { h } from "../dom.js";
+import { quoted, settingsForm } from "../form.js";
+import { count, number, percent, seconds } from "../format.js";
+import { notice } from "../notice.js";
+
+const WAIT = 250; // milliseconds after a key before the settings are looked at
+const STATES = {
+  running: { said: "Running", next: "Pause", word: "pause", going: true },
+  paused: { said: "Paused", next: "Go on", word: "go", going: true },
+  stopped: { said: "Stopped; nothing is lost", next: "Resume", word: "resume" },
+  finished: { said: "Finished", next: "Resume" },
+  broken: { said: "Broken by a planted mistake", next: "Resume" },
+};
+
+export async function mount(root, settings) {
+  const options = await get("/api/options");
+  const panel = runPanel(options.runs, keepAddress);
+  let timer = null;
+  let asked = 0;
+
+  const form = settingsForm(options, settings, () => {
+    keepAddress();
+    clearTimeout(timer);
+    timer = setTimeout(() => check().catch((error) => form.complain(error.message)), WAIT);
+  });
+  const train = command("The same from the shell");
+  const begin = h("button", { class: "main" }, "Start");
+  const element = h("form", { class: "card", novalidate: true, onsubmit: start, "aria-label": "What to train" },
+    h("h2", {}, "What to train"), form.element,
+    h("div", { class: "row" }, begin, h("button", { value: "paused" }, "Start paused")),
+    train.element);
+  root.append(
+    h("div", {}, h("h1", {}, "Train"),
+      h("p", { class: "soft" }, "Choose, start, and take a network through its steps. The address keeps what you chose: a link is a lesson.")),
+    h("div", { class: "columns" }, element, panel.element));
+
+  function keepAddress() {
+    const kept = form.address();
+    if (panel.name()) kept.set("run", panel.name());
+    history.replaceState(null, "", `#train?${kept}`);
+    train.show(form.command());
+  }
+
+  // What the settings come to, or what is wrong with them; an answer that is out of date is not shown.
+  async function check() {
+    const mine = ++asked;
+    const answer = await post("/api/settings", form.order());
+    if (mine === asked) {
+      form.complain(answer.error);
+      if (!answer.error) form.suggest(answer.settings);
+    }
+    return !answer.error;
+  }
+
+  async function start(event) {
+    event.preventDefault();
+    if (element.getAttribute("aria-busy")) return;
+    const paused = event.submitter?.value === "paused";
+    clearTimeout(timer);
+    element.setAttribute("aria-busy", "true");
+    begin.textContent = "Starting …";
+    try {
+      if (!(await check())) {
+        element.querySelector("[aria-invalid]")?.focus();
+        return;
+      }
+      const { name } = await post("/api/runs", { ...form.order(), paused });
+      panel.show(name);
+      keepAddress();
+    } catch (error) {
+      form.complain(error.message);
+    } finally {
+      element.removeAttribute("aria-busy");
+      begin.textContent = "Start";
+    }
+  }
+
+  await check();
+  train.show(form.command());
+  await panel.find(settings.get("run"));
+  return () => {
+    clearTimeout(timer);
+    panel.close();
+  };
+}
+
+// A run: what it does now, the hand on it, and how it has gone so far.
+function runPanel(folder, changed) {
+  let run = null;
+  let steps = [];
+  let rows = [];
+  let end = () => {};
+
+  const state = h("p", { class: "state", "aria-live": "polite" }, "No run yet. Start one, and it is here that you steer it.");
+  const wrong = h("p", { class: "wrong", role: "alert" });
+  const next = h("button", { class: "main", type: "button", onclick: () => tell(STATES[run.state].word) }, "Pause");
+  const step = h("button", { type: "button", onclick: () => tell("step") }, "One step");
+  const stop = h("button", { type: "button", onclick: () => tell("stop") }, "Stop");
+  const facts = h("dl", { class: "facts" });
+  const watch = h("a", {}, "Look inside while it learns");
+  const resume = command("Once stopped, it can go on from the shell");
+  const curves = { loss: h("div"), accuracy: h("div") };
+  const charts = {
+    loss: chart(curves.loss, { title: "Loss", x: "step", y: "nats", height: 240 }),
+    accuracy: chart(curves.accuracy, { title: "Accuracy", x: "step", y: "share of images", percent: true, height: 240 }),
+  };
+  const there = h("div", { class: "there", hidden: true },
+    h("div", { class: "row", role: "group", "aria-label": "Steer the run" }, next, step, stop), wrong, facts, curves.loss, curves.accuracy, watch, resume.element);
+  const title = h("h2", {}, "Your run");
+  const element = h("section", { class: "card", "aria-label": "The run" }, title, state, there);
+  document.addEventListener("visibilitychange", draw);
+
+  async function tell(word) {
+    if (!able(word)) return;
+    try {
+      update(await post(`/api/runs/${encodeURIComponent(run.name)}/${word}`));
+    } catch (error) {
+      wrong.textContent = error.message;
+    }
+  }
+
+  function able(word) {
+    const { going, word: other } = STATES[run.state];
+    return word && (word === other || (going && word !== "resume"));
+  }
+
+  function update(more) {
+    run = { ...run, ...more };
+    const now = STATES[run.state];
+    if (state.textContent !== now.said) state.textContent = now.said;
+    next.textContent = now.next;
+    for (const [button, word] of [[next, now.word], [step, "step"], [stop, "stop"]]) {
+      button.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
+    }
+    wrong.textContent = run.error ?? "";
+    resume.element.hidden = !now.word;
+    tellFacts();
+  }
+
+  function tellFacts() {
+    const validated = rows.at(-1);
+    const known = (row) => Object.fromEntries(Object.entries(row ?? {}).filter(([, value]) => value != null));
+    const [older, newer] = (steps.at(-1)?.step ?? 0) < (validated?.step ?? 0) ? [steps, rows] : [rows, steps];
+    const last = { ...known(older.at(-1)), ...known(newer.at(-1)) };
+    const shown = {
+      Step: `${count(last.step ?? 0)} of ${count(run.total_steps)}`,
+      Epoch: `${count(run.epoch ?? 0)} of ${count(run.epochs)} done`,
+      Time: seconds(last.seconds ?? run.seconds ?? 0),
+      Loss: number(last.loss),
+      Accuracy: percent(last.accuracy),
+      "On validation images": percent(validated?.validation_accuracy),
+      "Learning rate": number(last.learning_rate),
+      Speed: last.images_per_second ? `${count(last.images_per_second)} images/s` : "–",
+    };
+    facts.replaceChildren(...Object.entries(shown).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  }
+
+  function draw() {
+    if (document.hidden || !run) return;
+    const line = (name, of, key, more) => {
+      const seen = of.filter((row) => row[key] != null);
+      return { name, x: seen.map((row) => row.step), y: seen.map((row) => row[key]), ...more };
+    };
+    charts.loss.draw([line("training", steps, "loss"), line("validation", rows, "validation_loss", { dash: "dash" })]);
+    const learned = steps.some((row) => row.accuracy != null) ? steps : rows;
+    charts.accuracy.draw([line("training", learned, "accuracy"), line("validation", rows, "validation_accuracy", { dash: "dash" })]);
+  }
+
+  // A run that goes on from a checkpoint may tell some steps again.
+  const joined = (known, more) => [...known.filter((row) => row.step < more[0].step), ...more];
+
+  function follow(name) {
+    end();
+    [run, steps, rows] = [{ name, state: "running" }, [], []];
+    title.textContent = name;
+    there.hidden = false;
+    watch.href = `#watch?run=${encodeURIComponent(name)}`;
+    resume.show(`glassnet resume ${quoted(`${folder}/${name}`)}`);
+    update({});
+    end = events(`/api/runs/${encodeURIComponent(name)}/events`, {
+      run: update,
+      rows(more) {
+        rows = joined(rows, more);
+        tellFacts();
+        draw();
+      },
+      steps(more) {
+        steps = joined(steps, more);
+        tellFacts();
+        draw();
+      },
+      gone: leave,
+    });
+  }
+
+  function leave() {
+    end();
+    notice(`The run ${run.name} is gone: its folder was deleted.`);
+    run = null;
+    there.hidden = true;
+    state.textContent = "No run any more: its folder was deleted.";
+    changed();
+  }
+
+  return {
+    element,
+    name: () => run?.name,
+    show(name) {
+      follow(name);
+      next.focus();
+    },
+    // A run that the address names, if there still is one.
+    async find(name) {
+      if (!name) return;
+      const found = (await get("/api/runs")).find((known) => known.name === name);
+      if (found) {
+        follow(name);
+        update(found);
+      } else notice(`There is no run ${name} here any more.`);
+    },
+    close() {
+      end();
+      document.removeEventListener("visibilitychange", draw);
+      Object.values(charts).forEach((each) => each.close());
+    },
+  };
+}
+
+// A line for the shell, and a button that copies it.
+function command(title) {
+  const line = h("code");
+  const copy = h("button", { type: "button", class: "quiet", "aria-label": "Copy this command", onclick: take }, "Copy");
+
+  async function take() {
+    try {
+      await navigator.clipboard.writeText(line.textContent);
+      notice("Copied.");
+    } catch {
+      getSelection().selectAllChildren(line);
+      notice("Selected; copy it with your keyboard.");
+    }
+  }
+
+  return {
+    element: h("div", { class: "command" }, h("h3", {}, title), h("div", { class: "row" }, line, copy)),
+    show(words) {
+      line.textContent = words;
+    },
+  };
 }

@@ -1,0 +1,119 @@
+"""The process that trains a run which the page began: ``python -m glassnet.web.job``.
+
+A pipe from the server is its standard input. The first line says what to train, and each further line is a word:
+
+    pause   hold the run after the step under way
+    go      let it go on
+    step    let it take one step, and hold it again
+    stop    save and end; the run can be resumed
+
+The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too:
+stop. What there is to say goes to standard output, a JSON object a line: ``{"begun": true}``, or ``{"error": …}``.
+"""
+
+import json
+import os
+import sys
+from io import FileIO
+from threading import Condition, Thread, Timer
+from typing import Any
+
+from ..data import load_dataset
+from ..errors import GlassnetError
+from ..training import Callback, RunUnderWay, TrainingInterrupted, resume, train
+from .jobs import GRACE
+
+__all__ = ["Hand", "main"]
+
+LOOK = 0.2  # seconds after which a held run looks whether a signal has stopped it
+
+
+class Hand(Callback):
+    """Holds a run between two steps, lets it go on, or ends it, as the words say.
+
+    The seconds that a run counts are those of its steps, so they stand still while it is held.
+
+    Args:
+        held: whether the run is to wait before its first step.
+    """
+
+    def __init__(self, held: bool) -> None:
+        self._changed = Condition()
+        self._held, self._steps, self._ended = held, 0, False
+
+    def obey(self, word: str) -> None:
+        """Take a word; an unknown one changes nothing. Called by the thread that listens."""
+        with self._changed:
+            if word in ("pause", "go"):
+                self._held, self._steps = word == "pause", 0
+            elif word == "step":
+                self._held, self._steps = True, self._steps + self._held  # a run that goes is held after its step
+            elif word == "stop":
+                self._ended = True
+            self._changed.notify()
+
+    def on_start(self, run: RunUnderWay) -> None:
+        _say(begun=True)
+        self._wait(run)
+
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
+        self._wait(run)
+
+    def _wait(self, run: RunUnderWay) -> None:
+        """Return when the next step may be taken, or the run is to end."""
+        with self._changed:
+            while self._held and not (self._steps or self._ended or run.stopped):
+                self._changed.wait(LOOK)
+            self._steps = max(self._steps - 1, 0)
+            if self._ended:
+                run.stop("as the page asked")
+
+
+def main() -> None:
+    """Train what the first line of the input says, under the hand of the lines that follow."""
+    words = FileIO(0, closefd=False)  # without a buffer, whose lock the waiting thread would hold when Python ends
+    first = words.readline()
+    if not first:
+        return
+    order = json.loads(first)
+    hand = Hand(order["paused"])
+    Thread(target=_listen, args=(words, hand), daemon=True).start()
+    try:
+        _train(order, hand)
+    except TrainingInterrupted:
+        pass  # by a signal; everything is saved
+    except GlassnetError as error:
+        _say(error=str(error))
+    except MemoryError:
+        _say(error="not enough memory; use fewer units, smaller batches, or less data")
+    except OSError as error:
+        _say(error=f"{error.filename or 'training'}: {error.strerror or error}")
+
+
+def _train(order: dict[str, Any], hand: Hand) -> None:
+    callbacks = [hand]
+    if order["resume"]:
+        resume(order["folder"], callbacks=callbacks)
+        return
+    how = {key: order[key] for key in ("as_written", "mistakes")} | order["settings"]
+    train(load_dataset(order["data"]), order["recipe"], out=order["folder"], callbacks=callbacks, **how)
+
+
+def _listen(words: FileIO, hand: Hand) -> None:
+    for line in words:
+        hand.obey(line.decode().strip())
+    last = Timer(GRACE, os._exit, [1])
+    last.daemon = True
+    last.start()
+    hand.obey("stop")
+
+
+def _say(**said: Any) -> None:
+    try:
+        print(json.dumps(said), flush=True)
+    except BrokenPipeError:  # the server has gone, and nobody listens
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

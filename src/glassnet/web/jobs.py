@@ -1,0 +1,210 @@
+"""The runs that the page began: each a process of its own, which ends when the server does, however that ends."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from ..errors import TrainingError
+from ..training import make_run_folder
+from .shelf import Shelf
+from .site import Site
+
+__all__ = ["AT_ONCE", "GRACE", "WORDS", "Jobs"]
+
+WORDS = ("pause", "go", "step", "stop")  # what a run is told; `job` says what they mean
+
+AT_ONCE = 2  # runs: what the page's pair of curves needs, and a machine still has time for the page beside it
+GRACE = 4.0  # seconds in which a run whose server ends may finish its step and save
+BEGIN = 60.0  # seconds that a run may take to load its data before it is left to itself
+
+
+class Jobs:
+    """The training processes of a server.
+
+    Args:
+        site: into whose runs folder their runs go.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.shelf = site, Shelf(site)
+        self._jobs: dict[str, _Job] = {}
+        self._lock = Lock()
+
+    def start(self, spec: Mapping[str, Any]) -> str:
+        """Begin a run and return its name, once it is there to be looked at.
+
+        Args:
+            spec: ``name`` (of the data, for the folder), ``data`` (a source for `load_dataset`), ``recipe``,
+                ``as_written``, ``settings``, ``mistakes``, and whether it begins ``paused``.
+
+        Raises:
+            TrainingError: the run cannot begin; the line of its process says why.
+            FileError: its folder cannot be made.
+            HTTPException: enough runs are going already.
+        """
+        with self._lock:
+            self._check_room()
+            name = f"{spec['name']}-{spec['recipe']}" + "-as-written" * spec["as_written"]
+            folder = make_run_folder(None, name, self.site.runs)
+            job = self._begin(folder, {**spec, "resume": False})
+        job.begun.wait(BEGIN)
+        if job.error and not job.under_way:
+            with self._lock:
+                del self._jobs[folder.name]
+            with suppress(OSError):
+                folder.rmdir()  # only where it is empty
+            raise TrainingError(job.error)
+        return folder.name
+
+    def resume(self, name: str) -> None:
+        """Go on with a run from its last checkpoint.
+
+        Raises:
+            FileError: no such run.
+            TrainingError: it cannot go on.
+            HTTPException: it is going already or finished, or enough others are going.
+        """
+        folder = self.shelf.run(name).path
+        with self._lock:
+            if self._is_going(name):
+                raise HTTPException(409, f"{name}: is going already")
+            self._check_room()
+            job = self._begin(folder, {"resume": True, "paused": False})
+        job.begun.wait(BEGIN)
+        if job.error:
+            raise TrainingError(job.error)
+        if job.process.poll() is not None and not job.under_way:
+            raise HTTPException(409, f"{name}: has come to its end; start a new run instead")
+
+    def control(self, name: str, word: str) -> None:
+        """Pass one of `WORDS` on to a run; after "stop", wait until it has saved and ended.
+
+        Raises:
+            FileError: no such run.
+            HTTPException: this server does not train it.
+        """
+        with self._lock:
+            going = self._is_going(name)
+        if not going:
+            self.shelf.run(name)
+            raise HTTPException(409, f"{name}: is not being trained by this page")
+        self._jobs[name].obey(word)
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return what is known here and cannot be seen in a run's folder, to be laid over what is seen there.
+
+        That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time, or None.
+        """
+        with self._lock:
+            return {
+                name: {"error": job.error} | ({"state": "paused"} if job.is_going and job.paused else {})
+                for name, job in self._jobs.items()
+            }
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return what is known here of one run; ``state`` is "running", "paused" or "stopped"."""
+        with self._lock:
+            state = "running" if self._is_going(name) else "stopped"
+        return {"name": name, "state": state} | self.states().get(name, {})
+
+    def close(self) -> None:
+        """End all processes: they save, those in time that can, and the others are killed."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.let_go()
+        end = time.monotonic() + GRACE
+        for job in jobs:
+            job.wait_or_kill(end - time.monotonic())
+
+    def _check_room(self) -> None:
+        if sum(job.is_going for job in self._jobs.values()) >= AT_ONCE:
+            raise HTTPException(429, f"{AT_ONCE} runs are going already; stop one of them, or wait for its end")
+
+    def _is_going(self, name: str) -> bool:
+        return name in self._jobs and self._jobs[name].is_going
+
+    def _begin(self, folder: Path, order: Mapping[str, Any]) -> "_Job":
+        job = self._jobs[folder.name] = _Job({**order, "folder": str(folder)})
+        return job
+
+
+class _Job:
+    """One training process, what it was told, and what it said.
+
+    Attributes:
+        paused: whether it was told to wait.
+        error: why it ended before its time.
+        under_way: whether it got as far as its first step.
+        begun: set as soon as it is under way, or has ended.
+    """
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        # A session of its own: Ctrl-C in the server's terminal is for the server, which then ends this process.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "glassnet.web.job"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.paused: bool = order["paused"]
+        self.error: str | None = None
+        self.under_way, self.begun, self._letting_go = False, Event(), False
+        self._tell(json.dumps(order))
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def is_going(self) -> bool:
+        return self.process.poll() is None
+
+    def obey(self, word: str) -> None:
+        """Tell the process a word; "stop" waits for its end."""
+        self.paused = word in ("pause", "step") or (self.paused and word != "go")
+        self._tell(word)
+        if word == "stop":
+            self._listener.join(GRACE)
+
+    def let_go(self) -> None:
+        """Close the pipe, which ends the process as the server's own end would."""
+        self._letting_go = True
+        with suppress(OSError):
+            assert self.process.stdin
+            self.process.stdin.close()
+
+    def wait_or_kill(self, seconds: float) -> None:
+        """Return when the process has ended, which is after ``seconds`` at the latest."""
+        self._listener.join(max(seconds, 0))
+        self.process.kill()
+        self._listener.join()
+
+    def _tell(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # it has just ended by itself, or the server is ending
+            assert self.process.stdin
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            said = json.loads(line)
+            self.under_way |= "begun" in said
+            self.error = said.get("error", self.error)
+            if self.under_way:
+                self.begun.set()
+        code = self.process.wait()
+        if code and not self.error and not self._letting_go:
+            why = "was killed, or ran out of memory" if code < 0 else "failed; the server's terminal says how"
+            self.error = f"the process that trained this run {why}; what it had saved is there: resume it"
+        self.process.stdout.close()
+        self.let_go()
+        self.begun.set()

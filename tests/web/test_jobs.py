@@ -1,0 +1,371 @@
+"""Runs that the page begins: processes of their own, that obey, and that never outlive their server."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.exceptions import HTTPException
+
+from glassnet import load_dataset, train
+from glassnet.errors import TrainingError
+from glassnet.files import open_tensors
+from glassnet.nn import ACTIVATIONS, OPTIMIZERS
+from glassnet.training import Run, resume
+from glassnet.web import Site
+from glassnet.web.jobs import AT_ONCE, Jobs
+
+WAIT = 15  # seconds
+
+Spec = Callable[..., dict[str, Any]]
+SHORT = {"hidden": [8], "epochs": 2, "batch_size": 5}
+LONG = SHORT | {"epochs": 50_000}  # some minutes, were it not stopped
+
+
+@pytest.fixture(autouse=True)
+def drawings(site: Site) -> Path:
+    """Forty pictures of noise, of two classes, which take no time to load."""
+    rng = np.random.default_rng(0)
+    for label in ("3", "7"):
+        (site.drawings / label).mkdir(parents=True)
+        for number in range(20):
+            image = Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8))
+            image.save(site.drawings / label / f"{number}.png")
+    return site.drawings
+
+
+@pytest.fixture
+def spec(drawings: Path) -> Spec:
+    def spec(paused: bool = False, **settings: Any) -> dict[str, Any]:
+        how = {"name": "drawings", "data": str(drawings), "recipe": "small", "as_written": False, "mistakes": None}
+        return {**how, "paused": paused, "settings": settings}
+
+    return spec
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def saved_state(run: Path) -> Any:
+    with open_tensors(run / "checkpoint.safetensors", "checkpoint") as file:
+        return json.loads(file.metadata["state"])
+
+
+@pytest.fixture
+def jobs(site: Site) -> Iterator[Jobs]:
+    jobs = Jobs(site)
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=WAIT) as client:
+        yield client
+
+
+def process_of(jobs: Jobs, name: str) -> subprocess.Popen[str]:
+    return jobs._jobs[name].process
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_run_of_the_page_is_the_run_of_the_shell(jobs: Jobs, tmp_path: Path, spec: Spec, drawings: Path) -> None:
+    name = jobs.start(spec(**SHORT))
+    assert name.endswith("-drawings-small")
+    wait_for(lambda: not jobs._jobs[name].is_going)
+    theirs, ours = Run(tmp_path / "runs" / name), train(load_dataset(drawings), "small", out=tmp_path / "ours", **SHORT)
+    assert theirs.config == ours.config
+    assert [row["loss"] for row in theirs.history] == [row["loss"] for row in ours.history]
+    assert jobs.states()[name] == {"error": None}
+
+
+def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    name = jobs.start(spec(paused=True, **SHORT))
+    assert jobs.states()[name]["state"] == "paused"
+    for _ in range(3):
+        jobs.control(name, "step")
+    time.sleep(1.5)
+    assert jobs.states()[name]["state"] == "paused"
+    jobs.control(name, "stop")
+    state = saved_state(tmp_path / "runs" / name)
+    assert state["step"] == 3
+    assert 0 < state["seconds"] < 0.5
+    assert jobs.states()[name] == {"error": None}
+
+
+def test_a_pause_between_two_halves_changes_nothing_in_the_run(
+    jobs: Jobs, tmp_path: Path, spec: Spec, drawings: Path
+) -> None:
+    name = jobs.start(spec(paused=True, **SHORT))
+    jobs.control(name, "step")
+    jobs.control(name, "stop")
+    jobs.resume(name)
+    jobs.control(name, "pause")
+    assert jobs.states()[name]["state"] == "paused"
+    jobs.control(name, "go")
+    assert "state" not in jobs.states()[name]
+    wait_for(lambda: not jobs._jobs[name].is_going)
+    whole = train(load_dataset(drawings), "small", out=tmp_path / "whole", **SHORT)
+    halves = Run(tmp_path / "runs" / name)
+    assert np.array_equal(halves.model.network.parameters, whole.model.network.parameters)
+    with pytest.raises(HTTPException, match="come to its end"):
+        jobs.resume(name)
+
+
+def test_the_shell_goes_on_with_a_run_of_the_page(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    name = jobs.start(spec(paused=True, **SHORT))
+    jobs.control(name, "step")
+    jobs.control(name, "stop")
+    assert resume(tmp_path / "runs" / name).history[-1]["epoch"] == 2
+
+
+def test_only_so_many_at_once(jobs: Jobs, spec: Spec) -> None:
+    names = [jobs.start(spec(paused=True, **LONG)) for _ in range(AT_ONCE)]
+    assert len(set(names)) == AT_ONCE  # two of the same second
+    with pytest.raises(HTTPException, match="stop one of them") as refused:
+        jobs.start(spec(**LONG))
+    assert refused.value.status_code == 429
+    jobs.control(names[0], "stop")
+    jobs.resume(names[0])
+    with pytest.raises(HTTPException, match="going already"):
+        jobs.resume(names[0])
+
+
+def test_closing_ends_all_processes_and_saves(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    names = [jobs.start(spec(paused=paused, **LONG)) for paused in (True, False)]
+    processes = [process_of(jobs, name) for name in names]
+    wait_for((tmp_path / "runs" / names[1] / "model.safetensors").exists)
+    start = time.monotonic()
+    jobs.close()
+    assert time.monotonic() - start < 3
+    assert [process.returncode for process in processes] == [0, 0]
+    assert saved_state(tmp_path / "runs" / names[1])["step"] > 0
+
+
+def test_a_process_that_does_not_end_is_killed(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, spec: Spec) -> None:
+    name = jobs.start(spec(**LONG))
+    process = process_of(jobs, name)
+    os.kill(process.pid, signal.SIGSTOP)
+    monkeypatch.setattr("glassnet.web.jobs.GRACE", 0.2)
+    jobs.close()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_run_whose_process_is_killed_says_so_and_goes_on(jobs: Jobs, spec: Spec) -> None:
+    name = jobs.start(spec(**LONG))
+    process_of(jobs, name).kill()
+    wait_for(lambda: jobs.states()[name]["error"])
+    assert "was killed" in jobs.states()[name]["error"]
+    jobs.resume(name)
+    assert jobs.states()[name] == {"error": None}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_ends_a_run_with_a_line(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    name = jobs.start(spec(paused=True, **LONG))
+    (tmp_path / "runs" / name / "history.jsonl").unlink(missing_ok=True)
+    (tmp_path / "runs" / name / "history.jsonl").symlink_to("/dev/full")
+    jobs.control(name, "go")
+    wait_for(lambda: jobs.states()[name]["error"])
+    assert "No space left on device; free space, then resume the run" in jobs.states()[name]["error"]
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    with pytest.raises(TrainingError, match="batch_size: 5000 is more than"):
+        jobs.start(spec(batch_size=5_000))
+    assert not list((tmp_path / "runs").iterdir())
+    assert jobs.states() == {}
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from glassnet.web import Site
+from glassnet.web.jobs import Jobs
+jobs = Jobs(Site(Path(sys.argv[1]), None, Path("drawings")))
+how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False, "mistakes": None}
+for paused in (True, False):
+    name = jobs.start({**how, "paused": paused, "settings": {"batch_size": 5, "epochs": 50000}})
+    print(jobs._jobs[name].process.pid, name, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_server_that_is_killed_leaves_no_process(tmp_path: Path, drawings: Path) -> None:
+    command = [sys.executable, "-c", SERVER, str(tmp_path / "runs"), str(drawings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        begun = [server.stdout.readline().split() for _ in range(2)]
+        assert all(is_alive(int(pid)) for pid, _ in begun)
+        server.kill()
+    wait_for(lambda: not any(is_alive(int(pid)) for pid, _ in begun))
+    for _, name in begun:
+        assert not saved_state(tmp_path / "runs" / name)["finished"]
+
+
+def test_an_interrupted_server_leaves_no_process(tmp_path: Path, drawings: Path) -> None:
+    program = (
+        "import sys, uvicorn; from pathlib import Path; from glassnet.web import Site, create_app\n"
+        "site = Site(Path(sys.argv[1]), None, Path(sys.argv[2]))\n"
+        "uvicorn.run(create_app(site), port=int(sys.argv[3]), log_level='warning')\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "runs"), str(drawings), str(port)], start_new_session=True
+    )
+    try:
+        address = f"http://127.0.0.1:{port}/api/runs"
+
+        def begun() -> bool:
+            try:
+                return httpx.post(address, json={"data": "drawings", "settings": LONG}, timeout=WAIT).status_code == 201
+            except httpx.ConnectError:
+                return False
+
+        wait_for(begun)
+        (child,) = children(server.pid)
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(WAIT)
+        assert not is_alive(int(child))
+    finally:
+        server.kill()
+        server.wait()
+
+
+def children(pid: int) -> list[str]:
+    """The processes that any thread of a process has begun."""
+    return [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+def test_options_are_those_of_the_package(client: httpx.Client) -> None:
+    options = client.get("/api/options").json()
+    assert options["settings"]["activation"]["choices"] == list(ACTIVATIONS)
+    assert options["settings"]["optimizer"]["choices"] == list(OPTIMIZERS)
+    assert options["settings"]["batch_size"] == {
+        "description": "Images in a step; all takes every training image at each step.",
+        "default": 128,
+        "type": "integer or string",
+        "distorts": False,
+    }
+    assert options["settings"]["scaling"]["choices"] == ["unit", "standard", "none"]
+    assert options["settings"]["rotation"]["distorts"]
+    small = next(recipe for recipe in options["recipes"] if recipe["name"] == "small")
+    assert small["settings"]["dropout"] == 0.3
+    assert {mistake["name"] for mistake in options["mistakes"]} >= {"one-bias-gradient", "no-shuffling"}
+
+
+def test_data_are_offered_where_they_are_at_hand(
+    client: httpx.Client, site: Site, tmp_path: Path, write_mnist: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GLASSNET_DATA", raising=False)
+
+    def offered() -> list[str]:
+        return [source["name"] for source in client.get("/api/options").json()["data"]]
+
+    assert offered() == ["digits", "drawings"]
+    shutil.rmtree(site.drawings / "3")
+    assert offered() == ["digits"]
+    write_mnist(tmp_path / "data" / "mnist")
+    monkeypatch.setenv("GLASSNET_DATA", str(tmp_path / "data"))
+    assert offered() == ["digits", "mnist"]
+
+
+def test_kept_drawings_are_learned(client: httpx.Client, site: Site) -> None:
+    order = {"data": "drawings", "settings": {"batch_size": "5", "epochs": "1", "hidden": "4"}}
+    name = client.post("/api/runs", json=order).json()["name"]
+    assert name.endswith("-drawings-small")
+    wait_for((site.runs / name / "model.safetensors").exists)
+    assert Run(site.runs / name).config.classes == ("3", "7")
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ({"data": "/etc/passwd"}, "data: '/etc/passwd' is not among the data here"),
+        ({"recipe": "/tmp/own.toml"}, "recipe: '/tmp/own.toml' is unknown"),
+        ({"recipe": "smal"}, "recipe: 'smal' is unknown (did you mean 'small'?)"),
+        ({"settings": {"data": "/etc/passwd"}}, "no setting called 'data'"),
+        ({"settings": {"learning_rte": 1}}, "no setting called 'learning_rte' (did you mean 'learning_rate'?)"),
+        ({"settings": {"learning_rate": "-1"}}, "learning_rate: must be more than 0, not '-1'"),
+        ({"settings": {"activation": ["rellu"]}}, "activation: 'rellu' is unknown (did you mean 'relu'?)"),
+        ({"settings": [1]}, "settings: "),
+        ({"mistakes": ["no-such"]}, "mistakes: 'no-such' is unknown"),
+        ({"recipe": "small", "as_written": True}, "cures no notebook"),
+        ({"folder": "/tmp"}, "no setting called 'folder'"),
+        ([], "no JSON object"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_line(client: httpx.Client, site: Site, order: Any, line: str) -> None:
+    answer = client.post("/api/runs", json=order)
+    assert answer.status_code == 400
+    assert line in answer.json()["error"]
+    checked = client.post("/api/settings", json=order)
+    assert (checked.status_code, checked.json()) == (200, answer.json())
+    assert not site.runs.exists()
+
+
+def test_a_body_that_is_no_json_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/api/runs", content=b'{"data": ')
+    assert answer.status_code == 400
+    assert "no JSON object" in answer.json()["error"]
+
+
+def test_settings_are_shown_as_they_come_out(client: httpx.Client) -> None:
+    order = {"data": "digits", "settings": {"optimizer": "sgd", "hidden": ["32", "16"]}}
+    settings = client.post("/api/settings", json=order).json()["settings"]
+    assert settings["learning_rate"] == 0.1  # which another optimizer brings
+    assert settings["hidden"] == [32, 16]
+    assert settings["epochs"] == 30
+
+
+def test_a_run_is_steered_by_its_name(client: httpx.Client, site: Site) -> None:
+    order = {"data": "drawings", "settings": LONG, "mistakes": ["no-shuffling"], "paused": True}
+    answer = client.post("/api/runs", json=order)
+    assert answer.status_code == 201
+    name = answer.json()["name"]
+    assert Run(site.runs / name).config.mistakes == ("no-shuffling",)
+    for word, state in (
+        ("step", "paused"),
+        ("go", "running"),
+        ("pause", "paused"),
+        ("stop", "stopped"),
+        ("resume", "running"),
+    ):
+        run = client.post(f"/api/runs/{name}/{word}").json()
+        assert (run["name"], run["state"], run["error"]) == (name, state, None)
+    assert client.post(f"/api/runs/{name}/burn").status_code == 404
+    assert "no such run" in client.post("/api/runs/nobody/stop").json()["error"]
+    client.post(f"/api/runs/{name}/stop")
+    assert client.post(f"/api/runs/{name}/pause").status_code == 409
+
+
+def test_a_notebook_as_written_is_one_run(client: httpx.Client, site: Site) -> None:
+    order = {"data": "drawings", "recipe": "notebook-004", "as_written": True, "paused": True}
+    name = client.post("/api/runs", json=order).json()["name"]
+    assert name.endswith("-drawings-notebook-004-as-written")
+    assert "times-p-one-minus-p" in Run(site.runs / name).config.mistakes

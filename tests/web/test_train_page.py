@@ -1,0 +1,198 @@
+"""A run begun, held, stepped and stopped from the page."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from glassnet.cli import main
+from glassnet.files import open_tensors
+from glassnet.training import Config, Run
+from glassnet.web import Site, create_app
+from glassnet.web.jobs import Jobs
+from glassnet.web.shelf import Shelf
+
+LINK = "/#train?data=digits&recipe=small&hidden=16,8&epochs=400&optimizer=sgd"
+
+
+class Watched:
+    """What the page hears of a run, from its folder: history and checkpoint."""
+
+    def __init__(self, site: Site, jobs: Jobs) -> None:
+        self.jobs, self.shelf = jobs, Shelf(site)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        run, state = self.shelf.run(name), self.checkpoint(name)
+        now = "finished" if state["finished"] else self.jobs.describe(name)["state"]
+        config = run.config.model_dump(mode="json")
+        facts = {key: config[key] for key in ("data", "recipe", "mistakes", "epochs")}
+        seen = {"epoch": state["epoch"], "seconds": state["seconds"], "total_steps": 51 * run.config.epochs}
+        return {"name": name, **facts, **seen, "state": now, "error": self.jobs.describe(name).get("error")}
+
+    def checkpoint(self, name: str) -> Any:
+        with open_tensors(self.shelf.run(name).path / "checkpoint.safetensors", "checkpoint") as file:
+            return json.loads(file.metadata["state"])
+
+    async def events(self, name: str) -> AsyncIterator[dict[str, str]]:
+        last: dict[str, Any] = {}
+        told = 0
+        while True:
+            rows, state, run = self.shelf.run(name).history, self.checkpoint(name), self.describe(name)
+            steps = [{"step": state["step"], "epoch": 0, "seconds": state["seconds"], "loss": 2.0, "accuracy": 0.1}]
+            for event, data, news in (("run", run, run), ("steps", steps, steps), ("rows", rows[told:], len(rows))):
+                if last.get(event) != news and data:
+                    yield {"event": event, "data": json.dumps(data)}
+                last[event] = news
+            told = len(rows)
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+def app(site: Site, monkeypatch: pytest.MonkeyPatch) -> Starlette:
+    """The page with what it hears of runs, in a short form of this test's own."""
+    jobs = Jobs(site)
+    monkeypatch.setattr("glassnet.web.app.Jobs", lambda _site: jobs)
+    watched = Watched(site, jobs)
+
+    def runs(_request: Request) -> Response:
+        return JSONResponse([watched.describe(name) for name in watched.shelf.names()])
+
+    async def stream(request: Request) -> Response:
+        return EventSourceResponse(watched.events(request.path_params["name"]))
+
+    app = create_app(site)
+    app.router.routes[:0] = [Route("/api/runs", runs), Route("/api/runs/{name}/events", stream)]
+    return app
+
+
+def said(page: Page) -> Locator:
+    return page.locator(".state")
+
+
+def fact(page: Page, name: str) -> Locator:
+    return page.locator(".facts div").filter(has=page.get_by_text(name, exact=True)).locator("dd")
+
+
+def press(page: Page, *names: str) -> None:
+    for name in names:
+        page.get_by_role("button", name=name, exact=True).click()
+
+
+def newest(site: Site) -> Path:
+    return max(site.runs.iterdir())
+
+
+def test_a_run_is_begun_held_stepped_stopped_and_resumed(page: Page, site: Site) -> None:
+    page.goto(LINK)
+    press(page, "Start paused")
+    expect(said(page)).to_have_text("Paused")
+    press(page, "One step", "One step", "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    expect(fact(page, "Step")).to_have_text("2 of 20,400")
+    expect(page.get_by_role("button", name="One step")).to_be_disabled()
+    press(page, "Resume")
+    expect(said(page)).to_have_text("Running")
+    expect(fact(page, "On validation images")).to_contain_text("%")
+    expect(page.get_by_role("img", name="Accuracy: training")).to_be_visible()
+    press(page, "Pause")
+    expect(said(page)).to_have_text("Paused")
+    page.reload()
+    expect(said(page)).to_have_text("Paused")
+    press(page, "Go on")
+    expect(said(page)).to_have_text("Running")
+    press(page, "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    assert page.get_by_role("link", name="Look inside").get_attribute("href") == f"#watch?run={newest(site).name}"
+
+
+def test_the_shell_goes_on_with_a_run_of_the_page(page: Page, site: Site) -> None:
+    page.goto("/#train?data=digits&epochs=1&hidden=8")
+    press(page, "Start paused", "One step", "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    words = page.locator(".command code").last.inner_text().split()
+    assert words[:2] == ["glassnet", "resume"]
+    assert main(words[1:]) == 0
+    page.reload()
+    expect(said(page)).to_have_text("Finished")
+
+
+def test_a_link_is_a_lesson_and_the_shell_does_the_same(page: Page, tmp_path: Path) -> None:
+    page.goto("/#train?data=digits&recipe=fast&hidden=16,8&activation=tanh&epochs=1&batch_norm=false&rotation=5")
+    expect(page.get_by_label("Hidden")).to_have_value("16,8")
+    expect(page.get_by_label("Activation")).to_have_value("tanh")
+    expect(page.get_by_label("Rotation")).to_be_visible()  # unfolded, as it is set
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_attribute("placeholder", "0.015")
+    page.get_by_label("Optimizer").select_option("sgd")
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_attribute("placeholder", "0.1")
+    assert "optimizer=sgd" in page.url
+    words = page.locator(".command code").first.inner_text().split()
+    assert main([*words[1:], "--out", str(tmp_path / "shell")]) == 0
+    mine = Config.resolve("fast", hidden=[16, 8], activation="tanh", epochs=1, rotation=5, optimizer="sgd")
+    assert Run(tmp_path / "shell").config.model_copy(update={"threads": None}) == mine
+
+
+def test_what_is_wrong_stands_beside_its_field(page: Page, site: Site) -> None:
+    page.goto("/#train")
+    rate = page.get_by_label("Learning rate", exact=True)
+    rate.fill("-1")
+    expect(page.get_by_role("alert").filter(has_text="must be more than 0, not '-1'")).to_be_visible()
+    expect(rate).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Activation").focus()
+    press(page, "Start")
+    expect(rate).to_be_focused()
+    assert not site.runs.exists()
+    rate.fill("")
+    expect(rate).not_to_have_attribute("aria-invalid", "true")
+    page.goto("/#train?step_factor=7")
+    page.reload()
+    expect(page.get_by_label("Step factor")).to_have_attribute("aria-invalid", "true")  # unfolded too
+    page.goto("/#train?run=20010101-000000-gone")
+    page.reload()
+    expect(page.get_by_text("There is no run 20010101-000000-gone here any more.")).to_be_visible()
+
+
+def test_a_notebook_can_be_had_as_written(page: Page) -> None:
+    page.goto("/#train?data=digits&recipe=small")
+    expect(page.get_by_label("As written")).to_be_hidden()
+    page.get_by_label("Recipe").select_option("notebook-001")
+    page.get_by_label("As written").check()
+    expect(page.locator(".command code").first).to_have_text("glassnet train digits --recipe notebook-001 --as-written")
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_attribute("placeholder", "0.1")
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    page.goto("/#train?data=digits&epochs=400")
+    hidden = page.get_by_label("Hidden")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if hidden.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.type("12")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_focused()
+    page.keyboard.press("Space")
+    expect(said(page)).to_have_text("Paused")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # one step
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_focused()
+
+
+def test_a_phone_has_room_for_it(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/#train?data=digits&epochs=400&hidden=8&weight_decay=0")
+    press(page, "Start paused")
+    expect(said(page)).to_have_text("Paused")
+    expect(page.get_by_role("button", name="One step")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
