@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
+from . import insight, watch
 from .site import Site
 
 __all__ = ["create_app"]
@@ -26,6 +27,8 @@ def create_app(site: Site) -> Starlette:
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
+            *watch.routes(site),
+            *insight.routes(site),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},

@@ -1,15 +1,15 @@
 """The run folders of a site, by name, and their models as they are now."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import FileError, nearest
 from ..model import Model
-from ..training import Run, open_model
+from ..training import LIVE, Run, open_model
 from .site import Site
 
-__all__ = ["LIVE", "Shelf"]
+__all__ = ["Shelf", "newest_model"]
 
-LIVE = "live.safetensors"  # the network as it is at this moment, which a watched run writes again and again
 MODEL = "model.safetensors"
 
 
@@ -49,12 +49,28 @@ class Shelf:
         if name is None:
             return open_model(self.site.model)
         run = self.run(name)
-        files = [file for file in (run.path / LIVE, run.path / MODEL) if file.is_file()]
-        if not files:
+        newest = newest_model(run.path)
+        if newest is None:
             return run.model  # which says that there is none yet
-        path = max(files, key=lambda file: file.stat().st_mtime_ns)
-        written = path.stat().st_mtime_ns
+        path, written = newest
         known = self._opened.get(path)
         if known is None or known[0] != written:
-            known = self._opened[path] = (written, Model.load(path))
+            try:
+                known = self._opened[path] = (written, Model.load(path))
+            except FileError:
+                if path.exists():
+                    raise
+                return self.model(name)  # the run has just ended and taken away the network of the moment
         return known[1]
+
+
+def newest_model(folder: Path) -> tuple[Path, int] | None:
+    """Return the file of a run's network as it is now and when it was written, in ns; None before there is one."""
+    found = []
+    for file in (folder / LIVE, folder / MODEL):
+        with suppress(OSError):  # the first is there only while the run goes
+            found.append((file.stat().st_mtime_ns, file))
+    if not found:
+        return None
+    written, file = max(found)
+    return file, written
