@@ -35,6 +35,7 @@ class StepLog(Callback):
     def on_start(self, run: RunUnderWay) -> None:
         self._path = run.folder / STEPS
         with suppress(OSError, FileError):
+            (run.folder / LIVE).unlink(missing_ok=True)  # of a process that was killed
             _drop_after(self._path, run.state.step)
         state = run.state
         self._epoch, self._seen_before, self._correct_before = state.epoch, state.seen, state.correct

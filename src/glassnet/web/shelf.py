@@ -66,11 +66,7 @@ class Shelf:
 
 def newest_model(folder: Path) -> tuple[Path, int] | None:
     """Return the file of a run's network as it is now and when it was written, in ns; None before there is one."""
-    found = []
     for file in (folder / LIVE, folder / MODEL):
         with suppress(OSError):  # the first is there only while the run goes
-            found.append((file.stat().st_mtime_ns, file))
-    if not found:
-        return None
-    written, file = max(found)
-    return file, written
+            return file, file.stat().st_mtime_ns
+    return None
