@@ -34,7 +34,8 @@ __all__ = ["Insight", "confused", "look_at_layers", "look_at_weights", "routes"]
 UNITS = 64  # first-layer images
 SEEN = 256  # images on which activations and gradients are looked at
 BARS = 40  # of a histogram
-FULL = 127  # what the largest weight is sent as: whole numbers are a third of the text
+FULL = 127  # what a large weight is sent as: whole numbers are a third of the text
+LARGE = 0.995  # share of the weights that are no larger: a few huge ones would make all others pale
 CELL = 60  # images of a cell of the confusion matrix
 RUNS = 4  # whose images and answers are kept
 
@@ -176,7 +177,8 @@ def look_at_weights(model: Model) -> Answer:
     """Return the weights of the first layer as images, of an ensemble those of its first network.
 
     Returns:
-        ``height``, ``width``, ``units`` (up to 64 images, in 127ths of ``largest``) and ``of`` (how many there are).
+        ``height``, ``width``, ``units`` (up to 64 images, in 127ths of ``full`` and no more than that), ``full``, and
+        ``of`` (how many units there are).
 
     Raises:
         DataError: no layer takes the pixels.
@@ -185,9 +187,9 @@ def look_at_weights(model: Model) -> Answer:
     for layer in model.network.layers:
         if isinstance(layer, Dense):
             W = layer.W[:, :UNITS].T.reshape(-1, height, width)  # (units, h, w)
-            largest = float(np.abs(W).max()) or 1.0
-            units = np.rint(W * (FULL / largest)).astype(int).tolist()
-            return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "largest": largest}
+            full = float(np.quantile(np.abs(W), LARGE)) or 1.0
+            units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
+            return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "full": full}
     raise DataError("no layer of this network multiplies the pixels by weights")
 
 

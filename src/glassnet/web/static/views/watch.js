@@ -8,7 +8,7 @@ import { confusion } from "./watch/confusion.js";
 import { curves } from "./watch/curves.js";
 import { follow } from "./watch/follow.js";
 import { inside } from "./watch/inside.js";
-import { list, STATES } from "./watch/list.js";
+import { list } from "./watch/list.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 
@@ -142,6 +142,14 @@ export async function mount(root, settings) {
   }
   return leave;
 }
+
+const STATES = {
+  running: "running",
+  paused: "paused",
+  stopped: "stopped; it can be resumed",
+  finished: "finished",
+  broken: "broken by the mistake that was planted in it",
+};
 
 function heading(root, name) {
   const state = h("span", { class: "state", "aria-live": "polite" });

@@ -86,7 +86,11 @@ export function confusion(root, path, why) {
   }
 
   return {
-    again() { if (!why) matrix.again(); },
+    again() {
+      if (why) return;
+      if (!cells.length) words.textContent = "Looking …";
+      matrix.again();
+    },
     close() { matrix.close(); images.close(); },
   };
 }

@@ -6,7 +6,7 @@ import { count, number, percent } from "../../format.js";
 import { paintSigned } from "../../pixels.js";
 import { asking } from "./asking.js";
 
-const FULL = 127; // what the server sends for the largest weight
+const FULL = 127; // what the server sends for a large weight
 
 // path: of the run; why: a line that says why images cannot be looked at, or null.
 export function inside(root, path, why) {
@@ -26,7 +26,7 @@ export function inside(root, path, why) {
     answer.units.forEach((rows, i) => paintSigned(units.children[i], rows, FULL));
     const which = answer.of > answer.units.length ? `${answer.units.length} of ${count(answer.of)} units` : `All ${answer.of} units`;
     units.setAttribute("aria-label", `Weights of the first layer at step ${answer.step}, an image for each of ${answer.units.length} units`);
-    caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue makes a unit louder, ink on orange quieter; full colour is ±${number(answer.largest, 2)}.`;
+    caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue makes a unit louder, ink on orange quieter; full colour is ±${number(answer.full, 2)} or more.`;
   }, (error) => { caption.textContent = error.message; });
 
   const figures = asking(async (signal) => {
@@ -36,7 +36,12 @@ export function inside(root, path, why) {
   }, (error) => { words.textContent = error.message; });
 
   return {
-    again() { weights.again(); if (!why) figures.again(); },
+    again() {
+      weights.again();
+      if (why) return;
+      if (!layers.children.length) words.textContent = "Looking …";
+      figures.again();
+    },
     close() { weights.close(); figures.close(); },
   };
 }

@@ -7,14 +7,6 @@ import { LINES } from "../../palette.js";
 
 const EVERY = 3000; // ms
 
-export const STATES = {
-  running: "running",
-  paused: "paused",
-  stopped: "stopped, can be resumed",
-  finished: "finished",
-  broken: "broken by its mistake",
-};
-
 // choose(name): watch this one; toggle(name): its curves too, or no longer. heard(runs): what there is now.
 export function list(root, { choose, toggle, heard }) {
   const body = h("tbody");
@@ -64,7 +56,7 @@ export function list(root, { choose, toggle, heard }) {
 
   function update({ cells }, run) {
     const words = [
-      run.error ? "cannot be read" : STATES[run.state] ?? run.state,
+      run.error ? "unreadable" : run.state,
       run.data ?? "–",
       percent(run.validation_accuracy),
       `${run.epoch} of ${run.epochs ?? "–"}`,
