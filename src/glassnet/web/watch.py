@@ -130,13 +130,15 @@ class Watched:
         except OSError:
             self.gone = True
         if not self.gone:
+            # First how it stands, then the rest: of a run that has ended nothing is missing.
+            facts = self.record.details(self.state())
             self.steps.read()
             model = newest_model(self.path)
             if model and model != self.model:
                 self.model_step = step_of(model[0])
             self.model = model
-            # What changes with every look is told by the steps.
-            self.facts = self.record.details(self.state()) | {"seconds": _seconds(self.record.history.rows)}
+            # The seconds of this moment are told by the steps.
+            self.facts = facts | {"seconds": _seconds(self.record.history.rows)}
         return self._stand() != before
 
     def _stand(self) -> tuple[object, ...]:

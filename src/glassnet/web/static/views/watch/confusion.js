@@ -60,7 +60,7 @@ export function confusion(root, path, why) {
     cell.textContent = times || "·";
     cell.setAttribute("aria-label", `${classes[i]} taken for ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}`);
     // The root makes a few mistakes visible beside a hundred right answers.
-    cell.style.setProperty("--share", `${times ? Math.round(12 + 78 * Math.sqrt(share)) : 0}%`);
+    cell.style.setProperty("--share", `${times ? Math.round(18 + 72 * Math.sqrt(share)) : 0}%`);
     cell.className = `${i === j ? "right" : "wrong"}${times ? "" : " none"}${share > 0.35 ? " full" : ""}`;
   }
 
