@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from glassnet import Dataset, load_dataset, train
-from glassnet.training import Callback, Live, RunUnderWay
+from glassnet.training import Callback, Live, RunUnderWay, live
 from glassnet.web import Site
 
 SETTINGS = {"hidden": [16, 12], "threads": 1, "dropout": 0}
@@ -34,8 +34,9 @@ class Slow(Callback):
 
 
 @pytest.fixture
-def start(site: Site, digits: Dataset) -> Iterator[Callable[[str], Slow]]:
+def start(site: Site, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Slow]]:
     """What starts a run in the background, as a shell beside the server would."""
+    monkeypatch.setattr(live, "SHARE", 1.0)  # however slow the disk is
     running: list[tuple[Slow, threading.Thread]] = []
 
     def begin(name: str) -> Slow:
@@ -67,7 +68,7 @@ def share_of(page: Page) -> float:
 
 
 def wait_for(true: Callable[[], bool], page: Page) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 20
     while not true() and time.monotonic() < end:
         page.wait_for_timeout(100)
     assert true()
@@ -78,7 +79,7 @@ def test_without_a_run_the_page_says_how_to_start_one_and_shows_it_when_it_begin
 ) -> None:
     page.goto("/#watch")
     expect(page.get_by_text("glassnet train digits")).to_be_visible()
-    expect(page.get_by_role("link", name="Train").last).to_be_visible()
+    expect(page.get_by_role("link", name="Train a network")).to_be_visible()
     start("first")
     expect(page.get_by_role("heading", name="first")).to_be_visible()
     expect(page.locator(".head .state")).to_have_text("running")

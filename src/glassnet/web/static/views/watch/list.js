@@ -14,7 +14,7 @@ export function list(root, { choose, toggle, heard }) {
     h("thead", {}, h("tr", {}, ...[["", "Curves"], ["", "Run"], ["", "State"], ["wide", "Data"], ["", "Validation"], ["wide", "Epochs"], ["wide", "Training"], ["wide", "Started"]]
       .map(([kind, words]) => h("th", { scope: "col", class: kind }, words)))), body));
   const empty = h("div", { class: "empty" },
-    h("p", {}, "There is no run here yet. Start one on the page ", h("a", { href: "#train" }, "Train"), ", or from the shell, in the folder where this server was started:"),
+    h("p", {}, "There is no run here yet. ", h("a", { href: "#train" }, "Train a network on this page"), ", or from the shell, in the folder where this server was started:"),
     h("pre", {}, h("code", {}, "glassnet train digits")),
     h("p", { class: "soft" }, "It appears here as soon as it begins."));
   const lines = new Map(); // a line for each run, kept, so that the focus stays where it is
