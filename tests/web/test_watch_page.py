@@ -81,7 +81,7 @@ def test_without_a_run_the_page_says_how_to_start_one_and_shows_it_when_it_begin
     expect(page.get_by_text("glassnet train digits")).to_be_visible()
     expect(page.get_by_role("link", name="Train a network")).to_be_visible()
     start("first")
-    expect(page.get_by_role("heading", name="first")).to_be_visible()
+    expect(page.get_by_role("heading", name="first", exact=True)).to_be_visible()
     expect(page.locator(".head .state")).to_have_text("running")
 
 
