@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from .errors import FileError
 __all__ = [
     "MAX_TENSOR_FILE_BYTES",
     "TensorFile",
+    "is_held",
     "only_process",
     "open_tensors",
     "sync",
@@ -27,6 +29,7 @@ __all__ = [
 
 MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with their optimizer's moments
 PARTIAL = ".partial"  # ends the name of a file that is being written
+TRIES = 5  # to be the only process in a folder
 
 _DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
 
@@ -89,19 +92,44 @@ def only_process(folder: Path) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    import fcntl
-
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FileError(f"{folder}: another process is training this run; wait for it, or end it") from error
+        for _ in range(TRIES):
+            if _lock(descriptor, shared=False):
+                break
+            time.sleep(0.01)  # it may only be somebody who looks, see is_held, and that takes microseconds
+        else:
+            raise FileError(f"{folder}: another process is training this run; wait for it, or end it")
         for leftover in folder.glob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         yield
     finally:
         os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process is at work in a folder as its `only_process`; on Windows nobody can tell, so False."""
+    if os.name != "posix":
+        return False
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, shared: bool) -> bool:
+    """Take the operating system's lock on an open folder until it is closed; return False where somebody has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:

@@ -50,7 +50,7 @@ def contents(run: Run) -> dict[str, object]:
     files = {
         str(path.relative_to(run.path)): path.read_bytes()
         for path in run.path.rglob("*.*")
-        if path.is_file() and path.name not in ("history.jsonl", "checkpoint.safetensors")
+        if path.is_file() and path.name not in ("history.jsonl", "steps.jsonl", "checkpoint.safetensors")
     }
     folders = [run.path, *sorted(run.path.glob("member-*"))]
     return (
@@ -97,6 +97,7 @@ def test_the_first_member_is_what_an_ordinary_run_gives(whole: Run, digits: Data
         "history.jsonl",
         "model.safetensors",
         "checkpoint.safetensors",
+        "steps.jsonl",
     }
     member = whole.path / "member-1" / "model.safetensors"
     assert (single.path / "model.safetensors").read_bytes() == member.read_bytes()

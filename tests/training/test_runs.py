@@ -59,6 +59,7 @@ def test_a_run_learns_and_leaves_its_folder(tmp_path: Path, digits: Dataset) -> 
         "history.jsonl",
         "model.safetensors",
         "checkpoint.safetensors",
+        "steps.jsonl",
     }
     keys = ["epoch", "step", "seconds", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy"]
     assert all(list(row) == keys for row in run.history)

@@ -4,6 +4,7 @@ from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
+from .live import LIVE, STEPS, Live
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, make_run_folder, open_model, resume, train
@@ -13,10 +14,13 @@ from .wording import explain
 
 __all__ = [
     "BOX",
+    "LIVE",
+    "STEPS",
     "Callback",
     "Config",
     "EarlyStopping",
     "LearningRateSearch",
+    "Live",
     "Run",
     "RunUnderWay",
     "Settings",

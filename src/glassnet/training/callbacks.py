@@ -1,10 +1,11 @@
 """What may be done between the steps of a run."""
 
+from pathlib import Path
 from typing import Protocol
 
 from ..data import Examples
 from ..model import Model
-from ..nn import Network, SoftmaxCrossEntropy
+from ..nn import Network, Schedule, SoftmaxCrossEntropy
 from .batches import Batches
 from .checkpoint import State
 from .config import Config
@@ -18,6 +19,7 @@ class RunUnderWay(Protocol):
 
     Attributes:
         config: how the run goes.
+        folder: of the run.
         network: as it is now; its ``parameters`` and ``gradients`` are those of the last step.
         loss: what it makes small.
         model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
@@ -27,6 +29,7 @@ class RunUnderWay(Protocol):
         state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
         rows: the history so far.
         total_steps: of the whole run.
+        schedule: the learning rate of each step, counted from 0.
         stopped: why the run ends after the step under way, and None while it goes on.
         broken: why it cannot go on, where a planted mistake has broken it.
         ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 128 at a time,
@@ -34,6 +37,7 @@ class RunUnderWay(Protocol):
     """
 
     config: Config
+    folder: Path
     network: Network
     loss: SoftmaxCrossEntropy
     model: Model
@@ -42,6 +46,7 @@ class RunUnderWay(Protocol):
     state: State
     rows: list[Row]
     total_steps: int
+    schedule: Schedule
     stopped: str | None
     broken: str | None
     ahead: int

@@ -12,7 +12,7 @@ from ..files import open_tensors, write_tensors
 from ..nn import Network, Optimizer, WeightAverage
 from ..nn.types import Array
 
-__all__ = ["State", "load_checkpoint", "save_checkpoint"]
+__all__ = ["State", "load_checkpoint", "read_state", "save_checkpoint"]
 
 VERSION = "1"
 
@@ -100,6 +100,15 @@ def load_checkpoint(
     if average:
         average.steps = state.step
     return state
+
+
+def read_state(path: Path) -> State:
+    """Return how far a run had come at its checkpoint; raise FileError where there is none that can be read."""
+    with open_tensors(path, "checkpoint") as file:
+        try:
+            return TypeAdapter(State).validate_json(file.metadata.get("state", ""))
+        except ValidationError as error:
+            raise FileError(f"{path}: damaged metadata; nobody knows how far the run had come") from error
 
 
 def _tensors(network: Network, optimizer: Optimizer, average: WeightAverage | None) -> dict[str, Array]:

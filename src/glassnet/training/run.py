@@ -11,10 +11,11 @@ from ..errors import DataError, FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
+from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
 from .history import Row, read_history
-from .trainer import CONFIG, HISTORY, MODEL, Trainer
+from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
 
 __all__ = ["BOX", "Run", "choose_config", "make_run_folder", "open_model", "resume", "train"]
 
@@ -65,6 +66,14 @@ class Run:
         """Whether a planted mistake has broken the run, so that its last row tells of a network beyond help."""
         rows = self.history
         return bool(rows) and rows[-1]["loss"] is None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end, so that there is nothing to resume."""
+        if self.config.members > 1:
+            return len(self.history) == self.config.members
+        checkpoint = self.path / CHECKPOINT
+        return checkpoint.is_file() and read_state(checkpoint).finished
 
     @property
     def model(self) -> Model:

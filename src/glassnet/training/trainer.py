@@ -24,6 +24,7 @@ from .checkpoint import State, load_checkpoint, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
+from .live import StepLog
 from .steps import Steps
 from .threads import available_threads, choose_threads
 
@@ -88,7 +89,7 @@ class Trainer:
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
         self.steps = Steps(config, self.network, self.loss, self.optimizer, self.average, self.batches)
-        self.callbacks = [*([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
+        self.callbacks = [StepLog(), *([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
         self.stopped: str | None = None

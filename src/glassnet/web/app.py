@@ -15,8 +15,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
-from . import clinic, service, step
+from . import clinic, insight, service, step, train, watch
 from .guard import guards
+from .jobs import Jobs
 from .shelf import Shelf
 from .site import Site
 
@@ -27,17 +28,32 @@ CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
-    """Return the ASGI application that serves ``site`` on ``host``, one of the names that it then answers to."""
-    shelf = Shelf(site)
+    """Return the ASGI application that serves ``site`` on ``host``, one of the names that it then answers to.
+
+    What it trains ends when it does.
+    """
+    shelf, jobs = Shelf(site), Jobs(site)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await run_in_threadpool(jobs.close)
+
     return Starlette(
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
             *service.routes(site),
+            *watch.routes(site, jobs.states),
+            *insight.routes(site),
+            *train.routes(site, jobs),
             *step.routes(shelf),
             *clinic.routes(shelf),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
+        lifespan=lifespan,
         middleware=guards(host),
         exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},
     )

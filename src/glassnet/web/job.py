@@ -20,7 +20,7 @@ from typing import Any
 
 from ..data import load_dataset
 from ..errors import GlassnetError
-from ..training import Callback, RunUnderWay, TrainingInterrupted, resume, train
+from ..training import Callback, Live, RunUnderWay, TrainingInterrupted, resume, train
 from .jobs import GRACE
 
 __all__ = ["Hand", "main"]
@@ -35,10 +35,11 @@ class Hand(Callback):
 
     Args:
         held: whether the run is to wait before its first step.
+        live: shows the network as it is while the run is held.
     """
 
-    def __init__(self, held: bool) -> None:
-        self._changed = Condition()
+    def __init__(self, held: bool, live: Live) -> None:
+        self._changed, self._live = Condition(), live
         self._held, self._steps, self._ended = held, 0, False
 
     def obey(self, word: str) -> None:
@@ -61,6 +62,8 @@ class Hand(Callback):
 
     def _wait(self, run: RunUnderWay) -> None:
         """Return when the next step may be taken, or the run is to end."""
+        if self._held and not run.ahead:
+            self._live.write(run)
         with self._changed:
             while self._held and not (self._steps or self._ended or run.stopped):
                 self._changed.wait(LOOK)
@@ -76,10 +79,11 @@ def main() -> None:
     if not first:
         return
     order = json.loads(first)
-    hand = Hand(order["paused"])
+    live = Live()
+    hand = Hand(order["paused"], live)
     Thread(target=_listen, args=(words, hand), daemon=True).start()
     try:
-        _train(order, hand)
+        _train(order, [live, hand])
     except TrainingInterrupted:
         pass  # by a signal; everything is saved
     except GlassnetError as error:
@@ -90,8 +94,7 @@ def main() -> None:
         _say(error=f"{error.filename or 'training'}: {error.strerror or error}")
 
 
-def _train(order: dict[str, Any], hand: Hand) -> None:
-    callbacks = [hand]
+def _train(order: dict[str, Any], callbacks: list[Callback]) -> None:
     if order["resume"]:
         resume(order["folder"], callbacks=callbacks)
         return

@@ -101,19 +101,14 @@ class Jobs:
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder, to be laid over what is seen there.
 
-        That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time, or None.
+        That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time.
         """
         with self._lock:
             return {
-                name: {"error": job.error} | ({"state": "paused"} if job.is_going and job.paused else {})
+                name: ({"error": job.error} if job.error else {})
+                | ({"state": "paused"} if job.is_going and job.paused else {})
                 for name, job in self._jobs.items()
             }
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """Return what is known here of one run; ``state`` is "running", "paused" or "stopped"."""
-        with self._lock:
-            state = "running" if self._is_going(name) else "stopped"
-        return {"name": name, "state": state} | self.states().get(name, {})
 
     def close(self) -> None:
         """End all processes: they save, those in time that can, and the others are killed."""
@@ -166,6 +161,11 @@ class _Job:
     @property
     def is_going(self) -> bool:
         return self.process.poll() is None
+
+    def known(self) -> dict[str, Any]:
+        """Return what `Jobs.states` tells of it."""
+        paused = {"state": "paused"} if self.is_going and self.paused else {}
+        return paused | ({"error": self.error} if self.error else {})
 
     def obey(self, word: str) -> None:
         """Tell the process a word; "stop" waits for its end."""

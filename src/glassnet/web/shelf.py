@@ -1,15 +1,15 @@
 """The run folders of a site, by name, and their models as they are now."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import FileError, nearest
 from ..model import Model
-from ..training import BOX, Run, open_model
+from ..training import BOX, LIVE, Run, open_model
 from .site import Site
 
-__all__ = ["LIVE", "Shelf"]
+__all__ = ["Shelf", "newest_model"]
 
-LIVE = "live.safetensors"  # the network as it is at this moment, which a watched run writes again and again
 MODEL = "model.safetensors"
 
 
@@ -51,10 +51,15 @@ class Shelf:
             path = place / MODEL if place.is_dir() else place
             return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
         run = self.run(name)
-        files = [file for file in (run.path / LIVE, run.path / MODEL) if file.is_file()]
-        if not files:
+        newest = newest_model(run.path)
+        if newest is None:
             return run.model  # which says that there is none yet
-        return self._read(max(files, key=lambda file: file.stat().st_mtime_ns))
+        try:
+            return self._read(newest[0])
+        except (FileError, OSError):
+            if newest[0].exists():
+                raise
+            return self.model(name)  # the run has just ended and taken away the network of the moment
 
     def _read(self, path: Path) -> Model:
         """Return the model of a file, which is read again when it has been written anew."""
@@ -63,3 +68,11 @@ class Shelf:
         if known is None or known[0] != written:
             known = self._opened[path] = (written, Model.load(path))
         return known[1]
+
+
+def newest_model(folder: Path) -> tuple[Path, int] | None:
+    """Return the file of a run's network as it is now and when it was written, in ns; None before there is one."""
+    for file in (folder / LIVE, folder / MODEL):
+        with suppress(OSError):  # the first is there only while the run goes
+            return file, file.stat().st_mtime_ns
+    return None

@@ -1,6 +1,5 @@
 """Runs that the page begins and steers: what can be chosen, whether it can be, and the buttons."""
 
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,18 +10,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..clinic import MISTAKES
+from ..data import mnist_is_here
 from ..data.augmentation import RANGES
 from ..data.folder import class_folders
-from ..data import mnist_is_here
 from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, explain, notebook_names, recipe_names, recipe_summary
 from ..training.recipe import read_recipe
 from .jobs import WORDS, Jobs
+from .record import Record
 from .site import Site
 
 __all__ = ["routes"]
 
-Describe = Callable[[str], dict[str, Any]]
 """A run by its name, as the page is told of it."""
 
 
@@ -39,13 +38,12 @@ class _Order(BaseModel):
     paused: bool = False
 
 
-def routes(site: Site, jobs: Jobs, describe: Describe) -> list[Route]:
+def routes(site: Site, jobs: Jobs) -> list[Route]:
     """Return what begins and steers runs.
 
     Args:
         site: what data there are, and where runs go.
         jobs: what trains.
-        describe: makes the run object that a client gets.
     """
 
     async def options(_request: Request) -> Response:
@@ -73,7 +71,7 @@ def routes(site: Site, jobs: Jobs, describe: Describe) -> list[Route]:
             await run_in_threadpool(jobs.control, name, word)
         else:
             raise HTTPException(404, f"a run is told {', '.join(WORDS)} or resume, not {word[:80]!r}")
-        return JSONResponse(await run_in_threadpool(describe, name))
+        return JSONResponse(await run_in_threadpool(lambda: Record(site.runs / name).details(jobs.states().get(name))))
 
     return [
         Route("/api/options", options),

@@ -26,11 +26,13 @@ export const post = (path, body = {}, options = {}) =>
 export const postImage = (path, blob, options = {}) =>
   ask(path, { method: "POST", headers: { "content-type": blob.type }, body: blob, ...options });
 
-// Server-sent events: handlers by the event's name, each given what its data are as JSON. Returns what ends it.
-export function events(path, handlers) {
+// Server-sent events: handlers by the event's name, each given what its data are as JSON, and the event's id. The browser
+// asks again by itself where the connection is lost, of which `lost` is told. Returns what ends it.
+export function events(path, handlers, lost = () => {}) {
   const source = new EventSource(path);
   for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+    source.addEventListener(name, (event) => handle(JSON.parse(event.data), event.lastEventId));
   }
+  source.addEventListener("error", lost);
   return () => source.close();
 }

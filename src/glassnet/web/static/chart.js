@@ -46,7 +46,7 @@ export function chart(element, options) {
       name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines",
       line: { width: 2, dash, color: own ?? LINES[i % LINES.length] }, marker: { color: own ?? LINES[i % LINES.length] },
     }));
-    Plotly.react(element, traces, { ...layout(options), showlegend: lines.length > 1 }, { displayModeBar: false, responsive: true });
+    Plotly.react(element, traces, { ...layout(options), showlegend: options.legend ?? lines.length > 1 }, { displayModeBar: false, responsive: true });
   }
 
   dark.addEventListener("change", draw);

@@ -1,5 +1,179 @@
-import { h } from "../dom.js";
+// Watch a run as it goes, or afterwards: its curves, its weights, its layers, and what it takes for what.
+// #watch?run=a&run=b: the first run is looked into; the curves of the others are laid over its own.
 
-export function mount(root) {
-  root.append(h("h1", {}, "watch"));
+import { h } from "../dom.js";
+import { count, percent, seconds } from "../format.js";
+import { notice } from "../notice.js";
+import { confusion } from "./watch/confusion.js";
+import { curves } from "./watch/curves.js";
+import { follow } from "./watch/follow.js";
+import { inside } from "./watch/inside.js";
+import { list } from "./watch/list.js";
+
+const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
+
+export async function mount(root, settings) {
+  let names = settings.getAll("run").slice(0, MOST);
+  let by = settings.get("by") ?? "step";
+  let followed = []; // in the order of the names
+  let parts = []; // what shows the inside of the first
+  let title = null; // what shows how it stands, once that is known
+  let absent = false; // whether the first is not there
+
+  const places = {
+    list: h("section", { class: "card", "aria-label": "Runs" }),
+    head: h("section", { class: "card head", hidden: true }),
+    curves: h("section", { class: "card", hidden: true }),
+    inside: h("div", { class: "columns", hidden: true }),
+    confusion: h("div", { hidden: true }),
+  };
+  const within = [places.curves, places.inside, places.confusion];
+  root.append(h("h1", {}, "Watch it learn"), ...Object.values(places));
+
+  const drawn = curves(places.curves, by, (chosen) => { by = chosen; address("replaceState"); });
+  const runs = list(places.list, {
+    choose: (name) => show([name, ...names.slice(1).filter((other) => other !== name)], "pushState"),
+    toggle(name) {
+      if (absent) show([name], "pushState");
+      else if (!names.includes(name) && names.length === MOST) notice(`The curves of ${MOST} runs fit over each other. Take one away first.`);
+      else if (!names.includes(name)) show([...names, name], "replaceState");
+      else if (names.length > 1) show(names.filter((other) => other !== name), "replaceState");
+      runs.show(names);
+    },
+    heard(there) {
+      const known = (name) => there.some((run) => run.name === name);
+      if (names.length === 0) {
+        if (there.length) show([(there.find((run) => run.state === "running") ?? there[0]).name], "replaceState");
+      } else if (!known(names[0])) {
+        if (!absent) miss();
+      } else if (!followed.length) {
+        show(names.filter(known));
+      }
+    },
+  });
+
+  function address(how) {
+    const query = new URLSearchParams(names.map((name) => ["run", name]));
+    if (by !== "step") query.set("by", by);
+    history[how](null, "", `#watch?${query}`);
+  }
+
+  function show(wanted, how) {
+    const another = followed[0]?.name !== wanted[0];
+    const kept = new Map(followed.map((run) => [run.name, run]));
+    if (another) {
+      for (const name of [followed[0]?.name, wanted[0]]) { // who comes first is followed in another way than the others
+        kept.get(name)?.close();
+        kept.delete(name);
+      }
+    }
+    names = wanted;
+    followed = names.map((name, i) => kept.get(name) ?? follow(name, i === 0, heard));
+    for (const run of kept.values()) if (!followed.includes(run)) run.close();
+    if (how) address(how);
+    absent = false;
+    runs.show(names);
+    for (const place of [places.head, ...within]) place.hidden = false;
+    if (another) begin(h("p", { class: "soft" }, "Reading …"));
+    drawn.show(followed);
+  }
+
+  // Another run comes first, or none: what is there of the one before goes.
+  function begin(words) {
+    parts.forEach((part) => part.close());
+    parts = [];
+    title = null;
+    places.head.replaceChildren(h("h2", {}, names[0]), words);
+    places.inside.replaceChildren();
+    places.confusion.replaceChildren();
+  }
+
+  function heard(run, what) {
+    if (what === "gone") return lose(run);
+    const first = run === followed[0];
+    if (first && what === "facts" && !title) open(run);
+    if (first) title?.(run);
+    if (first && what === "model") parts.forEach((part) => part.again());
+    if (followed.includes(run) && what !== "model" && what !== "lost") drawn.show(followed);
+  }
+
+  function open(run) {
+    title = heading(places.head, run.name);
+    const path = `/api/runs/${encodeURIComponent(run.name)}`;
+    const { data, validation } = run.facts.config;
+    let why = null;
+    if (data === "") why = "This run learned from arrays in memory, so there are no images of it to show.";
+    else if (validation === 0) why = "This run keeps no validation images (validation = 0), so there are none to show.";
+    parts = [inside(places.inside, path, why), confusion(places.confusion, path, why)];
+  }
+
+  function lose(run) {
+    if (run === followed[0]) {
+      miss();
+    } else {
+      show(names.filter((name) => name !== run.name), "replaceState");
+      notice(`${run.name}: its folder was deleted or moved.`);
+    }
+    runs.look().catch(() => {});
+  }
+
+  function miss() {
+    absent = true;
+    followed.forEach((run) => run.close());
+    followed = [];
+    names = names.slice(0, 1);
+    runs.show([]);
+    begin(h("p", { role: "alert" }, "The folder of this run is not there: it was deleted or moved. Choose another run above."));
+    places.head.hidden = false;
+    for (const place of within) place.hidden = true;
+  }
+
+  const leave = () => {
+    runs.close();
+    followed.forEach((run) => run.close());
+    parts.forEach((part) => part.close());
+    drawn.close();
+  };
+  try {
+    await runs.look();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  return leave;
+}
+
+const STATES = {
+  running: "running",
+  paused: "paused",
+  stopped: "stopped; it can be resumed",
+  finished: "finished",
+  broken: "broken by the mistake that was planted in it",
+};
+
+function heading(root, name) {
+  const state = h("span", { class: "state", "aria-live": "polite" });
+  const line = h("p", { class: "soft" });
+  const bar = h("progress", { "aria-label": "Steps taken" });
+  const result = h("p", { class: "result" });
+  const about = h("p", { class: "small soft" });
+  root.replaceChildren(
+    h("div", { class: "row" }, h("h2", {}, name), state),
+    h("div", { class: "row split" }, h("div", {}, line, bar), result),
+    about,
+  );
+  return function update({ facts, rows, steps, lost }) {
+    const last = steps.at(-1) ?? rows.at(-1);
+    const words = lost ? "connection lost, trying again …" : STATES[facts.state] ?? facts.state;
+    if (state.textContent !== words) state.textContent = words;
+    state.className = `state ${lost ? "lost" : facts.state}`;
+    const total = facts.total_steps;
+    line.textContent = last ? `Epoch ${Math.min(facts.state === "finished" ? facts.epoch : last.epoch, facts.epochs)} of ${facts.epochs} · step ${count(last.step)}${total ? ` of ${count(total)}` : ""} · ${seconds(last.seconds)} of training` : "No step taken yet.";
+    bar.max = total ?? facts.epochs ?? 1;
+    bar.value = total ? last?.step ?? 0 : facts.epoch;
+    const best = facts.validation_accuracy ?? facts.accuracy;
+    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, at best" : " of the validation images, at best"));
+    const { hidden = [], optimizer, batch_size: batch } = facts.config;
+    about.textContent = facts.error ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `${facts.members} networks together`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+  };
 }

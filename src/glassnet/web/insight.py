@@ -1,0 +1,271 @@
+"""What there is to see inside a run's network as it is now: first weights, layers, and what it confuses.
+
+Each answer is worked out once for a model, in a thread, however many watch. It looks at validation images of the run,
+which are loaded once and kept.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..data import Examples
+from ..errors import DataError
+from ..evaluation import Evaluation, evaluate
+from ..model import Model
+from ..nn import Dense, Network, ReLU, SoftmaxCrossEntropy
+from ..training import Run
+from .shelf import Shelf, newest_model
+from .site import Site
+from .watch import find, step_of
+
+__all__ = ["Insight", "confused", "look_at_layers", "look_at_weights", "routes"]
+
+UNITS = 64  # first-layer images
+SEEN = 256  # images on which activations and gradients are looked at
+BARS = 40  # of a histogram
+FULL = 127  # what a large weight is sent as: whole numbers are a third of the text
+LARGE = 0.995  # share of the weights that are no larger: a few huge ones would make all others pale
+CELL = 60  # images of a cell of the confusion matrix
+RUNS = 4  # whose images and answers are kept
+
+Answer: TypeAlias = dict[str, Any]
+
+
+@dataclass
+class Glimpse:
+    """A run's network at one moment, with what has been worked out of it.
+
+    Attributes:
+        model: with work arrays of its own, since others ask the same network at the same time.
+        written: when its file was written.
+        step: at which it was.
+        answers: JSON by kind.
+        evaluation: on all validation images, once somebody asked.
+    """
+
+    model: Model
+    written: int
+    step: int
+    answers: dict[str, bytes]
+    evaluation: Evaluation | None = None
+
+
+class Insight:
+    """The networks that are looked at, and the images with which that is done.
+
+    Args:
+        shelf: where the models come from.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._glimpses: dict[Path, Glimpse] = {}
+        self._examples: dict[tuple[str, float, int], Examples] = {}  # by data and split
+        self._one_at_a_time = asyncio.Lock()  # the training beside it wants the processor too
+
+    async def answer(self, path: Path, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> bytes:
+        """Return the JSON of what is asked of a run's network, worked out anew only where the network is a new one.
+
+        Raises:
+            DataError, TrainingError, FileError: no model or no images, and why.
+        """
+        async with self._one_at_a_time:
+            return await run_in_threadpool(self._answer, path, kind, work_out)
+
+    def _answer(self, path: Path, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> bytes:
+        run = Run(path)
+        glimpse = self._glimpse(run)
+        if kind not in glimpse.answers:
+            answer = {"step": glimpse.step} | work_out(run, glimpse)
+            glimpse.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
+        return glimpse.answers[kind]
+
+    def _glimpse(self, run: Run) -> Glimpse:
+        newest = newest_model(run.path)
+        known = self._glimpses.get(run.path)
+        if known is None or newest is None or known.written != newest[1]:
+            model = self.shelf.model(run.path.name)  # which says so where there is none
+            file, written = newest or (run.path, 0)
+            replicas = [network.replica() for network in model.networks]
+            own = Model(replicas, model.preprocessing, model.classes, model.trained_on, model.fingerprint)
+            known = Glimpse(own, written, step_of(file), {})
+            _keep(self._glimpses, run.path, known)
+        return known
+
+    def examples(self, run: Run, model: Model) -> Examples:
+        """Return a run's validation images, a copy, so that the rest of the data need not be kept.
+
+        Raises:
+            TrainingError, DataError: there are none, or the data is no longer what the run learns from.
+        """
+        config = run.config
+        part = (model.fingerprint, config.validation, config.split_seed)
+        if part not in self._examples:
+            dataset = run.dataset()
+            if dataset.fingerprint != model.fingerprint:
+                raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
+            _, held = dataset.split(config.validation, config.split_seed)
+            if not len(held):
+                raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
+            _keep(self._examples, part, Examples(held.images.copy(), held.labels))
+        return self._examples[part]
+
+    def evaluation(self, run: Run, glimpse: Glimpse) -> Evaluation:
+        """Return what the network says of all validation images; raises as `examples`."""
+        if glimpse.evaluation is None:
+            glimpse.evaluation = evaluate(glimpse.model, self.examples(run, glimpse.model))
+        return glimpse.evaluation
+
+
+def routes(site: Site) -> list[Route]:
+    """Return the paths under which networks are looked into."""
+    shelf = Shelf(site)
+    insight = Insight(shelf)
+
+    def weights(_run: Run, glimpse: Glimpse) -> Answer:
+        return look_at_weights(glimpse.model)
+
+    def layers(run: Run, glimpse: Glimpse) -> Answer:
+        examples = insight.examples(run, glimpse.model)
+        few = np.arange(0, len(examples), -(-len(examples) // SEEN))
+        return look_at_layers(glimpse.model, examples.take(few))
+
+    def confusion(run: Run, glimpse: Glimpse) -> Answer:
+        evaluation = insight.evaluation(run, glimpse)
+        matrix = evaluation.confusion.tolist()
+        return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
+
+    def asked(kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> Route:
+        async def respond(request: Request) -> Response:
+            path = await find(shelf, request.path_params["name"])
+            return Response(await insight.answer(path, kind, work_out), media_type="application/json")
+
+        return Route(f"/api/runs/{{name}}/{kind}", respond)
+
+    async def cell(request: Request) -> Response:
+        path = await find(shelf, request.path_params["name"])
+        true, said = request.path_params["true"], request.path_params["said"]
+
+        def work_out(run: Run, glimpse: Glimpse) -> Answer:
+            if max(true, said) >= len(glimpse.model.classes):
+                raise HTTPException(404, f"no such cell: the classes are 0 to {len(glimpse.model.classes) - 1}")
+            return confused(insight.evaluation(run, glimpse), insight.examples(run, glimpse.model), true, said)
+
+        kind = f"confusion/{true}/{said}"
+        return Response(await insight.answer(path, kind, work_out), media_type="application/json")
+
+    return [
+        asked("weights", weights),
+        asked("layers", layers),
+        asked("confusion", confusion),
+        Route("/api/runs/{name}/confusion/{true:int}/{said:int}", cell),
+    ]
+
+
+def look_at_weights(model: Model) -> Answer:
+    """Return the weights of the first layer as images, of an ensemble those of its first network.
+
+    Returns:
+        ``height``, ``width``, ``units`` (up to 64 images, in 127ths of ``full`` and no more than that), ``full``, and
+        ``of`` (how many units there are).
+
+    Raises:
+        DataError: no layer takes the pixels.
+    """
+    height, width = model.image_shape
+    for layer in model.network.layers:
+        if isinstance(layer, Dense):
+            W = layer.W[:, :UNITS].T.reshape(-1, height, width)  # (units, h, w)
+            full = float(np.quantile(np.abs(W), LARGE)) or 1.0
+            units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
+            return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "full": full}
+    raise DataError("no layer of this network multiplies the pixels by weights")
+
+
+def look_at_layers(model: Model, examples: Examples) -> Answer:
+    """Return what goes forward and back through the layers for some images, of an ensemble through its first network.
+
+    A layer is a `Dense` with what follows it up to the next, so its activations are those that the next one gets; those
+    of the last are the logits. The gradient is that of the mean cross-entropy of these images.
+
+    Returns:
+        ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``activations`` (``mean``,
+        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are above zero for no image,
+        None where the activation is not a ReLU), ``histogram`` (``low``, ``high``, ``counts``)) and ``gradients``
+        (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
+    """
+    network = model.network
+    X = model.preprocessing.apply(examples.images, dtype=network.dtype)
+    found: list[Answer] = []
+    with np.errstate(all="ignore"):
+        Y = X
+        for name, layers in _groups(network):
+            for layer in layers:
+                Y = layer.forward(Y, training=False)
+            shut = any(isinstance(layer, ReLU) for layer in layers)
+            found.append({"name": name, "units": Y.shape[1], "activations": _activations(Y, shut)})
+        loss = SoftmaxCrossEntropy(len(model.classes))
+        loss.forward(Y, examples.labels)
+        network.backward(loss.backward())
+        weights = [(layer.W, layer.dW) for layer in network.layers if isinstance(layer, Dense)]
+        for answer, (W, dW) in zip(found, weights, strict=True):
+            norm, size = float(np.linalg.norm(dW)), float(np.linalg.norm(W))
+            answer["gradients"] = {"norm": _finite(norm), "relative": _finite(norm / size if size else 0.0)}
+    return {"images": len(examples), "layers": found}
+
+
+def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -> Answer:
+    """Return the images of class ``true`` of which the network said ``said``, up to 60, the surest first."""
+    cell = np.flatnonzero((evaluation.labels == true) & (evaluation.predictions == said))
+    sure = evaluation.probabilities[cell, said]
+    order = np.argsort(-sure, kind="stable")[:CELL]
+    pixels = examples.images_at(cell[order]).tolist()
+    chances = sure[order].astype(float).tolist()
+    images = [{"pixels": image, "probability": chance} for image, chance in zip(pixels, chances, strict=True)]
+    return {"images": images, "of": len(cell)}
+
+
+def _groups(network: Network) -> list[tuple[str, list[Any]]]:
+    """Return the layers from each `Dense` up to the next, with a name; what comes before the first belongs to it."""
+    starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    ends = [*starts[1:], len(network.layers)]
+    names = [f"hidden {number}" for number in range(1, len(starts))] + ["output"]
+    return [(name, network.layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]
+
+
+def _activations(A: NDArray[Any], shut: bool) -> Answer:
+    """Return the figures of a layer's activations A (n, units); ``shut``: whether they come out of a ReLU."""
+    values = A[np.isfinite(A)].astype(np.float64)
+    if not values.size:
+        raise DataError("the network's weights are so large that its activations are no numbers")
+    counts, edges = np.histogram(values, BARS)
+    return {
+        "mean": float(values.mean()),
+        "spread": float(values.std()),
+        "zeros": float(np.mean(values == 0)),
+        "dead": int(np.count_nonzero(A.max(axis=0) <= 0)) if shut else None,
+        "histogram": {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts.tolist()},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
+    """Remember the latest few."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > RUNS:
+        del kept[next(iter(kept))]

@@ -1,0 +1,164 @@
+"""What a run folder says of its run, read again only where it has changed."""
+
+import json
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import FileError, GlassnetError
+from ..files import is_held
+from ..training import STEPS, Config, Run
+from ..training.history import Row
+
+__all__ = ["Facts", "Lines", "Record"]
+
+Facts: TypeAlias = dict[str, Any]
+"""A run as the page's list shows it; see `Record.facts`."""
+
+HISTORY, CHECKPOINT = "history.jsonl", "checkpoint.safetensors"
+LINE = 2048  # bytes: more than a line of steps.jsonl has
+
+
+class Lines:
+    """The JSON objects of a file that grows by lines.
+
+    A last line that is still being written waits until it is whole; one that is no object is passed over. A file that
+    was put in the old one's place, as when a run is resumed, is read from its beginning.
+
+    Args:
+        path: of the file, which need not be there yet.
+        key: the number that every line has, and by which they come in order.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path, self.key = path, key
+        self.rows: list[Row] = []
+        self._file, self._size = 0, 0  # which file, and how much of it has been read
+
+    def read(self) -> None:
+        """Read what has come since the last time."""
+        try:
+            status = self.path.stat()
+            if status.st_ino != self._file or status.st_size < self._size:
+                self.rows, self._file, self._size = [], status.st_ino, 0
+            if status.st_size == self._size:
+                return
+            with self.path.open("rb") as file:
+                file.seek(self._size)
+                content = file.read()
+        except OSError:
+            return
+        whole = content[: content.rfind(b"\n") + 1]
+        self._size += len(whole)
+        self.rows += [row for line in whole.splitlines() if (row := _row(line, self.key))]
+
+
+class Record:
+    """A run folder, and what was last read in it.
+
+    Args:
+        path: the run folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.run, self.name = Run(path), path.name
+        self.history = Lines(path / HISTORY, "epoch")
+        self._read: tuple[int, ...] = ()  # when the files were written that follow
+        self._finished = self._broken = False
+        self._best: Row = {}
+
+    def facts(self, known: Facts | None = None) -> Facts:
+        """Return how the run stands.
+
+        That is ``name``, ``state`` (running, paused, stopped, finished or broken), ``data``, ``recipe``, ``mistakes``,
+        ``epoch`` (completed), ``epochs``, ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds``
+        (of training), ``started`` (seconds since 1970), and ``error`` where the folder cannot be read.
+
+        Args:
+            known: what the server knows of a run that it trains itself, laid over what is seen in the folder.
+        """
+        path = self.run.path
+        self.history.read()
+        last = last_step(path)
+        facts: Facts = dict.fromkeys(("data", "recipe", "mistakes", "epochs", "accuracy", "validation_accuracy"))
+        facts = {"name": self.name, "state": "stopped"} | facts | {"epoch": 0, "seconds": 0.0, "started": 0.0}
+        with suppress(OSError):
+            facts["started"] = (path / "config.toml").stat().st_mtime
+        try:
+            config = self.config
+            facts |= {"data": config.data, "recipe": config.recipe, "mistakes": list(config.mistakes)}
+            facts |= {"epochs": config.epochs * config.members}
+            self._read_again()
+        except GlassnetError as error:
+            return facts | {"error": str(error)}
+        facts |= {key: self._best.get(key) for key in ("accuracy", "validation_accuracy")}
+        rows = self.history.rows
+        facts["epoch"] = max(rows[-1]["epoch"] if rows else 0, last.get("epoch", 1) - 1)
+        facts["seconds"] = max(rows[-1]["seconds"] if rows else 0.0, last.get("seconds", 0.0))
+        if self._broken:
+            facts |= {"state": "broken", "epoch": max(facts["epoch"] - 1, 0)}
+        elif self._finished:
+            facts["state"] = "finished"
+        if is_held(path):
+            facts["state"] = "running"
+        return facts | (known or {})
+
+    def details(self, known: Facts | None = None) -> Facts:
+        """Return `facts` and ``config`` (all settings), ``members`` and ``total_steps`` (None where nobody knows)."""
+        facts = self.facts()
+        if "error" in facts:
+            return facts | {"config": {}, "members": 1, "total_steps": None}
+        config = self.config
+        facts |= {"total_steps": last_step(self.run.path).get("total_steps")}
+        return facts | {"config": config.model_dump(mode="json"), "members": config.members} | (known or {})
+
+    @cached_property
+    def config(self) -> Config:
+        """The run's settings, which stay what they are."""
+        return self.run.config
+
+    def _read_again(self) -> None:
+        """Ask the run what takes longer to answer, if it has reported or saved since the last time."""
+        read = tuple(_written(self.run.path / name) for name in (HISTORY, CHECKPOINT))
+        if read == self._read:
+            return
+        self._best = {}
+        with suppress(FileError):  # no report yet
+            self._best = self.run.best
+        self._broken, self._finished = self.run.broken, self.run.finished
+        self._read = read
+
+
+def last_step(folder: Path) -> Row:
+    """Return the last whole line of a run's ``steps.jsonl``, or an empty row where there is none."""
+    try:
+        with (folder / STEPS).open("rb") as file:
+            file.seek(max(file.seek(0, 2) - LINE, 0))
+            lines = file.read().split(b"\n")[:-1]
+    except OSError:
+        return {}
+    return next((row for line in reversed(lines) if (row := _row(line, "step"))), {})
+
+
+def _row(line: bytes, key: str) -> Row | None:
+    """Return a line's object, or None where it is no line of a run."""
+    try:
+        row = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get(key), int) or "seconds" not in row:
+        return None
+    return row if all(isinstance(value, int | float | None) for value in row.values()) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in ns; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,30 @@
+// Asks the server whenever there is something new to ask for, but for about a tenth of the time at most, since what it
+// works out takes time from the training beside it.
+
+const SHARE = 0.1;
+const LONGEST = 4000; // ms that a person waits for the next answer, however busy the server is
+
+// ask: async (signal) => …; failed: told the Error. `again` says that there is something new.
+export function asking(ask, failed, least = 500) {
+  const aborter = new AbortController();
+  let wanted = false;
+  let busy = false;
+
+  async function go() {
+    if (busy || !wanted || aborter.signal.aborted) return;
+    [busy, wanted] = [true, false];
+    const start = performance.now();
+    try {
+      await ask(aborter.signal);
+    } catch (error) {
+      if (!aborter.signal.aborted) failed(error);
+    }
+    const rest = Math.max(least, Math.min((performance.now() - start) / SHARE, LONGEST));
+    setTimeout(() => { busy = false; go(); }, rest);
+  }
+
+  return {
+    again() { wanted = true; go(); },
+    close: () => aborter.abort(),
+  };
+}

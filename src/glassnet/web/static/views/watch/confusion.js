@@ -1,0 +1,96 @@
+// What the network takes for what: a matrix, and behind each of its cells the images themselves.
+
+import { get } from "../../api.js";
+import { h } from "../../dom.js";
+import { count, percent } from "../../format.js";
+import { paintGray } from "../../pixels.js";
+import { asking } from "./asking.js";
+
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+// path: of the run; why: a line that says why images cannot be looked at, or null.
+export function confusion(root, path, why) {
+  const words = h("p", { class: "small soft" }, why ?? "No network to look at yet.");
+  const table = h("table", { class: "matrix", onkeydown: move });
+  const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
+  const gallery = h("div", { class: "gallery" });
+  root.replaceChildren(
+    h("section", { class: "card" }, h("h2", {}, "What it takes for what"), words,
+      h("div", { class: "columns" }, h("div", { class: "scroll" }, table), h("div", { class: "behind" }, heading, gallery))),
+  );
+  let cells = []; // buttons by row and column
+  let classes = [];
+  let open = null; // the cell whose images are shown
+
+  const matrix = asking(async (signal) => {
+    const answer = await get(`${path}/confusion`, { signal });
+    if (answer.classes.join() !== classes.join()) build(answer.classes);
+    const right = answer.matrix.reduce((sum, row, i) => sum + row[i], 0);
+    words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are right at step ${count(answer.step)}. Rows are what an image is, columns what the network says.`;
+    answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, row)));
+    if (open) images.again();
+  }, (error) => { words.textContent = error.message; }, 1000);
+
+  const images = asking(async (signal) => {
+    const [i, j] = open;
+    const answer = await get(`${path}/confusion/${i}/${j}`, { signal });
+    if (open[0] !== i || open[1] !== j) return;
+    const some = answer.of > answer.images.length ? `, the surest ${answer.images.length} of them` : "";
+    heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} taken for ${classes[j]}${some}`;
+    gallery.replaceChildren(...answer.images.map(({ pixels, probability }) => {
+      const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": `A ${classes[i]}` });
+      paintGray(canvas, pixels);
+      return h("figure", {}, canvas, h("figcaption", { class: "small soft" }, percent(probability, 0)));
+    }));
+  }, (error) => { heading.textContent = error.message; }, 0);
+
+  function build(names) {
+    classes = names;
+    cells = names.map((_, i) => names.map((__, j) =>
+      h("button", { tabindex: i || j ? "-1" : "0", "aria-pressed": "false", onclick: () => choose(i, j), onfocus: () => rove(i, j) })));
+    table.replaceChildren(
+      h("thead", {}, h("tr", {}, h("td"), names.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, names.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name), cells[i].map((cell) => h("td", {}, cell))))),
+    );
+  }
+
+  function fill(i, j, times, row) {
+    const cell = cells[i][j];
+    const share = times / Math.max(1, row.reduce((sum, value) => sum + value, 0));
+    cell.textContent = times || "·";
+    cell.setAttribute("aria-label", `${classes[i]} taken for ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}`);
+    // The root makes a few mistakes visible beside a hundred right answers.
+    cell.style.setProperty("--share", `${times ? Math.round(18 + 72 * Math.sqrt(share)) : 0}%`);
+    cell.className = `${i === j ? "right" : "wrong"}${times ? "" : " none"}${share > 0.35 ? " full" : ""}`;
+  }
+
+  function rove(i, j) {
+    for (const cell of cells.flat()) cell.tabIndex = -1;
+    cells[i][j].tabIndex = 0;
+  }
+
+  function choose(i, j) {
+    if (open) cells[open[0]][open[1]].setAttribute("aria-pressed", "false");
+    open = [i, j];
+    cells[i][j].setAttribute("aria-pressed", "true");
+    images.again();
+  }
+
+  function move(event) {
+    const step = STEPS[event.key];
+    const i = cells.findIndex((row) => row.includes(document.activeElement));
+    if (!step || i < 0) return;
+    event.preventDefault();
+    const j = cells[i].indexOf(document.activeElement);
+    cells[i + step[0]]?.[j + step[1]]?.focus();
+  }
+
+  return {
+    again() {
+      if (why) return;
+      if (!cells.length) words.textContent = "Looking …";
+      matrix.again();
+    },
+    close() { matrix.close(); images.close(); },
+  };
+}

@@ -1,0 +1,95 @@
+// Loss, accuracy, learning rate and images a second of one run, or of several laid over each other.
+
+import { chart } from "../../chart.js";
+import { h } from "../../dom.js";
+import { LINES } from "../../palette.js";
+
+const MOST = 600; // points of a line: more than the screen can tell apart
+const BY = { step: "steps", epoch: "epochs", seconds: "seconds of training" };
+
+export function curves(root, by, chosen) {
+  const choice = h("select", { onchange: () => { by = choice.value; chosen(by); draw(); } },
+    Object.entries(BY).map(([value, words]) => h("option", { value, selected: value === by }, words)));
+  const legend = h("p", { class: "small soft" });
+  const places = [0, 1, 2, 3].map(() => h("div"));
+  root.replaceChildren(
+    h("div", { class: "row" }, h("h2", {}, "How it learns"), h("label", { class: "by" }, "Along", choice)),
+    legend,
+    h("div", { class: "columns curves" }, places),
+  );
+  let runs = [];
+  let charts = [];
+  let several = null;
+  const due = new Set();
+  let frame = 0;
+
+  // The charts' titles and axes are set where they are made, so another axis or another legend makes new ones.
+  let made = "";
+  function make() {
+    const wanted = `${by} ${several}`;
+    if (made === wanted) return;
+    made = wanted;
+    charts.forEach(({ close }) => close());
+    const common = { x: BY[by], y: "", legend: several ? false : undefined };
+    charts = [
+      { title: "Loss", values: pair("loss", "validation_loss"), options: {} },
+      { title: "Accuracy", values: pair("accuracy", "validation_accuracy"), options: { percent: true } },
+      { title: "Learning rate", values: one("learning_rate"), options: { height: 200 } },
+      { title: "Images a second", values: one("images_per_second"), options: { height: 200 } },
+    ].map(({ title, values, options }, i) => {
+      const { draw, close } = chart(places[i], { title, ...common, ...options });
+      return { draw: () => draw(runs.flatMap(values)), close };
+    });
+  }
+
+  const pair = (training, validation) => (run, i) => {
+    const [colour, other] = several ? [LINES[i], LINES[i]] : [LINES[0], LINES[1]];
+    const live = run.steps.some((row) => row[training] != null);
+    return [
+      { ...line(run, live ? run.steps : run.rows, training), name: several ? `${run.name}, training` : "training", colour, dash: several ? "dot" : "solid" },
+      { ...line(run, run.rows, validation), name: several ? run.name : "validation", colour: other },
+    ].filter(({ x }) => x.length);
+  };
+
+  const one = (key) => (run, i) => {
+    const colour = LINES[several ? i : 0];
+    return [{ ...line(run, run.steps.length ? run.steps : run.rows, key), name: run.name, colour }].filter(({ x }) => x.length);
+  };
+
+  function line(run, rows, key) {
+    const known = rows.filter((row) => row[key] != null);
+    const every = Math.ceil(known.length / MOST);
+    const shown = known.filter((_, i) => i % every === 0 || i === known.length - 1);
+    return { x: shown.map((row) => place(run, row)), y: shown.map((row) => row[key]) };
+  }
+
+  function place(run, row) {
+    if (by !== "epoch" || !row.total_steps || !run.facts?.epochs) return row[by];
+    return (row.step / row.total_steps) * run.facts.epochs;
+  }
+
+  // One chart a frame, so that none of them keeps the page from answering.
+  function next() {
+    frame = 0;
+    const [first] = due;
+    if (first === undefined) return;
+    due.delete(first);
+    charts[first]?.draw();
+    if (due.size) frame = requestAnimationFrame(next);
+  }
+
+  function draw() {
+    several = runs.length > 1;
+    legend.textContent = several
+      ? "Each run in its own colour: validation solid, training dotted."
+      : "Training is measured on the images that the network is learning from, validation on images kept aside.";
+    make();
+    charts.forEach((_, i) => due.add(i));
+    frame ||= requestAnimationFrame(next);
+  }
+
+  return {
+    show(shown) { runs = shown; draw(); },
+    close() { cancelAnimationFrame(frame); charts.forEach(({ close }) => close()); },
+  };
+}

@@ -1,0 +1,87 @@
+// The runs that there are: choose one to watch, and tick others to lay their curves over it.
+
+import { get } from "../../api.js";
+import { h } from "../../dom.js";
+import { percent, seconds } from "../../format.js";
+import { LINES } from "../../palette.js";
+
+const EVERY = 3000; // ms
+
+// choose(name): watch this one; toggle(name): its curves too, or no longer. heard(runs): what there is now.
+export function list(root, { choose, toggle, heard }) {
+  const body = h("tbody");
+  const table = h("div", { class: "scroll runs" }, h("table", {},
+    h("thead", {}, h("tr", {}, ...[["", "Curves"], ["", "Run"], ["", "State"], ["wide", "Data"], ["", "Validation"], ["wide", "Epochs"], ["wide", "Training"], ["wide", "Started"]]
+      .map(([kind, words]) => h("th", { scope: "col", class: kind }, words)))), body));
+  const empty = h("div", { class: "empty" },
+    h("p", {}, "There is no run here yet. ", h("a", { href: "#train" }, "Train a network on this page"), ", or from the shell, in the folder where this server was started:"),
+    h("pre", {}, h("code", {}, "glassnet train digits")),
+    h("p", { class: "soft" }, "It appears here as soon as it begins."));
+  const lines = new Map(); // a line for each run, kept, so that the focus stays where it is
+  let shown = [];
+  let timer = 0;
+  let closed = false;
+
+  async function look() {
+    clearTimeout(timer);
+    if (document.hidden || closed) return;
+    try {
+      const runs = await get("/api/runs");
+      if (closed) return;
+      fill(runs);
+      heard(runs);
+    } finally {
+      if (!closed) timer = setTimeout(() => look().catch(() => {}), EVERY);
+    }
+  }
+
+  function fill(runs) {
+    root.replaceChildren(...(runs.length ? (root.contains(table) ? root.childNodes : [table]) : [empty]));
+    for (const name of [...lines.keys()]) if (!runs.some((run) => run.name === name)) { lines.get(name).row.remove(); lines.delete(name); }
+    runs.forEach((run, i) => {
+      const line = lines.get(run.name) ?? make(run.name);
+      lines.set(run.name, line);
+      update(line, run);
+      if (body.children[i] !== line.row) body.insertBefore(line.row, body.children[i] ?? null);
+    });
+    mark();
+  }
+
+  function make(name) {
+    const tick = h("input", { type: "checkbox", "aria-label": `Curves of ${name}`, onchange: () => toggle(name) });
+    const link = h("a", { href: `#watch?run=${encodeURIComponent(name)}`, onclick: (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); choose(name); } } }, name);
+    const cells = [1, 2, 3, 4, 5, 6].map((i) => h("td", { class: i === 1 || i === 3 ? "" : "wide" }));
+    return { name, tick, link, cells, row: h("tr", {}, h("td", {}, h("label", { class: "tick" }, tick, h("i"))), h("th", { scope: "row" }, link), cells) };
+  }
+
+  function update({ cells }, run) {
+    const words = [
+      run.error ? "unreadable" : run.state,
+      run.data ?? "–",
+      percent(run.validation_accuracy),
+      `${run.epoch} of ${run.epochs ?? "–"}`,
+      seconds(run.seconds),
+      new Date(1000 * run.started).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }),
+    ];
+    words.forEach((word, i) => { if (cells[i].textContent !== word) cells[i].textContent = word; });
+    cells[0].className = `state ${run.state}`;
+  }
+
+  function mark() {
+    for (const { name, tick, link, row } of lines.values()) {
+      const place = shown.indexOf(name);
+      tick.checked = place >= 0;
+      row.querySelector("i").style.background = place >= 0 && shown.length > 1 ? LINES[place] : "transparent";
+      if (place === 0) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  const see = () => look().catch(() => {});
+  document.addEventListener("visibilitychange", see);
+  return {
+    look,
+    show(names) { shown = names; mark(); },
+    close() { closed = true; clearTimeout(timer); document.removeEventListener("visibilitychange", see); },
+  };
+}

@@ -1,0 +1,231 @@
+"""The runs of a site and how they go, from their folders alone: a list, a run, and a stream of what is new in it."""
+
+import asyncio
+import json
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..errors import FileError
+from ..training import LIVE, STEPS
+from ..training.history import Row
+from .record import Facts, Lines, Record, last_step
+from .shelf import Shelf, newest_model
+from .site import Site
+
+__all__ = ["Watched", "find", "routes"]
+
+LOOK_EVERY = 0.25  # seconds
+CHUNK = 2000  # rows in an event
+
+States = Callable[[], Mapping[str, Facts]]
+"""What tells of the runs that this server trains itself what no folder shows, by name."""
+
+
+class Position(NamedTuple):
+    """How much of a run a client has been told: up to which epoch, which step and which model file.
+
+    It counts by what the rows say rather than by lines, so it means the same after a run was resumed and lines were
+    dropped: the steps that are taken again give the same, bit for bit.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    model: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` gave; anything else is the beginning."""
+        parts = text.split("-")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
+            return cls()
+        return cls(*map(int, parts))
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.step}-{self.model}"
+
+
+class Watched:
+    """A run that somebody watches: one look at its folder, four times a second, for all who do.
+
+    Args:
+        path: the run folder.
+        known: tells what the server knows of a run that it trains itself.
+    """
+
+    def __init__(self, path: Path, known: Callable[[], Facts | None]) -> None:
+        self.path, self.known = path, known
+        self.record, self.steps = Record(path), Lines(path / STEPS, "step")
+        self.facts: Facts = {}
+        self.model: tuple[Path, int] | None = None  # and when it was written, in ns
+        self.model_step = 0
+        self.gone = False
+        self.watchers = 0
+        self._folder = path.stat().st_ino
+        self._news = asyncio.Event()  # set, and replaced, whenever there is something new
+        self._starting = asyncio.Lock()
+        self._poller: asyncio.Task[None] | None = None
+
+    async def events(self, position: Position) -> AsyncIterator[ServerSentEvent]:
+        """Yield what there is beyond a position, and then what comes, until the folder is gone."""
+        self.watchers += 1
+        try:
+            async with self._starting:
+                if self._poller is None or self._poller.done():
+                    await run_in_threadpool(self.look)
+                    self._poller = asyncio.create_task(self._poll())
+            told: Facts = {}
+            first = True
+            while not self.gone:
+                news = self._news
+                if self.facts != told:
+                    told = self.facts
+                    yield _event("run", told, position)
+                for kind, content, reached in self._beyond(position):
+                    position = reached
+                    yield _event(kind, content, position)
+                if first:
+                    first = False
+                    yield _event("now", {}, position)
+                await news.wait()
+            yield _event("gone", {}, position)
+        finally:
+            self.watchers -= 1
+
+    def _beyond(self, position: Position) -> list[tuple[str, Any, Position]]:
+        """Return the events that lie beyond a position, each with the position that it leads to."""
+        found: list[tuple[str, Any, Position]] = []
+        for rows in _chunks(_after(self.record.history.rows, "epoch", position.epoch)):
+            position = position._replace(epoch=rows[-1]["epoch"])
+            found.append(("rows", rows, position))
+        for rows in _chunks(_after(self.steps.rows, "step", position.step)):
+            position = position._replace(step=rows[-1]["step"])
+            found.append(("steps", rows, position))
+        if self.model and self.model[1] != position.model:
+            position = position._replace(model=self.model[1])
+            found.append(("model", {"step": self.model_step}, position))
+        return found
+
+    async def _poll(self) -> None:
+        while self.watchers and not self.gone:
+            await asyncio.sleep(LOOK_EVERY)
+            if await run_in_threadpool(self.look):
+                self._news.set()
+                self._news = asyncio.Event()
+
+    def look(self) -> bool:
+        """Look at the folder; return whether anything is new."""
+        before = self._stand()
+        try:
+            self.gone = self.path.stat().st_ino != self._folder or not (self.path / "config.toml").exists()
+        except OSError:
+            self.gone = True
+        if not self.gone:
+            # First how it stands, then the rest: of a run that has ended nothing is missing.
+            facts = self.record.details(self.known())
+            self.steps.read()
+            model = newest_model(self.path)
+            if model and model != self.model:
+                self.model_step = step_of(model[0])
+            self.model = model
+            # The seconds of this moment are told by the steps.
+            self.facts = facts | {"seconds": _seconds(self.record.history.rows)}
+        return self._stand() != before
+
+    def _stand(self) -> tuple[object, ...]:
+        steps, rows = self.steps.rows, self.record.history.rows
+        return self.gone, self.facts, self.model, steps[-1:], rows[-1:]
+
+
+def routes(site: Site, states: States = dict) -> list[Route]:
+    """Return the paths under which runs are listed and watched.
+
+    Args:
+        site: whose runs these are.
+        states: tells of runs that this server trains itself, such as that one is ``paused``, by name.
+    """
+    shelf = Shelf(site)
+    records: dict[str, Record] = {}
+    watched: dict[str, Watched] = {}
+
+    def list_runs() -> list[Facts]:
+        named = dict(states())
+        names = shelf.names()
+        for name in set(records) - set(names):
+            del records[name]
+        found = []
+        for name in names:
+            try:
+                record = records[name] = records.get(name) or Record(site.runs / name)
+            except FileError:  # deleted this very moment
+                continue
+            found.append(record.facts(named.get(name)))
+        return sorted(found, key=itemgetter("started"), reverse=True)
+
+    async def runs(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(list_runs))
+
+    async def run(request: Request) -> Response:
+        name = request.path_params["name"]
+        path = await find(shelf, name)
+        return JSONResponse(await run_in_threadpool(lambda: Record(path).details(states().get(name))))
+
+    async def events(request: Request) -> Response:
+        name = request.path_params["name"]
+        path = await find(shelf, name)
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        for left in [known for known, one in watched.items() if one.gone or not one.watchers]:
+            del watched[left]
+        one = watched.get(name)
+        if one is None:
+            one = watched[name] = await run_in_threadpool(lambda: Watched(path, lambda: states().get(name)))
+        return EventSourceResponse(one.events(Position.parse(after)))
+
+    return [
+        Route("/api/runs", runs),
+        Route("/api/runs/{name}", run),
+        Route("/api/runs/{name}/events", events),
+    ]
+
+
+async def find(shelf: Shelf, name: str) -> Path:
+    """Return the folder of the run that a client names; raise HTTPException where there is none."""
+    try:
+        return (await run_in_threadpool(shelf.run, name)).path
+    except FileError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+def step_of(model: Path) -> int:
+    """Return the step at which a run's model file was written, as far as the lines beside it tell."""
+    if model.name == LIVE:
+        return int(last_step(model.parent).get("step", 0))
+    try:
+        return int(Record(model.parent).run.best["step"])
+    except FileError:
+        return 0
+
+
+def _after(rows: Sequence[Row], key: str, value: int) -> Sequence[Row]:
+    return rows[bisect_right(rows, value, key=itemgetter(key)) :]
+
+
+def _chunks(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+
+
+def _seconds(rows: Sequence[Row]) -> float:
+    return float(rows[-1]["seconds"]) if rows else 0.0
+
+
+def _event(kind: str, content: object, position: Position) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(content, allow_nan=False), event=kind, id=str(position))
