@@ -1,77 +1,14 @@
 """A run begun, held, stepped and stopped from the page."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
-from sse_starlette import EventSourceResponse
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from glassnet.cli import main
-from glassnet.files import open_tensors
 from glassnet.training import Config, Run
-from glassnet.web import Site, create_app
-from glassnet.web.jobs import Jobs
-from glassnet.web.shelf import Shelf
+from glassnet.web import Site
 
 LINK = "/#train?data=digits&recipe=small&hidden=16,8&epochs=400&optimizer=sgd"
-
-
-class Watched:
-    """What the page hears of a run, from its folder: history and checkpoint."""
-
-    def __init__(self, site: Site, jobs: Jobs) -> None:
-        self.jobs, self.shelf = jobs, Shelf(site)
-
-    def describe(self, name: str) -> dict[str, Any]:
-        run, state = self.shelf.run(name), self.checkpoint(name)
-        now = "finished" if state["finished"] else self.jobs.describe(name)["state"]
-        config = run.config.model_dump(mode="json")
-        facts = {key: config[key] for key in ("data", "recipe", "mistakes", "epochs")}
-        seen = {"epoch": state["epoch"], "seconds": state["seconds"], "total_steps": 51 * run.config.epochs}
-        return {"name": name, **facts, **seen, "state": now, "error": self.jobs.describe(name).get("error")}
-
-    def checkpoint(self, name: str) -> Any:
-        with open_tensors(self.shelf.run(name).path / "checkpoint.safetensors", "checkpoint") as file:
-            return json.loads(file.metadata["state"])
-
-    async def events(self, name: str) -> AsyncIterator[dict[str, str]]:
-        last: dict[str, Any] = {}
-        told = 0
-        while True:
-            rows, state, run = self.shelf.run(name).history, self.checkpoint(name), self.describe(name)
-            steps = [{"step": state["step"], "epoch": 0, "seconds": state["seconds"], "loss": 2.0, "accuracy": 0.1}]
-            for event, data, news in (("run", run, run), ("steps", steps, steps), ("rows", rows[told:], len(rows))):
-                if last.get(event) != news and data:
-                    yield {"event": event, "data": json.dumps(data)}
-                last[event] = news
-            told = len(rows)
-            await asyncio.sleep(0.1)
-
-
-@pytest.fixture
-def app(site: Site, monkeypatch: pytest.MonkeyPatch) -> Starlette:
-    """The page with what it hears of runs, in a short form of this test's own."""
-    jobs = Jobs(site)
-    monkeypatch.setattr("glassnet.web.app.Jobs", lambda _site: jobs)
-    watched = Watched(site, jobs)
-
-    def runs(_request: Request) -> Response:
-        return JSONResponse([watched.describe(name) for name in watched.shelf.names()])
-
-    async def stream(request: Request) -> Response:
-        return EventSourceResponse(watched.events(request.path_params["name"]))
-
-    app = create_app(site)
-    app.router.routes[:0] = [Route("/api/runs", runs), Route("/api/runs/{name}/events", stream)]
-    return app
 
 
 def said(page: Page) -> Locator:

@@ -21,6 +21,7 @@ from ..errors import ConfigError, nearest
 from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .recipe import notebook_names, parse_toml, read_recipe
+from .threads import MAX_THREADS
 from .wording import explain
 
 __all__ = ["Config", "Settings"]
@@ -160,7 +161,13 @@ class Settings(BaseModel):
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks with seeds one apart, whose mean probability is the answer: an ensemble."
     )
+<<<<<<< HEAD
     threads: Positive | None = Field(None, description="By default chosen by the size of the work.")
+=======
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
+        None, description="BLAS threads; by default chosen by the size of the work."
+    )
+>>>>>>> 9145fce78638d637ae6994e48af45932f238b6b4
 
 
 class Config(Settings):

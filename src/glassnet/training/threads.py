@@ -3,7 +3,9 @@
 import os
 from itertools import pairwise
 
-__all__ = ["available_threads", "choose_threads"]
+__all__ = ["MAX_THREADS", "available_threads", "choose_threads"]
+
+MAX_THREADS = 1024  # each has working memory of its own, and a BLAS takes their number as a C int
 
 WORTHWHILE = 10_000_000  # multiply-adds in a layer's largest product
 

@@ -22,8 +22,6 @@ from .site import Site
 
 __all__ = ["routes"]
 
-"""A run by its name, as the page is told of it."""
-
 
 class _Order(BaseModel):
     """What a client asks for."""
