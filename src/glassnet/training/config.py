@@ -161,13 +161,9 @@ class Settings(BaseModel):
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks with seeds one apart, whose mean probability is the answer: an ensemble."
     )
-<<<<<<< HEAD
-    threads: Positive | None = Field(None, description="By default chosen by the size of the work.")
-=======
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
-        None, description="BLAS threads; by default chosen by the size of the work."
+        None, description="By default chosen by the size of the work."
     )
->>>>>>> 9145fce78638d637ae6994e48af45932f238b6b4
 
 
 class Config(Settings):
