@@ -68,15 +68,12 @@ class Record:
         self._finished = self._broken = False
         self._best: Row = {}
 
-    def facts(self, state: str | None = None) -> Facts:
+    def facts(self) -> Facts:
         """Return how the run stands.
 
         That is ``name``, ``state`` (running, paused, stopped, finished or broken), ``data``, ``recipe``, ``mistakes``,
         ``epoch`` (completed), ``epochs``, ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds``
         (of training), ``started`` (seconds since 1970), and ``error`` where the folder cannot be read.
-
-        Args:
-            state: what the process that trains it says, where one is asked.
         """
         path = self.run.path
         self.history.read()
@@ -102,11 +99,11 @@ class Record:
             facts["state"] = "finished"
         if is_held(path):
             facts["state"] = "running"
-        return facts | ({"state": state} if state else {})
+        return facts
 
-    def details(self, state: str | None = None) -> Facts:
+    def details(self) -> Facts:
         """Return `facts` and ``config`` (all settings), ``members`` and ``total_steps`` (None where nobody knows)."""
-        facts = self.facts(state)
+        facts = self.facts()
         if "error" in facts:
             return facts | {"config": {}, "members": 1, "total_steps": None}
         config = self.config
