@@ -68,15 +68,12 @@ class Record:
         self._finished = self._broken = False
         self._best: Row = {}
 
-    def facts(self, known: Facts | None = None) -> Facts:
+    def facts(self) -> Facts:
         """Return how the run stands.
 
         That is ``name``, ``state`` (running, paused, stopped, finished or broken), ``data``, ``recipe``, ``mistakes``,
         ``epoch`` (completed), ``epochs``, ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds``
         (of training), ``started`` (seconds since 1970), and ``error`` where the folder cannot be read.
-
-        Args:
-            known: what the server knows of a run that it trains itself, laid over what is seen in the folder.
         """
         path = self.run.path
         self.history.read()
@@ -102,16 +99,16 @@ class Record:
             facts["state"] = "finished"
         if is_held(path):
             facts["state"] = "running"
-        return facts | (known or {})
+        return facts
 
-    def details(self, known: Facts | None = None) -> Facts:
+    def details(self) -> Facts:
         """Return `facts` and ``config`` (all settings), ``members`` and ``total_steps`` (None where nobody knows)."""
         facts = self.facts()
         if "error" in facts:
             return facts | {"config": {}, "members": 1, "total_steps": None}
         config = self.config
-        facts |= {"total_steps": last_step(self.run.path).get("total_steps")}
-        return facts | {"config": config.model_dump(mode="json"), "members": config.members} | (known or {})
+        total = last_step(self.run.path).get("total_steps")
+        return facts | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
 
     @cached_property
     def config(self) -> Config:

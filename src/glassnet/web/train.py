@@ -69,7 +69,9 @@ def routes(site: Site, jobs: Jobs) -> list[Route]:
             await run_in_threadpool(jobs.control, name, word)
         else:
             raise HTTPException(404, f"a run is told {', '.join(WORDS)} or resume, not {word[:80]!r}")
-        return JSONResponse(await run_in_threadpool(lambda: Record(site.runs / name).details(jobs.states().get(name))))
+        return JSONResponse(
+            await run_in_threadpool(lambda: Record(site.runs / name).details() | jobs.states().get(name, {}))
+        )
 
     return [
         Route("/api/options", options),

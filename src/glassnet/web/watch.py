@@ -28,7 +28,7 @@ LOOK_EVERY = 0.25  # seconds
 CHUNK = 2000  # rows in an event
 
 States = Callable[[], Mapping[str, Facts]]
-"""What tells of the runs that this server trains itself what no folder shows, by name."""
+"""What tells of the runs that this server trains itself, by name; it is laid over what their folders say."""
 
 
 class Position(NamedTuple):
@@ -59,10 +59,10 @@ class Watched:
 
     Args:
         path: the run folder.
-        known: tells what the server knows of a run that it trains itself.
+        known: what this server knows of a run that it trains itself, laid over what the folder says.
     """
 
-    def __init__(self, path: Path, known: Callable[[], Facts | None]) -> None:
+    def __init__(self, path: Path, known: Callable[[], Facts]) -> None:
         self.path, self.known = path, known
         self.record, self.steps = Record(path), Lines(path / STEPS, "step")
         self.facts: Facts = {}
@@ -131,7 +131,7 @@ class Watched:
             self.gone = True
         if not self.gone:
             # First how it stands, then the rest: of a run that has ended nothing is missing.
-            facts = self.record.details(self.known())
+            facts = self.record.details() | self.known()
             self.steps.read()
             model = newest_model(self.path)
             if model and model != self.model:
@@ -151,7 +151,7 @@ def routes(site: Site, states: States = dict) -> list[Route]:
 
     Args:
         site: whose runs these are.
-        states: tells of runs that this server trains itself, such as that one is ``paused``, by name.
+        states: what this server knows of runs that it trains itself, such as ``{"state": "paused"}``, by name.
     """
     shelf = Shelf(site)
     records: dict[str, Record] = {}
@@ -168,7 +168,7 @@ def routes(site: Site, states: States = dict) -> list[Route]:
                 record = records[name] = records.get(name) or Record(site.runs / name)
             except FileError:  # deleted this very moment
                 continue
-            found.append(record.facts(named.get(name)))
+            found.append(record.facts() | named.get(name, {}))
         return sorted(found, key=itemgetter("started"), reverse=True)
 
     async def runs(_request: Request) -> Response:
@@ -177,7 +177,7 @@ def routes(site: Site, states: States = dict) -> list[Route]:
     async def run(request: Request) -> Response:
         name = request.path_params["name"]
         path = await find(shelf, name)
-        return JSONResponse(await run_in_threadpool(lambda: Record(path).details(states().get(name))))
+        return JSONResponse(await run_in_threadpool(lambda: Record(path).details() | states().get(name, {})))
 
     async def events(request: Request) -> Response:
         name = request.path_params["name"]
@@ -187,7 +187,7 @@ def routes(site: Site, states: States = dict) -> list[Route]:
             del watched[left]
         one = watched.get(name)
         if one is None:
-            one = watched[name] = await run_in_threadpool(lambda: Watched(path, lambda: states().get(name)))
+            one = watched[name] = await run_in_threadpool(lambda: Watched(path, lambda: states().get(name, {})))
         return EventSourceResponse(one.events(Position.parse(after)))
 
     return [

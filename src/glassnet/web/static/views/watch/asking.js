@@ -11,7 +11,7 @@ export function asking(ask, failed, least = 500) {
   let busy = false;
 
   async function go() {
-    if (busy || !wanted || aborter.signal.aborted) return;
+    if (busy || !wanted || document.hidden || aborter.signal.aborted) return;
     [busy, wanted] = [true, false];
     const start = performance.now();
     try {
@@ -23,6 +23,7 @@ export function asking(ask, failed, least = 500) {
     setTimeout(() => { busy = false; go(); }, rest);
   }
 
+  document.addEventListener("visibilitychange", go, { signal: aborter.signal });
   return {
     again() { wanted = true; go(); },
     close: () => aborter.abort(),
