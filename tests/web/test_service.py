@@ -6,6 +6,8 @@ import json
 import threading
 import time
 import zlib
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,12 @@ from glassnet.web.recognition import MOST_IMAGES, Recognition
 from glassnet.web.shelf import Shelf
 
 Json = dict[str, Any]
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return what a coroutine returns, in a thread of its own: the browser's event loop goes on in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def picture(kind: str = "PNG") -> bytes:
@@ -197,7 +205,7 @@ def ask_site(site: Site, method: str, path: str, content: bytes = b"") -> httpx.
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             return await client.request(method, path, content=content)
 
-    return asyncio.run(exchange())
+    return run(exchange())
 
 
 def test_a_model_that_cannot_be_read_is_told_and_the_server_lives_on(site: Site, tmp_path: Path) -> None:
@@ -256,7 +264,7 @@ def test_what_waits_is_recognised_together_and_each_gets_its_own() -> None:
         model.go.set()
         return [await task for task in (first, *others)]
 
-    answers = asyncio.run(ask_all())
+    answers = run(ask_all())
     assert model.counts == [1, 3 + 6 + 290, 400]  # all that waits, but not above 512
     assert MOST_IMAGES == 512
     np.testing.assert_allclose(np.concatenate(answers), open_model().predict_proba(images), atol=1e-6)
@@ -274,7 +282,7 @@ def test_a_lone_question_waits_for_nothing() -> None:
             await recognition.probabilities(model, image)
         return (time.perf_counter() - start) / 50
 
-    assert asyncio.run(ask_in_turn()) < 0.02
+    assert run(ask_in_turn()) < 0.02
 
 
 def test_an_error_reaches_those_who_asked_and_no_others() -> None:
@@ -286,7 +294,7 @@ def test_an_error_reaches_those_who_asked_and_no_others() -> None:
         asked = [recognition.probabilities(m, images) for m, images in ((model, bad), (other, good), (other, good))]
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    wrong, *right = asyncio.run(ask_all())
+    wrong, *right = run(ask_all())
     assert isinstance(wrong, ValueError)
     assert [np.shape(answer) for answer in right] == [(1, 10), (1, 10)]
 
@@ -301,5 +309,5 @@ def test_many_clients_at_once_get_their_own_answers(address: str) -> None:
                 *(client.post("/api/predict", json={"pixels": image.tolist()}) for image in images)
             )
 
-    for answer, p in zip(asyncio.run(ask_all()), expected, strict=True):
+    for answer, p in zip(run(ask_all()), expected, strict=True):
         assert list(answer.json()[0]["probabilities"].values()) == pytest.approx(p.tolist(), abs=1e-6)

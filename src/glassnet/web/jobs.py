@@ -101,7 +101,7 @@ class Jobs:
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder, to be laid over what is seen there.
 
-        That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time.
+        That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time, or None.
         """
         with self._lock:
             return {
@@ -165,7 +165,7 @@ class _Job:
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
         paused = {"state": "paused"} if self.is_going and self.paused else {}
-        return paused | ({"error": self.error} if self.error else {})
+        return {"error": self.error} | paused
 
     def obey(self, word: str) -> None:
         """Tell the process a word; "stop" waits for its end."""
