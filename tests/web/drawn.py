@@ -1,4 +1,4 @@
-"""A hundred digits as people draw them: strokes, none of them taken from MNIST, painted the way the page's paper does."""
+"""A hundred digits as people draw them: strokes, none taken from MNIST, painted as the page does."""
 
 import io
 from dataclasses import dataclass

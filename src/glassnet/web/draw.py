@@ -26,7 +26,6 @@ NAME = "the drawing"  # what errors call it
 
 def routes(shelf: Shelf) -> list[Route]:
     """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model."""
-
     # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
     preparing = CapacityLimiter(available_threads())
 
