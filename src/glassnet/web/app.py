@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
-from . import clinic, insight, service, step, train, watch
+from . import clinic, draw, drawings, insight, service, step, train, watch
 from .guard import guards
 from .jobs import Jobs
 from .shelf import Shelf
@@ -51,6 +51,8 @@ def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
             *train.routes(site, jobs),
             *step.routes(shelf),
             *clinic.routes(shelf),
+            *draw.routes(shelf),
+            *drawings.routes(shelf),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         lifespan=lifespan,

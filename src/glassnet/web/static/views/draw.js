@@ -1,5 +1,200 @@
-import { h } from "../dom.js";
+// Draw a digit, and see at every stroke what the network makes of it.
 
-export function mount(root) {
-  root.append(h("h1", {}, "draw"));
+import { get, post, postImage } from "../api.js";
+import { Drawing, paper } from "../brush.js";
+import { h } from "../dom.js";
+import { count } from "../format.js";
+import { notice } from "../notice.js";
+import { answerCard, evidenceCard, insideCard, seenCard } from "./draw/cards.js";
+
+const DIGITS = [..."0123456789"];
+const SECOND = 1000; // ms: how often a network in training is asked again
+const drawing = new Drawing(); // it is still there when one comes back to this view
+
+export function mount(root, settings) {
+  let run = settings.get("run");
+  let runs = [];
+  let classes = null;
+  let turn = 0; // counts up whenever an answer that is still under way is no longer wanted
+  let asking = false;
+  let again = false;
+
+  const canvas = h("canvas", {
+    class: "paper", tabindex: "0", role: "application", "aria-label": "Paper to draw a digit on", "aria-describedby": "how",
+  });
+  const file = h("input", { type: "file", accept: "image/*", onchange: () => lay(file.files[0]) });
+  const label = h("select", { "aria-label": "The digit that you drew" });
+  const keep = h("button", { onclick: keepIt }, "Keep it");
+  const kept = h("p", { class: "soft small" });
+  const model = h("select", { onchange: () => choose(model.value) });
+  const result = answerCard();
+  const seen = seenCard();
+  const evidence = evidenceCard();
+  const inside = insideCard();
+
+  root.append(
+    h("div", { class: "row head" },
+      h("h1", {}, "Draw a digit"),
+      h("label", { class: "model" }, "Who looks at it", model)),
+    h("div", { class: "desk" },
+      h("section", { class: "card", "aria-label": "Drawing" },
+        canvas,
+        h("div", { class: "row" },
+          h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
+          h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
+          h("label", { class: "button" }, "Open a picture", file)),
+        h("p", { class: "soft small", id: "how" },
+          "Draw with mouse, pen or finger, or drop or paste a picture. With keys: the arrows move, Space puts the pen down ",
+          "and lifts it, Backspace undoes, Delete clears."),
+        h("div", { class: "row keep" }, h("span", {}, "That was a"), label, keep),
+        kept),
+      result.card),
+    h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
+  );
+
+  const sheet = paper(canvas, drawing, ask);
+
+  function changed(done) {
+    sheet.repaint();
+    ask(done);
+  }
+
+  // One question at a time: a stroke asks as often as answers come, and what was drawn last is always answered.
+  async function ask(done = true) {
+    keep.disabled = drawing.empty;
+    result.busy(!done);
+    if (drawing.empty) {
+      turn++;
+      show({ empty: true, classes: classes ?? DIGITS, why: "" });
+      return;
+    }
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    do {
+      again = false;
+      await one();
+    } while (again && !drawing.empty);
+    asking = false;
+  }
+
+  async function one() {
+    const asked = turn;
+    const where = run === null ? "/api/draw" : `/api/draw?run=${encodeURIComponent(run)}`;
+    try {
+      const answer = await postImage(where, await drawing.png());
+      if (asked === turn) show(answer);
+    } catch (error) {
+      if (asked === turn) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
+    }
+  }
+
+  function show(answer) {
+    if (String(classes) !== String(answer.classes)) {
+      classes = answer.classes;
+      label.replaceChildren(...classes.map((name) => h("option", {}, name)));
+    }
+    if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
+    for (const part of [result, seen, evidence, inside]) part.show(answer);
+  }
+
+  async function lay(picture) {
+    if (!picture) return;
+    try {
+      await drawing.lay(picture);
+    } catch {
+      notice("That is no picture that this browser can read. Try a PNG or JPEG.");
+      return;
+    }
+    turn++;
+    changed(true);
+    canvas.scrollIntoView({ block: "nearest" });
+  }
+
+  async function keepIt() {
+    const where = run === null ? "/api/drawings" : `/api/drawings?run=${encodeURIComponent(run)}`;
+    keep.disabled = true;
+    try {
+      await post(where, { image: await inBase64(await drawing.png()), label: label.value });
+      notice(`Kept as ${label.value}.`);
+      drawing.clear();
+      changed(true);
+      await countKept();
+    } catch (error) {
+      keep.disabled = false;
+      notice(error.message);
+    }
+  }
+
+  async function countKept() {
+    const counts = Object.values(await get("/api/drawings"));
+    const all = counts.reduce((sum, one) => sum + one, 0);
+    kept.replaceChildren(
+      all === 0 ? "Drawings that you keep become data to train on." : `${count(all)} kept so far. `,
+      counts.length > 1 ? h("a", { href: "#train?data=drawings" }, "Train on them") : "",
+    );
+  }
+
+  function choose(name) {
+    run = name === "" ? null : name;
+    history.replaceState(null, "", run === null ? "#draw" : `#draw?run=${encodeURIComponent(run)}`);
+    turn++;
+    ask();
+  }
+
+  async function loadRuns() {
+    const found = await get("/api/runs");
+    if (JSON.stringify(found) === JSON.stringify(runs) && model.options.length) return;
+    runs = found;
+    if (document.activeElement === model && model.options.length) return; // it may be open
+    const names = runs.map(({ name }) => name);
+    if (run !== null && !names.includes(run)) names.unshift(run);
+    model.replaceChildren(
+      h("option", { value: "" }, "The page’s own model"),
+      ...names.map((name) => h("option", { value: name }, training(name) ? `${name} (in training)` : name)),
+    );
+    model.value = run ?? "";
+  }
+
+  const training = (name) => runs.some((other) => other.name === name && other.state === "running");
+
+  let ticks = 0;
+  const clock = setInterval(() => {
+    if (document.hidden) return;
+    if (training(run) && !drawing.empty) ask();
+    if (++ticks % 5 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+  }, SECOND);
+
+  const whole = {
+    paste: (event) => lay([...event.clipboardData.files].find(({ type }) => type.startsWith("image/"))),
+    dragover: (event) => event.preventDefault(),
+    drop(event) {
+      event.preventDefault();
+      lay(event.dataTransfer.files[0]);
+    },
+    keydown(event) {
+      if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      drawing.undo();
+      changed(true);
+    },
+  };
+  for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
+
+  ask();
+  Promise.all([loadRuns(), countKept()]).catch((error) => notice(error.message));
+  return () => {
+    turn++;
+    again = false;
+    clearInterval(clock);
+    sheet.close();
+    for (const [name, handle] of Object.entries(whole)) document.removeEventListener(name, handle);
+  };
+}
+
+async function inBase64(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }

@@ -1,0 +1,132 @@
+"""What a network makes of a drawing: its answer, what it saw, and what spoke for that answer and against it."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..data import frame_picture, read_picture
+from ..errors import DataError
+from ..model import Model
+from ..nn import Dense, Network
+from ..nn.types import Array
+from ..training import available_threads
+from .shelf import Shelf
+
+__all__ = ["look", "routes"]
+
+NAME = "the drawing"  # what errors call it
+
+
+def routes(shelf: Shelf) -> list[Route]:
+    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model."""
+    # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
+    preparing = CapacityLimiter(available_threads())
+
+    async def draw(request: Request) -> Response:
+        picture, run = await request.body(), request.query_params.get("run")
+        return JSONResponse(await run_sync(lambda: look(shelf.model(run), picture), limiter=preparing))
+
+    return [Route("/api/draw", draw, methods=["POST"])]
+
+
+def look(model: Model, picture: bytes) -> dict[str, Any]:
+    """Return what a model makes of a drawing, ready for JSON.
+
+    The drawing goes the same way as a picture that ``glassnet predict`` is given. Evidence is input times gradient
+    (Shrikumar, Greenside, Shcherbina and Kundaje, Not Just a Black Box, 2016): for a class's logit z and each pixel
+
+        e = (x − x₀) ∂z/∂x        x the pixel's input, x₀ that of a pixel without ink
+
+    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). Ground
+    has none. In a network of ReLU z is linear as long as no unit opens or shuts.
+
+    The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
+    member's. The model itself is left alone: drawings may come in several threads.
+
+    Args:
+        model: the network or networks that look.
+        picture: the content of a PNG or JPEG file.
+
+    Returns:
+        ``empty``, and ``classes`` (k); where there is no digit to see only ``why`` besides, and otherwise ``prepared``
+        (h, w) gray values that the network sees, ``probabilities`` (k), ``answer`` and ``runner_up``, which are
+        classes, ``layers`` with ``name``, ``steps``, ``activations`` and the same ``scaled`` to 0 … 1, and
+        ``evidence`` and ``runner_up_evidence`` (h, w).
+
+    Raises:
+        DataError: it is no picture, or a damaged one; or the model's answer is no number.
+    """
+    gray = read_picture(picture, NAME)
+    try:
+        prepared = frame_picture(gray, model.preprocessing, NAME)
+    except DataError as error:
+        return {"empty": True, "classes": model.classes, "why": str(error)}
+    networks = [network.replica() for network in model.networks]
+    probabilities = Model(networks, model.preprocessing, model.classes).predict_proba(prepared)[0]
+    second, first = np.argsort(probabilities)[-2:]
+    blank = np.full_like(prepared, model.preprocessing.ground)
+    x, ground = model.preprocessing.apply(np.stack([prepared, blank]), dtype=model.network.dtype)
+    ink, targets = x - ground, np.array([first, second])
+    evidence = np.mean([ink * input_gradients(network, x, targets) for network in networks], axis=0)
+    return {
+        "empty": False,
+        "classes": model.classes,
+        "prepared": prepared.tolist(),
+        "probabilities": probabilities.tolist(),
+        "answer": model.classes[first],
+        "runner_up": model.classes[second],
+        "layers": _activations(networks[0], x),
+        "evidence": _short(evidence[0].reshape(prepared.shape)),
+        "runner_up_evidence": _short(evidence[1].reshape(prepared.shape)),
+    }
+
+
+def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> Array:
+    """Return ∂z/∂x (t, d) at one input x (d,), for each of the outputs z whose indices are ``targets`` (t,).
+
+    Each row of a batch has a gradient of its own, so that one backward pass serves them all: row i holds x again, and
+    asks for target i.
+    """
+    Z = network.forward(np.tile(x, (len(targets), 1)))
+    dX = np.zeros_like(Z)
+    dX[np.arange(len(targets)), targets] = 1
+    for layer in reversed(network.layers):
+        dX = layer.input_gradient(dX)
+    return dX
+
+
+def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
+    """Return what comes out of each affine map and the steps that follow it, up to the next one, for one input (d,)."""
+    outputs, Y = [], x[None]
+    for layer in network.layers:
+        Y = layer.forward(Y)
+        outputs.append(Y[0].copy())
+    starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    return [
+        {
+            "name": "output" if end == len(outputs) else f"hidden layer {number}",
+            "steps": [type(layer).__name__ for layer in network.layers[start:end]],
+            "activations": _short(outputs[end - 1]),
+            "scaled": _short(_scaled(outputs[end - 1])),
+        }
+        for number, (start, end) in enumerate(pairwise([*starts, len(outputs)]), 1)
+    ]
+
+
+def _scaled(a: Array) -> Array:
+    """Return numbers (d,) as shares of the way from the least of them to the greatest."""
+    least, greatest = a.min(), a.max()
+    return np.asarray((a - least) / (greatest - least or 1))
+
+
+def _short(values: Array) -> list[Any]:
+    """Return numbers with four decimals, which is more than a page can show."""
+    rounded: list[Any] = values.astype(np.float64).round(4).tolist()
+    return rounded

@@ -1,0 +1,236 @@
+// A sheet of paper, and what is drawn on it with mouse, pen, finger or keys. Places are shares of the sheet's side, so that
+// the same drawing can be painted at any size.
+
+const WIDTH = 1 / 12; // of a stroke
+const EDGE = [[1.25, 0.35], [1, 0.6], [0.75, 1]]; // a soft one, as in MNIST: ever narrower strokes [width, opacity]
+const SENT = 280; // pixels of the picture that the network is asked about
+const STEP = 1 / 40; // of the keys' cursor
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const INK = "#111", PAPER = "#fff";
+
+export class Drawing {
+  acts = []; // one after the other: a stroke { points }, a picture { sheet, dark }, or a { clear } sheet
+
+  get #shown() {
+    return this.acts.slice(this.acts.findLastIndex((act) => act.clear) + 1);
+  }
+
+  get empty() {
+    return this.#shown.length === 0;
+  }
+
+  begin(point) {
+    this.acts.push({ points: [point] });
+    return this.acts.at(-1).points;
+  }
+
+  clear() {
+    if (!this.empty) this.acts.push({ clear: true });
+  }
+
+  undo() {
+    this.acts.pop();
+  }
+
+  // Lay a picture on the sheet, as large as it fits; where it does not reach, the sheet takes the colour of its border.
+  async lay(file) {
+    const bitmap = await createImageBitmap(file);
+    const ground = groundOf(bitmap);
+    const sheet = Object.assign(document.createElement("canvas"), { width: 2 * SENT, height: 2 * SENT });
+    const context = sheet.getContext("2d");
+    context.fillStyle = `rgb(${ground})`;
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.imageSmoothingQuality = "high";
+    const scale = sheet.width / Math.max(bitmap.width, bitmap.height);
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, (sheet.width - width) / 2, (sheet.height - height) / 2, width, height);
+    this.acts.push({ clear: true }, { sheet, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
+  }
+
+  paint(context, side) {
+    context.fillStyle = PAPER;
+    context.fillRect(0, 0, side, side);
+    context.lineCap = context.lineJoin = "round";
+    context.imageSmoothingQuality = "high";
+    let ink = INK;
+    for (const { points, sheet, dark } of this.#shown) {
+      if (sheet) {
+        context.drawImage(sheet, 0, 0, side, side);
+        ink = dark ? PAPER : INK;
+      } else {
+        context.strokeStyle = ink;
+        stroke(context, side, points);
+      }
+    }
+  }
+
+  png() {
+    const canvas = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
+    this.paint(canvas.getContext("2d"), SENT);
+    return new Promise((done) => canvas.toBlob(done));
+  }
+}
+
+function stroke(context, side, points) {
+  const [first, ...rest] = points.map((point) => point.map((share) => share * side));
+  const line = new Path2D();
+  line.moveTo(...first);
+  rest.forEach((point, i) => {
+    const next = rest[i + 1];
+    if (next) line.quadraticCurveTo(...point, (point[0] + next[0]) / 2, (point[1] + next[1]) / 2);
+    else line.lineTo(...point);
+  });
+  if (!rest.length) line.lineTo(...first);
+  for (const [width, opacity] of EDGE) {
+    context.lineWidth = width * WIDTH * side;
+    context.globalAlpha = opacity;
+    context.stroke(line);
+  }
+  context.globalAlpha = 1;
+}
+
+// The mean colour of a picture's border. Strokes on nothing get white paper, or black if they are light themselves.
+function groundOf(bitmap) {
+  const SIDE = 32;
+  const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0, SIDE, SIDE);
+  const { data } = context.getImageData(0, 0, SIDE, SIDE);
+  const mean = (wanted) => {
+    const sum = [0, 0, 0, 0];
+    for (let i = 0; i < SIDE * SIDE; i++) {
+      if (!wanted(i % SIDE, Math.floor(i / SIDE))) continue;
+      const alpha = data[4 * i + 3];
+      for (let c = 0; c < 3; c++) sum[c] += data[4 * i + c] * alpha;
+      sum[3] += alpha;
+    }
+    return { colour: sum.slice(0, 3).map((s) => Math.round(s / Math.max(sum[3], 1))), alpha: sum[3] };
+  };
+  const border = mean((x, y) => x % (SIDE - 1) === 0 || y % (SIDE - 1) === 0);
+  if (border.alpha > 128 * 4 * (SIDE - 1)) return border.colour;
+  const [r, g, b] = mean(() => true).colour;
+  return r + g + b > 3 * 128 ? [0, 0, 0] : [255, 255, 255];
+}
+
+// Let a person draw on a canvas. `changed(done)` is told of every change, and whether a stroke is still under way.
+// Returns { repaint, close }.
+export function paper(canvas, drawing, changed) {
+  const context = canvas.getContext("2d");
+  const held = new Set();
+  let points = null; // of the stroke under way
+  let cursor = null; // of the keys: [x, y], once they are used
+  let planned = false;
+
+  function repaint() {
+    if (planned) return;
+    planned = true;
+    requestAnimationFrame(() => {
+      planned = false;
+      const side = Math.round(canvas.clientWidth * devicePixelRatio);
+      if (canvas.width !== side) canvas.width = canvas.height = side;
+      drawing.paint(context, side);
+      if (cursor && document.activeElement === canvas) paintCursor(side);
+    });
+  }
+
+  function paintCursor(side) {
+    context.strokeStyle = points ? "#d55e00" : "#0072b2";
+    context.lineWidth = side / 120;
+    context.beginPath();
+    context.arc(cursor[0] * side, cursor[1] * side, (WIDTH * side) / 2, 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  function tell(done) {
+    repaint();
+    changed(done);
+  }
+
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  };
+
+  const pointer = {
+    pointerdown(event) {
+      if (!event.isPrimary || event.button !== 0) return;
+      canvas.setPointerCapture(event.pointerId);
+      cursor = null;
+      points = drawing.begin(place(event));
+      tell(false);
+    },
+    pointermove(event) {
+      if (!points || cursor || !event.isPrimary) return;
+      const all = event.getCoalescedEvents?.() ?? [];
+      points.push(...(all.length ? all : [event]).map(place));
+      tell(false);
+    },
+    pointerup: lift,
+    pointercancel: lift,
+  };
+
+  function lift(event) {
+    if (!points || cursor || !event.isPrimary) return;
+    points = null;
+    tell(true);
+  }
+
+  const keys = {
+    keydown(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey || (points && !cursor)) return;
+      if (event.key in ARROWS) {
+        held.add(event.key);
+        move();
+      } else if (event.key === " ") {
+        if (!event.repeat) putOrLift();
+      } else if (event.key === "Backspace") {
+        points = null;
+        drawing.undo();
+        tell(true);
+      } else if (event.key === "Delete") {
+        points = null;
+        drawing.clear();
+        tell(true);
+      } else {
+        return;
+      }
+      event.preventDefault();
+    },
+    keyup: (event) => held.delete(event.key),
+    focus: repaint,
+    blur() {
+      held.clear();
+      if (cursor && points) putOrLift();
+      repaint();
+    },
+  };
+
+  // Two arrows at a time go aslant.
+  function move() {
+    const from = cursor ?? [0.5, 0.5];
+    const step = (axis) => [...held].reduce((sum, key) => sum + ARROWS[key][axis] * STEP, 0);
+    cursor = from.map((share, axis) => Math.min(Math.max(share + step(axis), 0), 1));
+    points?.push(cursor);
+    if (points) tell(false);
+    else repaint();
+  }
+
+  function putOrLift() {
+    cursor ??= [0.5, 0.5];
+    const down = points === null;
+    points = down ? drawing.begin(cursor) : null;
+    tell(!down);
+  }
+
+  const handlers = Object.entries({ ...pointer, ...keys });
+  for (const [name, handle] of handlers) canvas.addEventListener(name, handle);
+  const size = new ResizeObserver(repaint);
+  size.observe(canvas);
+  return {
+    repaint,
+    close() {
+      size.disconnect();
+      for (const [name, handle] of handlers) canvas.removeEventListener(name, handle);
+    },
+  };
+}

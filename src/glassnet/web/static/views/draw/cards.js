@@ -1,0 +1,151 @@
+// What the network makes of a drawing: cards, each { card, show(answer) }, where an answer is what the server gave.
+
+import { h } from "../../dom.js";
+import { count, number, percent } from "../../format.js";
+import { paintGray, paintSigned } from "../../pixels.js";
+
+const BARS = 10; // of a model with more classes, the most probable
+
+// The answer, large, and the probabilities as bars. Only the answer itself is read out, when a stroke has ended.
+export function answerCard() {
+  const unseen = h("span", { class: "unseen" });
+  const digit = h("span", { class: "digit", "aria-hidden": "true" });
+  const live = h("p", { "aria-live": "polite", "aria-atomic": "true", "data-answer": "" }, unseen, digit);
+  const sure = h("p", { class: "soft" });
+  const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
+  let said = null;
+
+  function say(words, large) {
+    if (said === words) return;
+    said = words;
+    unseen.textContent = words;
+    digit.textContent = large;
+  }
+
+  function bar(name, share, best) {
+    return h("li", { class: best ? "best" : null }, h("span", {}, name),
+      h("span", { class: "track" }, h("span", { class: "fill", style: `width: ${100 * share}%` })),
+      h("span", { class: "share" }, share == null ? "–" : percent(share)));
+  }
+
+  function show({ empty, classes, why, probabilities, answer, runner_up: other }) {
+    const shares = new Map(classes.map((name, i) => [name, empty ? null : probabilities[i]]));
+    if (empty) {
+      say("No digit to see yet.", "–");
+      sure.textContent = why || "Nothing is drawn yet, and nothing is guessed.";
+    } else {
+      say(`That looks like ${answer}.`, answer);
+      sure.textContent = `${percent(shares.get(answer))} sure, or else ${other} (${percent(shares.get(other))})`;
+    }
+    const likely = [...classes].sort((a, b) => shares.get(b) - shares.get(a)).slice(0, BARS);
+    const listed = classes.filter((name) => likely.includes(name));
+    bars.replaceChildren(...listed.map((name) => bar(name, shares.get(name), !empty && name === answer)));
+  }
+
+  const card = h("section", { class: "card answer", "aria-label": "Answer" }, h("div", { class: "said" }, live, sure), bars);
+  return { card, show, busy: (is) => live.setAttribute("aria-busy", is) };
+}
+
+// A picture on a canvas with words that say the same; until there is something to see, a blank one.
+function figure(title) {
+  const canvas = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": title });
+  const caption = h("figcaption", { class: "small" }, title);
+  return { canvas, caption, element: h("figure", {}, canvas, caption) };
+}
+
+export function seenCard() {
+  const picture = figure("Nothing yet");
+  const card = h("section", { class: "card" },
+    h("h2", {}, "What the network sees"),
+    h("p", { class: "soft small" },
+      "The drawing is cut out, made as large as the digits it learned from, and set in the middle."),
+    picture.element);
+
+  function show({ empty, prepared }) {
+    if (empty) {
+      paintGray(picture.canvas, [[0]]);
+      picture.caption.textContent = "Nothing yet";
+      return;
+    }
+    paintGray(picture.canvas, prepared);
+    picture.caption.textContent = `${prepared.length} × ${prepared[0].length} pixels: all that it gets`;
+  }
+  return { card, show };
+}
+
+export function evidenceCard() {
+  const answer = figure("For the answer");
+  const other = figure("For the runner-up");
+  const card = h("section", { class: "card" },
+    h("h2", {}, "What spoke for it"),
+    h("p", { class: "soft small" },
+      "How much the ink of each pixel moved a digit’s score, by the slope of the score at this drawing. ",
+      h("span", { class: "key for" }, "Blue"), " spoke for the digit, ", h("span", { class: "key against" }, "orange"),
+      " against it; the stronger the colour, the more."),
+    h("div", { class: "pair" }, answer.element, other.element));
+
+  function paint(part, words, rows, largest) {
+    const sum = (sign) => number(rows.flat().filter((e) => e * sign > 0).reduce((a, b) => a + b, 0));
+    paintSigned(part.canvas, rows, largest);
+    part.caption.textContent = `${words}: ${sum(1)} for, ${sum(-1)} against`.replace("-", "−");
+    part.canvas.setAttribute("aria-label", part.caption.textContent);
+  }
+
+  function show({ empty, answer: first, runner_up: second, evidence, runner_up_evidence: against }) {
+    if (empty) {
+      for (const part of [answer, other]) paintSigned(part.canvas, [[0]]);
+      answer.caption.textContent = "For the answer";
+      other.caption.textContent = "For the runner-up";
+      return;
+    }
+    const largest = Math.max(1e-9, ...[...evidence, ...against].flat().map(Math.abs));
+    paint(answer, `For ${first}`, evidence, largest);
+    paint(other, `For ${second}, the runner-up`, against, largest);
+  }
+  return { card, show };
+}
+
+export function insideCard() {
+  const layers = h("div", { class: "layers" });
+  const card = h("section", { class: "card" },
+    h("h2", {}, "Inside the network"),
+    h("p", { class: "soft small" }, "Each square is a unit: the darker, the stronger it answers to this drawing."),
+    layers);
+
+  function show({ empty, layers: all, classes }) {
+    if (empty) layers.replaceChildren(h("p", { class: "soft" }, "All is quiet."));
+    else layers.replaceChildren(...all.map((layer, i) => (i < all.length - 1 ? hidden(layer) : scores(layer, classes))));
+  }
+  return { card, show };
+}
+
+function hidden({ name, steps, activations, scaled }) {
+  const { canvas, caption, element } = figure(name);
+  const width = Math.ceil(Math.sqrt(3 * scaled.length));
+  const rows = [];
+  for (let i = 0; i < scaled.length; i += width) {
+    rows.push(Array.from({ length: width }, (_, j) => 255 * (scaled[i + j] ?? 0)));
+  }
+  paintGray(canvas, rows);
+  const strongest = scaled.indexOf(Math.max(...scaled));
+  caption.textContent =
+    `${name[0].toUpperCase()}${name.slice(1)} (${steps.join(", ")}): ${count(activations.filter((a) => a > 0).length)} of ` +
+    `${count(activations.length)} units above zero; the strongest is unit ${strongest + 1} at ${number(activations[strongest])}`;
+  canvas.setAttribute("aria-label", caption.textContent);
+  canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
+    const i = Math.floor((offsetY / canvas.clientHeight) * rows.length) * width + Math.floor((offsetX / canvas.clientWidth) * width);
+    canvas.title = i < activations.length ? `unit ${i + 1}: ${number(activations[i])}` : "";
+  });
+  return element;
+}
+
+function scores({ activations }, classes) {
+  return h("div", {},
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Scores" },
+      h("table", {},
+        h("tbody", {},
+          h("tr", {}, h("th", { scope: "row" }, "digit"), ...classes.map((name) => h("th", { scope: "col" }, name))),
+          h("tr", {}, h("th", { scope: "row" }, "score"),
+            ...activations.map((a) => h("td", {}, a.toFixed(1).replace("-", "−"))))))),
+    h("p", { class: "small" }, "Output: the scores, which become the probabilities above"));
+}
