@@ -14,7 +14,8 @@ Strokes = list[Points]
 
 SIDE = 280  # pixels
 BRUSH = 1 / 12  # width of the page's brush
-EDGE = ((1.25, 0.35), (1, 0.6), (0.75, 1))  # its soft edge: narrower and narrower strokes, and their opacity
+# Its soft edge: one upon the other, narrower and narrower strokes, and their opacity.
+EDGE = ((1.3, 0.12), (1.2, 0.2), (1.1, 0.3), (1, 0.4), (0.9, 0.5), (0.8, 0.7), (0.7, 1))
 
 
 @dataclass(frozen=True)
@@ -250,8 +251,8 @@ def _shaken(stroke: Points, jitter: float, rng: np.random.Generator) -> Points:
     return stroke + jitter * (tremble / max(tremble.std(), 1e-9) + rng.normal(size=2))
 
 
-def painted(strokes: Strokes, width: float = BRUSH) -> bytes:
-    """The PNG of strokes, black on white, with the brush's soft edge."""
+def painted(strokes: Strokes, width: float = BRUSH, light: bool = False) -> bytes:
+    """The PNG of strokes with the brush's soft edge: black on white, or light on dark."""
     ink = np.zeros((SIDE, SIDE))
     for stroke in strokes:
         away = _distances(SIDE * stroke, width * SIDE)
@@ -259,7 +260,8 @@ def painted(strokes: Strokes, width: float = BRUSH) -> bytes:
             cover = opacity * np.clip(share * width * SIDE / 2 - away + 0.5, 0, 1)
             ink += (1 - ink) * cover
     file = io.BytesIO()
-    Image.fromarray(np.rint(255 - (255 - 17) * ink).astype(np.uint8)).save(file, "PNG")
+    gray = np.rint(17 + 238 * (ink if light else 1 - ink))
+    Image.fromarray(gray.astype(np.uint8)).save(file, "PNG")
     return file.getvalue()
 
 

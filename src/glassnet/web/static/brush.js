@@ -2,7 +2,8 @@
 // the same drawing can be painted at any size.
 
 const WIDTH = 1 / 12; // of a stroke
-const EDGE = [[1.25, 0.35], [1, 0.6], [0.75, 1]]; // a soft one, as in MNIST: ever narrower strokes [width, opacity]
+// Its soft edge, as in MNIST: one upon the other, ever narrower strokes [share of the width, opacity].
+const EDGE = [[1.3, 0.12], [1.2, 0.2], [1.1, 0.3], [1, 0.4], [0.9, 0.5], [0.8, 0.7], [0.7, 1]];
 const SENT = 280; // pixels of the picture that the network is asked about
 const STEP = 1 / 40; // of the keys' cursor
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -12,7 +13,8 @@ export class Drawing {
   acts = []; // one after the other: a stroke { points }, a picture { sheet, dark }, or a { clear } sheet
 
   get #shown() {
-    return this.acts.slice(this.acts.findLastIndex((act) => act.clear) + 1);
+    const last = this.acts.findLastIndex((act) => act.clear || act.sheet); // what is before it is covered
+    return this.acts.slice(this.acts[last]?.clear ? last + 1 : Math.max(last, 0));
   }
 
   get empty() {
@@ -44,7 +46,7 @@ export class Drawing {
     const scale = sheet.width / Math.max(bitmap.width, bitmap.height);
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];
     context.drawImage(bitmap, (sheet.width - width) / 2, (sheet.height - height) / 2, width, height);
-    this.acts.push({ clear: true }, { sheet, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
+    this.acts.push({ sheet, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
   }
 
   paint(context, side) {

@@ -16,6 +16,7 @@ export function mount(root, settings) {
   let runs = [];
   let classes = null;
   let turn = 0; // counts up whenever an answer that is still under way is no longer wanted
+  let stroking = false; // a stroke is under way
   let asking = false;
   let again = false;
 
@@ -28,6 +29,7 @@ export function mount(root, settings) {
   const kept = h("p", { class: "soft small" });
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
+  result.card.append(h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
@@ -44,10 +46,9 @@ export function mount(root, settings) {
           h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
           h("label", { class: "button" }, "Open a picture", file)),
         h("p", { class: "soft small", id: "how" },
-          "Draw with mouse, pen or finger, or drop or paste a picture. With keys: the arrows move, Space puts the pen down ",
-          "and lifts it, Backspace undoes, Delete clears."),
-        h("div", { class: "row keep" }, h("span", {}, "That was a"), label, keep),
-        kept),
+          "Draw with mouse, pen or finger, or drop or paste a picture. ",
+          h("span", { class: "by-keys" },
+            "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
       result.card),
     h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
   );
@@ -62,7 +63,8 @@ export function mount(root, settings) {
   // One question at a time: a stroke asks as often as answers come, and what was drawn last is always answered.
   async function ask(done = true) {
     keep.disabled = drawing.empty;
-    result.busy(!done);
+    stroking = !done;
+    result.busy(stroking || !drawing.empty);
     if (drawing.empty) {
       turn++;
       show({ empty: true, classes: classes ?? DIGITS, why: "" });
@@ -78,6 +80,7 @@ export function mount(root, settings) {
       await one();
     } while (again && !drawing.empty);
     asking = false;
+    result.busy(stroking);
   }
 
   async function one() {

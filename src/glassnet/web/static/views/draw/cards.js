@@ -10,7 +10,7 @@ const BARS = 10; // of a model with more classes, the most probable
 export function answerCard() {
   const unseen = h("span", { class: "unseen" });
   const digit = h("span", { class: "digit", "aria-hidden": "true" });
-  const live = h("p", { "aria-live": "polite", "aria-atomic": "true", "data-answer": "" }, unseen, digit);
+  const live = h("p", { "aria-live": "polite", "aria-atomic": "true" }, unseen, digit);
   const sure = h("p", { class: "soft" });
   const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
   let said = null;
@@ -35,7 +35,8 @@ export function answerCard() {
       sure.textContent = why || "Nothing is drawn yet, and nothing is guessed.";
     } else {
       say(`That looks like ${answer}.`, answer);
-      sure.textContent = `${percent(shares.get(answer))} sure, or else ${other} (${percent(shares.get(other))})`;
+      sure.replaceChildren(
+        h("span", {}, `${percent(shares.get(answer))} sure,`), " ", h("span", {}, `or else ${other} (${percent(shares.get(other))})`));
     }
     const likely = [...classes].sort((a, b) => shares.get(b) - shares.get(a)).slice(0, BARS);
     const listed = classes.filter((name) => likely.includes(name));
@@ -59,7 +60,7 @@ export function seenCard() {
     h("h2", {}, "What the network sees"),
     h("p", { class: "soft small" },
       "The drawing is cut out, made as large as the digits it learned from, and set in the middle."),
-    picture.element);
+    h("div", { class: "seen" }, picture.element));
 
   function show({ empty, prepared }) {
     if (empty) {
@@ -85,9 +86,9 @@ export function evidenceCard() {
     h("div", { class: "pair" }, answer.element, other.element));
 
   function paint(part, words, rows, largest) {
-    const sum = (sign) => number(rows.flat().filter((e) => e * sign > 0).reduce((a, b) => a + b, 0));
+    const sum = (sign) => number(rows.flat().filter((e) => e * sign > 0).reduce((a, b) => a + Math.abs(b), 0));
     paintSigned(part.canvas, rows, largest);
-    part.caption.textContent = `${words}: ${sum(1)} for, ${sum(-1)} against`.replace("-", "−");
+    part.caption.textContent = `${words}: ${sum(1)} for, ${sum(-1)} against`;
     part.canvas.setAttribute("aria-label", part.caption.textContent);
   }
 
@@ -140,12 +141,9 @@ function hidden({ name, steps, activations, scaled }) {
 }
 
 function scores({ activations }, classes) {
-  return h("div", {},
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Scores" },
-      h("table", {},
-        h("tbody", {},
-          h("tr", {}, h("th", { scope: "row" }, "digit"), ...classes.map((name) => h("th", { scope: "col" }, name))),
-          h("tr", {}, h("th", { scope: "row" }, "score"),
-            ...activations.map((a) => h("td", {}, a.toFixed(1).replace("-", "−"))))))),
-    h("p", { class: "small" }, "Output: the scores, which become the probabilities above"));
+  const said = (score) => (Math.round(10 * score) / 10 || 0).toFixed(1).replace("-", "−");
+  return h("div", { class: "layers" },
+    h("ol", { class: "scores", "aria-label": "Score of each digit" },
+      activations.map((score, i) => h("li", {}, h("b", {}, classes[i]), said(score)))),
+    h("p", { class: "soft small" }, "Output: a score for each digit. The higher it is above the others, the more probable the digit."));
 }
