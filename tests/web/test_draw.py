@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,18 +151,12 @@ def test_the_evidence_of_an_ensemble_is_the_mean_of_its_members() -> None:
     np.testing.assert_allclose(np.ravel(together["evidence"]), np.mean(members, axis=0), atol=6e-5)
 
 
-def test_drawings_that_come_together_do_not_disturb_each_other(site: Site, digits_run: Path, client: Any) -> None:
-    site.runs.mkdir()
-    (site.runs / "mine").symlink_to(digits_run)
+def test_drawings_that_come_together_do_not_disturb_each_other() -> None:
+    model = small_model(Dense(2000), Tanh(), Dense(2000), Tanh())
     contents = [picture(digit) for digit in range(10)]
-
-    def ask(content: bytes) -> Json:
-        answer: Json = client.post("/api/draw?run=mine", content=content).json()
-        return answer
-
-    alone = [ask(content) for content in contents]
+    alone = [look(model, content) for content in contents]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, contents * 3)) == alone * 3
+        assert list(pool.map(partial(look, model), contents * 3)) == alone * 3
 
 
 @pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "cut short")])

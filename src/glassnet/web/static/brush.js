@@ -132,7 +132,15 @@ export function paper(canvas, drawing, changed) {
       if (canvas.width !== side) canvas.width = canvas.height = side;
       drawing.paint(context, side);
       if (cursor && document.activeElement === canvas) paintCursor(side);
+      else if (drawing.empty) invite(side);
     });
+  }
+
+  function invite(side) {
+    context.fillStyle = "#8a8a8a";
+    context.font = `${side / 16}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.fillText("Draw a digit here", side / 2, side / 2);
   }
 
   function paintCursor(side) {

@@ -19,7 +19,8 @@ export function answerCard() {
     if (said === words) return;
     said = words;
     unseen.textContent = words;
-    digit.textContent = large;
+    digit.textContent = large ?? "–";
+    digit.classList.toggle("none", large === undefined);
   }
 
   function bar(name, share, best) {
@@ -31,7 +32,7 @@ export function answerCard() {
   function show({ empty, classes, why, probabilities, answer, runner_up: other }) {
     const shares = new Map(classes.map((name, i) => [name, empty ? null : probabilities[i]]));
     if (empty) {
-      say("No digit to see yet.", "–");
+      say("No digit to see yet.");
       sure.textContent = why || "Nothing is drawn yet, and nothing is guessed.";
     } else {
       say(`That looks like ${answer}.`, answer);
