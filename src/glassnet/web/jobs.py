@@ -104,11 +104,7 @@ class Jobs:
         That is ``state`` where a run is held ("paused"), and ``error``: why its process ended before its time, or None.
         """
         with self._lock:
-            return {
-                name: ({"error": job.error} if job.error else {})
-                | ({"state": "paused"} if job.is_going and job.paused else {})
-                for name, job in self._jobs.items()
-            }
+            return {name: job.known() for name, job in self._jobs.items()}
 
     def close(self) -> None:
         """End all processes: they save, those in time that can, and the others are killed."""
