@@ -2,6 +2,7 @@
 
 import { events, get } from "../api.js";
 import { chart } from "../chart.js";
+import { denser } from "../denser.js";
 import { h } from "../dom.js";
 import { number, percent } from "../format.js";
 import { notice } from "../notice.js";
@@ -14,6 +15,7 @@ const SIDES = {
 const OVER = ["finished", "stopped", "broken"];
 const CHANCE = 2; // points on some hundreds of images that are not worth words
 const PAUSE = 150; // milliseconds from one drawing of the curves to the next, at least
+const LAST = 600; // milliseconds in which a run's last rows come after the word that it has ended
 
 const by = (steps) => [...steps.values()].sort((one, other) => one.step - other.step);
 
@@ -48,7 +50,9 @@ export function contest() {
         run: (run) => {
           side.run = run;
           tell();
-          if (Object.values(sides).every((each) => each.run && OVER.includes(each.run.state))) judge(own).catch((error) => notice(error.message));
+          if (Object.values(sides).every((each) => each.run && OVER.includes(each.run.state))) {
+            setTimeout(() => judge(own).catch((error) => notice(error.message)), LAST);
+          }
         },
         gone: () => {
           side.end();
@@ -73,7 +77,7 @@ export function contest() {
       const points = pick(data).filter(({ y }) => y != null);
       return { name, colour, dash, x: points.map(({ x }) => x), y: points.map(({ y }) => y) };
     });
-    const losses = ({ steps, rows }) => by(steps.size ? steps : rows).map((each) => ({ x: each.step, y: each.loss }));
+    const losses = ({ steps, rows }) => denser(by(steps), by(rows)).map((each) => ({ x: each.step, y: each.loss }));
     const shares = ({ rows }) => by(rows).map((each) => ({ x: each.step, y: each.validation_accuracy }));
     lossChart.draw(line(losses));
     accuracyChart.draw(line(shares));
@@ -88,6 +92,7 @@ export function contest() {
 
   // When both are over: their figures, and what they are on images that neither has seen.
   async function judge(own) {
+    if (own !== round) return;
     for (const side of Object.values(sides)) side.end();
     const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}`)));
     if (own !== round) return;

@@ -1,6 +1,7 @@
 // Loss, accuracy, learning rate and images a second of one run, or of several laid over each other.
 
 import { chart } from "../../chart.js";
+import { denser } from "../../denser.js";
 import { h } from "../../dom.js";
 import { LINES } from "../../palette.js";
 
@@ -44,16 +45,17 @@ export function curves(root, by, chosen) {
 
   const pair = (training, validation) => (run, i) => {
     const [colour, other] = several ? [LINES[i], LINES[i]] : [LINES[0], LINES[1]];
-    const live = run.steps.some((row) => row[training] != null);
+    const live = run.steps.filter((row) => row[training] != null);
     return [
-      { ...line(run, live ? run.steps : run.rows, training), name: several ? `${run.name}, training` : "training", colour, dash: several ? "dot" : "solid" },
+      { ...line(run, denser(live, run.rows), training), name: several ? `${run.name}, training` : "training", colour, dash: several ? "dot" : "solid" },
       { ...line(run, run.rows, validation), name: several ? run.name : "validation", colour: other },
     ].filter(({ x }) => x.length);
   };
 
   const one = (key) => (run, i) => {
     const colour = LINES[several ? i : 0];
-    return [{ ...line(run, run.steps.length ? run.steps : run.rows, key), name: run.name, colour }].filter(({ x }) => x.length);
+    const rows = run.rows.filter((row) => row[key] != null);
+    return [{ ...line(run, denser(run.steps, rows), key), name: run.name, colour }].filter(({ x }) => x.length);
   };
 
   function line(run, rows, key) {
