@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint format docs bench notebooks model wheel clean
+.PHONY: help setup demo test lint format docs screenshots bench notebooks model wheel clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## train on the embedded digits, evaluate, save, recognise some images
 	@$(BIN)/glassnet demo
@@ -29,6 +29,9 @@ format: $(VENV)/installed-dev  ## put the code into the house's form
 docs: $(VENV)/installed-docs  ## build the tutorial, running every cell of it
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
+
+screenshots: $(VENV)/installed-dev  ## take the README's pictures of the page (needs chromium)
+	$(BIN)/python docs/screenshots.py
 
 bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the README's tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
