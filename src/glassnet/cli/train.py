@@ -72,13 +72,15 @@ def train(
     with ExitStack() as beside:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         progress = Progress()
+        callbacks = [progress, training.Live()] if page else [progress]
         try:
             dataset = load_named(data, recipe, classes)
-            run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=[progress], **given)
+            run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=callbacks, **given)
         finally:
             progress.close()
         _show(run, json)
         if page:
+            sys.stdout.flush()  # the result is for whoever reads it in a pipe, and this line for the person
             print(f"The page stays at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
             page.wait()
 
