@@ -47,6 +47,9 @@ sys.exit(main(["serve", "--port", "0"]))
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start glassnet in a folder of its own; whatever a test leaves is ended."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell has its background jobs ignore Ctrl-C, and what they begin would do so too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     started: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str, code: str | None = None) -> subprocess.Popen[str]:
