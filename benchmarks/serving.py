@@ -29,7 +29,7 @@ from prediction import images, with_glassnet
 CLIENTS = (1, 16, 128)
 PROCESSES = 2  # that the clients are spread over
 WATCHERS = 3
-FLAGS = ["--hidden", "128", "64", "--batch-size", "128"]
+FLAGS = ["--recipe", "fast", "--hidden", "128", "64", "--batch-size", "128"]
 
 Answers = tuple[list[float], int]  # the seconds that each answer took, and how many requests failed
 

@@ -38,7 +38,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
 
     Gray is the luminance, or where that shows much less than one of the colours (red on green), that colour.
     Transparent parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or
-    black, whichever is further from the strokes. A large JPEG is decoded at a fraction of its size.
+    black, whichever is further from the strokes. A large picture is brought to a fraction of its size.
 
     Args:
         source: a path, or the file's content.
@@ -58,7 +58,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
                 if image.width * image.height > MAX_PICTURE_PIXELS:
                     raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
                 image.draft(None, (_ENOUGH, _ENOUGH))
-                return _gray(_upright(image))
+                return _gray(_smaller(_upright(image)))
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more pixels") from error
     except UnidentifiedImageError as error:
@@ -73,6 +73,15 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
 
 def _too_large(name: str, size: str) -> DataError:
     return DataError(f"{name}: {size} where at most {MAX_PICTURE_PIXELS:,} are read; make it smaller")
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """Average down a picture that is still large, while it has few bytes a pixel: what follows takes many times those."""
+    factor = max(image.size) // (2 * _ENOUGH)
+    if factor < 2 or image.mode.startswith("I"):
+        return image
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB"
+    return (image if image.mode == mode else image.convert(mode)).reduce(factor)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -25,6 +25,7 @@ from .site import Site
 __all__ = ["routes"]
 
 PICTURE = "the picture"  # what an answer and an error call a picture that was sent
+SMALL = 2**14  # bytes of JSON, a few images: handing them to another thread would take longer than reading them
 
 
 def routes(site: Site) -> list[Route]:
@@ -63,8 +64,10 @@ class _Service:
 
     async def predict(self, request: Request) -> Response:
         body, kind = await request.body(), request.headers.get("content-type", "")
-        prepare = partial(self._prepare, body, is_json="json" in kind or body.lstrip()[:1] == b"{")
-        model, images, names = await run_sync(prepare, limiter=self._preparing)
+        is_json = "json" in kind or body.lstrip()[:1] == b"{"
+        prepare = partial(self._prepare, body, is_json=is_json)
+        quick = is_json and len(body) < SMALL
+        model, images, names = prepare() if quick else await run_sync(prepare, limiter=self._preparing)
         probabilities = await self._recognition.probabilities(model, images)
         return JSONResponse(answers(probabilities, model.classes, names))
 

@@ -1,15 +1,18 @@
 // Line charts, drawn by plotly.js in the page's own colours. They follow the page's width and its light or dark ground.
 
+import { notice } from "./notice.js";
 import { colour, LINES } from "./palette.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-// The library is a large file that the page does not wait for; the first chart does.
+// The library is a large file, which is fetched when there is a first chart to draw: the rest of the page is there by then.
 let library = null;
 function loaded() {
   library ??= new Promise((resolve) => {
-    const look = () => (window.Plotly ? resolve(window.Plotly) : setTimeout(look, 20));
-    look();
+    const script = Object.assign(document.createElement("script"), { src: "/charts.js" });
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => notice("the charts could not be fetched; is the server still there? Reload the page");
+    document.head.append(script);
   });
   return library;
 }
