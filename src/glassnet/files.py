@@ -208,5 +208,7 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
                     f"{path}: a safetensors file, but not a glassnet {kind}; give a file that glassnet wrote"
                 )
             yield TensorFile(path, metadata, handle)
-    except (SafetensorError, OSError) as error:
-        raise FileError(f"{path}: not a readable safetensors file ({error}); was it cut short?") from error
+    except SafetensorError as error:
+        raise FileError(f"{path}: not a safetensors file, or a damaged one; was it cut short?") from error
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error})") from error

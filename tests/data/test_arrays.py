@@ -50,7 +50,7 @@ def test_rows_of_pixels_are_square_images():
         (np.ones((2, 2, 2, 1)), "expected"),
         (np.ones(4), "expected"),
         (np.ones((0, 2, 2)), "no pixels"),
-        ([[1, 2], [3]], "not an array"),
+        ([[1, 2], [3]], "its parts differ in length"),
     ],
 )
 def test_other_pixels_are_refused(images, what):

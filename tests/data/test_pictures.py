@@ -64,6 +64,20 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size():
     assert found.shape == (1024, 2048)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_a_large_png_is_averaged_down(mode):
+    sheet = np.full((3000, 4200), 255, np.uint8)
+    sheet[1000:2000, 2000:2200] = 0
+    found = read_picture(encoded(Image.fromarray(sheet).convert(mode)))
+    assert np.array_equal(found, sheet[::2, ::2])
+
+
+def test_a_large_png_keeps_its_transparency():
+    alpha = np.zeros((2100, 4200), np.uint8)
+    alpha[500:1500, 1000:1200] = 255
+    assert np.array_equal(read_picture(with_alpha(0, alpha)), 255 - alpha[::2, ::2])
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_way_the_camera_was_held(orientation):
     exif = Image.Exif()

@@ -16,3 +16,25 @@ def test_a_mistake_and_its_cure_learn_and_are_judged(page: Page) -> None:
     assert "–" not in str(figures)
     page.goto("/#watch")
     expect(page.locator("main").get_by_text("finished").first).to_be_visible()
+
+
+def test_a_mistake_is_switched_on_while_it_trains(page: Page) -> None:
+    page.goto("/#clinic?mistake=unscaled-pixels&epochs=6&from=3")
+    expect(page.get_by_label("mistake from epoch")).to_have_value("3")
+    page.get_by_role("button", name="Run both").click()
+    rows = page.get_by_role("region", name="Both runs").locator("tbody tr")
+    expect(rows).to_have_count(5)
+    planted, cured = rows.first.locator("td").all_inner_texts()
+    assert planted == cured  # the first step is the same
+    lines = page.evaluate("document.querySelectorAll('.chart')[1].data.map(({ x, y }) => [x, y])")
+    (steps, wrong), (_, right) = lines
+    assert wrong[:3] == right[:3]
+    assert all(one < other - 0.2 for one, other in zip(wrong[3:], right[3:], strict=True))
+    marks = page.evaluate("[...document.querySelectorAll('.chart')].map(({ layout }) => layout.shapes[0].x0)")
+    assert marks == [steps[2], steps[2]]
+
+
+def test_a_mistake_of_the_first_weights_cannot_come_later(page: Page) -> None:
+    page.goto("/#clinic?mistake=equal-weights&from=3")
+    expect(page.get_by_label("mistake from epoch")).to_be_disabled()
+    expect(page.get_by_label("mistake from epoch")).to_have_value("")

@@ -251,7 +251,7 @@ def test_a_full_disk_gets_a_line_and_leaves_nothing_half_there(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         answer = keep(client, picture(), "3")
-    assert answer.status_code == 400
+    assert answer.status_code == 507
     assert "No space left on device; free space" in answer.json()["error"]
     assert not list((site.drawings / "3").iterdir())
     assert keep(client, picture(), "3").status_code == 201

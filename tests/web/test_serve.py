@@ -162,7 +162,7 @@ def test_a_second_server_on_the_same_port(start: Start, tmp_path: Path) -> None:
         (["--host", "no-such-host.invalid"], "there is no such host"),
         (["--host", "192.0.2.1"], "cannot listen there on 192.0.2.1"),
         (["nowhere"], "nowhere: no folder of runs"),
-        ([__file__], "not a readable safetensors file"),
+        ([__file__], "not a safetensors file"),
     ],
 )
 def test_what_cannot_be_served(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,3 +22,16 @@ def test_no_width_makes_the_page_scroll_sideways(page: Page, width: int) -> None
         page.goto(f"/#{view}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_large_library_of_the_charts_is_fetched_for_charts_alone(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/#draw")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not any(url.endswith("/charts.js") for url in asked)
+    page.goto("/#train")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator(".chart .main-svg").first).to_be_visible()
+    assert sum(url.endswith("/charts.js") for url in asked) == 1

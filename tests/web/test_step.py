@@ -172,6 +172,18 @@ def test_a_pair_differs_in_the_mistake_alone(client: httpx.Client) -> None:
         assert (cured["seed"], cured["epochs"]) == (3, 4)
 
 
+def test_a_mistake_that_is_switched_on_later_leaves_the_settings_alone(client: httpx.Client) -> None:
+    question = {"mistake": "unscaled-pixels", "settings": {"epochs": 4}, "mistakes_from": 2}
+    pair = client.post("/api/clinic/pair", json=question).json()
+    assert pair["planted"]["settings"] == pair["cured"]["settings"]
+    assert pair["planted"]["mistakes_from"] == 2
+    right, wrong = Config.resolve(
+        "fast", **pair["planted"]["settings"], mistakes=pair["planted"]["mistakes"], mistakes_from=2
+    ).parts()
+    assert (right[0].scaling, right[0].mistakes, right[1]) == ("unit", (), 2)
+    assert (wrong[0].scaling, wrong[0].mistakes, wrong[1]) == ("none", ("unscaled-pixels",), 4)
+
+
 @pytest.mark.parametrize(
     ("question", "line"),
     [

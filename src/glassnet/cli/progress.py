@@ -22,18 +22,20 @@ class Progress(Callback):
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.live: Live | None = None
+        self.head = ""
 
     def on_start(self, run: RunUnderWay) -> None:
         if run.config.first_seed is not None:
             print(f"member {run.config.seed - run.config.first_seed + 1}", file=sys.stderr)
         sizes = "-".join(map(str, [run.network.input_shape[0], *run.config.hidden, len(run.model.classes)]))
-        print(
+        head = (
             f"{sizes}, {run.network.parameters.size:,} parameters; {len(run.batches.labels):,} images to train "
-            f"on, {len(run.validation):,} to validate",
-            f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}",
-            sep="\n",
-            file=sys.stderr,
+            f"on, {len(run.validation):,} to validate\n"
+            f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
         )
+        if head != self.head or run.config.first_seed is not None:  # not again where a mistake begins on the way
+            print(head, file=sys.stderr)
+        self.head = head
         if run.config.mistakes:
             print(f"planted: {', '.join(run.config.mistakes)}", file=sys.stderr)
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0

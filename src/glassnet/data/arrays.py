@@ -117,7 +117,7 @@ def _array(values: ArrayLike, name: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: not an array ({' '.join(str(error).split())}); give all the same shape") from error
+        raise DataError(f"{name}: no array, since its parts differ in length; give all the same shape") from error
 
 
 def _as_bytes(array: NDArray[Any], name: str) -> Images:

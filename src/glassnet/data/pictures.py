@@ -76,7 +76,7 @@ def _too_large(name: str, size: str) -> DataError:
 
 
 def _smaller(image: Image.Image) -> Image.Image:
-    """Average down a picture that is still large, while it has few bytes a pixel: what follows takes many times those."""
+    """Average down a picture that is still large, before what takes many times the bytes that it has now."""
     factor = max(image.size) // (2 * _ENOUGH)
     if factor < 2 or image.mode.startswith("I"):
         return image

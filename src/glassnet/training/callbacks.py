@@ -69,7 +69,7 @@ class Callback:
     """
 
     def on_start(self, run: RunUnderWay) -> None:
-        """Called before the first step, also when a run is resumed."""
+        """Called before the first step, also when a run is resumed, and when mistakes are planted on its way."""
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         """Called after each step with the loss of its batch; see `RunUnderWay.ahead` for steps on single images."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -90,7 +91,7 @@ def load_checkpoint(
         targets = _tensors(network, optimizer, average)
         tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
         try:
-            state = TypeAdapter(State).validate_json(file.metadata.get("state", ""))
+            state = _state().validate_json(file.metadata.get("state", ""))
             network.rng.bit_generator.state = json.loads(file.metadata.get("generator", ""))
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise FileError(f"{path}: damaged metadata; the run cannot go on from this checkpoint") from error
@@ -106,9 +107,15 @@ def read_state(path: Path) -> State:
     """Return how far a run had come at its checkpoint; raise FileError where there is none that can be read."""
     with open_tensors(path, "checkpoint") as file:
         try:
-            return TypeAdapter(State).validate_json(file.metadata.get("state", ""))
+            return _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:
             raise FileError(f"{path}: damaged metadata; nobody knows how far the run had come") from error
+
+
+@cache
+def _state() -> TypeAdapter[State]:
+    """Return what reads a state, which takes longer to make than to use."""
+    return TypeAdapter(State)
 
 
 def _tensors(network: Network, optimizer: Optimizer, average: WeightAverage | None) -> dict[str, Array]:

@@ -5,7 +5,7 @@ A setting has one name, the same in a TOML file, as a flag of the command line (
 recipe that it names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ..clinic import MISTAKES
+from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
@@ -170,11 +170,13 @@ class Config(Settings):
     """How a run goes: the settings, what is learned, and the recipe that the settings began with.
 
     ``data`` is the source of the data set, "" for arrays in memory, and ``classes`` are the names of its classes.
-    ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`. Only a member of an ensemble
+    ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`: from the start, or in a run
+    that has gone right for ``mistakes_from`` epochs; the settings are then those before. Only a member of an ensemble
     has a ``first_seed``: that of the first member, by which all split the images.
     """
 
     mistakes: tuple[Annotated[str, _one_of(tuple(MISTAKES))], ...] = ()
+    mistakes_from: Positive | None = None
     data: str = "digits"
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
@@ -188,6 +190,17 @@ class Config(Settings):
     def split_seed(self) -> int:
         """The seed of the split into images to learn from and images to choose by."""
         return self.seed if self.first_seed is None else self.first_seed
+
+    def parts(self) -> list[tuple[Self, int]]:
+        """Return how the run goes, one part after another, each with the epoch that it ends with.
+
+        There are two where mistakes are planted in a run that has begun without them.
+        """
+        if self.mistakes_from is None:
+            return [(self, self.epochs)]
+        right = self.model_copy(update={"mistakes": (), "mistakes_from": None})
+        wrong = self.model_copy(update=_settings_of(self.mistakes, self.model_dump()) | {"mistakes_from": None})
+        return [(right, self.mistakes_from), (wrong, self.epochs)]
 
     @classmethod
     def resolve(cls, recipe: str | Path = "default", *, as_written: bool = False, **settings: Any) -> Self:
@@ -212,7 +225,8 @@ class Config(Settings):
             )
         own = own | (written if as_written else {})
         mistakes = given.get("mistakes", own.get("mistakes", ()))
-        merged = _merge(base | _settings_of(mistakes, base), own)
+        later = "mistakes_from" in own | given
+        merged = _merge(base if later else base | _settings_of(mistakes, base), own)
         merged = _merge(merged, given)
         try:
             config = cls.model_validate(merged)
@@ -257,6 +271,8 @@ class Config(Settings):
                 f"mistakes: {together} looks at all examples of a step together, and batch_size all goes through them "
                 "block by block; give a number"
             )
+        if self.mistakes_from is not None:
+            self._check_later(planted)
         for one, other in combinations(planted, 2):
             if one is other:
                 raise ConfigError(f"mistakes: {one.name} is there twice; once is enough")
@@ -272,6 +288,17 @@ class Config(Settings):
             raise ConfigError(
                 "batch_norm: the mean of a batch of one image is the image; use a batch_size of 2 or more"
             )
+
+    def _check_later(self, planted: Sequence[type[Mistake]]) -> None:
+        """Refuse mistakes that cannot be planted in a run that has begun."""
+        assert self.mistakes_from is not None
+        if not planted:
+            raise ConfigError("mistakes_from: there are no mistakes to plant; give mistakes too")
+        if self.mistakes_from >= self.epochs:
+            raise ConfigError(f"mistakes_from: the run ends with epoch {self.epochs}; give fewer epochs than that")
+        for mistake in planted:
+            if mistake.from_the_start:
+                raise ConfigError(f"mistakes_from: {mistake.name} can only be made at the start; leave one of them out")
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -78,12 +78,13 @@ class LearningRateSearch:
 
     @property
     def suggestion(self) -> float | None:
-        """The rate from half to twice which the smoothed loss falls most; None where it never falls."""
+        """The rate from half to twice which the smoothed loss falls most, or `largest`; None where it never falls."""
         if not self.fell:
             return None
         rates, smoothed = self.rates[self.settled :], self.smoothed[self.settled :]
         rise = np.interp(2 * rates, rates, smoothed) - np.interp(rates / 2, rates, smoothed)
-        return float(rates[rise[: smoothed.argmin()].argmin()])
+        steepest = float(rates[rise[: smoothed.argmin()].argmin()])
+        return steepest if self.largest is None else min(steepest, self.largest)
 
     @property
     def diverged(self) -> float | None:

@@ -2,7 +2,9 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,9 @@ class Run:
         if not (self.path / CONFIG).is_file():
             raise FileError(f"{self.path}: no run here (a run folder has a {CONFIG}); is the path right?")
 
-    @property
+    @cached_property
     def config(self) -> Config:
-        """The configuration as resolved."""
+        """The configuration as resolved, which stays what it is."""
         return Config.load(self.path / CONFIG)
 
     @property
@@ -174,19 +176,20 @@ def train(
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
     config = choose_config(dataset, recipe, settings, as_written=as_written)
-    trainer = Trainer(config, dataset, callbacks)
+    trainers = _trainers(config, dataset, callbacks)
+    first = next(trainers)  # which refuses what cannot be trained on, before there is a folder
     folder = make_run_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
-        config = config.model_copy(update={"threads": trainer.threads})  # so that it goes on with as many
+        config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
         write_atomically(folder / CONFIG, config.to_toml().encode())
         if config.members > 1:
             train_members(folder, config, dataset, callbacks)
         else:
-            trainer.run(folder)
+            _run_one_by_one(chain([first], trainers), folder)
     return Run(folder)
 
 
@@ -210,8 +213,25 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
         if config.members > 1:
             train_members(run.path, config, dataset, callbacks)
         else:
-            Trainer(config, dataset, callbacks).run(run.path)
+            checkpoint = run.path / CHECKPOINT
+            done = read_state(checkpoint).epoch if checkpoint.exists() else 0
+            _run_one_by_one(_trainers(config, dataset, callbacks, done), run.path)
     return run
+
+
+def _trainers(config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0) -> Iterator[Trainer]:
+    """Yield what trains each part of a run that still has something to do after ``done`` epochs."""
+    for part, until in config.parts():
+        if done < until or until == config.epochs:
+            yield Trainer(part, dataset, callbacks, until)
+
+
+def _run_one_by_one(trainers: Iterable[Trainer], folder: Path) -> None:
+    """Train the parts of a run, each from where the one before it ended, until one is stopped."""
+    for trainer in trainers:
+        trainer.run(folder)
+        if trainer.stopped:
+            break
 
 
 def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = Path("runs")) -> Path:

@@ -42,15 +42,18 @@ class Trainer:
         config: how it goes.
         dataset: what it learns. Of its test images nothing is used here.
         callbacks: called between the steps.
+        until: the epoch to end with; by default the last.
 
     Raises:
         DataError: data that cannot be trained on.
         TrainingError: a batch larger than the data, or data that has changed since the run began.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(
+        self, config: Config, dataset: Dataset, callbacks: Sequence[Callback] = (), until: int | None = None
+    ) -> None:
         dataset.require_trainable()
-        self.config = config
+        self.config, self.until = config, until or config.epochs
         mistakes = [MISTAKES[name]() for name in config.mistakes]
         training, self.validation = dataset.split(config.validation, config.split_seed)
         for mistake in mistakes:
@@ -107,7 +110,7 @@ class Trainer:
         self.stopped, self.state.finished = reason, True
 
     def run(self, folder: Path) -> None:
-        """Train until the last epoch, or until something stops the run; go on from the checkpoint if there is one.
+        """Train to the epoch to end with, or until something stops the run; go on from the checkpoint if there is one.
 
         Args:
             folder: the run folder, where ``config.toml`` is already.
@@ -133,7 +136,7 @@ class Trainer:
             for callback in self.callbacks:
                 callback.on_start(self)
             try:
-                while not self.stopped and self.state.epoch < self.config.epochs:
+                while not self.stopped and self.state.epoch < self.until:
                     self._train_epoch()
                 self.state.finished |= self.state.epoch == self.config.epochs
                 self._save()

@@ -1,5 +1,6 @@
 """The application: every path that it answers, and how it says that something went wrong."""
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -71,8 +72,10 @@ async def _charts(_request: Request) -> Response:
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    """A mistake of whoever asked: one line that says what, where and what to do."""
-    return JSONResponse({"error": str(error)}, 400)
+    """A mistake of whoever asked, or a disk that is full: one line that says what, where and what to do."""
+    cause = error.__cause__
+    is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return JSONResponse({"error": str(error)}, 507 if is_full else 400)
 
 
 async def _refuse_request(_request: Request, error: Exception) -> Response:

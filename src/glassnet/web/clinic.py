@@ -17,7 +17,7 @@ from .shelf import Shelf
 __all__ = ["routes"]
 
 DATA = "digits"  # so small that both runs are done while a person looks on
-WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check")
+WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check", "from_the_start")
 
 
 def routes(shelf: Shelf) -> list[Route]:
@@ -50,7 +50,8 @@ def _described(name: str) -> dict[str, Any]:
 
 def _both(asked: Any) -> dict[str, Any]:
     """Return what to ask of ``POST /api/runs`` for the run with the mistake, and for the cured one."""
-    name, settings = (asked.get("mistake"), asked.get("settings", {})) if isinstance(asked, dict) else (None, {})
+    asked = asked if isinstance(asked, dict) else {}
+    name, settings, later = asked.get("mistake"), asked.get("settings", {}), asked.get("mistakes_from")
     if not isinstance(name, str) or not isinstance(settings, dict):
         raise ConfigError("send an object with the name of a mistake and an object of settings")
     for setting in settings:
@@ -59,7 +60,8 @@ def _both(asked: Any) -> dict[str, Any]:
     planted, cured = pair(name[:80], settings)
     common = {"data": DATA, "recipe": BASE}
     return {
-        "planted": common | {"settings": planted, "mistakes": [name]},
+        # A mistake that is switched on later changes the settings then.
+        "planted": common | {"settings": cured if later else planted, "mistakes": [name], "mistakes_from": later},
         "cured": common | {"settings": cured, "mistakes": []},
     }
 

@@ -55,7 +55,8 @@ class Hand(Callback):
 
     def on_start(self, run: RunUnderWay) -> None:
         _say(begun=True)
-        self._wait(run)
+        if not run.state.step:  # else it has been let go already
+            self._wait(run)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         self._wait(run)
@@ -98,7 +99,7 @@ def _train(order: dict[str, Any], callbacks: list[Callback]) -> None:
     if order["resume"]:
         resume(order["folder"], callbacks=callbacks)
         return
-    how = {key: order[key] for key in ("as_written", "mistakes")} | order["settings"]
+    how = {key: order[key] for key in ("as_written", "mistakes", "mistakes_from")} | order["settings"]
     train(load_dataset(order["data"]), order["recipe"], out=order["folder"], callbacks=callbacks, **how)
 
 

@@ -43,7 +43,7 @@ class Jobs:
 
         Args:
             spec: ``name`` (of the data, for the folder), ``data`` (a source for `load_dataset`), ``recipe``,
-                ``as_written``, ``settings``, ``mistakes``, and whether it begins ``paused``.
+                ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, and whether it begins ``paused``.
 
         Raises:
             TrainingError: the run cannot begin; the line of its process says why.

@@ -2,13 +2,12 @@
 
 import json
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import FileError, GlassnetError
 from ..files import is_held
-from ..training import STEPS, Config, Run
+from ..training import STEPS, Run
 from ..training.history import Row
 
 __all__ = ["Facts", "Lines", "Record"]
@@ -83,7 +82,7 @@ class Record:
         with suppress(OSError):
             facts["started"] = (path / "config.toml").stat().st_mtime
         try:
-            config = self.config
+            config = self.run.config
             facts |= {"data": config.data, "recipe": config.recipe, "mistakes": list(config.mistakes)}
             facts |= {"epochs": config.epochs * config.members}
             self._read_again()
@@ -106,14 +105,9 @@ class Record:
         facts = self.facts()
         if "error" in facts:
             return facts | {"config": {}, "members": 1, "total_steps": None}
-        config = self.config
+        config = self.run.config
         total = last_step(self.run.path).get("total_steps")
         return facts | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
-
-    @cached_property
-    def config(self) -> Config:
-        """The run's settings, which stay what they are."""
-        return self.run.config
 
     def _read_again(self) -> None:
         """Ask the run what takes longer to answer, if it has reported or saved since the last time."""

@@ -33,6 +33,7 @@ class _Order(BaseModel):
     as_written: bool = False
     settings: dict[str, Any] = {}
     mistakes: list[str] = []
+    mistakes_from: int | None = None
     paused: bool = False
 
 
@@ -155,7 +156,7 @@ def _spec(site: Site, body: bytes) -> tuple[dict[str, Any], Config]:
             raise ConfigError(f"no setting called {name[:80]!r}{nearest(name[:80], Settings.model_fields)}")
     how = {"as_written": order.as_written, "settings": order.settings}
     # Mistakes that are not given are those of the recipe, which an empty list would take out.
-    planted = {"mistakes": order.mistakes} if order.mistakes else {}
+    planted = {"mistakes": order.mistakes or None, "mistakes_from": order.mistakes_from}
     config = Config.resolve(recipe, as_written=order.as_written, **order.settings, **planted, data=source["source"])
     spec = {"name": order.data, "data": source["source"], "recipe": recipe, "paused": order.paused, **how}
-    return {**spec, "mistakes": order.mistakes or None}, config
+    return {**spec, **planted}, config

@@ -24,7 +24,7 @@ from .site import Site
 
 __all__ = ["Watched", "find", "routes"]
 
-LOOK_EVERY = 0.25  # seconds
+LOOK_EVERY = 0.5  # seconds
 CHUNK = 2000  # rows in an event
 
 States = Callable[[], Mapping[str, Facts]]
@@ -55,7 +55,7 @@ class Position(NamedTuple):
 
 
 class Watched:
-    """A run that somebody watches: one look at its folder, four times a second, for all who do.
+    """A run that somebody watches: one look at its folder, twice a second, for all who do.
 
     Args:
         path: the run folder.

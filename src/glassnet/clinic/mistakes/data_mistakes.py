@@ -102,6 +102,7 @@ class TestImagesInTraining(Mistake):
     symptom = "The figure on the test is as good as that in training, and far better than what new images give."
     check = "is any image in both sets?"
     circumstances = {"hidden": [64], "validation": 0.5, "epochs": 40, "initializer_scale": 3.0}
+    from_the_start = True
 
     def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
         images = np.concatenate([training.images, held_out.images])
@@ -118,6 +119,7 @@ class UnusedRows(Mistake):
     effect = "A little accuracy, as with any smaller set of images."
     symptom = "The sizes of the parts do not add up to that of the whole."
     check = "rows learned from and rows held out, against rows there are"
+    from_the_start = True
 
     def examples(self, training: Examples, held_out: Examples, seed: int) -> tuple[Examples, Examples]:
         return training.take(np.arange(len(training) * 9 // 41, len(training))), held_out

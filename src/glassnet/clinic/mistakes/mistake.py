@@ -27,6 +27,8 @@ class Mistake:
         circumstances: settings in which the mistake shows, for the run with it and for the cured one beside it.
         whole_batch: whether it looks at all examples of a batch at once, which therefore cannot be cut into blocks.
         replaces: the part of a run that it replaces; only one mistake can replace it.
+        from_the_start: whether it is made before the first step, or changes how many steps there are, so that it cannot
+            be planted in a run that has begun.
     """
 
     name: ClassVar[str]
@@ -40,6 +42,7 @@ class Mistake:
     circumstances: ClassVar[Mapping[str, Any]] = {}
     whole_batch: ClassVar[bool] = False
     replaces: ClassVar[str] = ""
+    from_the_start: ClassVar[bool] = False
 
     @classmethod
     def changes(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

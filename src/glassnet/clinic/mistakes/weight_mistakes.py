@@ -26,6 +26,7 @@ class UniformWeights(Mistake):
     check = "loss at step 0 against ln k; share of negative weights"
     circumstances = {"hidden": [128, 64]}
     replaces = "the first weights"
+    from_the_start = True
 
     def initialize(self, network: Network) -> None:
         network.parameters[...] = network.rng.random(network.parameters.shape)
@@ -47,6 +48,7 @@ class IgnoredFanIn(Mistake):
     check = "spread of W against 1 / √fan_in"
     circumstances = {"hidden": [128, 64]}
     replaces = "the first weights"
+    from_the_start = True
 
     def initialize(self, network: Network) -> None:
         for layer in _dense(network):
@@ -68,6 +70,7 @@ class EqualWeights(Mistake):
     symptom = "A wider layer changes nothing, and the rows or columns of a trained W are all alike."
     check = "do two units differ?"
     replaces = "the first weights"
+    from_the_start = True
 
     def initialize(self, network: Network) -> None:
         for layer in _dense(network):
@@ -85,6 +88,7 @@ class MixedUpScales(Mistake):
     symptom = "Nothing is seen in the curves, and every spread by itself looks reasonable."
     check = "none: only reading the lines again, shape by shape, shows it"
     replaces = "the first weights"
+    from_the_start = True
 
     def initialize(self, network: Network) -> None:
         layers = list(_dense(network))
@@ -111,6 +115,7 @@ class RandomBiases(Mistake):
     )
     symptom = "There is nothing to notice."
     check = "none: gradients are right, and learning is as good"
+    from_the_start = True
 
     def initialize(self, network: Network) -> None:
         for layer in _dense(network):

@@ -37,6 +37,7 @@ function layout({ title, x, y, percent = false, log = false, height = 260 }) {
 // A chart in an element. lines: [{ name, x: [], y: [], dash, colour }]; without a colour each gets the next of LINES.
 export function chart(element, options) {
   let lines = [];
+  let moment = null;
   let gone = false;
   element.classList.add("chart");
   element.setAttribute("role", "img");
@@ -45,17 +46,19 @@ export function chart(element, options) {
     const Plotly = await loaded();
     if (gone) return;
     element.setAttribute("aria-label", `${options.title}: ${spoken(lines)}`);
-    const traces = lines.map(({ name, x, y, dash = "solid", colour: own }, i) => ({
-      name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines",
-      line: { width: 2, dash, color: own ?? LINES[i % LINES.length] }, marker: { color: own ?? LINES[i % LINES.length] },
-    }));
-    Plotly.react(element, traces, { ...layout(options), showlegend: options.legend ?? lines.length > 1 }, { displayModeBar: false, responsive: true });
+    const traces = lines.map(({ name, x, y, dash = "solid", colour: own }, i) => {
+      const color = colour(own ?? LINES[i % LINES.length]);
+      return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
+    });
+    Plotly.react(element, traces, { ...layout(options), ...marked(moment), showlegend: options.legend ?? lines.length > 1 }, { displayModeBar: false, responsive: true });
   }
 
   dark.addEventListener("change", draw);
   return {
-    draw(next) {
+    // A moment { x, words } is marked by an upright line.
+    draw(next, at = null) {
       lines = next;
+      moment = at;
       return draw();
     },
     close() {
@@ -65,6 +68,11 @@ export function chart(element, options) {
     },
   };
 }
+
+const marked = (moment) => moment && {
+  shapes: [{ type: "line", x0: moment.x, x1: moment.x, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: colour("soft") } }],
+  annotations: [{ x: moment.x, yref: "paper", y: 1, xanchor: "left", yanchor: "top", showarrow: false, text: moment.words, font: { color: colour("soft") } }],
+};
 
 const spoken = (lines) =>
   lines.map(({ name, y }) => `${name} ${y.length ? Number(y.at(-1)).toPrecision(3) : "none yet"}`).join(", ");

@@ -79,8 +79,16 @@ export function contest() {
     });
     const losses = ({ steps, rows }) => denser(by(steps), by(rows)).map((each) => ({ x: each.step, y: each.loss }));
     const shares = ({ rows }) => by(rows).map((each) => ({ x: each.step, y: each.validation_accuracy }));
-    lossChart.draw(line(losses));
-    accuracyChart.draw(line(shares));
+    const moment = switched();
+    lossChart.draw(line(losses), moment);
+    accuracyChart.draw(line(shares), moment);
+  }
+
+  // Where the mistake was switched on in the middle of a run.
+  function switched() {
+    const { mistakes_from: epochs = null } = sides.planted.run?.config ?? {};
+    const before = epochs && by(sides.planted.rows).find(({ epoch }) => epoch === epochs);
+    return before ? { x: before.step, words: "mistake" } : null;
   }
 
   function tell() {

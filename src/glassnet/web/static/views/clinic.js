@@ -9,12 +9,14 @@ const FIELDS = {
   learning_rate: ["learning rate", { type: "number", min: 0, step: "any" }],
   batch_size: ["images in a step", { type: "number", min: 1 }],
   epochs: ["epochs", { type: "number", min: 1, title: "Passes through the training images" }],
+  from: ["mistake from epoch", { type: "number", min: 1, placeholder: "the start", title: "The epoch after which the mistake is switched on; until then both runs are the same" }],
   seed: ["seed", { type: "number", min: 0, title: "Of split, first weights and order: the same in both runs" }],
 };
 
 const title = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("-", " ");
 const shown = (value) => (Array.isArray(value) ? value.join(", ") || "none" : typeof value === "number" ? Number(value.toPrecision(3)) : value);
 const read = (name, text) => (name === "hidden" ? text.split(/[^0-9.]+/).filter(Boolean).map(Number) : Number(text));
+const SETTINGS = Object.keys(FIELDS).filter((name) => name !== "from");
 
 export async function mount(root, settings) {
   const mistakes = await get("/api/mistakes");
@@ -52,9 +54,11 @@ export async function mount(root, settings) {
 
   function fill(given) {
     for (const [name, input] of Object.entries(inputs)) {
-      const own = mistake.settings[name];
+      const own = mistake.settings[name] ?? "";
       input.value = given.get(name) ?? (Array.isArray(own) ? own.join(", ") : own);
     }
+    inputs.from.disabled = mistake.from_the_start;
+    if (mistake.from_the_start) inputs.from.value = "";
   }
 
   function choose() {
@@ -66,9 +70,10 @@ export async function mount(root, settings) {
 
   function remember(runs = {}) {
     const query = new URLSearchParams({ mistake: mistake.name });
-    for (const [name, input] of Object.entries(inputs)) {
-      if (String(read(name, input.value)) !== String(mistake.settings[name])) query.set(name, input.value);
+    for (const name of SETTINGS) {
+      if (String(read(name, inputs[name].value)) !== String(mistake.settings[name])) query.set(name, inputs[name].value);
     }
+    if (inputs.from.value) query.set("from", inputs.from.value);
     for (const [side, name] of Object.entries(runs)) query.set(side, name);
     history.replaceState(null, "", `#clinic?${query}`);
   }
@@ -77,8 +82,9 @@ export async function mount(root, settings) {
     start.disabled = true;
     const begun = {};
     try {
-      const asked = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, read(name, input.value)]));
-      const both = await post("/api/clinic/pair", { mistake: mistake.name, settings: asked });
+      const asked = Object.fromEntries(SETTINGS.map((name) => [name, read(name, inputs[name].value)]));
+      const later = inputs.from.value ? Number(inputs.from.value) : null;
+      const both = await post("/api/clinic/pair", { mistake: mistake.name, settings: asked, mistakes_from: later });
       for (const side of ["planted", "cured"]) begun[side] = (await post("/api/runs", both[side])).name;
       remember(begun);
       await pair.begin(begun);

@@ -71,7 +71,7 @@ export function list(root, { choose, toggle, heard }) {
     for (const { name, tick, link, row } of lines.values()) {
       const place = shown.indexOf(name);
       tick.checked = place >= 0;
-      row.querySelector("i").style.background = place >= 0 && shown.length > 1 ? LINES[place] : "transparent";
+      row.querySelector("i").style.background = place >= 0 && shown.length > 1 ? `var(--${LINES[place]})` : "transparent";
       if (place === 0) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
