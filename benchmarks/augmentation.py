@@ -1,9 +1,9 @@
 """Microseconds to distort an image of 28×28 pixels in all five ways, beside OpenCV, SciPy and the step it is done for.
 
-One thread each, in batches of 128 images of noise, which cost as much as digits. The
-trials take turns, so that a noisy machine disturbs all alike. The peers are given their noise by NumPy and draw the
-same kinds of distortion image by image: OpenCV smooths it by GaussianBlur and looks the image up by remap, SciPy by
-gaussian_filter and by map_coordinates of order 1. The step is one of Adam on 784-1024-1024-10, distortion not counted.
+One thread each, in batches of 128 images of noise, which cost as much as digits. The trials take turns, so that a noisy
+machine disturbs all alike. The peers are given their noise by NumPy and draw the same kinds of distortion image by
+image: OpenCV smooths it by GaussianBlur and looks the image up by remap, SciPy by gaussian_filter and by
+map_coordinates of order 1. The step is one of Adam on 784-1024-1024-10, distortion not counted.
 
     python benchmarks/augmentation.py
 """

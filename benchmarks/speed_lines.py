@@ -136,12 +136,30 @@ def growth_lines(result: Result) -> list[str]:
     ]
 
 
+def serving_lines(result: Result) -> list[str]:
+    lines = ["| clients of `glassnet serve` | predictions a second | p50, ms | p99, ms | failed |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for load in result["loads"]:
+        figures = (f"{1e3 * load[part]:.1f}" for part in ("p50", "p99"))
+        lines.append(f"| {load['clients']} | {load['rate']:,.0f} | {' | '.join(figures)} | {load['failed']} |")
+    training = result["training"]
+    ratios = [watched / alone for alone, watched in zip(training["alone"], training["watched"], strict=True)]
+    return [
+        *lines,
+        "",
+        f"784-128-64-10, an image at a time as JSON, {result['seconds']:.0f} s each, clients on the same machine. "
+        f"Training that {training['watchers']} people watch goes {median(ratios):.2f} times as quickly as unwatched "
+        f"({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} pairs of runs that took turns); {_place(result)}.",
+    ]
+
+
 def startup_lines(result: Result) -> list[str]:
     seconds = {name: median(values) for name, values in result["seconds"].items()}
     pairs = zip(result["seconds"]["import"], result["seconds"]["numpy"], strict=True)
     beyond = 1e3 * median(ours - numpy for ours, numpy in pairs)
+    much = f"{beyond:.0f} ms" if beyond >= 1 else "nothing that can be measured"
     return [
-        f"`glassnet --help` takes {seconds['help']:.2f} s; `import glassnet` {beyond:.0f} ms beyond NumPy's own "
+        f"`glassnet --help` takes {seconds['help']:.2f} s; `import glassnet` {much} beyond NumPy's own "
         f"{1e3 * seconds['numpy']:.0f} ms, and {seconds['everything']:.2f} s with all that it exports "
         f"({result['trials']} trials, medians).",
     ]

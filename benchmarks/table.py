@@ -12,6 +12,7 @@ from speed_lines import (
     growth_lines,
     ladder_lines,
     prediction_lines,
+    serving_lines,
     startup_lines,
     throughput_lines,
 )
@@ -77,6 +78,7 @@ BENCH: dict[str, Callable[[Result], list[str]]] = {
     "distance": distance_lines,
     "prediction": prediction_lines,
     "growth": growth_lines,
+    "serving": serving_lines,
     "startup": startup_lines,
     "loading": loading_lines,
 }
