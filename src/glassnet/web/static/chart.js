@@ -17,16 +17,17 @@ function loaded() {
   return library;
 }
 
-function layout({ title, x, y, percent = false, log = false, height = 260 }) {
+function layout({ title, x, y, percent = false, log = false, height = 260 }, legend) {
   const axis = { color: colour("soft"), gridcolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
   return {
-    title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left" },
+    title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 8 } },
     xaxis: { ...axis, title: { text: x, font: { size: 13 } }, showgrid: false },
     yaxis: { ...axis, title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : "" },
     font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
-    margin: { l: 10, r: 10, t: 36, b: 10 },
+    margin: { l: 10, r: 10, t: legend ? 56 : 36, b: 10 },
     height,
-    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 1, xanchor: "right" },
+    showlegend: legend,
+    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, xanchor: "left" }, // below the title: side by side they would meet on a phone
     hovermode: "x unified",
     hoverlabel: { bgcolor: colour("ground"), bordercolor: colour("line"), font: { color: colour("ink") } },
     paper_bgcolor: "transparent",
@@ -50,7 +51,8 @@ export function chart(element, options) {
       const color = colour(own ?? LINES[i % LINES.length]);
       return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
-    Plotly.react(element, traces, { ...layout(options), ...marked(moment), showlegend: options.legend ?? lines.length > 1 }, { displayModeBar: false, responsive: true });
+    const legend = options.legend ?? lines.length > 1;
+    Plotly.react(element, traces, { ...layout(options, legend), ...marked(moment) }, { displayModeBar: false, responsive: true });
   }
 
   dark.addEventListener("change", draw);
@@ -71,7 +73,7 @@ export function chart(element, options) {
 
 const marked = (moment) => moment && {
   shapes: [{ type: "line", x0: moment.x, x1: moment.x, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: colour("soft") } }],
-  annotations: [{ x: moment.x, yref: "paper", y: 1, xanchor: "left", yanchor: "top", showarrow: false, text: moment.words, font: { color: colour("soft") } }],
+  annotations: [{ x: moment.x, yref: "paper", y: 1, xanchor: "left", yanchor: "top", showarrow: false, text: moment.words, font: { color: colour("soft") }, bgcolor: colour("card") }],
 };
 
 const spoken = (lines) =>

@@ -105,7 +105,7 @@ export function contest() {
     const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}`)));
     if (own !== round) return;
     await draw();
-    const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state }));
+    const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state, later: side.run.config?.mistakes_from }));
     const row = (words, say) => h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, say(planted)), h("td", {}, say(cured)));
     verdict.replaceChildren(
       h("h2", {}, "The verdict"),
@@ -146,8 +146,9 @@ export function contest() {
 
 function sentence(planted, cured) {
   if (planted.accuracy == null) return "The mistake broke the run before there was a network to judge.";
+  const later = planted.later ? "Judged by the best network that each run kept, which may be of before the mistake: " : "";
   const cost = 100 * (cured.accuracy - planted.accuracy);
-  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by the best network that it had until then: " : "";
+  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by the best network that it had until then: " : later;
   const flatters = 100 * (planted.reported - planted.accuracy);
   const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than the truth.` : "";
   if (Math.abs(cost) < CHANCE) {
