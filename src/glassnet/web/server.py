@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from ..errors import ConfigError
 from .app import create_app
@@ -38,7 +39,8 @@ def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> 
         timeout_graceful_shutdown=1,
     )
     announce(_address(host, listening))
-    with suppress(KeyboardInterrupt):  # which is how it is meant to end
+    # Its questions are many and small, and the other processors are for a training beside it.
+    with threadpool_limits(1, "blas"), suppress(KeyboardInterrupt):  # which is how it is meant to end
         uvicorn.Server(config).run(sockets=[listening])
 
 
