@@ -48,7 +48,8 @@ def drawings(site: Site) -> Path:
 @pytest.fixture
 def spec(drawings: Path) -> Spec:
     def spec(paused: bool = False, **settings: Any) -> dict[str, Any]:
-        how = {"name": "drawings", "data": str(drawings), "recipe": "small", "as_written": False, "mistakes": None}
+        how = {"name": "drawings", "data": str(drawings), "recipe": "small", "as_written": False}
+        how |= {"mistakes": None, "mistakes_from": None}
         return {**how, "paused": paused, "settings": settings}
 
     return spec
@@ -205,7 +206,8 @@ from pathlib import Path
 from glassnet.web import Site
 from glassnet.web.jobs import Jobs
 jobs = Jobs(Site(Path(sys.argv[1]), None, Path("drawings")))
-how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False, "mistakes": None}
+how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False}
+how |= {"mistakes": None, "mistakes_from": None}
 for paused in (True, False):
     name = jobs.start({**how, "paused": paused, "settings": {"batch_size": 5, "epochs": 50000}})
     print(jobs._jobs[name].process.pid, name, flush=True)

@@ -78,8 +78,10 @@ def _too_large(name: str, size: str) -> DataError:
 def _smaller(image: Image.Image) -> Image.Image:
     """Average down a picture that is still large, before what takes many times the bytes that it has now."""
     factor = max(image.size) // (2 * _ENOUGH)
-    if factor < 2 or image.mode.startswith("I"):
+    if factor < 2:
         return image
+    if image.mode.startswith("I"):
+        return Image.fromarray(_gray(image)).reduce(factor)
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB"
     return (image if image.mode == mode else image.convert(mode)).reduce(factor)
 
@@ -94,7 +96,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _gray(image: Image.Image) -> Images:
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip to 255
-        return (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+        return (np.asarray(image) >> 8).astype(np.uint8)
     colours = _clearest(image.convert("RGB")) if image.mode not in {"1", "L", "LA"} else np.asarray(image.convert("L"))
     return _on_ground(colours, np.asarray(image.convert("RGBA"))[:, :, 3]) if image.has_transparency_data else colours
 

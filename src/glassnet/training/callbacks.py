@@ -51,6 +51,9 @@ class RunUnderWay(Protocol):
     broken: str | None
     ahead: int
 
+    def tell(self) -> None:
+        """Write the line that tells of the steps since the last one now, as before a pause."""
+
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""
 

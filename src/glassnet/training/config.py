@@ -108,9 +108,9 @@ class Settings(BaseModel):
         4.0, description="Pixels over which elastic distortion is smooth: the deviation of its Gaussian."
     )
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(_one_or_many)] = Field(
-        (128, 64), description="Units of each hidden layer, from the input up."
-    )
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(max_length=200), BeforeValidator(_one_or_many)
+    ] = Field((128, 64), description="Units of each hidden layer, from the input up.")
     activation: Annotated[tuple[Annotated[str, _one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
         Field(("relu",), description=f"One for all hidden layers, or one for each: {', '.join(ACTIVATIONS)}.")
     )

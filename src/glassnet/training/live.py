@@ -59,6 +59,10 @@ class StepLog(Callback):
             self._write(run)
 
     def on_end(self, run: RunUnderWay) -> None:
+        self.tell(run)
+
+    def tell(self, run: RunUnderWay) -> None:
+        """Write the line of the steps since the last one now, if there are any."""
         if self._steps:
             self._write(run)
 

@@ -92,7 +92,8 @@ class Trainer:
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
         self.steps = Steps(config, self.network, self.loss, self.optimizer, self.average, self.batches)
-        self.callbacks = [StepLog(), *([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
+        self._log = StepLog()
+        self.callbacks = [self._log, *([EarlyStopping(config.patience)] if config.patience else []), *callbacks]
         self.state = State()
         self.rows: list[Row] = []
         self.stopped: str | None = None
@@ -100,6 +101,10 @@ class Trainer:
         self.broken: str | None = None
         self.ahead = 0
         self._best_parameters: tuple[np.ndarray, np.ndarray] | None = None  # better than the model file, not yet in it
+
+    def tell(self) -> None:
+        """Write the line that tells of the steps since the last one now, as before a pause."""
+        self._log.tell(self)
 
     def stop(self, reason: str) -> None:
         """End the run after the step under way; it can be resumed."""
@@ -254,6 +259,8 @@ class Trainer:
 
     def _save(self) -> None:
         """Write the best model and the history, then the checkpoint, which never knows more than the other files."""
+        if not (self.folder / CONFIG).exists():
+            raise FileError(f"{self.folder}: was deleted or moved while the run went on, so nothing can be saved")
         kept = list(self.optimizer.state.values())
         for network in {self.network, self.model.network}:
             kept += [network.parameters, network.statistics]
@@ -273,7 +280,7 @@ class Trainer:
 
     def _save_best_model(self) -> None:
         """Write the model file if there are better parameters than those in it."""
-        if self._best_parameters is None:
+        if self._best_parameters is None or not (self.folder / CONFIG).exists():
             return
         network = self.model.network
         current = (network.parameters.copy(), network.statistics.copy())

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import plotly
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import GlassnetError
+from ..training import available_threads
 from . import clinic, draw, drawings, insight, service, step, train, watch
 from .guard import guards
 from .jobs import Jobs
@@ -34,6 +36,8 @@ def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
     What it trains ends when it does.
     """
     shelf, jobs = Shelf(site), Jobs(site)
+    # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
+    preparing = CapacityLimiter(available_threads())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -46,14 +50,14 @@ def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
         routes=[
             Route("/", _page),
             Route("/charts.js", _charts),
-            *service.routes(site),
+            *service.routes(site, preparing),
             *watch.routes(site, jobs.states),
             *insight.routes(site),
             *train.routes(site, jobs),
             *step.routes(shelf),
             *clinic.routes(shelf),
-            *draw.routes(shelf),
-            *drawings.routes(shelf),
+            *draw.routes(shelf, preparing),
+            *drawings.routes(shelf, preparing),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         lifespan=lifespan,

@@ -29,7 +29,7 @@ def routes(shelf: Shelf) -> list[Route]:
     async def both(request: Request) -> Response:
         try:
             asked = await request.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError("the body is no JSON; send an object with mistake and settings") from error
         return JSONResponse(_both(asked))
 
@@ -72,7 +72,7 @@ def _truth(shelf: Shelf, name: str) -> dict[str, Any]:
     The accuracy is None where a mistake broke the run before there was a model to keep.
     """
     run = shelf.run(name)
-    examples = run.dataset()
+    examples = shelf.dataset(run)
     try:
         model = run.model
     except FileError:

@@ -16,7 +16,6 @@ from ..errors import DataError
 from ..model import Model
 from ..nn import Dense, Network
 from ..nn.types import Array
-from ..training import available_threads
 from .shelf import Shelf
 
 __all__ = ["look", "routes"]
@@ -24,10 +23,11 @@ __all__ = ["look", "routes"]
 NAME = "the drawing"  # what errors call it
 
 
-def routes(shelf: Shelf) -> list[Route]:
-    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model."""
-    # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
-    preparing = CapacityLimiter(available_threads())
+def routes(shelf: Shelf, preparing: CapacityLimiter) -> list[Route]:
+    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model.
+
+    ``preparing`` limits how many pictures are decoded at a time.
+    """
 
     async def draw(request: Request) -> Response:
         picture, run = await request.body(), request.query_params.get("run")

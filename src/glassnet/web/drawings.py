@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from threading import Lock
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from pydantic import Base64Bytes, BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -90,11 +92,11 @@ class Drawings:
         return path.stem, counts.get(label, 0) + 1
 
 
-def routes(shelf: Shelf) -> list[Route]:
+def routes(shelf: Shelf, preparing: CapacityLimiter) -> list[Route]:
     """Return the paths of kept drawings.
 
     ``GET /api/drawings`` counts them by class. ``POST`` keeps one, given ``image`` in base64 and ``label``, a class of
-    the site's model, or with ``?run=NAME`` of that run's.
+    the site's model, or with ``?run=NAME`` of that run's. ``preparing`` limits how many pictures are decoded at a time.
     """
     drawings = Drawings(shelf.site.drawings)
 
@@ -113,6 +115,7 @@ def routes(shelf: Shelf) -> list[Route]:
         if request.method == "GET":
             return JSONResponse(await run_in_threadpool(drawings.counts))
         body = await request.body()
-        return JSONResponse(await run_in_threadpool(keep, request.query_params.get("run"), body), 201)
+        run = request.query_params.get("run")
+        return JSONResponse(await run_sync(keep, run, body, limiter=preparing), 201)
 
     return [Route("/api/drawings", answer, methods=["GET", "POST"])]

@@ -22,7 +22,7 @@ MOST_STREAMS = 32  # event streams that are open at once
 LINGER = 1  # seconds in which a client that is refused may go on sending
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = ("0.0.0.0", "::", "")  # every address of this machine
+EVERYWHERE = ("0.0.0.0", "::")  # every address of this machine
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 HEADERS: Final = {
     # The chart library writes styles into the page; the page's pictures are data and blobs. Scripts are files of ours.

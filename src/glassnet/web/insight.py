@@ -112,7 +112,7 @@ class Insight:
         config = run.config
         part = (model.fingerprint, config.validation, config.split_seed)
         if part not in self._examples:
-            dataset = run.dataset()
+            dataset = self.shelf.dataset(run)
             if dataset.fingerprint != model.fingerprint:
                 raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
             _, held = dataset.split(config.validation, config.split_seed)

@@ -65,9 +65,11 @@ class Hand(Callback):
         """Return when the next step may be taken, or the run is to end."""
         if self._held and not run.ahead:
             self._live.write(run)
+            run.tell()
         with self._changed:
             while self._held and not (self._steps or self._ended or run.stopped):
                 self._changed.wait(LOOK)
+                self._ended |= not run.folder.exists()  # nobody can let it go any more
             self._steps = max(self._steps - 1, 0)
             if self._ended:
                 run.stop("as the page asked")

@@ -1,6 +1,7 @@
 """What a run folder says of its run, read again only where it has changed."""
 
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ Facts: TypeAlias = dict[str, Any]
 """A run as the page's list shows it; see `Record.facts`."""
 
 HISTORY, CHECKPOINT = "history.jsonl", "checkpoint.safetensors"
+MOST = 20_000  # lines of a file that are kept: an hour and a half of steps, or as many epochs
 LINE = 2048  # bytes: more than a line of steps.jsonl has
 
 
@@ -36,7 +38,7 @@ class Lines:
         self._file, self._size = 0, 0  # which file, and how much of it has been read
 
     def read(self) -> None:
-        """Read what has come since the last time."""
+        """Read what has come since the last time. Of very many lines every other one of the older half is forgotten."""
         try:
             status = self.path.stat()
             if status.st_ino != self._file or status.st_size < self._size:
@@ -51,6 +53,9 @@ class Lines:
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
         self.rows += [row for line in whole.splitlines() if (row := _row(line, self.key))]
+        while len(self.rows) > MOST:
+            half = len(self.rows) // 2
+            self.rows[:half] = self.rows[:half:2]
 
 
 class Record:
@@ -138,9 +143,13 @@ def _row(line: bytes, key: str) -> Row | None:
         row = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or not isinstance(row.get(key), int) or "seconds" not in row:
+    if not isinstance(row, dict) or not isinstance(row.get(key), int) or row.get("seconds") is None:
         return None
-    return row if all(isinstance(value, int | float | None) for value in row.values()) else None
+    return row if all(value is None or _is_number(value) for value in row.values()) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _refuse(constant: str) -> None:

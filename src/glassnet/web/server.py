@@ -1,5 +1,6 @@
 """The server: one port, and an end that comes at once."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from .guard import EVERYWHERE
 from .site import Site
 
 __all__ = ["serve"]
+
+MOST_CONNECTIONS = 500  # that are open at once; more are told that the service is unavailable
 
 
 def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -37,6 +40,7 @@ def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> 
         proxy_headers=False,  # a client does not say where it comes from
         ws="none",
         timeout_graceful_shutdown=1,
+        limit_concurrency=MOST_CONNECTIONS,
     )
     announce(_address(host, listening))
     # Its questions are many and small, and the other processors are for a training beside it.
@@ -46,17 +50,22 @@ def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> 
 
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens, before anything else is done, so that what is wrong is said at once."""
+    if not host:
+        raise ConfigError("--host: is empty; 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses")
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port}: must be from 0 to 65535")
     try:
-        family, _, _, _, place = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"--host {host}: there is no such host; 127.0.0.1 is this machine") from error
     try:
-        listening = socket.create_server(place[:2], family=family)
+        both = host == "::" and socket.has_dualstack_ipv6()  # else it would have the new addresses alone
+        listening = socket.create_server(place[:2], family=family, dualstack_ipv6=both)
     except PermissionError as error:
         raise ConfigError(f"--port {port}: may not be used ({_reason(error)}); give one above 1023") from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(f"--host {host}: is no address of this machine; 127.0.0.1 always is") from error
         raise ConfigError(
             f"--port {port}: cannot listen there on {host} ({_reason(error)}); "
             "is another server running? Give another --port, or 0 for any that is free"

@@ -3,8 +3,8 @@
 import json
 from functools import partial
 
-import anyio
 import numpy as np
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,8 +15,6 @@ from ..answers import answers
 from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture
 from ..data.dataset import Images
 from ..errors import DataError
-from ..model import Model
-from ..training import available_threads
 from .openapi import description
 from .recognition import Recognition
 from .shelf import Shelf
@@ -26,11 +24,12 @@ __all__ = ["routes"]
 
 PICTURE = "the picture"  # what an answer and an error call a picture that was sent
 SMALL = 2**14  # bytes of JSON, a few images: handing them to another thread would take longer than reading them
+MOST_FRAMED = 64  # images of another shape in a request: each takes milliseconds to be brought into the model's form
 
 
-def routes(site: Site) -> list[Route]:
-    """Return the routes of the service of a site."""
-    service = _Service(site)
+def routes(site: Site, preparing: CapacityLimiter) -> list[Route]:
+    """Return the routes of the service of a site; ``preparing`` limits how many pictures are decoded at a time."""
+    service = _Service(site, preparing)
     return [
         Route("/api/health", service.health),
         Route("/api/model", service.describe),
@@ -40,11 +39,10 @@ def routes(site: Site) -> list[Route]:
 
 
 class _Service:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, preparing: CapacityLimiter) -> None:
         self._shelf = Shelf(site)  # of its own, since only one thread at a time may compute with a model
         self._recognition = Recognition()
-        # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
-        self._preparing = anyio.CapacityLimiter(available_threads())
+        self._preparing = preparing
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
@@ -64,28 +62,42 @@ class _Service:
 
     async def predict(self, request: Request) -> Response:
         body, kind = await request.body(), request.headers.get("content-type", "")
-        is_json = "json" in kind or body.lstrip()[:1] == b"{"
-        prepare = partial(self._prepare, body, is_json=is_json)
-        quick = is_json and len(body) < SMALL
-        model, images, names = prepare() if quick else await run_sync(prepare, limiter=self._preparing)
+        model = self._shelf.model(None)
+        if "json" not in kind and body.lstrip()[:1] != b"{":
+            read = partial(_from_picture, body, model.preprocessing)
+            images, names = await run_sync(read, limiter=self._preparing)
+        else:
+            given, names = _from_json(body) if len(body) < SMALL else await run_sync(_from_json, body)
+            if given.shape[1:] != model.image_shape:
+                frame = partial(_framed, given, model.preprocessing, names)
+                given = await run_sync(frame, limiter=self._preparing)
+            images = given
         probabilities = await self._recognition.probabilities(model, images)
         return JSONResponse(answers(probabilities, model.classes, names))
 
     async def openapi(self, _request: Request) -> Response:
         return JSONResponse(description())
 
-    def _prepare(self, body: bytes, is_json: bool) -> tuple[Model, Images, list[str]]:
-        """Return the model, the images (n, h, w) in its form, and what they are called."""
-        model = self._shelf.model(None)
-        if is_json:
-            return model, *_from_json(body, model.preprocessing)
-        if not body:
-            raise DataError('the body is empty; send a PNG or JPEG picture, or JSON: {"pixels": [[0, 255, …], …]}')
-        return model, frame_picture(read_picture(body, PICTURE), model.preprocessing, PICTURE)[None], [PICTURE]
+
+def _from_picture(body: bytes, form: Preprocessing) -> tuple[Images, list[str]]:
+    """Return the image (1, h, w) of a PNG or JPEG body in the model's form, and what it is called."""
+    if not body:
+        raise DataError('the body is empty; send a PNG or JPEG picture, or JSON: {"pixels": [[0, 255, …], …]}')
+    return frame_picture(read_picture(body, PICTURE), form, PICTURE)[None], [PICTURE]
 
 
-def _from_json(body: bytes, form: Preprocessing) -> tuple[Images, list[str]]:
-    """Return the images of a JSON body in the model's form, and what they are called."""
+def _framed(images: Images, form: Preprocessing, names: list[str]) -> Images:
+    """Return images of another shape in the model's form."""
+    if len(images) > MOST_FRAMED:
+        raise DataError(
+            f"images: {len(images):,} of another shape than the model's {form.height}×{form.width}; "
+            f"send {MOST_FRAMED} at most, or in that shape"
+        )
+    return frame_images(images, form, names)
+
+
+def _from_json(body: bytes) -> tuple[Images, list[str]]:
+    """Return the images (n, H, W) of a JSON body, and what they are called."""
     try:
         question = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -98,8 +110,7 @@ def _from_json(body: bytes, form: Preprocessing) -> tuple[Images, list[str]]:
         case _:
             raise DataError('the body has neither pixels nor images alone; send {"pixels": …} or {"images": …}')
     images = _array(given, name, dimensions)
-    names = [f"image {number}" for number in range(1, len(images) + 1)]
-    return frame_images(images, form, names), names
+    return images, [f"image {number}" for number in range(1, len(images) + 1)]
 
 
 def _array(given: object, name: str, dimensions: str) -> Images:

@@ -3,7 +3,9 @@
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import FileError, nearest
+from ..data import Dataset, mnist_is_here
+from ..errors import DataError, FileError, nearest
+from ..files import is_held
 from ..model import Model
 from ..training import BOX, LIVE, Run, open_model
 from .site import Site
@@ -11,6 +13,8 @@ from .site import Site
 __all__ = ["Shelf", "newest_model"]
 
 MODEL = "model.safetensors"
+DOWNLOADED = ("openml", "mnist_784")  # nobody can tell whether these are here
+KEPT = 8  # models that stay open, those asked for first go first
 
 
 class Shelf:
@@ -28,8 +32,15 @@ class Shelf:
         """Return the names of the runs, the youngest first."""
         if not self.site.runs.is_dir():
             return []
-        folders = [path for path in self.site.runs.iterdir() if (path / "config.toml").is_file()]
-        return [path.name for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)]
+        times: dict[str, float] = {}
+        for path in self.site.runs.iterdir():
+            with suppress(
+                OSError, UnicodeEncodeError
+            ):  # it may not be looked into, is just going, or has no name in text
+                path.name.encode()
+                if (path / "config.toml").is_file():
+                    times[path.name] = path.stat().st_mtime
+        return sorted(times, key=lambda name: times[name], reverse=True)
 
     def run(self, name: str) -> Run:
         """Return a run; raise FileError where there is none of that name."""
@@ -37,6 +48,21 @@ class Shelf:
         if name not in names:
             raise FileError(f"{name[:80]!r}: no such run{nearest(name, names) if names else ', and no other either'}")
         return Run(self.site.runs / name)
+
+    def dataset(self, run: Run) -> Dataset:
+        """Return the data that a run learns, which must be on this machine: the page downloads nothing.
+
+        Raises:
+            DataError: it is not, or is gone, or can no longer be read.
+            TrainingError: it was arrays in memory.
+        """
+        source = run.config.data
+        if source in DOWNLOADED or (source == "mnist" and not mnist_is_here()):
+            raise DataError(
+                f"{run.path.name} learned {source}, whose images are not on this machine, and the page downloads "
+                f"nothing; `glassnet evaluate {run.path}` fetches them"
+            )
+        return run.dataset()
 
     def model(self, name: str | None) -> Model:
         """Return a run's model as it is now, or the site's own where no run is named.
@@ -66,13 +92,22 @@ class Shelf:
         written = path.stat().st_mtime_ns
         known = self._opened.get(path)
         if known is None or known[0] != written:
-            known = self._opened[path] = (written, Model.load(path))
+            known = (written, Model.load(path))
+            with suppress(KeyError, StopIteration):  # other threads open and forget models too
+                while len(self._opened) >= KEPT:
+                    del self._opened[next(iter(self._opened))]
+            self._opened[path] = known
         return known[1]
 
 
 def newest_model(folder: Path) -> tuple[Path, int] | None:
-    """Return the file of a run's network as it is now and when it was written, in ns; None before there is one."""
+    """Return the file of a run's network as it is now and when it was written, in ns; None before there is one.
+
+    The network of the moment counts while the run goes: one that was killed may have left it behind.
+    """
     for file in (folder / LIVE, folder / MODEL):
-        with suppress(OSError):  # the first is there only while the run goes
-            return file, file.stat().st_mtime_ns
+        with suppress(OSError):
+            written = file.stat().st_mtime_ns
+            if file.name == MODEL or is_held(folder):
+                return file, written
     return None

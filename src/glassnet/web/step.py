@@ -46,7 +46,7 @@ def routes(shelf: Shelf) -> list[Route]:
     async def of_tiny(request: Request) -> Response:
         try:
             asked = await request.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError("the body is no JSON; send an object, such as {}") from error
         return JSONResponse(await run_in_threadpool(_explain_tiny, asked))
 
@@ -95,8 +95,8 @@ def _explain_tiny(asked: Any) -> dict[str, Any]:
         kind, words = TINY[name]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(f"{name}: give {words}, not {str(value)[:80]!r}")
-    if asked.get("rate", 0) > HIGHEST:
-        raise ConfigError(f"rate: give a number up to {HIGHEST:,}")
+    if not 0 <= asked.get("rate", 0) <= HIGHEST:
+        raise ConfigError(f"rate: give a number from 0 to {HIGHEST:,}")
     explanation = explain_tiny(**{"learning_rate" if name == "rate" else name: value for name, value in asked.items()})
     parameters = {name: array.tolist() for name, array in explanation.parameters.items()}
     return _answer(explanation) | {"parameters": parameters}

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import FileError
+from ..errors import FileError, GlassnetError
 from ..training import LIVE, STEPS
 from ..training.history import Row
 from .record import Facts, Lines, Record, last_step
@@ -118,7 +118,12 @@ class Watched:
     async def _poll(self) -> None:
         while self.watchers and not self.gone:
             await asyncio.sleep(LOOK_EVERY)
-            if await run_in_threadpool(self.look):
+            try:
+                is_new = await run_in_threadpool(self.look)
+            except (GlassnetError, OSError, ValueError, TypeError, LookupError) as error:  # of a damaged folder
+                is_new = self.facts.get("error") != str(error)
+                self.facts = self.facts | {"error": str(error)}
+            if is_new:
                 self._news.set()
                 self._news = asyncio.Event()
 
@@ -161,7 +166,7 @@ def routes(site: Site, states: States = dict) -> list[Route]:
         named = dict(states())
         names = shelf.names()
         for name in set(records) - set(names):
-            del records[name]
+            records.pop(name, None)  # another thread may list the runs too
         found = []
         for name in names:
             try:

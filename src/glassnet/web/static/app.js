@@ -2,7 +2,7 @@
 // so that an address can be kept, sent and come back to.
 
 import { h } from "./dom.js";
-import { notice } from "./notice.js";
+import { clear, notice } from "./notice.js";
 
 const VIEWS = ["draw", "watch", "train", "step", "clinic"];
 const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
@@ -10,7 +10,7 @@ const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step throu
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
 let leave = () => {};
-let shown = null; // the view that is there
+let visit = 0; // counts the views that were asked for, so that one that comes late is not shown
 
 function place() {
   const [name, query] = location.hash.slice(1).split("?");
@@ -26,14 +26,17 @@ async function show() {
   }
   leave();
   leave = () => {};
-  shown = name;
+  const own = ++visit;
   document.title = `${TITLES[name]} · glassnet`;
   const root = h("div", { class: `view ${name}` });
   try {
     const view = await import(`./views/${name}.js`);
-    if (shown !== name) return;
+    if (own !== visit) return;
+    clear();
     main.replaceChildren(root);
-    leave = (await view.mount(root, settings)) ?? (() => {});
+    const end = (await view.mount(root, settings)) ?? (() => {});
+    if (own === visit) leave = end;
+    else end();
   } catch (error) {
     notice(error.message);
     throw error;

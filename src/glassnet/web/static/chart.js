@@ -17,12 +17,12 @@ function loaded() {
   return library;
 }
 
-function layout({ title, x, y, percent = false, log = false, height = 260 }, legend) {
+function layout({ title, x, y, percent = false, log = false, height = 260 }, legend, empty) {
   const axis = { color: colour("soft"), gridcolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
   return {
     title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 8 } },
     xaxis: { ...axis, title: { text: x, font: { size: 13 } }, showgrid: false },
-    yaxis: { ...axis, title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : "" },
+    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : "" },
     font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
     margin: { l: 10, r: 10, t: legend ? 56 : 36, b: 10 },
     height,
@@ -52,7 +52,7 @@ export function chart(element, options) {
       return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
     const legend = options.legend ?? lines.length > 1;
-    Plotly.react(element, traces, { ...layout(options, legend), ...marked(moment) }, { displayModeBar: false, responsive: true });
+    Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment) }, { displayModeBar: false, responsive: true });
   }
 
   dark.addEventListener("change", draw);

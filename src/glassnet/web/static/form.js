@@ -51,7 +51,14 @@ export function settingsForm(options, given, changed) {
   };
   for (const [name, setting] of Object.entries(options.settings)) fields[name] = field(name, setting, given.get(name));
   fields.data.control.options[0].remove();
-  fields.data.control.value = data[given.get("data")] ? given.get("data") : "digits";
+  // What a link names and is not here stays visible, so that nothing else is trained in its place.
+  const known = { data, recipe: recipes };
+  for (const [name, there] of Object.entries(known)) {
+    const asked = given.get(name);
+    if (asked && !there[asked]) fields[name].control.append(h("option", { value: asked }, `${asked} (not here)`));
+  }
+  fields.data.control.value = given.get("data") ?? "digits";
+  fields.recipe.control.value = given.get("recipe") ?? "";
 
   const asWritten = h("input", { type: "checkbox", id: "as-written" });
   asWritten.checked = given.get("as_written") === "true";
@@ -69,13 +76,14 @@ export function settingsForm(options, given, changed) {
     grid(["data", "recipe"]), notebook, grid(FIRST),
     folded("Distort the training images", some(true)), folded("All other settings", some(false)), general);
 
-  const source = () => data[fields.data.control.value];
-  const recipe = () => recipes[fields.recipe.control.value || source().recipe];
+  const absent = (name) => ({ name: fields[name].control.value, source: fields[name].control.value, classes: [], recipe: "default", summary: "" });
+  const source = () => data[fields.data.control.value] ?? absent("data");
+  const recipe = () => recipes[fields.recipe.control.value || source().recipe] ?? absent("recipe");
   const chosen = () => Object.keys(options.settings).map((name) => [name, fields[name].control.value.trim()]).filter(([, value]) => value);
   const parts = (name, value) => (fields[name].type === "array" ? value.split(/[\s,]+/).filter(Boolean) : [value]);
 
   function explain() {
-    fields.data.help.textContent = `${source().classes.length} classes: ${source().classes.join(", ")}.`;
+    fields.data.help.textContent = source().classes.length ? `${source().classes.length} classes: ${source().classes.join(", ")}.` : "";
     fields.recipe.help.textContent = recipe().summary;
     notebook.hidden = !recipe().as_written;
   }

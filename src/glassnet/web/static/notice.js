@@ -5,6 +5,8 @@ import { h } from "./dom.js";
 const SECONDS = 12;
 const shelf = document.querySelector(".notices");
 
+export const clear = () => shelf.replaceChildren();
+
 export function notice(words) {
   const line = h("p", {}, words, h("button", { class: "quiet", "aria-label": "Close", onclick: () => line.remove() }, "×"));
   shelf.replaceChildren(line);

@@ -58,6 +58,8 @@ export function contest() {
           side.end();
           state.textContent = `The run ${side.name} was deleted while it was watched.`;
         },
+      }, () => {
+        if (!side.run) state.textContent = `The run ${side.name} is not there, or the server does not answer.`;
       });
     }
     tell();
@@ -134,6 +136,11 @@ export function contest() {
   return {
     element,
     begin,
+    hide() {
+      round += 1;
+      close();
+      element.hidden = true;
+    },
     names: () => Object.values(sides).filter(({ run }) => !run || !OVER.includes(run.state)).map(({ name }) => name),
     close() {
       round += 1;

@@ -1,7 +1,7 @@
 import { get, post } from "../api.js";
 import { contest } from "../clinic/contest.js";
 import { h } from "../dom.js";
-import { notice } from "../notice.js";
+import { clear, notice } from "../notice.js";
 
 // The circumstances that a person may change; the rest stays as the mistake needs it to show.
 const FIELDS = {
@@ -63,8 +63,9 @@ export async function mount(root, settings) {
 
   function choose() {
     mistake = mistakes.find(({ name }) => name === choice.value);
+    pair.hide();
     describe();
-    fill(new URLSearchParams());
+    fill(new URLSearchParams(inputs.from.value && { from: inputs.from.value }));
     remember();
   }
 
@@ -80,6 +81,8 @@ export async function mount(root, settings) {
 
   async function run() {
     start.disabled = true;
+    clear();
+    pair.hide();
     const begun = {};
     try {
       const asked = Object.fromEntries(SETTINGS.map((name) => [name, read(name, inputs[name].value)]));
@@ -89,7 +92,7 @@ export async function mount(root, settings) {
       remember(begun);
       await pair.begin(begun);
     } catch (error) {
-      notice(error.message);
+      notice(error.message.replace("mistakes_from:", `${FIELDS.from[0]}:`));
       if (begun.planted && !begun.cured) await post(`/api/runs/${encodeURIComponent(begun.planted)}/stop`).catch(() => {});
     } finally {
       start.disabled = false;

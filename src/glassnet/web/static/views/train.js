@@ -136,7 +136,7 @@ function runPanel(folder, changed) {
     for (const [button, word] of [[next, now.word], [step, "step"], [stop, "stop"]]) {
       button.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
     }
-    wrong.textContent = run.error ?? "";
+    wrong.textContent = run.ended ?? run.error ?? "";
     resume.element.hidden = !now.word;
     tellFacts();
   }
@@ -161,13 +161,13 @@ function runPanel(folder, changed) {
 
   function draw() {
     if (document.hidden || !run) return;
-    const line = (name, of, key, more) => {
+    const line = (name, of, key) => {
       const seen = of.filter((row) => row[key] != null);
-      return { name, x: seen.map((row) => row.step), y: seen.map((row) => row[key]), ...more };
+      return { name, x: seen.map((row) => row.step), y: seen.map((row) => row[key]) };
     };
-    charts.loss.draw([line("training", steps, "loss"), line("validation", rows, "validation_loss", { dash: "dash" })]);
+    charts.loss.draw([line("training", steps, "loss"), line("validation", rows, "validation_loss")]);
     const learned = steps.some((row) => row.accuracy != null) ? steps : rows;
-    charts.accuracy.draw([line("training", learned, "accuracy"), line("validation", rows, "validation_accuracy", { dash: "dash" })]);
+    charts.accuracy.draw([line("training", learned, "accuracy"), line("validation", rows, "validation_accuracy")]);
   }
 
   // A run that goes on from a checkpoint may tell some steps again.
@@ -194,7 +194,7 @@ function runPanel(folder, changed) {
         draw();
       },
       gone: leave,
-    });
+    }, () => { state.textContent = "The server does not answer; trying again …"; });
   }
 
   function leave() {
@@ -247,8 +247,9 @@ function command(title) {
 
   return {
     element: h("div", { class: "command" }, h("h3", {}, title), h("div", { class: "row" }, line, copy)),
+    // A line breaks before a flag, never within one.
     show(words) {
-      line.textContent = words;
+      line.replaceChildren(...words.split(" --").flatMap((part, i) => (i ? [" ", h("span", {}, `--${part}`)] : [h("span", {}, part)])));
     },
   };
 }

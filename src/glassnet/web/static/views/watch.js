@@ -164,7 +164,7 @@ function heading(root, name) {
   );
   return function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);
-    const words = lost ? "connection lost, trying again …" : STATES[facts.state] ?? facts.state;
+    const words = lost ? "connection lost, trying again …" : facts.error ? "unreadable" : STATES[facts.state] ?? facts.state;
     if (state.textContent !== words) state.textContent = words;
     state.className = `state ${lost ? "lost" : facts.state}`;
     const total = facts.total_steps;
@@ -172,8 +172,8 @@ function heading(root, name) {
     bar.max = total ?? facts.epochs ?? 1;
     bar.value = total ? last?.step ?? 0 : facts.epoch;
     const best = facts.validation_accuracy ?? facts.accuracy;
-    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, at best" : " of the validation images, at best"));
+    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the epoch that is kept" : " of the validation images, in the epoch that is kept"));
     const { hidden = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `${facts.members} networks together`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `${facts.members} networks together`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
   };
 }
