@@ -99,7 +99,7 @@ def test_a_run_of_the_page_is_the_run_of_the_shell(jobs: Jobs, tmp_path: Path, s
     theirs, ours = Run(tmp_path / "runs" / name), train(load_dataset(drawings), "small", out=tmp_path / "ours", **SHORT)
     assert theirs.config == ours.config
     assert [row["loss"] for row in theirs.history] == [row["loss"] for row in ours.history]
-    assert jobs.states()[name] == {"error": None}
+    assert jobs.states()[name] == {"ended": None}
 
 
 def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
@@ -113,7 +113,7 @@ def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jo
     state = saved_state(tmp_path / "runs" / name)
     assert state["step"] == 3
     assert 0 < state["seconds"] < 0.5
-    assert jobs.states()[name] == {"error": None}
+    assert jobs.states()[name] == {"ended": None}
 
 
 def test_a_pause_between_two_halves_changes_nothing_in_the_run(
@@ -177,10 +177,10 @@ def test_a_process_that_does_not_end_is_killed(jobs: Jobs, monkeypatch: pytest.M
 def test_a_run_whose_process_is_killed_says_so_and_goes_on(jobs: Jobs, spec: Spec) -> None:
     name = jobs.start(spec(**LONG))
     process_of(jobs, name).kill()
-    wait_for(lambda: jobs.states()[name]["error"])
-    assert "was killed" in jobs.states()[name]["error"]
+    wait_for(lambda: jobs.states()[name]["ended"])
+    assert "was killed" in jobs.states()[name]["ended"]
     jobs.resume(name)
-    assert jobs.states()[name] == {"error": None}
+    assert jobs.states()[name] == {"ended": None}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -189,8 +189,8 @@ def test_a_full_disk_ends_a_run_with_a_line(jobs: Jobs, tmp_path: Path, spec: Sp
     (tmp_path / "runs" / name / "history.jsonl").unlink(missing_ok=True)
     (tmp_path / "runs" / name / "history.jsonl").symlink_to("/dev/full")
     jobs.control(name, "go")
-    wait_for(lambda: jobs.states()[name]["error"])
-    assert "No space left on device; free space, then resume the run" in jobs.states()[name]["error"]
+    wait_for(lambda: jobs.states()[name]["ended"])
+    assert "No space left on device; free space, then resume the run" in jobs.states()[name]["ended"]
 
 
 def test_a_run_that_cannot_begin_leaves_nothing(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
@@ -359,7 +359,7 @@ def test_a_run_is_steered_by_its_name(client: httpx.Client, site: Site) -> None:
         ("resume", "running"),
     ):
         run = client.post(f"/api/runs/{name}/{word}").json()
-        assert (run["name"], run["state"], run["error"]) == (name, state, None)
+        assert (run["name"], run["state"], run["ended"]) == (name, state, None)
     assert client.post(f"/api/runs/{name}/burn").status_code == 404
     assert "no such run" in client.post("/api/runs/nobody/stop").json()["error"]
     client.post(f"/api/runs/{name}/stop")

@@ -39,7 +39,7 @@ async def ticks():
 async def stream(request):
     return EventSourceResponse(ticks())
 
-service.routes = lambda site: [Route("/stream", stream)]
+service.routes = lambda site, preparing: [Route("/stream", stream)]
 sys.exit(main(["serve", "--port", "0"]))
 """
 
@@ -160,7 +160,8 @@ def test_a_second_server_on_the_same_port(start: Start, tmp_path: Path) -> None:
         (["--port", "65536"], "--port 65536: must be from 0 to 65535"),
         (["--port", "-1"], "--port -1: must be"),
         (["--host", "no-such-host.invalid"], "there is no such host"),
-        (["--host", "192.0.2.1"], "cannot listen there on 192.0.2.1"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1: is no address of this machine"),
+        (["--host", ""], "--host: is empty"),
         (["nowhere"], "nowhere: no folder of runs"),
         ([__file__], "not a safetensors file"),
     ],

@@ -138,6 +138,14 @@ def test_what_is_no_picture_is_refused_in_one_line(address: str, content: bytes 
     assert len(answer.json()["error"]) < 300
 
 
+def test_only_so_many_images_of_another_shape(address: str) -> None:
+    image = [[0] * 5, [0, 0, 255, 0, 0], [0, 0, 255, 0, 0], [0, 0, 255, 0, 0], [0] * 5]
+    assert len(ask(address, {"images": [image] * 64}).json()) == 64
+    answer = ask(address, {"images": [image] * 65})
+    assert answer.status_code == 400
+    assert "65 of another shape than the model's 28×28; send 64 at most" in answer.json()["error"]
+
+
 def test_the_type_of_a_body_that_is_no_json(address: str) -> None:
     answer = ask(address, picture(), **{"content-type": "application/json"})
     assert answer.status_code == 400

@@ -35,3 +35,19 @@ def test_the_large_library_of_the_charts_is_fetched_for_charts_alone(page: Page)
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.locator(".chart .main-svg").first).to_be_visible()
     assert sum(url.endswith("/charts.js") for url in asked) == 1
+
+
+def test_a_view_that_comes_late_is_not_left_behind(page: Page) -> None:
+    polls: list[str] = []
+    page.on("request", lambda request: polls.append(request.url))
+    page.route("**/api/options", lambda route: (page.wait_for_timeout(800), route.continue_()))
+    page.goto("/#train")
+    page.evaluate("location.hash = '#draw'")
+    page.evaluate("location.hash = '#clinic'")
+    expect(page.get_by_role("heading", name="Clinic")).to_be_visible()
+    page.wait_for_timeout(1500)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("heading", name="Clinic")).to_be_visible()
+    polls.clear()
+    page.wait_for_timeout(6000)
+    assert not [url for url in polls if url.endswith("/api/runs")]  # which the view Draw asks for again and again

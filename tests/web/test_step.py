@@ -62,7 +62,7 @@ def test_the_tiny_step_equals_the_textbook(client: httpx.Client) -> None:
 WRONG: list[tuple[Any, str]] = [
     ({"rate": 0}, "learning_rate: must be more than 0"),
     ({"rate": "much"}, "rate: give a number"),
-    ({"rate": 10**400}, "rate: give a number up to 1,000,000"),
+    ({"rate": 10**400}, "rate: give a number from 0 to 1,000,000"),
     ({"label": 2}, "label 2"),
     ({"label": True}, "0 for top or 1 for bottom"),
     ({"image": [[1, 2], [3]]}, "image: "),

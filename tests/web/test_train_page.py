@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from glassnet.cli import main
@@ -133,3 +134,16 @@ def test_a_phone_has_room_for_it(page: Page) -> None:
     expect(said(page)).to_have_text("Paused")
     expect(page.get_by_role("button", name="One step")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize(
+    ("query", "line"), [("recipe=xx", "'xx' is unknown"), ("data=elsewhere", "'elsewhere' is not")]
+)
+def test_a_link_to_what_is_not_here_says_so_and_trains_nothing_else(
+    page: Page, site: Site, query: str, line: str
+) -> None:
+    page.goto(f"/#train?{query}")
+    expect(page.get_by_text(line)).to_be_visible()
+    press(page, "Start")
+    expect(page.get_by_text(line)).to_be_visible()
+    assert not site.runs.exists()

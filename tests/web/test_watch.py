@@ -1,6 +1,7 @@
 """Runs and how they go, as the server tells them from their folders."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -17,8 +18,9 @@ from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
 from glassnet.files import only_process
 from glassnet.nn import SoftmaxCrossEntropy
 from glassnet.training import Callback, RunUnderWay
-from glassnet.web import Site, record, watch
+from glassnet.web import Site, record, shelf, watch
 from glassnet.web.insight import look_at_layers, look_at_weights
+from glassnet.web.shelf import newest_model
 
 SETTINGS = {"hidden": [16, 12], "epochs": 3, "threads": 1}
 BREAKING = ["unscaled-pixels", "uniform-weights", "softmax-without-maximum"]
@@ -295,7 +297,8 @@ def test_answers_are_worked_out_once_until_there_is_another_model(
     assert len(answers) == 4
     other = train(digits, out=run.path.parent / "other", **SETTINGS, seed=7)
     shutil.copy(other.path / "model.safetensors", run.path / "live.safetensors")
-    assert client.get("/api/runs/one/weights").json()["units"] != answers[0]["units"]
+    with only_process(run.path):
+        assert client.get("/api/runs/one/weights").json()["units"] != answers[0]["units"]
     assert len(asked) == 2
     (run.path / "live.safetensors").unlink()
     assert client.get("/api/runs/one/weights").json() == answers[0]
@@ -336,3 +339,64 @@ def test_a_name_is_never_a_path(run: Run, client: httpx.Client, tmp_path: Path) 
     shutil.copytree(run.path, tmp_path / "outside")
     for name in ("../outside", "%2e%2e%2foutside", str(tmp_path / "outside")):
         assert client.get(f"/api/runs/{name}/weights").status_code == 404
+
+
+def test_odd_folders_and_lines_hide_no_other(site: Site, run: Run, client: httpx.Client) -> None:
+    for name, line in {
+        "null": '{"epoch": 1, "step": 9, "seconds": null}',
+        "huge": '{"epoch": 1, "seconds": 1e999}',
+    }.items():
+        folder = site.runs / name
+        folder.mkdir()
+        shutil.copy(run.path / "config.toml", folder)
+        (folder / "history.jsonl").write_text(line + "\n")
+        (folder / "steps.jsonl").write_text(line.replace("epoch", "step") + "\n")
+    nameless = site.runs / os.fsdecode(b"\xff")
+    nameless.mkdir()
+    shutil.copy(run.path / "config.toml", nameless)
+    listed = {one["name"]: one for one in client.get("/api/runs").json()}
+    assert set(listed) == {"one", "null", "huge"}
+    assert listed["one"]["state"] == "finished"
+    assert client.get("/api/runs/one").status_code == 200
+
+
+def test_a_line_that_is_damaged_while_it_is_watched_ends_no_stream(run: Run, client: httpx.Client) -> None:
+    with stream(client, "one") as until:
+        until("now")
+        with (run.path / "history.jsonl").open("a") as file:
+            file.write('{"epoch": 4, "step": 99, "seconds": null}\n')
+        (run.path / "config.toml").rename(run.path / "moved.toml")
+        assert until("gone")
+
+
+def test_the_network_of_the_moment_counts_while_the_run_goes(run: Run, client: httpx.Client, site: Site) -> None:
+    shutil.copy(run.path / "model.safetensors", run.path / "live.safetensors")  # as a killed process leaves it
+    assert newest_model(run.path)[0].name == "model.safetensors"
+    with only_process(run.path):
+        assert newest_model(run.path)[0].name == "live.safetensors"
+
+
+def test_images_that_are_not_here_are_not_downloaded(
+    run: Run, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = (run.path / "config.toml").read_text().replace('data = "digits"', 'data = "mnist"')
+    (run.path / "config.toml").write_text(config)
+    monkeypatch.setattr(shelf, "mnist_is_here", lambda: False)
+    for path in ("/api/runs/one/confusion", "/api/clinic/truth?run=one"):
+        answer = client.get(path)
+        assert answer.status_code == 400
+        assert "the page downloads nothing" in answer.json()["error"]
+
+
+def test_of_very_many_lines_the_older_ones_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MOST", 100)
+    path = tmp_path / "steps.jsonl"
+    lines = record.Lines(path, "step")
+    for start in range(0, 1000, 50):
+        with path.open("a") as file:
+            file.writelines(f'{{"step": {step}, "seconds": 1.0}}\n' for step in range(start + 1, start + 51))
+        lines.read()
+    steps = [row["step"] for row in lines.rows]
+    assert len(steps) <= 100
+    assert steps[0] == 1
+    assert steps[-50:] == list(range(951, 1001))

@@ -101,7 +101,7 @@ class Jobs:
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder, to be laid over what is seen there.
 
-        That is ``state`` where a run is held ("paused"), and ``ended`` where its process ended before its time: why.
+        That is ``state`` where a run is held ("paused"), and ``ended``: why its process ended before its time, or None.
         """
         with self._lock:
             return {name: job.known() for name, job in self._jobs.items()}
@@ -160,8 +160,8 @@ class _Job:
 
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
-        known = {"state": "paused"} if self.is_going and self.paused else {}
-        return known | ({"ended": self.error} if self.error else {})
+        paused = {"state": "paused"} if self.is_going and self.paused else {}
+        return {"ended": self.error} | paused
 
     def obey(self, word: str) -> None:
         """Tell the process a word; "stop" waits for its end."""
