@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from anyio import CapacityLimiter
 from playwright.sync_api import Page
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -22,7 +23,7 @@ QUESTION = json.dumps({"pixels": [[0] * 28] * 28})
 @pytest.fixture
 def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site with an event stream that goes on for ever."""
-    own = service.routes(site)
+    own = service.routes(site, CapacityLimiter(1))
 
     async def ticks() -> AsyncIterator[dict[str, str]]:
         while True:
@@ -32,7 +33,7 @@ def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     async def stream(_request: Request) -> EventSourceResponse:
         return EventSourceResponse(ticks())
 
-    monkeypatch.setattr(service, "routes", lambda site: [*own, Route("/stream", stream)])
+    monkeypatch.setattr(service, "routes", lambda site, preparing: [*own, Route("/stream", stream)])
     return site
 
 

@@ -127,7 +127,7 @@ def test_several_runs_are_laid_over_each_other(page: Page, site: Site, digits: D
     expect(page.get_by_role("checkbox", name="Curves of a")).to_be_checked()
     page.get_by_role("checkbox", name="Curves of c").check()
     expect(page).to_have_url(re.compile("#watch\\?run=a&run=c$"))
-    names = "document.querySelector('.curves .chart').data.map((line) => line.name)"
+    names = "document.querySelector('.curves .chart').data?.map((line) => line.name)"
     together = ["a, training", "a", "c, training", "c"]
     wait_for(lambda: page.evaluate(names) == together, page)
     page.get_by_label("Along").select_option("epochs")
