@@ -107,12 +107,9 @@ class TensorBoard(Callback):
     def __init__(self, folder: str | Path) -> None:
         _require_tensorboard()
         self.folder = Path(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(
-                f"{folder}: cannot be made ({error.strerror}); choose another place for the logs"
-            ) from error
+        for place in (self.folder, *self.folder.parents):
+            if place.exists() and not place.is_dir():
+                raise FileError(f"{place}: not a folder; choose another place for the logs")
 
     def on_start(self, run: RunUnderWay) -> None:
         path, self._began = run.folder.resolve(), _began(run.folder)
