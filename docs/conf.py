@@ -2,9 +2,12 @@
 
 import logging
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
 
 import glassnet
 
@@ -31,7 +34,7 @@ nb_code_prompt_show = "Show the answer"
 nb_code_prompt_hide = "Hide the answer"
 
 # The reference is made from the docstrings. A word between backticks is a link where it names something public.
-autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True, "no-value": True}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
@@ -39,7 +42,7 @@ python_maximum_signature_line_length = 100
 default_role = "py:obj"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[([\w.~]+(?:\[[^\]]*\])?)\]\]")
 SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields")
 
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # else a line for each page
@@ -56,18 +59,52 @@ html_static_path = ["_static", str(_mathjax)]
 mathjax_path = _mathjax.name
 
 
-def _literal_blocks(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
-    """Show what stands indented between the paragraphs of a docstring, equations and code, as it stands there."""
-    shown, section, block = [], False, False
+def _docstring(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
+    """Bring a docstring into the form that Sphinx expects.
+
+    What stands indented between its paragraphs, equations and code, is shown as it stands. A colon in the first line
+    of a property comes after no type. Settings have a description each, and a constant has no docstring but its type's.
+    """
+    if what == "data":
+        lines[:] = [_value(item)]
+        return
+    shown, section, block = [""] * (what in ("attribute", "data", "property")), False, False
     for line in lines:
         if line and not line.startswith(" "):
             section, block = line.removesuffix(":") in SECTIONS, False
-        elif line and not section and not block and (not shown or not shown[-1]):
+        elif line and not section and not block and not (shown and shown[-1]):
             shown += ["::", ""]
             block = True
         shown.append(line)
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        own = {field: item.model_fields[field] for field in item.__annotations__ if field in item.model_fields}
+        described = {field: info for field, info in own.items() if info.description}
+        shown += ["", "Attributes:"] * bool(described)
+        shown += [
+            f"    {field}: {info.description} By default ``{info.default!r}``." for field, info in described.items()
+        ]
     lines[:] = shown
 
 
+def _value(item: object) -> str:
+    if isinstance(item, dict | tuple):
+        return f"By name: {', '.join(f'``{name}``' for name in item)}."
+    return f"``{item!r}``" if isinstance(item, int | str) else ""
+
+
+def _signature(
+    app: object, what: str, name: str, item: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Leave out what only says how arrays and settings are checked."""
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        return "(**settings)", None
+    return ARRAY.sub(_array, signature or "") or signature, ARRAY.sub(_array, returned or "") or returned
+
+
+def _array(match: re.Match[str]) -> str:
+    return "Array" if "floating" in match[1] else f"NDArray[{match[1]}]"
+
+
 def setup(app: "Sphinx") -> None:
-    app.connect("autodoc-process-docstring", _literal_blocks, priority=100)  # before napoleon, at 500, takes Args apart
+    app.connect("autodoc-process-docstring", _docstring, priority=100)  # before napoleon, at 500, takes Args apart
+    app.connect("autodoc-process-signature", _signature)

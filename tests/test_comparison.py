@@ -1,5 +1,6 @@
 """Runs beside each other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_test_images_are_read_only_on_request(runs: Path, digits: Dataset, monke
 
 
 def test_a_run_of_arrays_in_memory_has_no_test_accuracy_and_says_why(tmp_path: Path, digits: Dataset) -> None:
-    arrays = Dataset.from_arrays(digits.train.images, digits.train.labels)
+    arrays = replace(digits, source="")
     run = train(arrays, out=tmp_path / "run", hidden=[4], epochs=1, **SETTINGS)
     comparison = compare_runs([run], test=True)
     assert comparison.lines[0].test_accuracy is None
