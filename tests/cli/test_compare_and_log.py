@@ -52,17 +52,14 @@ def test_names_that_would_be_shortened_to_the_same_stay_whole(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [f"sweep-over-learning-rates-{rate}-of-the-default-recipe" for rate in ("0.1", "0.2")]
-    for name in names:
-        (tmp_path / name).symlink_to(runs / "a")
     assert main(["compare", str(runs)]) == 0
     assert LONG not in capsys.readouterr().out
     for name in names:
-        (tmp_path / name).unlink()
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.toml").write_bytes((runs / "a" / "config.toml").read_bytes())
     assert main(["compare", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in names)
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == names
     assert "The settings are the same." in out
 
 
