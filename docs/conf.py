@@ -1,4 +1,4 @@
-"""How `make docs` builds the tutorial: cells are run, formulas are typeset, and nothing is fetched by the reader."""
+"""How `make docs` builds the pages: cells are run, docstrings become the reference, nothing is fetched by the reader."""
 
 import logging
 import os
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
+from sphinx.ext.napoleon import Config as Style
+from sphinx.ext.napoleon import GoogleDocstring
 
 import glassnet
 
@@ -18,7 +20,7 @@ project = "glassnet"
 author = "The glassnet developers"
 version = release = glassnet.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["_static"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -34,15 +36,20 @@ nb_code_prompt_show = "Show the answer"
 nb_code_prompt_hide = "Hide the answer"
 
 # The reference is made from the docstrings. A word between backticks is a link where it names something public.
-autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True, "no-value": True}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "show-inheritance": True,
+    "no-value": True,
+    "exclude-members": "model_config",
+}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 python_maximum_signature_line_length = 100
 default_role = "py:obj"
-napoleon_numpy_docstring = False
-napoleon_use_rtype = False
 ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[([\w.~]+(?:\[[^\]]*\])?)\]\]")
+STYLE = Style(napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")])
 SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields")
 
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # else a line for each page
@@ -60,15 +67,16 @@ mathjax_path = _mathjax.name
 
 
 def _docstring(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
-    """Bring a docstring into the form that Sphinx expects.
+    """Bring a docstring into the form that Sphinx reads.
 
-    What stands indented between its paragraphs, equations and code, is shown as it stands. A colon in the first line
-    of a property comes after no type. Settings have a description each, and a constant has no docstring but its type's.
+    What stands indented between its paragraphs, equations and code, is shown as it stands. Settings have a description
+    each. A constant has no docstring but its type's.
     """
     if what == "data":
         lines[:] = [_value(item)]
         return
-    shown, section, block = [""] * (what in ("attribute", "data", "property")), False, False
+    shown: list[str] = []
+    section = block = False
     for line in lines:
         if line and not line.startswith(" "):
             section, block = line.removesuffix(":") in SECTIONS, False
@@ -77,13 +85,11 @@ def _docstring(app: object, what: str, name: str, item: object, options: object,
             block = True
         shown.append(line)
     if isinstance(item, type) and issubclass(item, BaseModel):
-        own = {field: item.model_fields[field] for field in item.__annotations__ if field in item.model_fields}
-        described = {field: info for field, info in own.items() if info.description}
-        shown += ["", "Attributes:"] * bool(described)
-        shown += [
-            f"    {field}: {info.description} By default ``{info.default!r}``." for field, info in described.items()
-        ]
-    lines[:] = shown
+        described = {field: info for field, info in item.model_fields.items() if field in item.__annotations__}
+        shown += ["", "Attributes:"] * any(info.description for info in described.values())
+        for field, info in described.items():
+            shown += [f"    {field}: {info.description} By default ``{info.default!r}``."] * bool(info.description)
+    lines[:] = GoogleDocstring(shown, STYLE).lines()
 
 
 def _value(item: object) -> str:
@@ -98,7 +104,10 @@ def _signature(
     """Leave out what only says how arrays and settings are checked."""
     if isinstance(item, type) and issubclass(item, BaseModel):
         return "(**settings)", None
-    return ARRAY.sub(_array, signature or "") or signature, ARRAY.sub(_array, returned or "") or returned
+    if getattr(item, "_is_protocol", False):
+        return "", None
+    signature = re.sub(r"= <.*?>", "= ...", signature or "")
+    return ARRAY.sub(_array, signature) or None, ARRAY.sub(_array, returned or "") or None
 
 
 def _array(match: re.Match[str]) -> str:
@@ -106,5 +115,5 @@ def _array(match: re.Match[str]) -> str:
 
 
 def setup(app: "Sphinx") -> None:
-    app.connect("autodoc-process-docstring", _docstring, priority=100)  # before napoleon, at 500, takes Args apart
+    app.connect("autodoc-process-docstring", _docstring)
     app.connect("autodoc-process-signature", _signature)
