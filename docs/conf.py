@@ -1,4 +1,4 @@
-"""How `make docs` builds the pages: cells are run, docstrings become the reference, nothing is fetched by the reader."""
+"""How `make docs` builds the pages: cells are run, docstrings become the reference, the reader fetches nothing."""
 
 import logging
 import os
