@@ -26,7 +26,7 @@ format: $(VENV)/installed-dev  ## put the code into the house's form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: $(VENV)/installed-docs  ## build the tutorial, running every cell of it
+docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running every cell
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 

@@ -1,7 +1,9 @@
 """The tutorial is true: every cell runs, and what it names exists. `make docs` typesets it; no test needs that."""
 
+import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,13 +12,21 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import glassnet
 from glassnet.training import Config, notebook_names
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
 NOTEBOOKS = DOCS / "notebooks.md"
-TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS)}
+USE = sorted(set((DOCS / "use").glob("*.md")) - {DOCS / "use/index.md"})
+REFERENCE = sorted((DOCS / "reference").glob("*.md"))
+TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS, *USE, *REFERENCE)}
+INTERNAL = {"__init__", "__main__", "answers", "cli", "files", "page"}
+ROOMS = {
+    path.stem for path in (ROOT / "src/glassnet").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+}
+ROOMS -= INTERNAL
 
 CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -28,12 +38,12 @@ def cells(page: Path) -> Iterator[tuple[int, str]]:
         yield TEXTS[page].count("\n", 0, match.start(2)) + 1, match[2]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *USE], ids=lambda page: page.stem)
 def test_every_cell_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(page.parent)
     names: dict[str, object] = {"__name__": "__main__"}
     found = list(cells(page))
-    assert len(found) == TEXTS[page].count("{code-cell}") >= 3
+    assert len(found) == TEXTS[page].count("{code-cell}") >= (3 if page in PAGES else 1)
     # One thread, as in docs/conf.py: on a busy machine a second one makes these small products ten times slower.
     with mpl.rc_context(), np.printoptions(), threadpool_limits(1, "blas"):
         plt.switch_backend("agg")
@@ -60,10 +70,10 @@ def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:
             assert f"`{name}`" in section
 
 
-@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_what_a_page_links_exists(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", TEXTS[page]) if "://" not in link]
-    assert links
+    assert links or page in (*USE, *REFERENCE)
     assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
@@ -87,6 +97,22 @@ def test_every_file_of_the_mathematics_is_named() -> None:
     files = {path.name for path in (ROOT / "src/glassnet/nn").glob("*.py")} - {"__init__.py", "types.py"}
     assert {name for name in files if f"nn/{name}`" not in told} == set()
     assert "`textbook.py`" in told
+
+
+def test_the_reference_has_every_public_name() -> None:
+    index, told = TEXTS[DOCS / "reference/index.md"], "".join(TEXTS[page] for page in REFERENCE)
+    assert sorted(re.findall(r"automodule:: glassnet\.(\S+)", told)) == sorted(ROOMS)
+    assert [
+        page.stem for page in REFERENCE if page.stem != "index" and not re.search(rf"^{page.stem}$", index, re.M)
+    ] == []
+    assert set(re.findall(r"^`(\w+)", index, re.MULTILINE)) == set(glassnet.__all__)
+    for room in map(import_module, (f"glassnet.{name}" for name in ROOMS)):
+        for name in room.__all__:
+            item = getattr(room, name)
+            if inspect.isclass(item) or inspect.isfunction(inspect.unwrap(item)):
+                assert item.__doc__, name  # without one autodoc leaves it out
+            else:
+                assert f".. autodata:: {room.__name__}.{name}\n" in told
 
 
 def test_each_page_has_an_exercise_with_a_folded_answer() -> None:

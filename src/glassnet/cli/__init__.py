@@ -30,6 +30,8 @@ for _place, _help in {
     "use:predict": "Recognise pictures of digits.",
     "serve:serve": "Open the page: watch, train, draw; and the service for programs.",
     "explain:explain": "Take one image through one training step, every number shown.",
+    "compare:compare": "Tabulate settings and results of some runs.",
+    "log:log": "Write what runs reported for TensorBoard, spreadsheets and programs.",
     "use:report": "Write figures of a run and a page that holds them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from .. import training
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError
+from ..logs import TensorBoard
 from ..training import Config, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
@@ -36,6 +37,7 @@ def train(
     out: Path | None = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
     port: int | None = None,
+    tensorboard: Path | None = None,
     json: bool = False,
 ) -> None:
     """Train a network and keep it in a run folder.
@@ -63,16 +65,19 @@ def train(
         Open a page beside the training, on which the run can be watched as it goes and afterwards, until Ctrl-C.
     port
         Of that page; by default 8000. 0 is any that is free.
+    tensorboard
+        A folder of logs in which the run gets an event file as it goes: tensorboard --logdir FOLDER shows it.
     json
         Print the result as JSON.
     """
     if port is not None and not watch:
         raise ConfigError(f"--port {port}: it is the page's; give --watch too")
+    logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
     given = settings.model_dump(exclude_unset=True) if settings else {}
     with ExitStack() as beside:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         progress = Progress()
-        callbacks = [progress, training.Live()] if page else [progress]
+        callbacks = [progress, *logs, *([training.Live()] if page else [])]
         try:
             dataset = load_named(data, recipe, classes)
             run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=callbacks, **given)
@@ -91,7 +96,7 @@ def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dat
     return load_dataset(data or named.data, classes=classes or named.classes)
 
 
-def resume(run: Path, /, *, json: bool = False) -> None:
+def resume(run: Path, /, *, tensorboard: Path | None = None, json: bool = False) -> None:
     """Go on with a run that was interrupted or killed.
 
     It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if
@@ -101,12 +106,15 @@ def resume(run: Path, /, *, json: bool = False) -> None:
     ----------
     run
         The run folder.
+    tensorboard
+        As for `glassnet train`; the event file begins with all that was before.
     json
         Print the result as JSON.
     """
+    logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
     progress = Progress()
     try:
-        resumed = training.resume(run, callbacks=[progress])
+        resumed = training.resume(run, callbacks=[progress, *logs])
     finally:
         progress.close()
     _show(resumed, json)

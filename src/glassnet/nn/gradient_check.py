@@ -103,7 +103,7 @@ def check_gradients(
     Args:
         network: in float64.
         loss: `SoftmaxCrossEntropy`, `MeanSquaredError` or anything with their two methods.
-        X: examples (n, *input_shape).
+        X: examples ``(n, *input_shape)``.
         y: what ``loss`` takes for targets.
         regularizer: added to the loss, if any.
         coordinates: a parameter with at most this many numbers is checked at each of them,

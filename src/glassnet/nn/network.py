@@ -80,7 +80,7 @@ class Network:
         self._set_views(parameters, statistics)
 
     def forward(self, X: Array, training: bool = False) -> Array:
-        """Return the outputs (n, k) for examples X (n, *input_shape).
+        """Return the outputs (n, k) for examples X ``(n, *input_shape)``.
 
         The array belongs to the network and is overwritten by the next call. ``training`` switches dropout and batch
         statistics on.

@@ -7,7 +7,7 @@ from .interruption import TrainingInterrupted
 from .live import LIVE, STEPS, Live
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import BOX, Run, make_run_folder, open_model, resume, train
+from .run import BOX, Run, find_runs, make_run_folder, open_model, resume, train
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
@@ -32,6 +32,7 @@ __all__ = [
     "choose_threads",
     "explain",
     "find_learning_rate",
+    "find_runs",
     "make_run_folder",
     "notebook_names",
     "open_model",

@@ -64,11 +64,13 @@ class RunUnderWay(Protocol):
 class Callback:
     """Something that a run calls as it goes. Override what you need.
 
-    class PrintGradientNorm(Callback):
-        def on_step(self, run, loss):
-            print(run.state.step, np.linalg.norm(run.network.gradients))
+        class PrintGradientNorm(Callback):
+            def on_step(self, run, loss):
+                print(run.state.step, np.linalg.norm(run.network.gradients))
 
-    train(dataset, callbacks=[PrintGradientNorm()])
+        train(dataset, callbacks=[PrintGradientNorm()])
+
+    Those of an ensemble are called by each member's run.
     """
 
     def on_start(self, run: RunUnderWay) -> None:

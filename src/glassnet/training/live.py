@@ -12,8 +12,9 @@ from time import perf_counter
 from ..errors import FileError
 from ..files import write_atomically
 from .callbacks import Callback, RunUnderWay
+from .history import Row
 
-__all__ = ["LIVE", "STEPS", "Live", "StepLog"]
+__all__ = ["LIVE", "STEPS", "Live", "StepLog", "parse_steps"]
 
 STEPS = "steps.jsonl"
 LIVE = "live.safetensors"
@@ -111,11 +112,22 @@ class Live(Callback):
         self._due = end + max(MODEL_EVERY, (end - start) / SHARE)
 
 
+def parse_steps(text: str) -> list[Row]:
+    """Return the rows of `StepLog`'s lines; one that was cut short, or is none of its lines, is left out."""
+    rows = []
+    for line in text.splitlines():
+        with suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            if isinstance(row, dict) and row.keys() >= {"step", "seconds"} and all(map(_is_number, row.values())):
+                rows.append(row)
+    return rows
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
+
+
 def _drop_after(path: Path, step: int) -> None:
     """Drop the lines of steps after the checkpoint, which will be taken again, and lines that were cut short."""
-    kept = []
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        with suppress(ValueError, TypeError, KeyError):
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-    write_atomically(path, "".join(kept).encode())
+    rows = parse_steps(path.read_text("utf-8", errors="replace"))
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step).encode())

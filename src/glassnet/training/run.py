@@ -19,7 +19,7 @@ from .ensemble import train_members
 from .history import Row, read_history
 from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
 
-__all__ = ["BOX", "Run", "choose_config", "make_run_folder", "open_model", "resume", "train"]
+__all__ = ["BOX", "Run", "choose_config", "find_runs", "make_run_folder", "open_model", "resume", "train"]
 
 BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
 SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
@@ -111,6 +111,23 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+
+def find_runs(place: str | os.PathLike[str]) -> list[Run]:
+    """Return the run that a folder is, or else the runs that are in it, by name.
+
+    Raises:
+        FileError: neither.
+    """
+    place = Path(place)
+    if (place / CONFIG).is_file():
+        return [Run(place)]
+    if not place.is_dir():
+        raise FileError(f"{place}: no run folder or folder of runs there; is the path right?")
+    runs = [Run(path.parent) for path in sorted(place.glob(f"*/{CONFIG}"))]
+    if not runs:
+        raise FileError(f"{place}: no runs in this folder (a run folder has a {CONFIG}); is the path right?")
+    return runs
 
 
 def open_model(path: str | os.PathLike[str] | None = None) -> Model:

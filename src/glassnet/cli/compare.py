@@ -1,0 +1,115 @@
+"""``glassnet compare``: settings and results of some runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from ..comparison import ComparedRun, RunComparison, compare_runs
+from ..files import write_atomically
+from ..logs import refuse_run_folder, rows_as_csv
+from ..training import find_runs
+from .output import percent, print_json, print_table
+
+__all__ = ["compare"]
+
+WIDTH = 80
+LONGEST_NAME, LONGEST_SETTING = 32, 20
+
+
+def compare(
+    runs: list[Path],
+    /,
+    *,
+    test: Annotated[bool, Parameter(negative=())] = False,
+    csv: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Tabulate what came out of some runs, and the settings in which they differ.
+
+    The run with the highest validation accuracy comes first. Its epoch is the one whose model was kept, of those that
+    are complete. Of an ensemble, epochs and seconds are those of all members together.
+
+    Parameters
+    ----------
+    runs
+        Run folders, or folders of runs such as runs.
+    test
+        Judge each model by the test images, too. Choose by validation, and look at these once, at the end.
+    csv
+        Write the table into this CSV file as well.
+    json
+        Print a list with an object a run as JSON: run, results, and the settings that differ.
+    """
+    if csv is not None:
+        refuse_run_folder(csv)
+    comparison = compare_runs((run for place in runs for run in find_runs(place)), test=test)
+    if csv is not None:
+        write_atomically(csv, rows_as_csv(comparison.rows(), comparison.columns).encode())
+    if json:
+        print_json(comparison.rows())
+        return
+    _print(comparison)
+    if csv is not None:
+        print(f"\n{csv}    the table")
+
+
+def _print(comparison: RunComparison) -> None:
+    names = [line.name for line in comparison.lines]
+    short = [_shortened(name, LONGEST_NAME) for name in names]
+    names = short if len(set(short)) == len(names) else names
+    accuracy = ["test"] * comparison.test
+    print_table(
+        ["run", "validation", "loss", "epoch", "seconds", *accuracy],
+        [
+            [name, *_results(line), *[percent(line.test_accuracy)] * comparison.test]
+            for name, line in zip(names, comparison.lines, strict=True)
+        ],
+    )
+    columns = [
+        [setting, *(_shown(getattr(line.run.config, setting)) for line in comparison.lines)]
+        for setting in comparison.settings
+    ]
+    for block in _blocks(columns, WIDTH - max(map(len, ["run", *names]))):
+        print()
+        print_table(["run", *(column[0] for column in block)], list(zip(names, *(c[1:] for c in block), strict=True)))
+    if len(names) > 1 and not columns:
+        print("\nThe settings are the same.")
+    for note in comparison.notes:
+        print("\n" + fill(note, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def _results(line: ComparedRun) -> list[str]:
+    loss = "–" if line.validation_loss is None else f"{line.validation_loss:.4f}"
+    epoch = f"{'–' if line.best_epoch is None else line.best_epoch} of {line.epochs_done}"
+    return [percent(line.validation_accuracy), loss, epoch, f"{line.seconds:,.1f}"]
+
+
+def _blocks(columns: Sequence[list[str]], room: int) -> list[list[list[str]]]:
+    """Return the columns in groups, each of which fits beside the names."""
+    blocks: list[list[list[str]]] = []
+    left = 0
+    for column in columns:
+        needed = 2 + max(map(len, column))
+        if needed > left:
+            blocks.append([])
+            left = room
+        blocks[-1].append(column)
+        left -= needed
+    return blocks
+
+
+def _shown(value: Any) -> str:
+    """Return a setting as it would be typed, or a dash where there is none."""
+    if value is None or value == ():
+        return "–"
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return _shortened(text, LONGEST_SETTING)
+
+
+def _shortened(text: str, most: int) -> str:
+    """Take out the middle of what is too long: a time is at one end and a recipe at the other."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[: half - 1]}…{text[-half:]}"

@@ -1,0 +1,52 @@
+"""``glassnet log``: runs' records for other tools."""
+
+from pathlib import Path
+
+from ..files import write_atomically
+from ..logs import log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
+from ..training import find_runs
+from .output import print_facts
+
+__all__ = ["log"]
+
+
+def log(
+    runs: list[Path],
+    /,
+    *,
+    tensorboard: Path | None = None,
+    csv: Path | None = None,
+    jsonl: Path | None = None,
+) -> None:
+    """Write what runs reported, epoch by epoch and between, for TensorBoard, a spreadsheet or a program.
+
+    Without a flag, JSON lines are printed. What was written before under the same name is replaced. Rows with "of"
+    epoch are the history; those with "steps" tell of the steps since the one before, up to four a second.
+
+    Parameters
+    ----------
+    runs
+        Run folders, or folders of runs such as runs. An ensemble gives the rows of its members.
+    tensorboard
+        A folder of logs, in which each run gets a folder with an event file: tensorboard --logdir FOLDER shows them.
+    csv
+        A CSV file for all rows.
+    jsonl
+        A file for all rows, a JSON object a line.
+    """
+    found = [run for place in runs for run in find_runs(place)]
+    files = {path: form for path, form in ((csv, rows_as_csv), (jsonl, rows_as_jsonl)) if path is not None}
+    for path in files:
+        refuse_run_folder(path)
+    rows = log_rows(found)
+    if tensorboard is None and not files:
+        print(rows_as_jsonl(rows), end="")
+        return
+    written = {}
+    if tensorboard is not None:
+        events = write_events(found, tensorboard)
+        written[str(tensorboard)] = f"event files: {len(events):,}"
+    for path, form in files.items():
+        write_atomically(path, form(rows).encode())
+        written[str(path)] = f"rows: {len(rows):,}"
+    print_facts(written)

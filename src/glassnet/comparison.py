@@ -1,0 +1,140 @@
+"""Runs beside each other: the settings in which they differ, and what came out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .data import Dataset
+from .errors import FileError, GlassnetError
+from .evaluation import evaluate, examples_for
+from .training import Config, Run
+
+__all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
+
+RESULTS = ("validation_accuracy", "validation_loss", "best_epoch", "epochs_done", "seconds", "finished")
+REPORTED = "training-accuracy-reported"  # the mistake of calling training images validation images
+
+
+@dataclass
+class ComparedRun:
+    """What came out of one run; what is not known yet is None.
+
+    Attributes:
+        run: the run.
+        name: of its folder, or its path where another has the same name.
+        validation_accuracy: of the model that was kept, on the validation images.
+        validation_loss: of that model, in nats.
+        best_epoch: the one that gave this model. Of an ensemble: all its members' epochs, and the next two are sums
+            over them, too.
+        epochs_done: how many are complete.
+        seconds: of training so far.
+        finished: whether the run has come to its end.
+        test_accuracy: of that model on the test images of its data; None where nobody asked.
+    """
+
+    run: Run
+    name: str
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    best_epoch: int | None = None
+    epochs_done: int = 0
+    seconds: float = 0.0
+    finished: bool = False
+    test_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Some runs, the one with the highest validation accuracy first.
+
+    Attributes:
+        lines: one a run.
+        settings: the names of the settings in which they differ, in the order of `Config`.
+        notes: what has to be known to read the figures aright, a sentence each.
+        test: whether test accuracies were asked for.
+    """
+
+    lines: list[ComparedRun]
+    settings: list[str]
+    notes: list[str]
+    test: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """The keys of `rows`: the path of the run, its results, and the settings that differ."""
+        return ["run", *RESULTS, *["test_accuracy"] * self.test, *self.settings]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat row a run."""
+        known = [vars(line.run.config) | vars(line) | {"run": str(line.run.path)} for line in self.lines]
+        return [{column: row[column] for column in self.columns} for row in known]
+
+
+def compare_runs(runs: Iterable[Run], *, test: bool = False) -> RunComparison:
+    """Put some runs beside each other.
+
+    Args:
+        runs: from `glassnet.training.find_runs`, or each a ``Run(path)``.
+        test: judge each model by the test images of its data, too. That takes a moment a run. Whoever chooses a run by
+            these figures has no unseen images left to say how good it is.
+
+    Raises:
+        FileError: no runs, or a run whose files are damaged.
+        ConfigError: a run whose configuration is damaged.
+    """
+    folders = {run.path.resolve(): run for run in runs}
+    if not folders:
+        raise FileError("no runs to compare; give run folders, or folders of runs")
+    names = [path.name for path in folders]
+    lines = [_line(run, path.name if names.count(path.name) == 1 else str(run.path)) for path, run in folders.items()]
+    lines.sort(key=lambda line: (line.validation_accuracy is None, -(line.validation_accuracy or 0.0)))
+    notes = _notes(lines) + (_test(lines) if test else [])
+    configs = [line.run.config for line in lines]
+    settings = [name for name in Config.model_fields if len({getattr(config, name) for config in configs}) > 1]
+    return RunComparison(lines, settings, notes, test)
+
+
+def _line(run: Run, name: str) -> ComparedRun:
+    line, rows = ComparedRun(run, name, finished=run.finished), run.history
+    if rows:
+        best = run.best
+        line.epochs_done, line.seconds = rows[-1]["epoch"], rows[-1]["seconds"]
+        if best["loss"] is not None:
+            line.best_epoch = best["epoch"]
+            line.validation_accuracy, line.validation_loss = best["validation_accuracy"], best["validation_loss"]
+    return line
+
+
+def _notes(lines: Sequence[ComparedRun]) -> list[str]:
+    """Say where figures that stand under each other do not tell of the same thing."""
+    configs = [line.run.config for line in lines]
+    notes = []
+    if len({(config.data, config.validation, config.split_seed) for config in configs}) > 1:
+        notes.append("Not all were judged by the same validation images: data, validation or seed differ.")
+    for fact, names in {
+        "Not finished": [line.name for line in lines if not (line.finished or line.run.broken)],
+        "Broken by a planted mistake": [line.name for line in lines if line.run.broken],
+        "Training images, reported as validation images by a planted mistake": [
+            line.name for line in lines if REPORTED in line.run.config.mistakes
+        ],
+    }.items():
+        if names:
+            notes.append(f"{fact}: {', '.join(names)}.")
+    return notes
+
+
+def _test(lines: Sequence[ComparedRun]) -> list[str]:
+    """Fill in the test accuracies; return a sentence for each that cannot be had."""
+    loaded: dict[object, Dataset] = {}
+    notes = []
+    for line in lines:
+        config = line.run.config
+        key = (config.data, config.classes)
+        try:
+            model = line.run.model
+            if key not in loaded:
+                loaded[key] = line.run.dataset()
+            line.test_accuracy = evaluate(model, examples_for(model, loaded[key])).accuracy
+        except GlassnetError as error:
+            notes.append(f"{line.name}: no test accuracy: {error}")
+    return notes

@@ -1,0 +1,241 @@
+"""A run's record in the forms that other tools read: CSV, JSON lines, and TensorBoard's event files.
+
+All three are made from what the run folder holds: ``history.jsonl``, a row an epoch, and ``steps.jsonl``, up to four a
+second. A resumed run has dropped there what it does again, and each file is written whole, so no row comes twice.
+"""
+
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, FileError
+from .files import write_atomically
+from .training import STEPS, Callback, Run, RunUnderWay
+from .training.history import Row
+from .training.live import parse_steps
+from .training.trainer import CONFIG
+
+__all__ = ["TensorBoard", "log_rows", "refuse_run_folder", "rows_as_csv", "rows_as_jsonl", "write_events"]
+
+EPOCH, STEP_LINES = "epoch", "steps"  # what a row tells of
+FIGURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "images_per_second")
+COLUMNS = ("run", "of", "step", "epoch", "seconds", *FIGURES)
+SUFFIX = ".glassnet"  # ends the name of an event file that was written here, and may be replaced
+
+
+def log_rows(runs: Iterable[Run]) -> list[Row]:
+    """Return the rows of some runs, each run's in the order of their steps.
+
+    Each has ``run`` (its folder's name), ``of`` ("epoch" for a row of the history, "steps" for one that tells of the
+    steps since the one before it), ``step``, ``epoch`` (counted from 1), ``seconds`` (of training so far), ``loss``,
+    ``accuracy`` and ``learning_rate``; an epoch has ``validation_loss`` and ``validation_accuracy`` too, and steps have
+    ``images_per_second``. What a row does not tell of is None. An ensemble has the rows of its members, each under
+    a name such as ``run/member-1``.
+
+    Raises:
+        FileError: two runs have the same name, or a history is damaged.
+    """
+    return [
+        dict.fromkeys(COLUMNS) | {"run": name, "of": of} | {key: row.get(key) for key in COLUMNS[2:]}
+        for name, run in _by_name(runs).items()
+        for of, row in _record(run)
+    ]
+
+
+def rows_as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+    """Return rows as CSV with a header; None is an empty cell, and a tuple's parts stand in one, with spaces."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        cells = (row[column] for column in columns)
+        writer.writerow(" ".join(map(str, cell)) if isinstance(cell, tuple) else cell for cell in cells)
+    return text.getvalue()
+
+
+def rows_as_jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as JSON objects, one a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def refuse_run_folder(path: Path) -> None:
+    """Raise ConfigError where a file to be written would lie among those of a run."""
+    if (path.parent / CONFIG).is_file():
+        raise ConfigError(f"{path}: lies in a run folder, whose files are the run's own; choose another place")
+
+
+def write_events(runs: Iterable[Run], folder: Path) -> list[Path]:
+    """Write an event file for each run, into a folder of the run's name in ``folder``; return the event files.
+
+    Epochs have the tags ``epoch/loss``, ``epoch/validation_accuracy``, …, and what lies between them ``steps/loss``, ….
+    They stand over the run's steps. As TensorBoard measures time, a row was written so many seconds of training after
+    the run began. An ensemble has a folder a member. An event file that was written here before is replaced.
+
+    Raises:
+        ConfigError: the package ``tensorboard`` is missing.
+        FileError: the folder cannot be written to; two runs have the same name; a history is damaged.
+    """
+    _require_tensorboard()
+    records = {name: (run, _record(run)) for name, run in _by_name(runs).items()}
+    return [_write_events(folder / name, _began(run.path), record) for name, (run, record) in records.items()]
+
+
+class TensorBoard(Callback):
+    """Writes a run's event file as the run goes, once a second.
+
+        train(dataset, callbacks=[TensorBoard("logs")])
+
+    Then ``tensorboard --logdir logs`` shows it. The file is the one that `write_events` would write; when the run is
+    resumed with this callback, it begins with all that was before. A disk that is full costs rows, never the run.
+
+    Args:
+        folder: of the logs of many runs; each has a folder of its name there.
+
+    Raises:
+        ConfigError: the package ``tensorboard`` is missing.
+        FileError: something other than a folder is there; or, when a run begins, the folder cannot be written to.
+    """
+
+    EVERY = 1.0  # seconds
+
+    def __init__(self, folder: str | Path) -> None:
+        _require_tensorboard()
+        self.folder = Path(folder)
+        for place in (self.folder, *self.folder.parents):
+            if place.exists() and not place.is_dir():
+                raise FileError(f"{place}: not a folder; choose another place for the logs")
+
+    def on_start(self, run: RunUnderWay) -> None:
+        path, self._began = run.folder.resolve(), _began(run.folder)
+        name = path.name if run.config.first_seed is None else f"{path.parent.name}/{path.name}"
+        self._steps = path / STEPS
+        self._read = self._steps.stat().st_size if self._steps.exists() else 0
+        self._file = _write_events(self.folder / name, self._began, _record(Run(path)))
+        self._due = 0.0
+
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
+        if time.monotonic() >= self._due:
+            self._add_steps()
+
+    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+        self._add([(EPOCH, row)])
+
+    def on_end(self, run: RunUnderWay) -> None:
+        self._add_steps()
+
+    def _add_steps(self) -> None:
+        """Add the lines that `StepLog`, which is called first, has written since the last time."""
+        self._due = time.monotonic() + self.EVERY
+        try:
+            with self._steps.open("rb") as file:
+                file.seek(self._read)
+                lines = file.read()
+        except OSError:
+            return
+        self._read += len(lines)
+        self._add([(STEP_LINES, row) for row in parse_steps(lines.decode(errors="replace"))])
+
+    def _add(self, record: Iterable[tuple[str, Row]]) -> None:
+        try:
+            with self._file.open("ab") as file:
+                file.write(_events(self._began, record))
+        except OSError:
+            return
+
+
+def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return runs by the name of their folder, an ensemble's members in its place."""
+    named: dict[str, Run] = {}
+    for run in runs:
+        name = run.path.resolve().name
+        if name in named:
+            raise FileError(f"{named[name].path} and {run.path}: two runs of one name; rename one, or log them apart")
+        named[name] = run
+    return {name: part for whole, run in named.items() for name, part in _parts(whole, run)}
+
+
+def _parts(name: str, run: Run) -> list[tuple[str, Run]]:
+    if run.config.members == 1:
+        return [(name, run)]
+    folders = (run.path / f"member-{number}" for number in range(1, run.config.members + 1))
+    return [(f"{name}/{folder.name}", Run(folder)) for folder in folders if (folder / CONFIG).is_file()]
+
+
+def _record(run: Run) -> list[tuple[str, Row]]:
+    """Return all rows of a run, with what they tell of, in the order of their steps."""
+    try:
+        text = (run.path / STEPS).read_text("utf-8", errors="replace")
+    except FileNotFoundError:  # a run of a disk that was full
+        text = ""
+    rows = [(STEP_LINES, row) for row in parse_steps(text)] + [(EPOCH, row) for row in run.history]
+    return sorted(rows, key=lambda pair: int(pair[1]["step"]))
+
+
+def _began(folder: Path) -> float:
+    """Return when a run began, in seconds since 1970: its configuration is written then, and never again."""
+    return (folder / CONFIG).stat().st_mtime
+
+
+def _write_events(folder: Path, began: float, record: Iterable[tuple[str, Row]]) -> Path:
+    """Write an event file in place of that which was there.
+
+    Its name sorts after the old one's, so that a TensorBoard that is looking goes on to it from the end of the old one.
+    It would not from a file that is gone; so the old one is emptied, and taken away when the next is written.
+    """
+    path = folder / f"events.out.tfevents.{time.time_ns()}{SUFFIX}"
+    old = list(folder.glob(f"events.out.tfevents.*{SUFFIX}"))
+    write_atomically(path, _header(began) + _events(began, record))
+    for file in old:
+        if file.stat().st_size:
+            os.truncate(file, 0)
+        else:
+            file.unlink()
+    return path
+
+
+def _header(began: float) -> bytes:
+    """Return the record that every event file begins with, and one that says: a new beginning, forget what was."""
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+    start = SessionLog(status=SessionLog.START)
+    return _packed([Event(wall_time=began, file_version="brain.Event:2"), Event(wall_time=began, session_log=start)])
+
+
+def _events(began: float, record: Iterable[tuple[str, Row]]) -> bytes:
+    """Return rows as TensorBoard's records: one a row, which holds a scalar for each figure."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    events = []
+    for of, row in record:
+        figures = [(name, row[name]) for name in FIGURES if row.get(name) is not None]
+        scalars = [Summary.Value(tag=f"{of}/{name}", simple_value=float(figure)) for name, figure in figures]
+        events.append(Event(wall_time=began + row["seconds"], step=row["step"], summary=Summary(value=scalars)))
+    return _packed(events)
+
+
+def _packed(events: Iterable[Any]) -> bytes:
+    """Return records as they stand in a file, each with its length and its check sums."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    file = io.BytesIO()
+    writer = RecordWriter(file)
+    for event in events:
+        writer.write(event.SerializeToString())
+    return file.getvalue()
+
+
+def _require_tensorboard() -> None:
+    try:
+        import_module("tensorboard.summary.writer.record_writer")
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise ConfigError(
+            f'event files need {package}, which is missing; pip install "glassnet[tensorboard]"'
+        ) from error
