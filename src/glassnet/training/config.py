@@ -227,9 +227,21 @@ class Config(Settings):
         mistakes = given.get("mistakes", own.get("mistakes", ()))
         later = "mistakes_from" in own | given
         merged = _merge(base if later else base | _settings_of(mistakes, base), own)
-        merged = _merge(merged, given)
+        return cls._checked(_merge(merged, given), given, origin)
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Put a configuration together from ``settings`` and the defaults of all others, without a recipe.
+
+        Raises:
+            ConfigError: an unknown setting, or a value out of range.
+        """
+        return cls._checked(_merge({}, settings), settings, "")
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any], given: Mapping[str, Any], origin: str) -> Self:
         try:
-            config = cls.model_validate(merged)
+            config = cls.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(explain(error, given, origin, cls.model_fields)) from error
         config._check_together()
