@@ -20,9 +20,11 @@ from .training.fitting import Fitting, Learned, Table, outputs
 
 __all__ = ["DigitClassifier"]
 
+_DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
 _MONITORS = ("loss", "accuracy")
 _OWN = ("class_weight", "validation_fraction", "monitor", "warm_start", "random_state", "callbacks")
 """Settings that are not handed on to `Config` as they are."""
+
 
 class DigitClassifier(ClassifierMixin, BaseEstimator):
     """A fully connected network as an estimator, learning any table of numbers, not only digits.
@@ -32,7 +34,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     mean what they mean there. Features should be of one scale, and as everywhere in scikit-learn that is done before:
     ``make_pipeline(StandardScaler(), DigitClassifier())``.
 
-    Where there are validation examples, they choose: the best epoch's network is what predicts.
+    It computes in the type of X: float32 where that is float32, which is quicker, else float64. Where there are
+    validation examples, they choose: the best epoch's network is what predicts.
 
     Args:
         hidden: units of each hidden layer, from the input up; ``()`` is softmax regression.
@@ -56,7 +59,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
         random_state: of first weights, split, order and dropout: a number, a ``RandomState``, or None for another
             each time.
-        dtype: float32 or float64, in which the network computes.
         callbacks: objects like `glassnet.training.Callback`, called between the steps with an object that has
             ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule`` and ``stop(reason)``,
             which ends the fit after the epoch under way.
@@ -93,7 +95,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         patience: int | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        dtype: str = "float32",
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.hidden, self.activation, self.batch_norm, self.dropout = hidden, activation, batch_norm, dropout
@@ -101,7 +102,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.l2, self.weight_decay, self.label_smoothing = l2, weight_decay, label_smoothing
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
         self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
-        self.warm_start, self.random_state, self.dtype, self.callbacks = warm_start, random_state, dtype, callbacks
+        self.warm_start, self.random_state, self.callbacks = warm_start, random_state, callbacks
 
     def fit(
         self,
@@ -124,10 +125,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             TrainingError: the weights stopped being finite.
         """
         before = self._before() if self.warm_start else None
-        config = self._config(before, validation=self._share() if validation is None else 0.1)
-        X, y = self._check_examples(X, y, config, reset=before is None)
-        classes = np.unique(y) if before is None else self.classes_
-        table = self._table(X, y, sample_weight, classes)
+        dtype = before.config.dtype if before else _DTYPES
+        rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
+        config = self._config(rows, before, validation=self._share() if validation is None else 0.1)
+        classes = np.unique(named) if before is None else self.classes_
+        table = self._table(rows, named, sample_weight, classes)
         present = np.unique(table.y)
         if len(present) < 2:
             raise DataError(
@@ -136,12 +138,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             )
         held: Table | None = None
         if validation is not None:
-            X, y = self._check_examples(*validation, config, reset=False)
-            held = self._table(X, y, None, classes)
+            held = self._table(*self._check_examples(*validation, config.dtype, reset=False), None, classes)
         elif config.validation:
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
-                raise DataError(f"validation_fraction: {config.validation:g} of {len(table)} examples is none; give more")
+                raise DataError(
+                    f"validation_fraction: {config.validation:g} of {len(table)} examples is none; give more"
+                )
             table, held = table.take(kept), table.take(rest)
         return self._learn(config, table, held, classes, before)
 
@@ -164,7 +167,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             ConfigError, DataError, ValueError, TrainingError: as `fit`.
         """
         before = self._before()
-        config = self._config(before, epochs=1, schedule="constant", patience=None, validation=0.0)
         if isinstance(self.class_weight, str):
             raise ConfigError("class_weight: some examples do not say what balances all; give a weight for each class")
         if before is None and classes is None:
@@ -174,8 +176,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise DataError(f"classes: they are not those of the first call, which were {known.tolist()}")
         if len(known) < 2:
             raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
-        X, y = self._check_examples(X, y, config, reset=before is None)
-        return self._learn(config, self._table(X, y, sample_weight, known), None, known, before)
+        rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
+        config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
+        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class (n,) of each row of X (n, d)."""
@@ -183,7 +186,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         answers: NDArray[Any] = self.classes_[Z.argmax(axis=1)]
         return answers
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability (n, k) of each of ``classes_`` for each row of X (n, d)."""
         return softmax(self._logits(X).astype(np.float64))
 
@@ -197,9 +200,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, _as_rows(X), dtype=self._learned.config.dtype, reset=False)
+        rows = validate_data(self, _as_rows(X), dtype=self._learned.config.dtype, reset=False)
         with np.errstate(all="ignore"):
-            return outputs(self.network_, X)
+            return outputs(self.network_, rows)
 
     def _before(self) -> Learned | None:
         """Return what was learned before, if anything was."""
@@ -215,25 +218,24 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             )
         return float(self.validation_fraction)
 
-    def _config(self, before: Learned | None, **settings: Any) -> Config:
+    def _config(self, X: Array, before: Learned | None, **settings: Any) -> Config:
         """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
         if self.monitor not in _MONITORS:
             raise ConfigError(f"monitor: {self.monitor!r} is unknown{nearest(str(self.monitor), _MONITORS)}")
         seed = before.config.seed if before else check_random_state(self.random_state).randint(2**31)
         given = {name: _plain(value) for name, value in self.get_params(deep=False).items() if name not in _OWN}
-        given |= settings | {"seed": int(seed), "monitor": f"validation_{self.monitor}"}
+        given |= settings | {"seed": int(seed), "dtype": X.dtype.name, "monitor": f"validation_{self.monitor}"}
         if given["learning_rate"] is None:
             del given["learning_rate"]
         return Config.of(**given)
 
-    def _check_examples(self, X: ArrayLike, y: ArrayLike, config: Config, *, reset: bool) -> tuple[Array, NDArray[Any]]:
-        X, y = validate_data(self, _as_rows(X), y, dtype=config.dtype, order="C", reset=reset)
-        check_classification_targets(y)
-        return X, y
+    def _check_examples(self, X: ArrayLike, y: ArrayLike, dtype: Any, **options: Any) -> tuple[Array, NDArray[Any]]:
+        """Return X (n, d) and y (n,) as arrays, as scikit-learn's estimators check them."""
+        rows, named = validate_data(self, _as_rows(X), y, dtype=dtype, order="C", **options)
+        check_classification_targets(named)
+        return rows, named
 
-    def _table(
-        self, X: Array, y: NDArray[Any], sample_weight: ArrayLike | None, classes: NDArray[Any]
-    ) -> Table:
+    def _table(self, X: Array, y: NDArray[Any], sample_weight: ArrayLike | None, classes: NDArray[Any]) -> Table:
         """Return the examples that count, their classes as indices, and how much each counts."""
         labels = np.searchsorted(classes, y).clip(max=len(classes) - 1)
         if strangers := np.unique(y[classes[labels] != y]).tolist():

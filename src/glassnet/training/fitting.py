@@ -78,8 +78,8 @@ class Fitting:
     """Some epochs of learning, from the beginning or from what was learned before.
 
     For its callbacks it is what a `RunUnderWay` is to those of `glassnet.train`, without what belongs to a folder or
-    to images: it has ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule``, ``stopped``,
-    `stop` and `finish`.
+    to images: it has ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule``,
+    ``stopped``, `stop` and `finish`.
 
     Args:
         config: how; its ``seed`` draws first weights, order and dropout, and its ``epochs`` are to be learned now.
@@ -211,9 +211,8 @@ class Fitting:
     def _row(self, loss: float, accuracy: float) -> Row:
         if not np.isfinite(self.network.parameters).all():
             raise self._diverged()
-        state, measured = self.state, (None, None)
-        if self.validation:
-            measured = _measure(self.network, self.validation)
+        state = self.state
+        measured = _measure(self.network, self.validation) if self.validation else (None, None)
         return {
             "epoch": state.epoch,
             "step": state.step,
