@@ -38,6 +38,7 @@ DEFAULT_LEARNING_RATES = {
 LARGEST_SEED = 2**32 - 1
 
 Positive = Annotated[int, Field(ge=1)]
+_POSITIVE = TypeAdapter(Positive)
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -72,7 +73,7 @@ def _batch_size(value: object) -> object:
     if value == "all":
         return value
     try:
-        return TypeAdapter(Positive).validate_python(value)
+        return _POSITIVE.validate_python(value)
     except ValidationError as error:
         raise ValueError(f"must be a whole number of at least 1, or all, not {value!r}") from error
 

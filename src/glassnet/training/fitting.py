@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from threading import current_thread, main_thread
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ..errors import ConfigError, TrainingError
 from ..nn import L2, Network, SoftmaxCrossEntropy
@@ -260,7 +261,14 @@ def _threads(batch_size: int, sizes: list[int]) -> AbstractContextManager[Any]:
     end would leave it where another had put it.
     """
     small = choose_threads(batch_size, sizes) == 1
-    return threadpool_limits(1, "blas") if small and current_thread() is main_thread() else nullcontext()
+    alone = current_thread() is main_thread()
+    return _controller().limit(limits=1, user_api="blas") if small and alone else nullcontext()
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Look for the BLAS once: that takes milliseconds, in which a small batch is learned many times."""
+    return ThreadpoolController()
 
 
 def _check_same(before: Config, now: Config) -> None:
