@@ -72,7 +72,7 @@ def test_a_step_worked_out_by_hand() -> None:
     np.testing.assert_allclose(after["0.b"], b - 0.1 * dZ.sum(axis=0), rtol=1e-12)
 
 
-def test_the_type_of_X_is_the_one_it_computes_in(digits: tuple[Table, Table, Labels, Labels]) -> None:
+def test_it_computes_in_the_type_of_the_features(digits: tuple[Table, Table, Labels, Labels]) -> None:
     X, X_test, y, _ = digits
     single = DigitClassifier((16,), epochs=2, random_state=0).fit(X.astype(np.float32), y)
     double = DigitClassifier((16,), epochs=2, random_state=0).fit(X, y)
@@ -318,7 +318,7 @@ def test_examples_that_cannot_be_learned() -> None:
         model.partial_fit(X, y)
     with pytest.raises(DataError, match="two classes or more, not 1"):
         model.partial_fit(X, y, classes=[1])
-    with pytest.raises(DataError, match="validation_fraction: 0.01 of 20 examples is none"):
+    with pytest.raises(DataError, match=r"validation_fraction: 0\.01 of 20 examples is none"):
         clone(model).set_params(validation_fraction=0.01).fit(X, y)
     with pytest.raises(ConfigError, match="give a weight for each class"):
         clone(model).set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
