@@ -127,7 +127,7 @@ def test_a_share_kept_aside(digits: tuple[Table, Table, Labels, Labels]) -> None
     X, _, y, _ = digits
     assert len(DigitClassifier((8,), epochs=3, patience=2).fit(X, y).validation_loss_curve_) == 3
     assert DigitClassifier((8,), epochs=3).fit(X, y).validation_loss_curve_ == []
-    # Of a fifth kept aside nothing is learned: half as many steps of 240 as of all 450.
+    # Of the half kept aside nothing is learned: one step of 240 is an epoch, where all 450 would take two.
     model = DigitClassifier((8,), epochs=3, batch_size=240, validation_fraction=0.5).fit(X, y)
     assert [row["step"] for row in model.history_] == [1, 2, 3]
 
@@ -138,6 +138,12 @@ def test_an_example_of_weight_zero_is_absent(digits: tuple[Table, Table, Labels,
     model = DigitClassifier((8,), epochs=3, random_state=0, patience=2)
     weighted = clone(model).fit(X, y, sample_weight=kept).predict_proba(X_test)
     np.testing.assert_array_equal(weighted, model.fit(X[kept], y[kept]).predict_proba(X_test))
+
+
+def test_all_examples_in_one_batch(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier((8,), batch_norm=True, batch_size="all", epochs=3, validation_fraction=0.2).fit(X, y)
+    assert [row["step"] for row in model.history_] == [1, 2, 3]
 
 
 def test_a_class_that_counts_more_is_found_more_often() -> None:
@@ -290,6 +296,7 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
         ({"batch_size": "many"}, "batch_size: must be a whole number of at least 1, or all"),
         ({"monitor": "f1"}, "monitor: 'f1' is unknown (known: loss, accuracy)"),
         ({"validation_fraction": 1.0}, "validation_fraction: must be at least 0 and less than 1"),
+        ({"validation_fraction": "x"}, "validation_fraction: must be at least 0 and less than 1, not 'x'"),
         ({"validation_fraction": 0.0, "patience": 3}, "patience: stopping early needs validation"),
         ({"weight_decay": 0.1}, "weight_decay: adam has none"),
         ({"class_weight": {"4": 2}}, "class_weight"),
@@ -312,13 +319,15 @@ def test_examples_that_cannot_be_learned() -> None:
         model.fit(X, y, sample_weight=-1.0 * y)
     with pytest.raises(DataError, match=r"y: 2 is none of the classes, which are 0, 1"):
         model.fit(X, y, validation=(X, y + 1))
+    with pytest.raises(DataError, match=r"validation: must be a pair \(X, y\), not ndarray"):
+        model.fit(X, y, validation=X)
     with pytest.raises(ValueError, match="3 features"):
         model.fit(X, y, validation=(X[:, :2], y))
     with pytest.raises(DataError, match="first call of partial_fit needs all classes"):
         model.partial_fit(X, y)
     with pytest.raises(DataError, match="two classes or more, not 1"):
         model.partial_fit(X, y, classes=[1])
-    with pytest.raises(DataError, match=r"validation_fraction: 0\.01 of 20 examples is none"):
+    with pytest.raises(DataError, match=r"validation_fraction: 0\.01 of 20 examples, .* is none"):
         clone(model).set_params(validation_fraction=0.01).fit(X, y)
     with pytest.raises(ConfigError, match="give a weight for each class"):
         clone(model).set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1])

@@ -1,6 +1,7 @@
 """The network as a scikit-learn estimator, for any table of numbers and any classes."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -95,7 +96,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         patience: int | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.hidden, self.activation, self.batch_norm, self.dropout = hidden, activation, batch_norm, dropout
         self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
@@ -138,12 +139,15 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             )
         held: Table | None = None
         if validation is not None:
+            if not isinstance(validation, list | tuple) or len(validation) != 2:
+                raise DataError(f"validation: must be a pair (X, y), not {type(validation).__name__}")
             held = self._table(*self._check_examples(*validation, config.dtype, reset=False), None, classes)
         elif config.validation:
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
                 raise DataError(
-                    f"validation_fraction: {config.validation:g} of {len(table)} examples is none; give more"
+                    f"validation_fraction: {config.validation:g} of {len(table)} examples, of which each class keeps "
+                    "one, is none; give more, or examples of your own as validation=(X, y)"
                 )
             table, held = table.take(kept), table.take(rest)
         return self._learn(config, table, held, classes, before)
@@ -212,7 +216,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """Return the share of the examples to keep aside."""
         if self.validation_fraction is None:
             return 0.1 if self.patience else 0.0
-        if not 0 <= self.validation_fraction < 1:
+        if not isinstance(self.validation_fraction, Real) or not 0 <= self.validation_fraction < 1:
             raise ConfigError(
                 f"validation_fraction: must be at least 0 and less than 1, not {self.validation_fraction!r}"
             )
@@ -227,6 +231,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         given |= settings | {"seed": int(seed), "dtype": X.dtype.name, "monitor": f"validation_{self.monitor}"}
         if given["learning_rate"] is None:
             del given["learning_rate"]
+        if given["batch_size"] == "all":
+            given["batch_size"] = len(X)
         return Config.of(**given)
 
     def _check_examples(self, X: ArrayLike, y: ArrayLike, dtype: Any, **options: Any) -> tuple[Array, NDArray[Any]]:
@@ -253,7 +259,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     def _learn(
         self, config: Config, training: Table, validation: Table | None, classes: NDArray[Any], before: Learned | None
     ) -> Self:
-        run = Fitting(config, training, validation, len(classes), self.callbacks, before)
+        run = Fitting(config, training, validation, len(classes), self.callbacks or (), before)
         run.run()
         self._learned, self._chosen, self.classes_ = run.learned(), run.chosen(), classes
         self.history_, self.n_iter_ = run.rows, run.state.epoch

@@ -83,7 +83,8 @@ class Fitting:
     ``stopped``, `stop` and `finish`.
 
     Args:
-        config: how; its ``seed`` draws first weights, order and dropout, and its ``epochs`` are to be learned now.
+        config: how; its ``seed`` draws first weights, order and dropout, its ``epochs`` are to be learned now, and its
+            ``batch_size`` is a number.
         training: what to learn, at least one example.
         validation: what the best epoch is chosen by; None leaves the last.
         classes: how many there are.
@@ -104,8 +105,7 @@ class Fitting:
         before: Learned | None = None,
     ) -> None:
         self.config, self.training, self.validation = config, training, validation
-        size = len(training) if config.batch_size == "all" else int(config.batch_size)
-        self.inputs, self.size = training.X.shape[1], min(size, len(training))
+        self.inputs, self.size = training.X.shape[1], min(int(config.batch_size), len(training))
         self.network = before.network(self.inputs) if before else build_network(config, self.inputs, classes)
         self.loss = SoftmaxCrossEntropy(classes, config.label_smoothing)
         self.optimizer = build_optimizer(config, self.network)
