@@ -1,7 +1,6 @@
 """The network as a scikit-learn estimator, for any table of numbers and any classes."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -214,13 +213,12 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
 
     def _share(self) -> float:
         """Return the share of the examples to keep aside."""
-        if self.validation_fraction is None:
+        share: Any = self.validation_fraction  # whatever a person gave
+        if share is None:
             return 0.1 if self.patience else 0.0
-        if not isinstance(self.validation_fraction, Real) or not 0 <= self.validation_fraction < 1:
-            raise ConfigError(
-                f"validation_fraction: must be at least 0 and less than 1, not {self.validation_fraction!r}"
-            )
-        return float(self.validation_fraction)
+        if not isinstance(share, int | float | np.floating) or not 0 <= share < 1:
+            raise ConfigError(f"validation_fraction: must be at least 0 and less than 1, not {share!r}")
+        return float(share)
 
     def _config(self, X: Array, before: Learned | None, **settings: Any) -> Config:
         """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
