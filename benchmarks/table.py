@@ -9,6 +9,7 @@ from speed_lines import (
     ROOT,
     Result,
     distance_lines,
+    grid_search_lines,
     growth_lines,
     ladder_lines,
     prediction_lines,
@@ -79,6 +80,7 @@ BENCH: dict[str, Callable[[Result], list[str]]] = {
     "prediction": prediction_lines,
     "growth": growth_lines,
     "serving": serving_lines,
+    "grid_search": grid_search_lines,
     "startup": startup_lines,
     "loading": loading_lines,
 }

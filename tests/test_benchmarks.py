@@ -10,7 +10,7 @@ import pytest
 import prediction
 import table
 from distance import operations
-from speed_lines import against, throughput_lines
+from speed_lines import against, grid_search_lines, throughput_lines
 from workers import Contest, Repeat
 
 CELL = {"hidden": [128, 64], "batch": 128, "optimizer": "adam", "missing": {"compiled": "no compiler"}}
@@ -54,6 +54,16 @@ def test_the_throughput_in_words() -> None:
     assert "PyTorch eager: **1.57 ×** as geometric mean of 2 cells (1.41 to 1.73 from trial to trial)" in text
     assert "least 1.00 × (784-128-64-10, batch 512, Adam)" in text
     assert "compiled (no compiler)" in text
+
+
+def test_the_grid_search_in_words() -> None:
+    ours, theirs = {"seconds": [1.0, 2.0, 2.0], "accuracy": [0.9, 0.92, 0.94]}, {"seconds": [3.0, 4.0, 8.0]}
+    machine = {"processor": "P", "cores": 2, "numpy": "2", "scikit-learn": "1"}
+    settings = {"candidates": 6, "folds": 3, "epochs": 20, "trials": 3, "machine": machine}
+    runs = {"DigitClassifier": ours, "MLPClassifier": theirs | {"accuracy": [0.9, 0.9, 0.9]}}
+    text = "\n".join(grid_search_lines({"dtypes": {"float32": runs}} | settings))
+    assert "| float32 | 2.00 | 4.00 | 3.0 × (2.0 to 4.0) | 92.00 ± 2.00 | 90.00 ± 0.00 |" in text
+    assert "6 candidates, 3 folds, 20 epochs" in text
 
 
 def test_operations_of_a_step() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import nn
+    from .classifier import DigitClassifier
     from .data import Dataset, load_dataset
     from .evaluation import evaluate
     from .model import Model
@@ -23,12 +24,25 @@ __version__ = "0.1.0"
 # keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
-__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "open_model", "resume", "train"]
+__all__ = [
+    "Config",
+    "Dataset",
+    "DigitClassifier",
+    "Model",
+    "Run",
+    "evaluate",
+    "load_dataset",
+    "nn",
+    "open_model",
+    "resume",
+    "train",
+]
 
 # Where each name lives. They are imported when they are first used, so that `import glassnet` costs next to nothing.
 _HOMES = {
     "Config": "training",
     "Dataset": "data",
+    "DigitClassifier": "classifier",
     "Model": "model",
     "Run": "training",
     "evaluate": "evaluation",

@@ -38,6 +38,7 @@ DEFAULT_LEARNING_RATES = {
 LARGEST_SEED = 2**32 - 1
 
 Positive = Annotated[int, Field(ge=1)]
+_POSITIVE = TypeAdapter(Positive)
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -72,7 +73,7 @@ def _batch_size(value: object) -> object:
     if value == "all":
         return value
     try:
-        return TypeAdapter(Positive).validate_python(value)
+        return _POSITIVE.validate_python(value)
     except ValidationError as error:
         raise ValueError(f"must be a whole number of at least 1, or all, not {value!r}") from error
 
@@ -227,9 +228,21 @@ class Config(Settings):
         mistakes = given.get("mistakes", own.get("mistakes", ()))
         later = "mistakes_from" in own | given
         merged = _merge(base if later else base | _settings_of(mistakes, base), own)
-        merged = _merge(merged, given)
+        return cls._checked(_merge(merged, given), given, origin)
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Put a configuration together from ``settings`` and the defaults of all others, without a recipe.
+
+        Raises:
+            ConfigError: an unknown setting, or a value out of range.
+        """
+        return cls._checked(_merge({}, settings), settings, "")
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any], given: Mapping[str, Any], origin: str) -> Self:
         try:
-            config = cls.model_validate(merged)
+            config = cls.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(explain(error, given, origin, cls.model_fields)) from error
         config._check_together()

@@ -1,0 +1,280 @@
+"""The network as a scikit-learn estimator, for any table of numbers and any classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from .data.dataset import hold_out
+from .errors import ConfigError, DataError, nearest
+from .nn import Network, softmax
+from .nn.types import Array
+from .training import Callback, Config
+from .training.fitting import Fitting, Learned, Table, outputs
+
+__all__ = ["DigitClassifier"]
+
+_DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
+_MONITORS = ("loss", "accuracy")
+_OWN = ("class_weight", "validation_fraction", "monitor", "warm_start", "random_state", "callbacks")
+"""Settings that are not handed on to `Config` as they are."""
+
+
+class DigitClassifier(ClassifierMixin, BaseEstimator):
+    """A fully connected network as an estimator, learning any table of numbers, not only digits.
+
+    A setting that glassnet has elsewhere has its name here: what is found with ``glassnet train`` can be used as it
+    is. The others (``class_weight``, ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's, and
+    mean what they mean there. Features should be of one scale, and as everywhere in scikit-learn that is done before:
+    ``make_pipeline(StandardScaler(), DigitClassifier())``.
+
+    It computes in the type of X: float32 where that is float32, which is quicker, else float64. Where there are
+    validation examples, they choose: the best epoch's network is what predicts.
+
+    Args:
+        hidden: units of each hidden layer, from the input up; ``()`` is softmax regression.
+        activation: one for all hidden layers, or one for each: relu, leaky_relu, sigmoid, tanh, gelu.
+        batch_norm: whether to normalise each batch before each activation.
+        dropout: probability with which a hidden unit is silenced in training.
+        optimizer: sgd, momentum, nesterov, rmsprop, adam, adamw.
+        learning_rate: the largest of the schedule; None is 0.001 for rmsprop, adam and adamw, 0.1 for sgd, and 0.02 for
+            momentum and nesterov.
+        schedule: constant, step, cosine or one_cycle, over the epochs of one call of `fit`.
+        l2: half of this times the sum of squared weights is added to the loss, and means the same at any batch size.
+        weight_decay: share of the weights taken off at each step, times the learning rate (adamw).
+        label_smoothing: probability spread over all classes in the target.
+        epochs: passes through the examples.
+        batch_size: examples in a step, or "all"; all of them where there are fewer.
+        class_weight: None, "balanced", or a weight for each class by its name. It multiplies the sample weights.
+        validation_fraction: share of the examples that `fit` keeps aside, stratified, where it is given no validation
+            examples; None is a tenth where ``patience`` asks for them, else nothing.
+        monitor: what the best epoch is chosen by: the "loss" or the "accuracy" of the validation examples.
+        patience: stop after this many epochs without a better one.
+        warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
+        random_state: of first weights, split, order and dropout: a number, a ``RandomState``, or None for another
+            each time.
+        callbacks: objects like `glassnet.training.Callback`, called between the steps with an object that has
+            ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule`` and ``stop(reason)``,
+            which ends the fit after the epoch under way.
+
+    Attributes:
+        classes_: the classes (k,), sorted.
+        n_features_in_: d.
+        feature_names_in_: the columns' names (d,), where X had names.
+        n_iter_: epochs learned, in all calls together where they went on from one another.
+        loss_curve_: the mean loss of each epoch's batches as they were trained on, in nats, without L2.
+        validation_loss_curve_: the loss of the validation examples after each epoch; empty where there were none.
+        history_: a dictionary for each epoch, as the rows of ``glassnet.train(…).history``.
+        best_epoch_: the epoch of the network that predicts, counted from 1.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] | int = (128, 64),
+        *,
+        activation: str | Sequence[str] = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        optimizer: str = "adam",
+        learning_rate: float | None = None,
+        schedule: str = "constant",
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        epochs: int = 100,
+        batch_size: int | str = 128,
+        class_weight: str | Mapping[Any, float] | None = None,
+        validation_fraction: float | None = None,
+        monitor: str = "loss",
+        patience: int | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> None:
+        self.hidden, self.activation, self.batch_norm, self.dropout = hidden, activation, batch_norm, dropout
+        self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
+        self.l2, self.weight_decay, self.label_smoothing = l2, weight_decay, label_smoothing
+        self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
+        self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
+        self.warm_start, self.random_state, self.callbacks = warm_start, random_state, callbacks
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Learn from the beginning, or with ``warm_start`` for as many epochs more.
+
+        Args:
+            X: (n, d) numbers, a table or array; images (n, h, w) are laid out as rows.
+            y: (n,) classes of any kind that can be sorted, two or more.
+            sample_weight: (n,), at least 0. An example of weight 0 is as good as absent.
+            validation: (X, y) of the validation examples. A pipeline hands them on as they are: transform them first.
+
+        Raises:
+            ConfigError: a setting that cannot be used.
+            DataError, ValueError: examples that cannot be learned.
+            TrainingError: the weights stopped being finite.
+        """
+        before = self._before() if self.warm_start else None
+        dtype = before.config.dtype if before else _DTYPES
+        rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
+        config = self._config(rows, before, validation=self._share() if validation is None else 0.1)
+        classes = np.unique(named) if before is None else self.classes_
+        table = self._table(rows, named, sample_weight, classes)
+        present = np.unique(table.y)
+        if len(present) < 2:
+            raise DataError(
+                f"y: every example that counts is of the class {str(classes[present[0]])!r}; "
+                "learning needs two classes or more"
+            )
+        held: Table | None = None
+        if validation is not None:
+            if not isinstance(validation, list | tuple) or len(validation) != 2:
+                raise DataError(f"validation: must be a pair (X, y), not {type(validation).__name__}")
+            held = self._table(*self._check_examples(*validation, config.dtype, reset=False), None, classes)
+        elif config.validation:
+            kept, rest = hold_out(table.y, config.validation, config.seed)
+            if not len(rest):
+                raise DataError(
+                    f"validation_fraction: {config.validation:g} of {len(table)} examples, of which each class keeps "
+                    "one, is none; give more, or examples of your own as validation=(X, y)"
+                )
+            table, held = table.take(kept), table.take(rest)
+        return self._learn(config, table, held, classes, before)
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go once through some more examples, at the full learning rate, and keep nothing aside.
+
+        Args:
+            X: (n, d).
+            y: (n,), each one of ``classes``.
+            classes: all that there are (k,), two or more; needed in the first call.
+            sample_weight: (n,), at least 0.
+
+        Raises:
+            ConfigError, DataError, ValueError, TrainingError: as `fit`.
+        """
+        before = self._before()
+        if isinstance(self.class_weight, str):
+            raise ConfigError("class_weight: some examples do not say what balances all; give a weight for each class")
+        if before is None and classes is None:
+            raise DataError("classes: the first call of partial_fit needs all classes that there are")
+        known = self.classes_ if before else np.unique(column_or_1d(classes))
+        if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
+            raise DataError(f"classes: they are not those of the first call, which were {known.tolist()}")
+        if len(known) < 2:
+            raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
+        rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
+        config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
+        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class (n,) of each row of X (n, d)."""
+        Z = self._logits(X)
+        answers: NDArray[Any] = self.classes_[Z.argmax(axis=1)]
+        return answers
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability (n, k) of each of ``classes_`` for each row of X (n, d)."""
+        return softmax(self._logits(X).astype(np.float64))
+
+    @property
+    def network_(self) -> Network:
+        """The network that predicts: one by itself at each call, which nothing else computes with."""
+        check_is_fitted(self)
+        network = self._learned.network(self.n_features_in_)
+        network.parameters[...], network.statistics[...] = self._chosen
+        return network
+
+    def _logits(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        rows = validate_data(self, _as_rows(X), dtype=self._learned.config.dtype, reset=False)
+        with np.errstate(all="ignore"):
+            return outputs(self.network_, rows)
+
+    def _before(self) -> Learned | None:
+        """Return what was learned before, if anything was."""
+        return getattr(self, "_learned", None)
+
+    def _share(self) -> float:
+        """Return the share of the examples to keep aside."""
+        share: Any = self.validation_fraction  # whatever a person gave
+        if share is None:
+            return 0.1 if self.patience else 0.0
+        if not isinstance(share, int | float | np.floating) or not 0 <= share < 1:
+            raise ConfigError(f"validation_fraction: must be at least 0 and less than 1, not {share!r}")
+        return float(share)
+
+    def _config(self, X: Array, before: Learned | None, **settings: Any) -> Config:
+        """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
+        if self.monitor not in _MONITORS:
+            raise ConfigError(f"monitor: {self.monitor!r} is unknown{nearest(str(self.monitor), _MONITORS)}")
+        seed = before.config.seed if before else check_random_state(self.random_state).randint(2**31)
+        given = {name: _plain(value) for name, value in self.get_params(deep=False).items() if name not in _OWN}
+        given |= settings | {"seed": int(seed), "dtype": X.dtype.name, "monitor": f"validation_{self.monitor}"}
+        if given["learning_rate"] is None:
+            del given["learning_rate"]
+        if given["batch_size"] == "all":
+            given["batch_size"] = len(X)
+        return Config.of(**given)
+
+    def _check_examples(self, X: ArrayLike, y: ArrayLike, dtype: Any, **options: Any) -> tuple[Array, NDArray[Any]]:
+        """Return X (n, d) and y (n,) as arrays, as scikit-learn's estimators check them."""
+        rows, named = validate_data(self, _as_rows(X), y, dtype=dtype, order="C", **options)
+        check_classification_targets(named)
+        return rows, named
+
+    def _table(self, X: Array, y: NDArray[Any], sample_weight: ArrayLike | None, classes: NDArray[Any]) -> Table:
+        """Return the examples that count, their classes as indices, and how much each counts."""
+        labels = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        if strangers := np.unique(y[classes[labels] != y]).tolist():
+            raise DataError(f"y: {strangers[0]!r} is none of the classes, which are {', '.join(map(str, classes))}")
+        weights = compute_sample_weight(self.class_weight, y)
+        if sample_weight is not None:
+            weights = weights * _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (weights < 0).any() or not weights.any():
+            raise DataError("sample_weight: weights must be at least 0, and not all of them zero")
+        counts = weights > 0
+        if not counts.all():
+            X, labels, weights = X[counts], labels[counts], weights[counts]
+        return Table(X, labels.astype(np.int64), None if (weights == weights[0]).all() else weights)
+
+    def _learn(
+        self, config: Config, training: Table, validation: Table | None, classes: NDArray[Any], before: Learned | None
+    ) -> Self:
+        run = Fitting(config, training, validation, len(classes), self.callbacks or (), before)
+        run.run()
+        self._learned, self._chosen, self.classes_ = run.learned(), run.chosen(), classes
+        self.history_, self.n_iter_ = run.rows, run.state.epoch
+        self.best_epoch_ = run.state.best_epoch if run.best else run.state.epoch
+        self.loss_curve_ = [row["loss"] for row in run.rows]
+        losses = (row["validation_loss"] for row in run.rows)
+        self.validation_loss_curve_ = [loss for loss in losses if loss is not None]
+        return self
+
+
+def _as_rows(X: Any) -> Any:
+    """Lay images (n, h, w) out as rows (n, h·w), and leave all else as it is."""
+    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 else X
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers and lists, in which searches give settings, as Python's."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item) for item in value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -1,0 +1,355 @@
+"""The estimator through scikit-learn: its own checks, and the places where people put an estimator."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits, load_iris
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from glassnet import DigitClassifier, load_dataset
+from glassnet.errors import ConfigError, DataError, GlassnetError, TrainingError
+from glassnet.nn import softmax
+from glassnet.training import Callback
+
+Table = NDArray[np.float64]
+Labels = NDArray[Any]
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Table, Table, Labels, Labels]:
+    """X and y to learn from and to judge by, of a third of the digits."""
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X[:600] / 16, y[:600], random_state=0)
+    return X, X_test, y, y_test
+
+
+@pytest.fixture
+def flowers() -> tuple[pd.DataFrame, pd.Series]:
+    """A table that has nothing to do with digits: four lengths in centimetres, and names."""
+    iris = load_iris(as_frame=True)
+    return iris.data, iris.target.map(dict(enumerate(map(str, iris.target_names))))
+
+
+@parametrize_with_checks([DigitClassifier()])
+def test_scikit_learns_own_checks(estimator: DigitClassifier, check: Any) -> None:
+    check(estimator)
+
+
+def test_digits(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, y_test = digits
+    model = DigitClassifier(epochs=40, random_state=0).fit(X, y)
+    assert model.score(X_test, y_test) > 0.93
+    assert model.n_iter_ == model.best_epoch_ == len(model.loss_curve_) == 40
+    assert model.loss_curve_[-1] < 0.05 * model.loss_curve_[0]
+    assert model.validation_loss_curve_ == []
+    assert model.predict_proba(X_test).shape == (len(X_test), 10)
+
+
+def test_a_step_worked_out_by_hand() -> None:
+    """Softmax regression, SGD, one batch: dW = Xᵀ (w (p − t)) / Σ w, and W moves by −η dW."""
+    X, y, w = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]), np.array(["b", "a", "c"]), np.array([1.0, 2.0, 0.5])
+    settings: dict[str, Any] = {"optimizer": "sgd", "random_state": 3, "warm_start": True}
+    model = DigitClassifier((), learning_rate=1e-12, epochs=1, **settings).fit(X, y)
+    before = model.network_.named_parameters
+    W, b = before["0.W"].copy(), before["0.b"].copy()
+    model.set_params(learning_rate=0.1, class_weight={"a": 3, "b": 1, "c": 1}).fit(X, y, sample_weight=w)
+    w = w * [1, 3, 1]
+    dZ = w[:, None] * (softmax(X @ W + b) - np.eye(3)[[1, 0, 2]]) / w.sum()
+    after = model.network_.named_parameters
+    np.testing.assert_allclose(after["0.W"], W - 0.1 * X.T @ dZ, rtol=1e-12)
+    np.testing.assert_allclose(after["0.b"], b - 0.1 * dZ.sum(axis=0), rtol=1e-12)
+
+
+def test_it_computes_in_the_type_of_the_features(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, _ = digits
+    single = DigitClassifier((16,), epochs=2, random_state=0).fit(X.astype(np.float32), y)
+    double = DigitClassifier((16,), epochs=2, random_state=0).fit(X, y)
+    assert (single.network_.dtype, double.network_.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(single.predict_proba(X_test), double.predict_proba(X_test), atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_a_warm_start_goes_on_where_it_was(digits: tuple[Table, Table, Labels, Labels], optimizer: str) -> None:
+    X, X_test, y, _ = digits
+    settings: dict[str, Any] = {"dropout": 0.2, "batch_norm": True, "weight_decay": 0.1 * (optimizer == "adamw")}
+    whole = DigitClassifier((16, 8), optimizer=optimizer, random_state=0, **settings).set_params(epochs=6).fit(X, y)
+    half = clone(whole).set_params(epochs=2, warm_start=True).fit(X, y)
+    half = pickle.loads(pickle.dumps(half)).set_params(epochs=4).fit(X, y)
+    np.testing.assert_array_equal(half.predict_proba(X_test), whole.predict_proba(X_test))
+    assert half.loss_curve_ == whole.loss_curve_
+    assert half.n_iter_ == 6
+    assert half.set_params(warm_start=False).fit(X, y).n_iter_ == 4
+
+
+def test_parts_that_do_not_fit_in_memory_at_once(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, y_test = digits
+    model = DigitClassifier((32,), learning_rate=0.01, random_state=0)
+    for _ in range(10):
+        for start in range(0, len(X), 100):
+            model.partial_fit(X[start : start + 100], y[start : start + 100], classes=range(10))
+    assert model.score(X_test, y_test) > 0.9
+    assert model.n_iter_ == 10 * 5
+    whole = DigitClassifier((32,), random_state=0, epochs=3).fit(X, y)
+    parts = DigitClassifier((32,), random_state=0)
+    for _ in range(3):
+        parts.partial_fit(X, y, range(10))
+    np.testing.assert_array_equal(whole.predict_proba(X_test), parts.predict_proba(X_test))
+
+
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_stopping_early(digits: tuple[Table, Table, Labels, Labels], monitor: str) -> None:
+    X, X_test, y, y_test = digits
+    model = DigitClassifier(epochs=300, learning_rate=0.01, patience=4, monitor=monitor, random_state=0)
+    model.fit(X, y, validation=(X_test, y_test))
+    values = [row[f"validation_{monitor}"] for row in model.history_]
+    best = int(np.argmin(values) if monitor == "loss" else np.argmax(values))
+    assert model.best_epoch_ == best + 1
+    assert model.n_iter_ == model.best_epoch_ + 4 < 300
+    # The network that predicts is the best epoch's, not the last's.
+    assert log_loss(y_test, model.predict_proba(X_test)) == pytest.approx(model.validation_loss_curve_[best])
+    if monitor == "accuracy":
+        assert model.score(X_test, y_test) == max(values)
+
+
+def test_a_share_kept_aside(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    assert len(DigitClassifier((8,), epochs=3, patience=2).fit(X, y).validation_loss_curve_) == 3
+    assert DigitClassifier((8,), epochs=3).fit(X, y).validation_loss_curve_ == []
+    # Of the half kept aside nothing is learned: one step of 240 is an epoch, where all 450 would take two.
+    model = DigitClassifier((8,), epochs=3, batch_size=240, validation_fraction=0.5).fit(X, y)
+    assert [row["step"] for row in model.history_] == [1, 2, 3]
+
+
+def test_an_example_of_weight_zero_is_absent(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, _ = digits
+    kept = np.arange(len(X)) % 3 > 0
+    model = DigitClassifier((8,), epochs=3, random_state=0, patience=2)
+    weighted = clone(model).fit(X, y, sample_weight=kept).predict_proba(X_test)
+    np.testing.assert_array_equal(weighted, model.fit(X[kept], y[kept]).predict_proba(X_test))
+
+
+def test_all_examples_in_one_batch(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier((8,), batch_norm=True, batch_size="all", epochs=3, validation_fraction=0.2).fit(X, y)
+    assert [row["step"] for row in model.history_] == [1, 2, 3]
+
+
+def test_a_class_that_counts_more_is_found_more_often() -> None:
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(0, 1, (190, 2)), rng.normal(1.5, 1, (10, 2))])
+    y = np.repeat(["common", "rare"], [190, 10])
+    found = {
+        str(weight): np.count_nonzero(
+            DigitClassifier((8,), class_weight=weight, random_state=0).fit(X, y).predict(X) == "rare"
+        )
+        for weight in (None, "balanced", {"common": 1, "rare": 1e4})
+    }
+    plain, balanced, extreme = found.values()
+    assert plain < 10 < balanced < extreme
+
+
+def test_a_grid_over_a_pipeline_on_a_frame_with_names(flowers: tuple[pd.DataFrame, pd.Series]) -> None:
+    X, y = flowers
+    pipeline = make_pipeline(StandardScaler(), DigitClassifier(epochs=20, batch_size=32, random_state=0))
+    grid = {
+        "digitclassifier__hidden": [(8,), (16, 8), np.int64(12)],
+        "digitclassifier__learning_rate": np.array([1e-5, 1e-2]),
+    }
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
+    assert search.best_params_["digitclassifier__learning_rate"] == 1e-2
+    assert search.best_score_ > 0.9
+    assert set(search.predict(X)) == {"setosa", "versicolor", "virginica"}
+    with pytest.raises(ValueError, match="feature names"):
+        DigitClassifier(epochs=1).fit(X, y).predict(X.iloc[:, ::-1])
+    assert list(DigitClassifier(epochs=1).fit(X, y).feature_names_in_) == list(X.columns)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_joblibs_backends_give_what_one_worker_gives(digits: tuple[Table, Table, Labels, Labels], backend: str) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier((32,), epochs=10, dropout=0.1, random_state=0)
+    alone = cross_val_score(model, X, y, cv=3, scoring="neg_log_loss")
+    with joblib.parallel_config(backend, n_jobs=2):
+        together = cross_val_score(model, X, y, cv=3, scoring="neg_log_loss")
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
+
+
+def test_threads_may_ask_one_estimator_at_once(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier((64,), epochs=2, random_state=0).fit(X, y)
+    parts = [X[i : i + 200] for i in range(0, 240, 10)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(model.predict_proba, parts))
+    for part, answer in zip(parts, answers, strict=True):
+        np.testing.assert_array_equal(answer, model.predict_proba(part))
+
+
+def test_calibration(flowers: tuple[pd.DataFrame, pd.Series]) -> None:
+    X, y = flowers
+    model = DigitClassifier((16,), learning_rate=0.02, epochs=30, random_state=0)
+    calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
+    assert calibrated.score(X, y) > 0.9
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
+
+
+def test_images_are_laid_out_as_rows() -> None:
+    examples = load_dataset("digits").train
+    images, labels = examples.images[:300] / 255, examples.labels[:300]
+    model = DigitClassifier((16,), epochs=2, random_state=0).fit(images, labels)
+    np.testing.assert_array_equal(model.predict(images), model.predict(images.reshape(300, 64)))
+
+
+def test_random_state(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, _ = digits
+
+    def learn(random_state: Any) -> Table:
+        model = DigitClassifier((8,), epochs=1, random_state=random_state)
+        return np.asarray(model.fit(X, y).predict_proba(X_test))
+
+    np.testing.assert_array_equal(learn(7), learn(7))
+    assert not np.array_equal(learn(7), learn(8))
+    assert not np.array_equal(learn(None), learn(None))
+    generator = np.random.RandomState(0)
+    assert not np.array_equal(learn(generator), learn(generator))
+
+
+def test_a_pickle_holds_the_network_and_no_examples(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, _ = digits
+    model = DigitClassifier((4,), epochs=1, random_state=0).fit(X, y)
+    written = pickle.dumps(model)
+    assert len(written) < 10_000 + 8 * 4 * model.network_.parameters.size < X.nbytes
+    np.testing.assert_array_equal(pickle.loads(written).predict_proba(X_test), model.predict_proba(X_test))
+
+
+def test_each_layer_its_own_activation(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier((16, 8), activation=("gelu", "tanh"), epochs=1).fit(X, y)
+    names = [entry["layer"] for entry in model.network_.specification()]
+    assert names == ["Dense", "GELU", "Dense", "Tanh", "Dense"]
+
+
+class Watch(Callback):
+    """Writes down what it is told, and ends the fit after some epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.told: list[Any] = []
+
+    def on_start(self, run: Any) -> None:
+        self.told.append("start")
+
+    def on_step(self, run: Any, loss: float) -> None:
+        self.told.append(run.state.step)
+        assert np.linalg.norm(run.network.gradients) > 0
+
+    def on_epoch(self, run: Any, row: dict[str, Any]) -> None:
+        self.told.append(row["loss"])
+        if row["epoch"] == self.epochs:
+            run.stop("seen enough")
+
+    def on_end(self, run: Any) -> None:
+        self.told.append(run.stopped)
+
+
+def test_callbacks(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    watch = Watch(2)
+    model = DigitClassifier((8,), batch_size=300, epochs=50, callbacks=[watch]).fit(X, y)
+    first, second = model.loss_curve_
+    assert watch.told == ["start", 1, 2, first, 3, 4, second, "seen enough"]
+
+
+def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    rates = [
+        [
+            row["learning_rate"]
+            for row in DigitClassifier((8,), epochs=4, batch_size="all", **settings).fit(X, y).history_
+        ]
+        for settings in ({}, {"optimizer": "sgd"}, {"schedule": "cosine", "learning_rate": 0.01})
+    ]
+    assert rates[:2] == [[0.001] * 4, [0.1] * 4]
+    np.testing.assert_allclose(rates[2], 0.005 * (1 + np.cos(np.pi * np.arange(4) / 4)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"activation": "relo"}, "did you mean 'relu'"),
+        ({"activation": ("relu", "tanh", "relu")}, "3 activations for 2 hidden layers"),
+        ({"optimizer": "adan"}, "did you mean 'adam'"),
+        ({"hidden": (0,)}, "hidden: must be at least 1, not 0"),
+        ({"learning_rate": -1.0}, "learning_rate: must be more than 0"),
+        ({"epochs": 0}, "epochs: must be at least 1"),
+        ({"batch_size": "many"}, "batch_size: must be a whole number of at least 1, or all"),
+        ({"monitor": "f1"}, "monitor: 'f1' is unknown (known: loss, accuracy)"),
+        ({"validation_fraction": 1.0}, "validation_fraction: must be at least 0 and less than 1"),
+        ({"validation_fraction": "x"}, "validation_fraction: must be at least 0 and less than 1, not 'x'"),
+        ({"validation_fraction": 0.0, "patience": 3}, "patience: stopping early needs validation"),
+        ({"weight_decay": 0.1}, "weight_decay: adam has none"),
+        ({"class_weight": {"4": 2}}, "class_weight"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, Any], line: str) -> None:
+    X, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        DigitClassifier(**{"epochs": 1} | settings).fit(X, y)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_examples_that_cannot_be_learned() -> None:
+    X, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    model = DigitClassifier((4,), epochs=1, random_state=0)
+    with pytest.raises(DataError, match="every example that counts is of the class '1'"):
+        model.fit(X, y, sample_weight=y)
+    with pytest.raises(DataError, match="at least 0, and not all of them zero"):
+        model.fit(X, y, sample_weight=-1.0 * y)
+    with pytest.raises(DataError, match=r"y: 2 is none of the classes, which are 0, 1"):
+        model.fit(X, y, validation=(X, y + 1))
+    with pytest.raises(DataError, match=r"validation: must be a pair \(X, y\), not ndarray"):
+        model.fit(X, y, validation=X)
+    with pytest.raises(ValueError, match="3 features"):
+        model.fit(X, y, validation=(X[:, :2], y))
+    with pytest.raises(DataError, match="first call of partial_fit needs all classes"):
+        model.partial_fit(X, y)
+    with pytest.raises(DataError, match="two classes or more, not 1"):
+        model.partial_fit(X, y, classes=[1])
+    with pytest.raises(DataError, match=r"validation_fraction: 0\.01 of 20 examples, .* is none"):
+        clone(model).set_params(validation_fraction=0.01).fit(X, y)
+    with pytest.raises(ConfigError, match="give a weight for each class"):
+        clone(model).set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
+    model.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(DataError, match=r"not those of the first call, which were \[0, 1\]"):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(DataError, match="5 is none of the classes"):
+        model.partial_fit(X, y + 5)
+
+
+def test_going_on_with_another_network_is_refused(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, X_test, y, _ = digits
+    model = DigitClassifier((8,), epochs=1, warm_start=True).fit(X, y)
+    before = model.predict_proba(X_test)
+    for changed in ({"hidden": (9,)}, {"hidden": (8,), "optimizer": "sgd"}):
+        with pytest.raises(ConfigError, match="fit anew with warm_start=False"):
+            model.set_params(**changed).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X_test), before)
+
+
+def test_weights_that_stop_being_finite_say_what_to_do(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    with pytest.raises(TrainingError, match="smaller learning_rate than 1e\\+30, or bring the features to one scale"):
+        DigitClassifier((8,), optimizer="sgd", learning_rate=1e30, epochs=9).fit(1e6 * X.astype(np.float32), y)
+    assert issubclass(TrainingError, GlassnetError)
