@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .model import Model
     from .training import Config, Run, open_model, resume, train
+    from .tuning import search
 
 __version__ = "0.1.0"
 
@@ -23,7 +24,7 @@ __version__ = "0.1.0"
 # keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
-__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "open_model", "resume", "train"]
+__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "open_model", "resume", "search", "train"]
 
 # Where each name lives. They are imported when they are first used, so that `import glassnet` costs next to nothing.
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "load_dataset": "data",
     "open_model": "training",
     "resume": "training",
+    "search": "tuning",
     "train": "training",
 }
 

@@ -36,6 +36,8 @@ def train(
     out: Path | None = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
     port: int | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
     json: bool = False,
 ) -> None:
     """Train a network and keep it in a run folder.
@@ -63,6 +65,10 @@ def train(
         Open a page beside the training, on which the run can be watched as it goes and afterwards, until Ctrl-C.
     port
         Of that page; by default 8000. 0 is any that is free.
+    jobs
+        How many members of an ensemble are trained at once, in processes of their own.
+    dask
+        The address of a Dask scheduler whose workers train them, such as tcp://127.0.0.1:8786.
     json
         Print the result as JSON.
     """
@@ -75,7 +81,16 @@ def train(
         callbacks = [progress, training.Live()] if page else [progress]
         try:
             dataset = load_named(data, recipe, classes)
-            run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=callbacks, **given)
+            run = training.train(
+                dataset,
+                recipe,
+                as_written=as_written,
+                out=out,
+                callbacks=callbacks,
+                jobs=jobs,
+                dask=dask,
+                **given,
+            )
         finally:
             progress.close()
         _show(run, json)
@@ -91,7 +106,7 @@ def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dat
     return load_dataset(data or named.data, classes=classes or named.classes)
 
 
-def resume(run: Path, /, *, json: bool = False) -> None:
+def resume(run: Path, /, *, jobs: int | None = None, dask: str | None = None, json: bool = False) -> None:
     """Go on with a run that was interrupted or killed.
 
     It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if
@@ -101,12 +116,16 @@ def resume(run: Path, /, *, json: bool = False) -> None:
     ----------
     run
         The run folder.
+    jobs
+        As for `glassnet train`.
+    dask
+        As for `glassnet train`.
     json
         Print the result as JSON.
     """
     progress = Progress()
     try:
-        resumed = training.resume(run, callbacks=[progress])
+        resumed = training.resume(run, callbacks=[progress], jobs=jobs, dask=dask)
     finally:
         progress.close()
     _show(resumed, json)

@@ -4,6 +4,7 @@ A piece of work gets all that it needs as arguments and gives back all that it h
 machine that shares no disk with this one. Files travel as bytes.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from logging import CRITICAL, getLogger
 from pathlib import Path
+from socket import create_connection
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from types import TracebackType
@@ -201,8 +203,11 @@ def _connect(address: str, closing: ExitStack) -> Any:
     log.setLevel(CRITICAL)  # what is wrong is told in one line
     closing.callback(log.setLevel, level)
     try:
+        # A handshake first: where there is no scheduler, a client would go on trying in the background.
+        create_connection(distributed.comm.get_address_host_port(address), PATIENCE).close()
+        asyncio.run(asyncio.wait_for(_shake_hands(address), PATIENCE))
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever may listen there and not be a scheduler
         closing.close()
         raise ConfigError(
             f"dask: no scheduler answers at {address!r}; is the address right? One is started with: dask scheduler"
@@ -216,6 +221,11 @@ def _connect(address: str, closing: ExitStack) -> Any:
             f"dask: the scheduler at {address} has no workers; start one with: dask worker {address}"
         ) from error
     return client
+
+
+async def _shake_hands(address: str) -> None:
+    comm = await import_module("distributed.comm").connect(address, timeout=PATIENCE)
+    await comm.close()
 
 
 def _gone() -> TrainingError:
