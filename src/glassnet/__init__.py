@@ -24,7 +24,19 @@ __version__ = "0.1.0"
 # keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
-__all__ = ["Config", "Dataset", "Model", "Run", "evaluate", "load_dataset", "nn", "open_model", "resume", "search", "train"]
+__all__ = [
+    "Config",
+    "Dataset",
+    "Model",
+    "Run",
+    "evaluate",
+    "load_dataset",
+    "nn",
+    "open_model",
+    "resume",
+    "search",
+    "train",
+]
 
 # Where each name lives. They are imported when they are first used, so that `import glassnet` costs next to nothing.
 _HOMES = {

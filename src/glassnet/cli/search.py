@@ -80,7 +80,9 @@ def _line(found: tuning.Search, trial: tuning.Trial, trials: int) -> str:
     went = f"pruned at epoch {trial.epochs}" if trial.pruned else f"{trial.epochs} epochs"
     if trial.complaint:
         went = "broke: not finite"
-    best = f"best: {_value(found.monitor, found.best.value)}, trial {found.best.number}" if found.best else "none is best"
+    best = (
+        f"best: {_value(found.monitor, found.best.value)}, trial {found.best.number}" if found.best else "none is best"
+    )
     count = f"{len(found.trials)} of {trials}"
     return f"{count:>10}  trial {trial.number:<4} {value:>8}  {went:<19} {trial.seconds:>7.1f} s   {best}"
 

@@ -98,9 +98,7 @@ def _train_member(
 
 
 @contextmanager
-def _side_by_side(
-    folder: Path, config: Config, dataset: Dataset, workers: Workers
-) -> Iterator[Callable[[int], None]]:
+def _side_by_side(folder: Path, config: Config, dataset: Dataset, workers: Workers) -> Iterator[Callable[[int], None]]:
     """Train the members that are not yet done in other processes.
 
     Yields:

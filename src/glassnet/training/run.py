@@ -241,7 +241,9 @@ def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
     """Return the processes that train a run; one network is trained by one."""
     if config.members == 1 and (dask is not None or (jobs or 1) > 1):
         given = "jobs" if dask is None else "dask"
-        raise ConfigError(f"{given}: one network is trained in one process; give members, for an ensemble, or no {given}")
+        raise ConfigError(
+            f"{given}: one network is trained in one process; give members, for an ensemble, or no {given}"
+        )
     return Workers(jobs, dask)
 
 

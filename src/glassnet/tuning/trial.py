@@ -1,11 +1,10 @@
 """One trial: a run in a folder of its own, ended early where it has no prospects."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..data import Dataset
 from ..errors import TrainingError
@@ -60,7 +59,7 @@ class Prune(Callback):
             run.finish("pruned")
 
 
-def direction_of(config: Config) -> str:
+def direction_of(config: Config) -> Literal["minimize", "maximize"]:
     """Return whether what a run is judged by shall be large or small."""
     return "maximize" if config.monitor == "validation_accuracy" else "minimize"
 
@@ -96,8 +95,10 @@ def run_trial(
         write_atomically(folder / CONFIG, config.to_toml().encode())
         trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), StopWhenAsked(sign)])
         try:
-            with suppress(TrainingInterrupted) if sign else suppress():
-                trainer.run(folder)
+            trainer.run(folder)
+        except TrainingInterrupted:
+            if sign is None:
+                raise
         except TrainingError as error:
             outcome.pruned, outcome.complaint = True, str(error)
             return outcome
