@@ -111,7 +111,7 @@ def test_a_killed_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "a"
-    command = [*COMMAND, "--out", str(folder), "--epochs", "40", "--jobs", "2"]
+    command = [*COMMAND, "--out", str(folder), "--epochs", "10", "--jobs", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     process.stderr.readline()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers too

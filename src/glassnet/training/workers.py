@@ -19,7 +19,7 @@ from socket import create_connection
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from ..errors import ConfigError, GlassnetError, TrainingError
 from ..files import write_atomically
@@ -145,20 +145,22 @@ class Workers:
         try:
             # Without memory maps: joblib's are cleared away when any one of several threads has its result.
             parallel = Parallel(max(self.jobs, 2), backend=self._backend(), max_nbytes=None, **self._options())
-            result: Result = parallel([delayed(work)(*arguments)])[0]
-        except GlassnetError:
-            raise
+            outcome = parallel([delayed(_attempt)(work, *arguments)])[0]
         except ModuleNotFoundError as error:
             raise ConfigError(f"dask: the workers have no {error.name}; install glassnet there too") from error
-        except (BrokenProcessPool, CancelledError, OSError) as error:
-            raise _gone() from error
         except Exception as error:
-            if type(error).__name__ == "KilledWorker":  # Dask's, which need not be there
+            # Dask need not be there, so that its error has a name and no class; the last is what joblib says to the
+            # other threads.
+            gone = isinstance(error, BrokenProcessPool | CancelledError | OSError)
+            if gone or type(error).__name__ == "KilledWorker" or "has been shutdown" in str(error):
                 raise _gone() from error
             raise
-        if isinstance(result, BaseException):  # what joblib makes of work that Dask has cancelled
-            raise _gone() from result
-        return result
+        if isinstance(outcome, BaseException):  # what joblib makes of work that Dask has cancelled
+            raise _gone() from outcome
+        result, complaint = outcome
+        if complaint is not None:
+            raise complaint
+        return cast(Result, result)
 
     def _backend(self) -> Any:
         if self._client is None:
@@ -171,6 +173,17 @@ class Workers:
 
     def _options(self) -> dict[str, Any]:
         return {} if self._client is not None else {"initializer": _leave_interrupts_to_the_parent}
+
+
+def _attempt(work: Callable[..., Result], *arguments: Any) -> tuple[Result | None, GlassnetError | None]:
+    """Do a piece of work in a worker.
+
+    What went wrong is returned: where it is raised, joblib ends all other work at once.
+    """
+    try:
+        return work(*arguments), None
+    except GlassnetError as error:
+        return None, error
 
 
 def pack(folder: Path) -> dict[str, bytes]:
