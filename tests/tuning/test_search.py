@@ -48,9 +48,7 @@ def test_what_is_given_is_not_searched(found: Search) -> None:
     assert len({trial.settings["learning_rate"] for trial in found.trials}) == 7
 
 
-def test_the_best_settings_are_a_recipe_that_gives_the_same_run(
-    found: Search, digits: Dataset, tmp_path: Path
-) -> None:
+def test_the_best_settings_are_a_recipe_that_gives_the_same_run(found: Search, digits: Dataset, tmp_path: Path) -> None:
     again = train(digits, found.recipe, threads=1, out=tmp_path / "run")
     assert (again.path / "model.safetensors").read_bytes() == (found.run.path / "model.safetensors").read_bytes()
     assert Config.resolve(found.recipe).learning_rate == found.best.settings["learning_rate"]

@@ -24,7 +24,7 @@ from ..training import (
 from ..training.interruption import interruptible
 from ..training.run import choose_config
 from .space import searched, suggest
-from .study import BEST, STUDY, best_trial, done_trials, keep_best, open_study
+from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
 from .trial import direction_of, run_trial
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def search(
         raise FileError(f"{folder}: is not empty, and no search is in it; choose a new or an empty folder with --out")
     with Workers(jobs, dask) as workers, only_process(make_run_folder(folder, "")):
         study = open_study(folder, config, names, dataset)
-        _clear(folder, study)
+        _clear(folder, study, config)
         loop = _Loop(study, folder, config, names, dataset, workers, on_trial)
         loop.go_on(trials)
     return _found(study, folder, config)
@@ -154,9 +154,9 @@ def _check_searchable(config: Config) -> None:
         raise ConfigError(f"mistakes: a search of a network with {config.mistakes[0]} finds nothing; leave it out")
 
 
-def _clear(folder: Path, study: "Study") -> None:
+def _clear(folder: Path, study: "Study", config: Config) -> None:
     """Delete what a killed search has left of a trial that was never told of."""
-    best = best_trial(study)
+    best = best_of(done_trials(study), config)
     for leftover in folder.glob("trial-*"):
         if best is None or leftover.name != f"trial-{best.number}":
             shutil.rmtree(leftover, ignore_errors=True)
@@ -209,10 +209,9 @@ class _Loop:
         config = Config.model_validate(self.config.model_dump() | proposed)
         if config.threads is None and not self.workers.alone:
             config = config.model_copy(update={"threads": max(available_threads() // self.workers.jobs, 1)})
-        best = best_trial(self.study)
-        outcome = self.workers.run(
-            run_trial, config, self.shared, done_trials(self.study), best and best.value, self.workers.sign
-        )
+        done = done_trials(self.study)
+        best = best_of(done, self.config)
+        outcome = self.workers.run(run_trial, config, self.shared, done, best and best.value, self.workers.sign)
         if outcome is None or outcome.stopped:
             raise _Stopped
         attributes = {"settings": proposed, "seconds": outcome.seconds, "kept": bool(outcome.files)}
@@ -238,11 +237,12 @@ class _Loop:
 
 def _found(study: "Study", folder: Path, config: Config) -> Search:
     sign = -1 if direction_of(config) == "maximize" else 1
+    done = done_trials(study)
+    best = best_of(done, config)
     trials = sorted(
-        map(_summary, done_trials(study)),
+        map(_summary, done),
         key=lambda trial: (trial.pruned, trial.value is None, sign * (trial.value or 0.0), trial.number),
     )
-    best = best_trial(study)
     first = [trial for trial in trials if best is not None and trial.number == best.number]
     return Search(folder, config.monitor, tuple(first + [trial for trial in trials if trial not in first]))
 

@@ -10,6 +10,7 @@ Only the process of the search opens the file, however many workers there are, s
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["BEST", "STUDY", "best_trial", "done_trials", "keep_best", "open_study"]
+__all__ = ["BEST", "STUDY", "best_of", "done_trials", "keep_best", "open_study"]
 
 STUDY, BEST = "study.db", "best.toml"
 NAME = "glassnet"  # of the study in its file
@@ -110,23 +111,24 @@ def done_trials(study: "Study") -> list["FrozenTrial"]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def best_trial(study: "Study") -> "FrozenTrial | None":
-    """Return the best trial that came to its end and whose run is kept, or None before there is one."""
-    sign = -1 if study.direction.name == "MAXIMIZE" else 1
-    kept = [trial for trial in done_trials(study) if trial.user_attrs.get("kept")]
+def best_of(done: Sequence["FrozenTrial"], config: Config) -> "FrozenTrial | None":
+    """Return the best of the trials that are done and whose run is kept, or None where there is none."""
+    sign = -1 if direction_of(config) == "maximize" else 1
+    kept = [trial for trial in done if trial.user_attrs.get("kept")]
     return min(kept, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
 
 
 def keep_best(study: "Study", folder: Path, config: Config) -> None:
     """Write the best settings, and delete the run folders of trials that are done and not the best."""
-    best = best_trial(study)
+    done = done_trials(study)  # once: by the next look another may be done, and be better
+    best = best_of(done, config)
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
     text = _recipe_of(chosen, f"Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.")
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())
-    for trial in done_trials(study):
+    for trial in done:
         if trial.number != best.number:
             shutil.rmtree(folder / f"trial-{trial.number}", ignore_errors=True)
 
