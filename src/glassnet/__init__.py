@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .model import Model
     from .training import Config, Run, open_model, resume, train
+    from .tuning import search
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "nn",
     "open_model",
     "resume",
+    "search",
     "train",
 ]
 
@@ -49,6 +51,7 @@ _HOMES = {
     "load_dataset": "data",
     "open_model": "training",
     "resume": "training",
+    "search": "tuning",
     "train": "training",
 }
 

@@ -26,6 +26,7 @@ for _place, _help in {
     "train:train": "Train a network and keep it in a run folder.",
     "train:resume": "Go on with a run that was interrupted or killed.",
     "lr_find:lr_find": "Find out how large the learning rate may be.",
+    "search:search": "Search for good settings, in many runs.",
     "evaluate:evaluate": "Say how good a model is on images that it has not learned from.",
     "use:predict": "Recognise pictures of digits.",
     "serve:serve": "Open the page: watch, train, draw; and the service for programs.",

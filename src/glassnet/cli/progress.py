@@ -72,6 +72,10 @@ class Progress(Callback):
             self._print(_line(run.rows[-1]))
             self._print(f"{run.broken}; nothing can be learned from here on")
 
+    def on_member(self, number: int, row: Row) -> None:
+        together = f"{number} members together" if number > 1 else "1 member"
+        self._print(f"{together}: {percent(row['validation_accuracy'])} in validation")
+
     def _print(self, line: str) -> None:
         if self.live is None:
             print(line, file=sys.stderr, flush=True)

@@ -38,6 +38,8 @@ def train(
     watch: Annotated[bool, Parameter(negative=())] = False,
     port: int | None = None,
     tensorboard: Path | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
     json: bool = False,
 ) -> None:
     """Train a network and keep it in a run folder.
@@ -67,6 +69,10 @@ def train(
         Of that page; by default 8000. 0 is any that is free.
     tensorboard
         A folder of logs in which the run gets an event file as it goes: tensorboard --logdir FOLDER shows it.
+    jobs
+        How many members of an ensemble are trained at once, in processes of their own.
+    dask
+        The address of a Dask scheduler whose workers train them, such as tcp://127.0.0.1:8786.
     json
         Print the result as JSON.
     """
@@ -80,7 +86,16 @@ def train(
         callbacks = [progress, *logs, *([training.Live()] if page else [])]
         try:
             dataset = load_named(data, recipe, classes)
-            run = training.train(dataset, recipe, as_written=as_written, out=out, callbacks=callbacks, **given)
+            run = training.train(
+                dataset,
+                recipe,
+                as_written=as_written,
+                out=out,
+                callbacks=callbacks,
+                jobs=jobs,
+                dask=dask,
+                **given,
+            )
         finally:
             progress.close()
         _show(run, json)
@@ -96,7 +111,15 @@ def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dat
     return load_dataset(data or named.data, classes=classes or named.classes)
 
 
-def resume(run: Path, /, *, tensorboard: Path | None = None, json: bool = False) -> None:
+def resume(
+    run: Path,
+    /,
+    *,
+    tensorboard: Path | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+    json: bool = False,
+) -> None:
     """Go on with a run that was interrupted or killed.
 
     It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if
@@ -108,13 +131,17 @@ def resume(run: Path, /, *, tensorboard: Path | None = None, json: bool = False)
         The run folder.
     tensorboard
         As for `glassnet train`; the event file begins with all that was before.
+    jobs
+        As for `glassnet train`.
+    dask
+        As for `glassnet train`.
     json
         Print the result as JSON.
     """
     logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
     progress = Progress()
     try:
-        resumed = training.resume(run, callbacks=[progress, *logs])
+        resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask)
     finally:
         progress.close()
     _show(resumed, json)

@@ -11,6 +11,7 @@ from .run import BOX, Run, find_runs, make_run_folder, open_model, resume, train
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
+from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
 
 __all__ = [
     "BOX",
@@ -24,8 +25,11 @@ __all__ = [
     "Run",
     "RunUnderWay",
     "Settings",
+    "StopSign",
+    "StopWhenAsked",
     "Trainer",
     "TrainingInterrupted",
+    "Workers",
     "available_threads",
     "build_loss",
     "build_network",
@@ -36,9 +40,12 @@ __all__ = [
     "make_run_folder",
     "notebook_names",
     "open_model",
+    "pack",
     "recipe_names",
     "recipe_summary",
     "recipe_text",
+    "require_search",
     "resume",
     "train",
+    "unpack",
 ]

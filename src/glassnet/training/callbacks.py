@@ -85,6 +85,12 @@ class Callback:
     def on_end(self, run: RunUnderWay) -> None:
         """Called when the run stops, by itself or by `RunUnderWay.stop`, with everything saved."""
 
+    def on_member(self, number: int, row: Row) -> None:
+        """Called in an ensemble with the row of its first ``number`` members, which are now joined.
+
+        It is all that is called where members train in other processes.
+        """
+
 
 class EarlyStopping(Callback):
     """Finish when the best model is ``patience`` epochs old.

@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, load_dataset
-from ..errors import DataError, FileError, TrainingError
+from ..errors import ConfigError, DataError, FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
@@ -18,6 +19,7 @@ from .config import Config
 from .ensemble import train_members
 from .history import Row, read_history
 from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
+from .workers import Workers
 
 __all__ = ["BOX", "Run", "choose_config", "find_runs", "make_run_folder", "open_model", "resume", "train"]
 
@@ -171,6 +173,8 @@ def train(
     as_written: bool = False,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callback] = (),
+    jobs: int | None = None,
+    dask: str | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -182,6 +186,8 @@ def train(
         as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback`.
+        jobs: how many members of an ensemble are trained at once, in processes of their own; see `Workers`.
+        dask: the address of a Dask scheduler whose workers train them.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -195,8 +201,11 @@ def train(
     config = choose_config(dataset, recipe, settings, as_written=as_written)
     trainers = _trainers(config, dataset, callbacks)
     first = next(trainers)  # which refuses what cannot be trained on, before there is a folder
-    folder = make_run_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
-    with only_process(folder):
+    with ExitStack() as stack:
+        workers = stack.enter_context(_workers_for(config, jobs, dask))
+        name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
+        folder = make_run_folder(out, name)
+        stack.enter_context(only_process(folder))
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
         if any(folder.iterdir()):
@@ -204,21 +213,30 @@ def train(
         config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
         write_atomically(folder / CONFIG, config.to_toml().encode())
         if config.members > 1:
-            train_members(folder, config, dataset, callbacks)
+            train_members(folder, config, dataset, callbacks, workers)
         else:
             _run_one_by_one(chain([first], trainers), folder)
     return Run(folder)
 
 
-def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, callbacks: Sequence[Callback] = ()) -> Run:
+def resume(
+    path: str | os.PathLike[str],
+    dataset: Dataset | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    jobs: int | None = None,
+    dask: str | None = None,
+) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
 
-    An ensemble goes on with the member that was stopped, and then with those that are missing.
+    An ensemble goes on with the members that were stopped, and then with those that are missing.
 
     Args:
         path: the run folder.
         dataset: only for a run that learned from arrays in memory.
         callbacks: see `Callback`.
+        jobs: as for `train`; it need not be what the run began with.
+        dask: as for `train`.
 
     Raises:
         FileError: no run there, or a damaged one.
@@ -226,14 +244,24 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
     """
     run = Run(path)
     config, dataset = run.config, dataset or run.dataset()
-    with only_process(run.path):
+    with _workers_for(config, jobs, dask) as workers, only_process(run.path):
         if config.members > 1:
-            train_members(run.path, config, dataset, callbacks)
+            train_members(run.path, config, dataset, callbacks, workers)
         else:
             checkpoint = run.path / CHECKPOINT
             done = read_state(checkpoint).epoch if checkpoint.exists() else 0
             _run_one_by_one(_trainers(config, dataset, callbacks, done), run.path)
     return run
+
+
+def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
+    """Return the processes that train a run; one network is trained by one."""
+    if config.members == 1 and (dask is not None or (jobs or 1) > 1):
+        given = "jobs" if dask is None else "dask"
+        raise ConfigError(
+            f"{given}: one network is trained in one process; give members, for an ensemble, or no {given}"
+        )
+    return Workers(jobs, dask)
 
 
 def _trainers(config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0) -> Iterator[Trainer]:

@@ -1,0 +1,153 @@
+"""``glassnet search``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import tuning
+from .output import command, percent, print_facts, print_json, print_table
+from .train import Flags, load_named
+
+__all__ = ["search"]
+
+SHOWN = 10  # trials in the table
+
+COLUMNS = {
+    "learning_rate": "rate",
+    "hidden": "hidden",
+    "batch_size": "batch",
+    "label_smoothing": "smoothing",
+    "dropout": "dropout",
+    "batch_norm": "norm",
+    "rotation": "distort",
+}
+
+
+def search(
+    data: str | None = None,
+    /,
+    *,
+    trials: int = 50,
+    recipe: str | None = None,
+    classes: int | None = None,
+    settings: Flags = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Search for good settings: many runs, each judged by validation images, the hopeless ones ended early.
+
+    Searched are learning rate, widths, batch size, label smoothing, dropout, batch normalisation and distortion; a flag
+    holds its setting still. After Ctrl-C or a kill the same command goes on. The best settings are a recipe for
+    `glassnet train`, and the best run is kept.
+
+    Parameters
+    ----------
+    data
+        As for `glassnet train`.
+    trials
+        How many there shall be in all, with those of a search that goes on.
+    recipe
+        What the search begins with, as for `glassnet train`.
+    classes
+        As for `glassnet train`.
+    jobs
+        How many trials go on at once, in processes of their own.
+    dask
+        The address of a Dask scheduler whose workers take the trials, such as tcp://127.0.0.1:8786.
+    out
+        The folder of the search. By default searches/DATA-RECIPE.
+    json
+        Print the result as JSON.
+    """
+    given = settings.model_dump(exclude_unset=True) if settings else {}
+    dataset = load_named(data, recipe, classes)
+
+    def tell(found: tuning.Search, trial: tuning.Trial) -> None:
+        print(_line(found, trial, trials), file=sys.stderr, flush=True)
+
+    found = tuning.search(dataset, recipe, trials=trials, jobs=jobs, dask=dask, out=out, on_trial=tell, **given)
+    if json:
+        _print_json(found)
+    else:
+        _show(found, data)
+
+
+def _line(found: tuning.Search, trial: tuning.Trial, trials: int) -> str:
+    """Say how a trial went, and which is the best so far."""
+    value = _value(found.monitor, trial.value)
+    went = f"pruned at epoch {trial.epochs}" if trial.pruned else f"{trial.epochs} epochs"
+    if trial.complaint:
+        went = "broke: not finite"
+    best = (
+        f"best: {_value(found.monitor, found.best.value)}, trial {found.best.number}" if found.best else "none is best"
+    )
+    count = f"{len(found.trials)} of {trials}"
+    return f"{count:>10}  trial {trial.number:<4} {value:>8}  {went:<19} {trial.seconds:>7.1f} s   {best}"
+
+
+def _value(monitor: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return percent(value) if monitor == "validation_accuracy" else f"{value:.4f}"
+
+
+def _show(found: tuning.Search, data: str | None) -> None:
+    """Print the best trials and what to do next."""
+    pruned = sum(trial.pruned for trial in found.trials)
+    best = found.trials[:SHOWN] if found.best else ()
+    names = [name for name in COLUMNS if any(name in trial.settings for trial in best)]
+    header = ["trial", found.monitor.removeprefix("validation_"), *(COLUMNS[name] for name in names)]
+    shown = [trial for trial in best if not trial.pruned]
+    rows = [
+        [trial.number, _value(found.monitor, trial.value), *(_cell(name, trial.settings.get(name)) for name in names)]
+        for trial in shown
+    ]
+    if rows:
+        print_table(header, rows)
+        print()
+    facts: dict[str, Any] = {"trials": f"{len(found.trials)}, of which {pruned} were ended early"}
+    if found.best is None:
+        facts["best"] = "none: every trial was ended early; search on, with more trials"
+    else:
+        facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} " + _value(
+            found.monitor, found.best.value
+        )
+        facts["run"] = found.run.path
+        facts["next"] = f"{command()} train {data + ' ' if data else ''}--recipe {found.recipe}"
+    print_facts(facts)
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "hidden":
+        return "-".join(map(str, value))
+    if name == "batch_norm":
+        return "yes" if value else "no"
+    if name == "rotation":
+        return f"{value / tuning.DISTORTIONS['rotation']:.2f}"
+    return f"{value:.3g}"
+
+
+def _print_json(found: tuning.Search) -> None:
+    best = found.best
+    print_json(
+        {
+            "search": str(found.path),
+            "monitor": found.monitor,
+            "trials": [
+                {
+                    "trial": trial.number,
+                    "value": trial.value,
+                    "pruned": trial.pruned,
+                    "epochs": trial.epochs,
+                    "seconds": trial.seconds,
+                    "settings": trial.settings,
+                }
+                for trial in found.trials
+            ],
+            "best": best and best.number,
+            "recipe": str(found.recipe) if best else None,
+            "run": str(found.run.path) if best else None,
+        }
+    )

@@ -1,0 +1,136 @@
+"""A Dask cluster of two local workers takes trials and members; so do processes of this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glassnet import Dataset, Run, load_dataset, resume, search, train
+from glassnet.cli import main
+from glassnet.errors import ConfigError, TrainingError
+from glassnet.training import Callback, RunUnderWay
+
+SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "threads": 1, "members": 3, "seed": 7}
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
+    return train(digits, out=tmp_path_factory.mktemp("one-by-one") / "run", **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a scheduler with two workers, processes as a person starts them."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as local:
+        yield local.scheduler_address
+
+
+def contents(run: Run) -> dict[str, object]:
+    """All that an ensemble left, but for the seconds that it took."""
+    folders = [run.path, *(run.path / f"member-{number}" for number in (1, 2, 3))]
+    return {folder.name: (folder / "model.safetensors").read_bytes() for folder in folders[1:]} | {
+        "joined": (run.path / "model.safetensors").read_bytes(),
+        "config": (run.path / "config.toml").read_bytes(),
+        "rows": [[row | {"seconds": 0} for row in Run(folder).history] for folder in folders],
+    }
+
+
+class Members(Callback):
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def on_member(self, number: int, row: dict) -> None:
+        self.numbers.append(number)
+
+    def on_step(self, run: RunUnderWay, loss: float) -> None:
+        raise AssertionError("called in this process")
+
+
+def test_members_side_by_side_equal_members_one_by_one(whole: Run, digits: Dataset, tmp_path: Path) -> None:
+    members = Members()
+    run = train(digits, out=tmp_path / "run", jobs=2, callbacks=[members], **SETTINGS)
+    assert contents(run) == contents(whole)
+    assert members.numbers == [1, 2, 3]
+
+
+def test_a_cluster_trains_the_same_members(whole: Run, digits: Dataset, cluster: str, tmp_path: Path) -> None:
+    assert contents(train(digits, out=tmp_path / "run", dask=cluster, **SETTINGS)) == contents(whole)
+
+
+def test_a_worker_that_does_not_see_the_folder_sends_its_files(
+    whole: Run, digits: Dataset, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "resolve", lambda path, strict=False: Path("/nowhere") / path.name)
+    assert contents(train(digits, out=tmp_path / "run", dask=cluster, **SETTINGS)) == contents(whole)
+
+
+def test_an_error_in_a_worker_is_the_error(digits: Dataset, tmp_path: Path) -> None:
+    settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30}
+    with pytest.raises(TrainingError, match="the weights stopped being finite"):
+        train(digits, out=tmp_path / "run", jobs=2, **settings)
+
+
+def test_a_cluster_searches(digits: Dataset, cluster: str, tmp_path: Path) -> None:
+    tiny = {"hidden": [8], "rotation": 0, "batch_norm": False, "epochs": 1}
+    found = search(digits, trials=4, dask=cluster, out=tmp_path / "a", **tiny)
+    assert len(found.trials) == 4
+    assert found.best.value == found.run.best["validation_loss"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_saves_all_members(digits: Dataset, tmp_path: Path) -> None:
+    settings = {"hidden": 16, "epochs": 400, "members": 2, "threads": 1}
+    folder = tmp_path / "run"
+    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "glassnet", "train", "digits", "--out", str(folder), "--jobs", "2", *flags]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    steps = [folder / f"member-{number}" / "steps.jsonl" for number in (1, 2)]
+    while not all(file.exists() for file in steps):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].endswith(f"nothing is lost; go on with: glassnet resume {folder}")
+    assert "Traceback" not in said
+    for number in (1, 2):
+        assert (folder / f"member-{number}" / "checkpoint.safetensors").is_file()
+
+
+def test_what_was_stopped_goes_on_side_by_side(whole: Run, digits: Dataset, tmp_path: Path) -> None:
+    class StopAt(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if (run.config.seed, run.state.step) == (8, 20):
+                run.stop("for a test")
+
+    half = train(digits, out=tmp_path / "run", callbacks=[StopAt()], **SETTINGS)
+    assert len(half.history) == 1
+    assert contents(resume(half.path, jobs=2)) == contents(whole)
+
+
+def test_one_network_is_no_work_for_several(digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="jobs: one network is trained in one process"):
+        train(digits, out=tmp_path / "run", jobs=2, epochs=1)
+    with pytest.raises(ConfigError, match="dask: one network is trained in one process"):
+        train(digits, out=tmp_path / "run", dask="tcp://127.0.0.1:1", epochs=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scheduler_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(["train", "digits", "--members", "2", "--dask", "tcp://127.0.0.1:1", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        "glassnet: dask: no scheduler answers at 'tcp://127.0.0.1:1'; is the address right? "
+        "One is started with: dask scheduler\n"
+    )
+    assert not out.exists()
