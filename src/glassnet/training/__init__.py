@@ -5,6 +5,7 @@ from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .live import LIVE, STEPS, Live
+from .ranks import Ranks, open_ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, make_run_folder, open_model, resume, train
@@ -21,6 +22,7 @@ __all__ = [
     "EarlyStopping",
     "LearningRateSearch",
     "Live",
+    "Ranks",
     "Run",
     "RunUnderWay",
     "Settings",
@@ -35,6 +37,7 @@ __all__ = [
     "make_run_folder",
     "notebook_names",
     "open_model",
+    "open_ranks",
     "recipe_names",
     "recipe_summary",
     "recipe_text",

@@ -17,6 +17,7 @@ from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
 from .history import Row, read_history
+from .ranks import ALONE, MPIRanks, Ranks, open_ranks
 from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
 
 __all__ = ["BOX", "Run", "choose_config", "make_run_folder", "open_model", "resume", "train"]
@@ -31,14 +32,15 @@ class Run:
 
     Args:
         path: the run folder.
+        required: whether it must be there. The other ranks of a run over MPI may not see the folder of rank 0.
 
     Raises:
         FileError: no run there.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, required: bool = True) -> None:
         self.path = Path(path)
-        if not (self.path / CONFIG).is_file():
+        if required and not (self.path / CONFIG).is_file():
             raise FileError(f"{self.path}: no run here (a run folder has a {CONFIG}); is the path right?")
 
     @cached_property
@@ -154,6 +156,7 @@ def train(
     as_written: bool = False,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callback] = (),
+    parallel: str | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -165,6 +168,8 @@ def train(
         as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback`.
+        parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.ranks`. Only
+            rank 0 calls the callbacks and writes.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -175,16 +180,27 @@ def train(
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
-    config = choose_config(dataset, recipe, settings, as_written=as_written)
-    trainers = _trainers(config, dataset, callbacks)
-    first = next(trainers)  # which refuses what cannot be trained on, before there is a folder
-    folder = make_run_folder(out, f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written)
-    with only_process(folder):
+    ranks = open_ranks(parallel)
+    with ranks.together():  # which refuses what cannot be trained on, before there is a folder
+        config = choose_config(dataset, recipe, settings, as_written=as_written)
+    ranks.check(config, dataset.fingerprint)
+    with ranks.together():
+        trainers = _trainers(config, dataset, callbacks, ranks=ranks)
+        first = next(trainers)
+        name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
+        folder = Path() if ranks.rank else make_run_folder(out, name)
+    folder = Path(ranks.broadcast(str(folder)))
+    if isinstance(ranks, MPIRanks) and ranks.rank:
+        with ranks.following():
+            first.follow(ranks)
+        return Run(folder, required=False)
+    with ranks.leading(), only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
-        config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
+        if ranks is ALONE:
+            config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
         write_atomically(folder / CONFIG, config.to_toml().encode())
         if config.members > 1:
             train_members(folder, config, dataset, callbacks)
@@ -193,7 +209,13 @@ def train(
     return Run(folder)
 
 
-def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, callbacks: Sequence[Callback] = ()) -> Run:
+def resume(
+    path: str | os.PathLike[str],
+    dataset: Dataset | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    parallel: str | None = None,
+) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
 
     An ensemble goes on with the member that was stopped, and then with those that are missing.
@@ -202,28 +224,39 @@ def resume(path: str | os.PathLike[str], dataset: Dataset | None = None, *, call
         path: the run folder.
         dataset: only for a run that learned from arrays in memory.
         callbacks: see `Callback`.
+        parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
+            settings in its folder.
 
     Raises:
         FileError: no run there, or a damaged one.
         TrainingError: the data has changed since the run began; and as for `train`.
     """
-    run = Run(path)
-    config, dataset = run.config, dataset or run.dataset()
-    with only_process(run.path):
+    ranks = open_ranks(parallel)
+    with ranks.together():
+        run = Run(path)
+        config, dataset = run.config, dataset or run.dataset()
+    ranks.check(config, dataset.fingerprint)
+    if isinstance(ranks, MPIRanks) and ranks.rank:
+        with ranks.following():
+            Trainer(config, dataset, ranks=ranks).follow(ranks)
+        return run
+    with ranks.leading(), only_process(run.path):
         if config.members > 1:
             train_members(run.path, config, dataset, callbacks)
         else:
             checkpoint = run.path / CHECKPOINT
             done = read_state(checkpoint).epoch if checkpoint.exists() else 0
-            _run_one_by_one(_trainers(config, dataset, callbacks, done), run.path)
+            _run_one_by_one(_trainers(config, dataset, callbacks, done, ranks), run.path)
     return run
 
 
-def _trainers(config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0) -> Iterator[Trainer]:
+def _trainers(
+    config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0, ranks: Ranks = ALONE
+) -> Iterator[Trainer]:
     """Yield what trains each part of a run that still has something to do after ``done`` epochs."""
     for part, until in config.parts():
         if done < until or until == config.epochs:
-            yield Trainer(part, dataset, callbacks, until)
+            yield Trainer(part, dataset, callbacks, until, ranks)
 
 
 def _run_one_by_one(trainers: Iterable[Trainer], folder: Path) -> None:
