@@ -76,12 +76,12 @@ class BatchNorm(Layer):
             sum_of_rows(X, sums[:d])
             sums[d] = n
             self._over_the_batch(sums)
-            n = self.count = int(sums[d])
-            mean = sums[:d] / n  # (d,)
+            self.count = int(sums[d])
+            mean = sums[:d] / self.count  # (d,)
             np.subtract(X, mean, out=C)
-            variance: Array = self._over_the_batch(np.einsum("nd,nd->d", C, C)) / n
-            if n > 1:  # one row has no variance
-                self._update_running_averages(mean, variance, n)
+            variance: Array = self._over_the_batch(np.einsum("nd,nd->d", C, C)) / self.count
+            if self.count > 1:  # one row has no variance
+                self._update_running_averages(mean, variance, self.count)
         else:
             variance = self.running_variance
             np.subtract(X, self.running_mean, out=C)
