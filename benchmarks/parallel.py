@@ -1,4 +1,4 @@
-"""One run in two processes: images a second beside one process, what an all-reduce costs, and what 64 machines would do.
+"""One run in two processes: a step beside one process, what an all-reduce costs, and what 64 machines would do.
 
     python benchmarks/parallel.py [TRIALS SECONDS]     under two minutes; needs the extra mpi and MNIST
 
