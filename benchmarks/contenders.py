@@ -32,8 +32,8 @@ def mnist() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return train.images.reshape(len(train), -1) / np.float32(255), train.labels
 
 
-def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str) -> Trainer:
-    """The parts of a run, put together as `glassnet.train` does."""
+def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str, **options: Any) -> Trainer:
+    """The parts of a run, put together as `glassnet.train` does; ``options`` are those of `Trainer`."""
     config = Config.resolve(
         "fast",  # which has neither batch normalisation nor distortions
         hidden=hidden,
@@ -44,7 +44,7 @@ def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str) -> Tra
         schedule="constant",
         validation=0,
     )
-    return Trainer(config, load_dataset("mnist"))
+    return Trainer(config, load_dataset("mnist"), **options)
 
 
 def batches(trainer: Trainer) -> Iterator[tuple[int, int]]:

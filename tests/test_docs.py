@@ -18,6 +18,7 @@ from glassnet.training import Config, notebook_names
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
+USE = sorted((DOCS / "use").glob("*.md"))
 NOTEBOOKS = DOCS / "notebooks.md"
 USE = sorted(set((DOCS / "use").glob("*.md")) - {DOCS / "use/index.md"})
 REFERENCE = sorted((DOCS / "reference").glob("*.md"))

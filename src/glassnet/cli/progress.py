@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ..training import Callback, RunUnderWay
 from ..training.history import Row
-from .output import percent
+from .output import command, percent
 
 __all__ = ["Progress"]
 
@@ -36,6 +36,12 @@ class Progress(Callback):
         if head != self.head or run.config.first_seed is not None:  # not again where a mistake begins on the way
             print(head, file=sys.stderr)
         self.head = head
+        if run.ranks.size > 1:  # a rank that is killed takes the others with it, and then nobody can say this
+            print(
+                f"{run.ranks.size} ranks; should one of them die, go on with: {command()} resume {run.folder}",
+                file=sys.stderr,
+                flush=True,
+            )
         if run.config.mistakes:
             print(f"planted: {', '.join(run.config.mistakes)}", file=sys.stderr)
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0

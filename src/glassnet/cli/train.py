@@ -1,7 +1,8 @@
 """``glassnet train`` and ``glassnet resume``."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,9 +10,9 @@ from cyclopts import Parameter
 
 from .. import training
 from ..data import Dataset, load_dataset
-from ..errors import ConfigError
+from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
-from ..training import Config, Run, Settings, notebook_names
+from ..training import Config, Ranks, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 from .serve import PORT, page_beside
@@ -35,6 +36,7 @@ def train(
     classes: int | None = None,
     settings: Flags = None,
     out: Path | None = None,
+    parallel: str | None = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
     port: int | None = None,
     tensorboard: Path | None = None,
@@ -63,6 +65,9 @@ def train(
         How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
     out
         The run folder, new or empty. By default runs/TIME-DATA-RECIPE.
+    parallel
+        mpi: one run of all the processes that mpiexec began, each on its share of every batch; as in
+        mpiexec -n 4 glassnet train mnist --parallel mpi
     watch
         Open a page beside the training, on which the run can be watched as it goes and afterwards, until Ctrl-C.
     port
@@ -79,13 +84,17 @@ def train(
     if port is not None and not watch:
         raise ConfigError(f"--port {port}: it is the page's; give --watch too")
     logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
+    if watch and parallel:
+        raise ConfigError("--watch: the page looks at one process; leave it out, and look with: glassnet serve")
     given = settings.model_dump(exclude_unset=True) if settings else {}
-    with ExitStack() as beside:
+    ranks = training.open_ranks(parallel)
+    with ExitStack() as beside, _as_one(ranks):
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         progress = Progress()
         callbacks = [progress, *logs, *([training.Live()] if page else [])]
         try:
-            dataset = load_named(data, recipe, classes)
+            with ranks.together():
+                dataset = load_named(data, recipe, classes)
             run = training.train(
                 dataset,
                 recipe,
@@ -94,15 +103,28 @@ def train(
                 callbacks=callbacks,
                 jobs=jobs,
                 dask=dask,
+                parallel=parallel,
                 **given,
             )
         finally:
             progress.close()
-        _show(run, json)
+        if ranks.rank == 0:
+            _show(run, json)
         if page:
             sys.stdout.flush()  # the result is for whoever reads it in a pipe, and this line for the person
             print(f"The page stays at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
             page.wait()
+
+
+@contextmanager
+def _as_one(ranks: Ranks) -> Iterator[None]:
+    """Of several processes let rank 0 alone say what is wrong."""
+    try:
+        yield
+    except GlassnetError:
+        if ranks.rank:
+            raise SystemExit(2) from None
+        raise
 
 
 def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dataset:
@@ -118,6 +140,7 @@ def resume(
     tensorboard: Path | None = None,
     jobs: int | None = None,
     dask: str | None = None,
+    parallel: str | None = None,
     json: bool = False,
 ) -> None:
     """Go on with a run that was interrupted or killed.
@@ -135,16 +158,21 @@ def resume(
         As for `glassnet train`.
     dask
         As for `glassnet train`.
+    parallel
+        mpi: go on with all the processes that mpiexec began, however many the run had before.
     json
         Print the result as JSON.
     """
     logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
+    ranks = training.open_ranks(parallel)
     progress = Progress()
-    try:
-        resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask)
-    finally:
-        progress.close()
-    _show(resumed, json)
+    with _as_one(ranks):
+        try:
+            resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
+        finally:
+            progress.close()
+        if ranks.rank == 0:
+            _show(resumed, json)
 
 
 def _show(run: Run, json: bool) -> None:

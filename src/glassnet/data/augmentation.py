@@ -103,6 +103,7 @@ class Augmentation:
         out: Images | None = None,
         ground: int = 0,
         team: Team = ALONE,
+        wanted: slice | None = None,
     ) -> Images:
         """Return the images ``(n, h, w)`` uint8, each distorted in its own way.
 
@@ -112,21 +113,25 @@ class Augmentation:
             out: where to put the distorted images, so that they need no new memory.
             ground: the gray value outside of an image.
             team: the threads that share out the work.
+            wanted: the images that somebody looks at, by default all; of the others anything may come out.
         """
         out = np.empty_like(images) if out is None else out
         count, *shape = images.shape
         blocks = 2 * math.ceil(images.size / _BLOCK / 2) if images.size > _FEW else min(count, 1)
         ends = np.linspace(0, count, blocks + 1).astype(int)
         generators = rng.spawn(blocks)
+        first, last, _ = (wanted or slice(None)).indices(count)
+        due = [block for block in range(blocks) if ends[block] < last and ends[block + 1] > first]
         while len(self._work) < team.size:
             self._work.append(Workspace())
 
-        def distort_block(member: int, block: int) -> None:
+        def distort_block(member: int, number: int) -> None:
+            block = due[number]
             part, work = slice(ends[block], ends[block + 1]), self._work[member]
             places = self.places(len(images[part]), (shape[0], shape[1]), generators[block], work)
             interpolate(images[part], places, ground, out[part], work)
 
-        team.share_out(distort_block, blocks)
+        team.share_out(distort_block, len(due))
         return out
 
     def places(self, count: int, shape: tuple[int, int], rng: np.random.Generator, work: Workspace) -> Floats:

@@ -196,6 +196,9 @@ class Dropout(Layer):
 
     rate: float
 
+    part: tuple[slice, int] | None = field(default=None, init=False, repr=False)
+    """Which rows of a batch of how many are given, where others go through the network elsewhere."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
             raise ValueError(f"a dropout rate is at least 0 and less than 1, not {self.rate}")
@@ -204,8 +207,10 @@ class Dropout(Layer):
         self.mask = None
         if not training:
             return X
-        self.mask = self.workspace("M", *X.shape)
-        self.rng.random(out=self.mask, dtype=self.dtype)  # uniform in [0, 1)
+        rows, count = self.part or (slice(None), len(X))
+        whole = self.workspace("M", count, *X.shape[1:])
+        self.rng.random(out=whole, dtype=self.dtype)  # uniform in [0, 1)
+        self.mask = whole[rows]
         np.greater_equal(self.mask, self.rate, out=self.mask)  # 1 with probability 1 − p
         self.mask *= 1 / (1 - self.rate)
         return np.multiply(X, self.mask, out=self.workspace("Y", *X.shape))

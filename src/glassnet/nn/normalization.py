@@ -1,5 +1,6 @@
 """Keeping the numbers between the layers at one scale while the layers below them change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -42,6 +43,9 @@ class BatchNorm(Layer):
     running_mean: Array = field(init=False, repr=False)
     running_variance: Array = field(init=False, repr=False)
 
+    add_up: Callable[[Array], None] | None = field(default=None, init=False, repr=False)
+    """Adds to sums over the rows given those over the rest of the batch, where that is elsewhere."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1 or not 0 < self.epsilon < inf:
             raise ValueError(
@@ -68,11 +72,16 @@ class BatchNorm(Layer):
         self.training = training
         C = self.C = self.workspace("C", n, d)  # X − μ
         if training:
-            mean = sum_of_rows(X, np.empty(d, self.dtype)) / n  # (d,)
+            sums = np.empty(d + 1, self.dtype)
+            sum_of_rows(X, sums[:d])
+            sums[d] = n
+            self._over_the_batch(sums)
+            self.count = int(sums[d])
+            mean = sums[:d] / self.count  # (d,)
             np.subtract(X, mean, out=C)
-            variance: Array = np.einsum("nd,nd->d", C, C) / n
-            if n > 1:  # one row has no variance
-                self._update_running_averages(mean, variance, n)
+            variance: Array = self._over_the_batch(np.einsum("nd,nd->d", C, C)) / self.count
+            if self.count > 1:  # one row has no variance
+                self._update_running_averages(mean, variance, self.count)
         else:
             variance = self.running_variance
             np.subtract(X, self.running_mean, out=C)
@@ -81,6 +90,11 @@ class BatchNorm(Layer):
         Y: Array = np.multiply(C, self.inverse_std * self.gamma, out=self.workspace("Y", n, d))
         Y += self.beta
         return Y
+
+    def _over_the_batch(self, sums: Array) -> Array:
+        if self.add_up:
+            self.add_up(sums)
+        return sums
 
     def _update_running_averages(self, mean: Array, variance: Array, n: int) -> None:
         unbiased = variance * (n / (n - 1))
@@ -95,9 +109,12 @@ class BatchNorm(Layer):
 
     def input_gradient(self, dY: Array) -> Array:
         if self.training:  # when predicting, μ and v are constants
-            n = len(dY)
-            dY -= self.dbeta / n
-            factors = self.inverse_std * self.dgamma / n  # (d,)
+            n = self.count
+            dbeta, dgamma = self.dbeta, self.dgamma
+            if self.add_up:
+                dbeta, dgamma = self._over_the_batch(np.stack([dbeta, dgamma]))
+            dY -= dbeta / n
+            factors = self.inverse_std * dgamma / n  # (d,)
             dY -= np.multiply(self.C, factors, out=self.workspace("correction", *dY.shape))
         dY *= self.gamma * self.inverse_std
         return dY

@@ -5,6 +5,7 @@ from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .live import LIVE, STEPS, Live
+from .ranks import Ranks, open_ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, find_runs, make_run_folder, open_model, resume, train
@@ -22,6 +23,7 @@ __all__ = [
     "EarlyStopping",
     "LearningRateSearch",
     "Live",
+    "Ranks",
     "Run",
     "RunUnderWay",
     "Settings",
@@ -40,6 +42,7 @@ __all__ = [
     "make_run_folder",
     "notebook_names",
     "open_model",
+    "open_ranks",
     "pack",
     "recipe_names",
     "recipe_summary",

@@ -11,6 +11,8 @@ from ..data import Augmentation, Examples, Preprocessing
 from ..data.dataset import Images
 from ..nn.team import ALONE, Team
 from ..nn.types import Array
+from .ranks import ALONE as ONE_RANK
+from .ranks import Ranks
 
 __all__ = ["Batches"]
 
@@ -31,6 +33,7 @@ class Batches:
         shuffle: whether each epoch has an order of its own, or all the one that the images have.
         augmentation: how the images are distorted before they become inputs; None leaves them as they are.
         team: the threads that distort them.
+        ranks: the processes that share out each batch.
     """
 
     def __init__(
@@ -44,11 +47,12 @@ class Batches:
         shuffle: bool = True,
         augmentation: Augmentation | None = None,
         team: Team = ALONE,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         self.examples = examples
         self.labels = examples.labels
         self.preprocessing, self.size, self.seed, self.dtype = preprocessing, size, seed, dtype
-        self.shuffle, self.augmentation, self.team = shuffle, augmentation, team
+        self.shuffle, self.augmentation, self.team, self.ranks = shuffle, augmentation, team, ranks
         self._epoch, self._order = -1, np.empty(0, np.int64)  # the order in use, and whose it is
 
     def __len__(self) -> int:
@@ -62,20 +66,28 @@ class Batches:
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.labels))
 
     def batch(self, epoch: int, i: int) -> tuple[Array, NDArray[np.int64]]:
-        """Return inputs (size, h·w) and labels (size,) of batch ``i`` of an epoch, both counted from 0.
+        """Return inputs (n, h·w) of this rank's share of a batch and the labels (size,) of the whole batch.
 
         The inputs are overwritten by the next call.
+
+        Args:
+            epoch: counted from 0.
+            i: the batch, counted from the epoch's first.
         """
         part = slice(i * self.size, (i + 1) * self.size)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self.order(epoch)
         chosen = self._order[part]
-        images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
-        if self.augmentation:
+        share = self.ranks.share(len(chosen))
+        if self.augmentation:  # which distorts an image by its place in the whole batch
+            images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
             distorted, ground = self._distorted[: len(chosen)], self.preprocessing.ground
-            images = self.augmentation.distort(images, rng, distorted, ground, self.team)
-        return self.preprocessing.apply(images, out=self._inputs[: len(chosen)]), self.labels[chosen]
+            images = self.augmentation.distort(images, rng, distorted, ground, self.team, share)[share]
+        else:
+            mine = chosen[share]
+            images = self.examples.images_at(mine, out=self._gathered[: len(mine)])
+        return self.preprocessing.apply(images, out=self._inputs[: len(images)]), self.labels[chosen]
 
     # One batch each, the same memory at every step.
 

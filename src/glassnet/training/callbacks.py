@@ -10,6 +10,7 @@ from .batches import Batches
 from .checkpoint import State
 from .config import Config
 from .history import Row
+from .ranks import Ranks
 
 __all__ = ["Callback", "EarlyStopping", "RunUnderWay"]
 
@@ -34,6 +35,7 @@ class RunUnderWay(Protocol):
         broken: why it cannot go on, where a planted mistake has broken it.
         ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 128 at a time,
             and `Callback.on_step` is called for each of them afterwards; else it is 0.
+        ranks: the processes that share out the run; the callback is in the first.
     """
 
     config: Config
@@ -50,6 +52,7 @@ class RunUnderWay(Protocol):
     stopped: str | None
     broken: str | None
     ahead: int
+    ranks: Ranks
 
     def tell(self) -> None:
         """Write the line that tells of the steps since the last one now, as before a pause."""

@@ -13,7 +13,7 @@ from ..files import open_tensors, write_tensors
 from ..nn import Network, Optimizer, WeightAverage
 from ..nn.types import Array
 
-__all__ = ["State", "load_checkpoint", "read_state", "save_checkpoint"]
+__all__ = ["State", "load_checkpoint", "read_state", "run_tensors", "save_checkpoint"]
 
 VERSION = "1"
 
@@ -69,7 +69,7 @@ def save_checkpoint(
         "state": json.dumps(asdict(state)),
         "generator": json.dumps(network.rng.bit_generator.state),
     }
-    write_tensors(path, _tensors(network, optimizer, average), metadata)
+    write_tensors(path, run_tensors(network, optimizer, average), metadata)
 
 
 def load_checkpoint(
@@ -88,7 +88,7 @@ def load_checkpoint(
             raise TrainingError(
                 f"{path}: the data has changed since this run began; put the old data back, or train anew"
             )
-        targets = _tensors(network, optimizer, average)
+        targets = run_tensors(network, optimizer, average)
         tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
         try:
             state = _state().validate_json(file.metadata.get("state", ""))
@@ -118,8 +118,8 @@ def _state() -> TypeAdapter[State]:
     return TypeAdapter(State)
 
 
-def _tensors(network: Network, optimizer: Optimizer, average: WeightAverage | None) -> dict[str, Array]:
-    """Return what a checkpoint holds, by the names that it has there."""
+def run_tensors(network: Network, optimizer: Optimizer, average: WeightAverage | None) -> dict[str, Array]:
+    """Return all the numbers of a run that a checkpoint holds, by the names that it has there."""
     tensors = {"parameters": network.parameters, "statistics": network.statistics}
     tensors |= {f"optimizer.{name}": moment for name, moment in optimizer.state.items()}
     if average:

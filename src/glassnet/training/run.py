@@ -18,6 +18,7 @@ from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
 from .history import Row, read_history
+from .ranks import ALONE, MPIRanks, Ranks, open_ranks
 from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
 from .workers import Workers
 
@@ -33,14 +34,15 @@ class Run:
 
     Args:
         path: the run folder.
+        required: whether it must be there. The other ranks of a run over MPI may not see the folder of rank 0.
 
     Raises:
         FileError: no run there.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, required: bool = True) -> None:
         self.path = Path(path)
-        if not (self.path / CONFIG).is_file():
+        if required and not (self.path / CONFIG).is_file():
             raise FileError(f"{self.path}: no run here (a run folder has a {CONFIG}); is the path right?")
 
     @cached_property
@@ -175,6 +177,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     jobs: int | None = None,
     dask: str | None = None,
+    parallel: str | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -188,6 +191,8 @@ def train(
         callbacks: see `Callback`.
         jobs: how many members of an ensemble are trained at once, in processes of their own; see `Workers`.
         dask: the address of a Dask scheduler whose workers train them.
+        parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.ranks`. Only
+            rank 0 calls the callbacks and writes.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -198,19 +203,30 @@ def train(
         FileError: the folder cannot be written.
         TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
     """
-    config = choose_config(dataset, recipe, settings, as_written=as_written)
-    trainers = _trainers(config, dataset, callbacks)
-    first = next(trainers)  # which refuses what cannot be trained on, before there is a folder
+    ranks = open_ranks(parallel)
+    with ranks.together():
+        config = choose_config(dataset, recipe, settings, as_written=as_written)
+    ranks.check(config, dataset.fingerprint)
     with ExitStack() as stack:
-        workers = stack.enter_context(_workers_for(config, jobs, dask))
-        name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
-        folder = make_run_folder(out, name)
+        with ranks.together():  # which refuses what cannot be trained on, before there is a folder
+            trainers = _trainers(config, dataset, callbacks, ranks=ranks)
+            first = next(trainers)
+            workers = stack.enter_context(_workers_for(config, jobs, dask))
+            name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
+            folder = Path() if ranks.rank else make_run_folder(out, name)
+        folder = Path(ranks.broadcast(str(folder)))
+        if isinstance(ranks, MPIRanks) and ranks.rank:
+            with ranks.following():
+                first.follow(ranks)
+            return Run(folder, required=False)
+        stack.enter_context(ranks.leading())
         stack.enter_context(only_process(folder))
         if (folder / CONFIG).exists():
             raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
-        config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
+        if ranks is ALONE:
+            config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
         write_atomically(folder / CONFIG, config.to_toml().encode())
         if config.members > 1:
             train_members(folder, config, dataset, callbacks, workers)
@@ -226,6 +242,7 @@ def resume(
     callbacks: Sequence[Callback] = (),
     jobs: int | None = None,
     dask: str | None = None,
+    parallel: str | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
 
@@ -237,20 +254,29 @@ def resume(
         callbacks: see `Callback`.
         jobs: as for `train`; it need not be what the run began with.
         dask: as for `train`.
+        parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
+            settings in its folder.
 
     Raises:
         FileError: no run there, or a damaged one.
         TrainingError: the data has changed since the run began; and as for `train`.
     """
-    run = Run(path)
-    config, dataset = run.config, dataset or run.dataset()
-    with _workers_for(config, jobs, dask) as workers, only_process(run.path):
+    ranks = open_ranks(parallel)
+    with ranks.together():
+        run = Run(path)
+        config, dataset = run.config, dataset or run.dataset()
+    ranks.check(config, dataset.fingerprint)
+    if isinstance(ranks, MPIRanks) and ranks.rank:
+        with ranks.following():
+            Trainer(config, dataset, ranks=ranks).follow(ranks)
+        return run
+    with ranks.leading(), _workers_for(config, jobs, dask) as workers, only_process(run.path):
         if config.members > 1:
             train_members(run.path, config, dataset, callbacks, workers)
         else:
             checkpoint = run.path / CHECKPOINT
             done = read_state(checkpoint).epoch if checkpoint.exists() else 0
-            _run_one_by_one(_trainers(config, dataset, callbacks, done), run.path)
+            _run_one_by_one(_trainers(config, dataset, callbacks, done, ranks), run.path)
     return run
 
 
@@ -264,11 +290,13 @@ def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
     return Workers(jobs, dask)
 
 
-def _trainers(config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0) -> Iterator[Trainer]:
+def _trainers(
+    config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0, ranks: Ranks = ALONE
+) -> Iterator[Trainer]:
     """Yield what trains each part of a run that still has something to do after ``done`` epochs."""
     for part, until in config.parts():
         if done < until or until == config.epochs:
-            yield Trainer(part, dataset, callbacks, until)
+            yield Trainer(part, dataset, callbacks, until, ranks)
 
 
 def _run_one_by_one(trainers: Iterable[Trainer], folder: Path) -> None:

@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn import L2, Network, Optimizer, Schedule, SoftmaxCrossEntropy, WeightAverage, clip_gradient_norm
+from ..nn import (
+    L2,
+    BatchNorm,
+    Dropout,
+    Network,
+    Optimizer,
+    Schedule,
+    SoftmaxCrossEntropy,
+    WeightAverage,
+    clip_gradient_norm,
+)
 from .batches import Batches
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
@@ -36,7 +46,7 @@ class Steps:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
         average: what follows the network, if anything does.
-        batches: the training images; all work is shared out among their team.
+        batches: the training images; all work is shared out among their team and ranks.
     """
 
     def __init__(
@@ -50,9 +60,16 @@ class Steps:
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
         self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), batches.team
+        self.ranks = batches.ranks
+        self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
+        if self.ranks.size > 1:
+            for layer in network.layers:
+                if isinstance(layer, BatchNorm):
+                    layer.add_up = self.ranks.sum
         self.whole_batch: WholeBatch | None = None
         if config.batch_size == "all":
-            self.whole_batch = WholeBatch(network, loss, batches.examples, batches.preprocessing, self.team)
+            whole_batch = (network, loss, batches.examples, batches.preprocessing, self.team, self.ranks)
+            self.whole_batch = WholeBatch(*whole_batch)
         self.one_by_one: OneByOne | None = None
         if config.batch_size == 1 and can_go_one_by_one(config, network):
             whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
@@ -74,6 +91,7 @@ class Steps:
             losses, correct = self.one_by_one.steps(epoch, i // STEPS, rate)
             if losses:
                 return Taken(losses, correct, 1)
+        self.ranks.announce_step(epoch, i, rate(0))
         loss, correct, size = self._gradient(epoch, i, count)
         # A loss that is no number ends the run before the step; planted mistakes are not held back, as they were not.
         if math.isfinite(loss) or self.config.mistakes:
@@ -89,10 +107,17 @@ class Steps:
     def _gradient(self, epoch: int, i: int, count: bool) -> tuple[float, int, int]:
         """Fill the network's gradients; return the mean loss, how many were recognised, and of how many images."""
         if self.whole_batch:
-            return *self.whole_batch.gradient(count), len(self.batches.labels)
-        X, y = self.batches.batch(epoch, i)
-        Z = self.network.forward(X, training=True)
-        loss = self.loss.forward(Z, y)
-        correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
-        self.network.backward(self.loss.backward())
-        return loss, correct, len(y)
+            size = len(self.batches.labels)
+            loss, correct = self.whole_batch.gradient(count)
+        else:
+            X, labels = self.batches.batch(epoch, i)
+            size, share = len(labels), self.ranks.share(len(labels))
+            for layer in self._dropouts:
+                layer.part = share, size
+            y = labels[share]
+            Z = self.network.forward(X, training=True)
+            total = self.loss.weight(labels) if self.ranks.size > 1 else None
+            loss = self.loss.forward(Z, y, total=total)
+            correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
+            self.network.backward(self.loss.backward())
+        return *self.ranks.sum_gradient(self.network.gradients, loss, correct), size

@@ -1,5 +1,6 @@
 """The loop: batches through the network, gradients into the optimizer, and every so often all of it to the disk."""
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,16 +16,17 @@ from ..data import Dataset, Examples, Preprocessing
 from ..errors import FileError, TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES, sync
 from ..model import Model
-from ..nn import OPTIMIZERS, SoftmaxCrossEntropy, WeightAverage
+from ..nn import OPTIMIZERS, SoftmaxCrossEntropy, WeightAverage, constant
 from ..nn.team import Team
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping
-from .checkpoint import State, load_checkpoint, save_checkpoint
+from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
 from .live import StepLog
+from .ranks import ALONE, MPIRanks, Ranks
 from .steps import Steps
 from .threads import available_threads, choose_threads
 
@@ -43,6 +45,7 @@ class Trainer:
         dataset: what it learns. Of its test images nothing is used here.
         callbacks: called between the steps.
         until: the epoch to end with; by default the last.
+        ranks: the processes that share out the work of a step.
 
     Raises:
         DataError: data that cannot be trained on.
@@ -50,10 +53,15 @@ class Trainer:
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, callbacks: Sequence[Callback] = (), until: int | None = None
+        self,
+        config: Config,
+        dataset: Dataset,
+        callbacks: Sequence[Callback] = (),
+        until: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         dataset.require_trainable()
-        self.config, self.until = config, until or config.epochs
+        self.config, self.until, self.ranks = config, until or config.epochs, ranks
         mistakes = [MISTAKES[name]() for name in config.mistakes]
         training, self.validation = dataset.split(config.validation, config.split_seed)
         for mistake in mistakes:
@@ -78,7 +86,7 @@ class Trainer:
         self.optimizer = build_optimizer(config, self.network)
         # To distort a batch takes milliseconds, which is always worth another thread.
         chosen = available_threads() if config.augmentation else choose_threads(size, sizes)
-        self.threads = config.threads or chosen
+        self.threads = ranks.threads(config.threads or chosen)
         self.batches = Batches(
             training,
             preprocessing,
@@ -88,6 +96,7 @@ class Trainer:
             shuffle=config.shuffle,
             augmentation=config.augmentation,
             team=Team(self.threads),
+            ranks=ranks,
         )
         self.schedule = build_schedule(config, len(self.batches))
         self.total_steps = config.epochs * len(self.batches)
@@ -135,6 +144,7 @@ class Trainer:
         if self.state.finished:
             return
         with self.computing(), interruptible(self.stop) as interrupted:
+            self._share_state()
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
@@ -155,6 +165,27 @@ class Trainer:
             callback.on_end(self)
         if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
+
+    def follow(self, ranks: MPIRanks) -> None:
+        """Take the steps that rank 0 announces, as one of the other ``ranks``, until it ends the run."""
+        with self.computing():
+            for is_step, first, i, rate in ranks.announcements():
+                if is_step:
+                    self.steps.take(first, i, constant(rate), count=True)
+                    continue
+                ranks.receive(self._tensors())
+                self.network.rng.bit_generator.state = json.loads(ranks.broadcast(""))
+                self.optimizer.steps = first
+                if self.average:
+                    self.average.steps = first
+
+    def _share_state(self) -> None:
+        """Bring the other ranks to where this one is."""
+        self.ranks.announce_tensors(self._tensors(), self.state.step)
+        self.ranks.broadcast(json.dumps(self.network.rng.bit_generator.state))
+
+    def _tensors(self) -> list[np.ndarray]:
+        return list(run_tensors(self.network, self.optimizer, self.average).values())
 
     @contextmanager
     def computing(self) -> Iterator[None]:

@@ -12,6 +12,8 @@ from ..nn import Dense, Dropout, Network, SoftmaxCrossEntropy
 from ..nn.products import sum_of_rows
 from ..nn.team import ALONE, Team
 from ..nn.types import Array
+from .ranks import ALONE as ONE_RANK
+from .ranks import Ranks
 
 __all__ = ["BLOCK", "WholeBatch"]
 
@@ -54,6 +56,7 @@ class WholeBatch:
         examples: the training images.
         preprocessing: s and t.
         team: the threads.
+        ranks: the processes that share out the images; the gradient is that of this rank's.
     """
 
     def __init__(
@@ -63,14 +66,15 @@ class WholeBatch:
         examples: Examples,
         preprocessing: Preprocessing,
         team: Team,
+        ranks: Ranks = ONE_RANK,
     ) -> None:
         self.team = ALONE if any(isinstance(layer, Dropout) for layer in network.layers) else team
         self.network, self.weight = network, loss.weight(examples.labels)
         self.scale, self.shift = preprocessing.scale, preprocessing.shift
-        blocks = list(_blocks(examples))
+        blocks = list(_blocks(examples, ranks))
         self.parts = [blocks[i::PARTS] for i in range(min(PARTS, len(blocks)))]
         self.sums = np.zeros((len(self.parts), network.gradients.size), network.dtype)
-        largest = max(block.pixels.size for block in blocks)
+        largest = max((block.pixels.size for block in blocks), default=0)
         self.workers = [_Worker(network, loss, largest) for _ in range(self.team.size)]
 
     def gradient(self, count: bool) -> tuple[float, int]:
@@ -139,13 +143,14 @@ class _Worker:
         return total, correct
 
 
-def _blocks(examples: Examples) -> Iterator[_Block]:
-    """Cut the images into blocks, those of like extent together: sorted by first inked column, then by width."""
+def _blocks(examples: Examples, ranks: Ranks) -> Iterator[_Block]:
+    """Cut this rank's images into blocks, those of like extent together: sorted by first inked column, then width."""
     # Some images at a time: what is kept are the blocks, and another copy of all images would stay beside them.
     columns = np.concatenate([block.images.any(axis=1) for block in examples.blocks()])  # (n, w)
     left = columns.argmax(axis=1)
     right = columns.shape[1] - columns[:, ::-1].argmax(axis=1)
     order = np.lexsort((right - left, left))
+    order = order[ranks.share(len(order))]
     for start in range(0, len(order), BLOCK):
         chosen = order[start : start + BLOCK]
         pixels = examples.images_at(chosen).reshape(len(chosen), -1)

@@ -1,0 +1,272 @@
+"""Several processes at one run, each on its share of every batch: the ranks of MPI.
+
+The loss of a batch is a sum over its images, so its gradient is a sum over shares of it. Each rank computes the part of
+its own images, all parts are added up by one all-reduce of the flat gradient vector, and every rank takes the same
+step. Rank 0 leads: it reads the checkpoint, validates, calls the callbacks, saves, and announces each step; the others
+follow, write nothing, and need nothing but the data. So a run can go on with any number of ranks, or with none.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest
+from ..nn.types import Array
+from .config import Config
+from .threads import available_threads
+
+__all__ = ["ALONE", "MPIRanks", "Ranks", "open_ranks"]
+
+TEXT = 2048  # bytes of what one rank says to the others
+STEP, TENSORS, END = 0.0, 1.0, 2.0  # what rank 0 announces
+
+
+class Ranks:
+    """One process that does all of it; what it would say to others is said to nobody.
+
+    Attributes:
+        rank: its number; 0 leads.
+        size: how many there are.
+    """
+
+    rank, size = 0, 1
+
+    def share(self, count: int) -> slice:
+        """Return which of ``count`` things are this rank's: neighbours, as many as any other's, or one fewer."""
+        return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
+
+    def threads(self, wanted: int) -> int:
+        """Return how many threads a rank may have."""
+        return wanted
+
+    def sum(self, numbers: Array) -> None:
+        """Replace ``numbers`` by their sums over all ranks."""
+
+    def sum_gradient(self, gradients: Array, loss: float, correct: int) -> tuple[float, int]:
+        """Replace ``gradients`` by their sums over all ranks, and return those of ``loss`` and ``correct``."""
+        return loss, correct
+
+    def announce_step(self, epoch: int, i: int, rate: float) -> None:
+        """Tell the others which step to take, with which learning rate."""
+
+    def announce_tensors(self, tensors: Sequence[Array], steps: int) -> None:
+        """Give the others the state of the run after so many ``steps``."""
+
+    def check(self, config: Config, fingerprint: str) -> None:
+        """Refuse what the ranks cannot do together."""
+
+    def broadcast(self, text: str) -> str:
+        """Return the ``text`` of rank 0."""
+        return text
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do something on every rank; where it fails on any, the error is raised on all."""
+        yield
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """On rank 0: however this ends, the others come out of `following` too."""
+        yield
+
+
+ALONE = Ranks()
+
+
+class MPIRanks(Ranks):
+    """The processes that ``mpiexec`` began.
+
+    Args:
+        mpi: the module ``mpi4py.MPI``.
+    """
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi, self._all = mpi, mpi.COMM_WORLD
+        self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
+        self._beside: int = self._all.Split_type(mpi.COMM_TYPE_SHARED).Get_size()  # ranks on this machine
+        self._buffer = np.empty(0)
+
+    def threads(self, wanted: int) -> int:
+        return max(min(wanted, available_threads() // self._beside), 1)
+
+    def sum(self, numbers: Array) -> None:
+        self._all.Allreduce(self._mpi.IN_PLACE, numbers)
+
+    def sum_gradient(self, gradients: Array, loss: float, correct: int) -> tuple[float, int]:
+        n = gradients.size
+        if self._buffer.size != n + 2 or self._buffer.dtype != gradients.dtype:
+            self._buffer = np.empty(n + 2, gradients.dtype)
+        self._buffer[:n], self._buffer[n:] = gradients, (loss, correct)  # one message is quicker than two
+        self.sum(self._buffer)
+        gradients[...] = self._buffer[:n]
+        return float(self._buffer[n]), round(float(self._buffer[n + 1]))
+
+    def announce_step(self, epoch: int, i: int, rate: float) -> None:
+        if self.rank == 0:
+            self._announce(STEP, epoch, i, rate)
+
+    def announce_tensors(self, tensors: Sequence[Array], steps: int) -> None:
+        self._announce(TENSORS, steps)
+        self.receive(tensors)
+
+    def receive(self, tensors: Sequence[Array]) -> None:
+        """Fill ``tensors`` with those of rank 0."""
+        for tensor in tensors:
+            self._all.Bcast(tensor)
+
+    def _announce(self, *numbers: float) -> None:
+        self._all.Bcast(np.resize(np.array(numbers), 4))
+
+    def announcements(self) -> Iterator[tuple[bool, int, int, float]]:
+        """On the other ranks: yield what rank 0 announces until the end of the run.
+
+        Yields:
+            Whether it is a step, and then epoch, step of the epoch and learning rate. Else tensors are to be received,
+            and the second number says after how many steps.
+        """
+        heard = np.empty(4)
+        while True:
+            self._all.Bcast(heard)
+            if heard[0] == END:
+                break
+            yield bool(heard[0] == STEP), int(heard[1]), int(heard[2]), float(heard[3])
+        if failure := self.broadcast(""):
+            raise TrainingError(f"rank 0 has ended the run: {failure}")
+
+    def check(self, config: Config, fingerprint: str) -> None:
+        """Refuse what the ranks cannot do together.
+
+        Raises:
+            ConfigError: settings that are not shared out, or that differ from rank 0's.
+            DataError: data that differ from rank 0's.
+        """
+        # First what they have to tell each other: a rank that has given up answers nobody.
+        if other := self._unlike(fingerprint):
+            raise DataError(f"rank {other} has other data than rank 0; give every rank the same data")
+        if other := self._unlike(config.model_copy(update={"data": ""}).to_toml()):
+            raise ConfigError(f"rank {other} has other settings than rank 0; start every rank with the same command")
+        if config.members > 1:
+            raise ConfigError("members: an ensemble is not shared out among ranks; leave out members or --parallel")
+        if config.mistakes:
+            raise ConfigError("mistakes: they are shown in one process; leave out --parallel mpi, or the mistakes")
+        if config.batch_size == "all" and config.dropout:
+            raise ConfigError("dropout: with batch_size all its masks are not shared out; give a number of images")
+        if config.batch_size != "all" and int(config.batch_size) < self.size:
+            raise ConfigError(
+                f"batch_size: {config.batch_size} cannot be shared out among {self.size} ranks; use {self.size} or more"
+            )
+
+    def _unlike(self, text: str) -> int:
+        """Return the first rank whose ``text`` is not that of rank 0, or 0."""
+        texts = self._gather(sha256(text.encode()).hexdigest())
+        return next((rank for rank, other in enumerate(texts) if other != texts[0]), 0)
+
+    def broadcast(self, text: str) -> str:
+        return self._gather(text)[0]
+
+    def _gather(self, text: str) -> list[str]:
+        """Return what each rank says."""
+        said = np.zeros(TEXT, np.uint8)
+        encoded = text.encode()[-TEXT:]
+        said[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+        heard = np.empty((self.size, TEXT), np.uint8)
+        self._all.Allgather(said, heard)
+        return [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in heard]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        error: GlassnetError | None = None
+        with self._alive():
+            try:
+                yield
+            except GlassnetError as raised:
+                error = raised
+            except (OSError, MemoryError) as raised:
+                error = TrainingError(str(raised) or "not enough memory")
+            failures = self._gather(str(error or ""))
+        first = next((rank for rank, failure in enumerate(failures) if failure), None)
+        if first is None:
+            return
+        if error and failures[0]:
+            raise error
+        raise TrainingError(f"rank {first}: {failures[first]}")
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        failure = ""
+        try:
+            yield
+        except BaseException as error:
+            failure = str(error) or type(error).__name__
+            if type(error) in (KeyboardInterrupt, MemoryError, self._mpi.Exception):  # in the middle of a step
+                self._abort(error)
+            raise
+        finally:
+            self._announce(END)
+            self.broadcast(failure)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """On the other ranks: leave signals to rank 0, and end the whole run where this rank cannot go on."""
+        import signal
+
+        previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with self._alive():
+                yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """End all ranks where this one fails in a way that the others cannot know of: they would wait for ever."""
+        try:
+            yield
+        except GlassnetError:
+            raise
+        except BaseException as error:
+            self._abort(error)
+            raise
+
+    def _abort(self, error: BaseException) -> None:
+        if not isinstance(error, KeyboardInterrupt | MemoryError | OSError | self._mpi.Exception):
+            traceback.print_exception(error)
+        what = str(error) or type(error).__name__
+        print(f"glassnet: rank {self.rank} cannot go on, which ends the run: {what}", file=sys.stderr, flush=True)
+        self._all.Abort(2)
+
+
+def open_ranks(parallel: str | None) -> Ranks:
+    """Return the ranks of this run: one process, or for ``"mpi"`` those that ``mpiexec`` began.
+
+    Raises:
+        ConfigError: another name, or MPI is not installed.
+    """
+    if parallel is None:
+        return ALONE
+    if parallel != "mpi":
+        raise ConfigError(f"parallel: {parallel!r} is unknown{nearest(parallel, ['mpi'])}")
+    return _mpi_ranks()
+
+
+@cache
+def _mpi_ranks() -> MPIRanks:
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
+        raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
+    started = next((os.environ[name] for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE") if name in os.environ), "1")
+    if MPI.COMM_WORLD.Get_size() != int(started):
+        raise ConfigError(
+            f"parallel: {started} processes were started by another MPI than the one installed here; use the mpiexec "
+            "beside glassnet's python"
+        )
+    return MPIRanks(MPI)
