@@ -143,7 +143,7 @@ class _Worker:
         return total, correct
 
 
-def _blocks(examples: Examples, ranks: Ranks) -> Iterator[_Block]:
+def _blocks(examples: Examples, ranks: Ranks = ONE_RANK) -> Iterator[_Block]:
     """Cut this rank's images into blocks, those of like extent together: sorted by first inked column, then width."""
     # Some images at a time: what is kept are the blocks, and another copy of all images would stay beside them.
     columns = np.concatenate([block.images.any(axis=1) for block in examples.blocks()])  # (n, w)
