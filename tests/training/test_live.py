@@ -1,6 +1,7 @@
 """What a run tells while it goes."""
 
 import json
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -188,3 +189,14 @@ def test_a_look_at_who_holds_a_folder_keeps_nobody_out(tmp_path: Path) -> None:
     finally:
         end.set()
         looking.join()
+
+
+def test_a_folder_that_is_deleted_does_not_come_back(tmp_path: Path, digits: Dataset) -> None:
+    class Delete(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if run.state.step == 5:
+                shutil.rmtree(run.folder)
+
+    with pytest.raises(FileError, match="was deleted or moved while the run went on"):
+        train(digits, "small", epochs=2, hidden=[8], out=tmp_path / "run", callbacks=[Delete(), Live()])
+    assert not (tmp_path / "run").exists()

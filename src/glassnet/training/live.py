@@ -107,7 +107,8 @@ class Live(Callback):
         """Write the network now, as before a pause."""
         start = perf_counter()
         with suppress(FileError):  # a full disk, or weights that are no numbers, of which the run itself will tell
-            run.model.save(run.folder / LIVE)
+            if run.folder.is_dir():  # else it was deleted, and it is not for this to bring it back
+                run.model.save(run.folder / LIVE)
         end = perf_counter()
         self._due = end + max(MODEL_EVERY, (end - start) / SHARE)
 

@@ -275,7 +275,12 @@ class Trainer:
             "validation_accuracy": validation_accuracy,
         }
 
+    def _require_folder(self) -> None:
+        if not self.folder.is_dir():
+            raise FileError(f"{self.folder}: was deleted or moved while the run went on, so nothing can be saved")
+
     def _write(self, row: Row) -> None:
+        self._require_folder()
         self.rows.append(row)
         append_row(self.folder / HISTORY, row)
 
@@ -290,8 +295,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Write the best model and the history, then the checkpoint, which never knows more than the other files."""
-        if not (self.folder / CONFIG).exists():
-            raise FileError(f"{self.folder}: was deleted or moved while the run went on, so nothing can be saved")
+        self._require_folder()
         kept = list(self.optimizer.state.values())
         for network in {self.network, self.model.network}:
             kept += [network.parameters, network.statistics]
@@ -311,7 +315,7 @@ class Trainer:
 
     def _save_best_model(self) -> None:
         """Write the model file if there are better parameters than those in it."""
-        if self._best_parameters is None or not (self.folder / CONFIG).exists():
+        if self._best_parameters is None or not self.folder.is_dir():
             return
         network = self.model.network
         current = (network.parameters.copy(), network.statistics.copy())
