@@ -15,8 +15,9 @@ from glassnet.training import Config, notebook_names
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
+USE = sorted((DOCS / "use").glob("*.md"))
 NOTEBOOKS = DOCS / "notebooks.md"
-TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS)}
+TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS, *USE)}
 
 CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -28,7 +29,7 @@ def cells(page: Path) -> Iterator[tuple[int, str]]:
         yield TEXTS[page].count("\n", 0, match.start(2)) + 1, match[2]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *USE], ids=lambda page: page.stem)
 def test_every_cell_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(page.parent)
     names: dict[str, object] = {"__name__": "__main__"}
@@ -49,6 +50,9 @@ def test_the_pages_are_in_the_table_of_contents() -> None:
     listed = re.findall(r"^tutorial/(\S+)$", index, re.MULTILINE)
     assert listed == [page.stem for page in PAGES]
     assert re.findall(r"\]\(tutorial/(\S+)\.md\)", index) == listed
+    used = re.findall(r"^use/(\S+)$", index, re.MULTILINE)
+    assert sorted(used) == [page.stem for page in USE]
+    assert re.findall(r"\]\(use/(\S+)\.md\)", index) == used
 
 
 def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:
