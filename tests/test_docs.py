@@ -18,7 +18,6 @@ from glassnet.training import Config, notebook_names
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
-USE = sorted((DOCS / "use").glob("*.md"))
 NOTEBOOKS = DOCS / "notebooks.md"
 USE = sorted(set((DOCS / "use").glob("*.md")) - {DOCS / "use/index.md"})
 REFERENCE = sorted((DOCS / "reference").glob("*.md"))
@@ -60,6 +59,8 @@ def test_the_pages_are_in_the_table_of_contents() -> None:
     listed = re.findall(r"^tutorial/(\S+)$", index, re.MULTILINE)
     assert listed == [page.stem for page in PAGES]
     assert re.findall(r"\]\(tutorial/(\S+)\.md\)", index) == listed
+    used = (DOCS / "use/index.md").read_text("utf-8")
+    assert re.findall(r"\]\((\S+)\.md\)", used) == [page.stem for page in USE]
 
 
 def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:

@@ -33,6 +33,8 @@ for _place, _help in {
     "explain:explain": "Take one image through one training step, every number shown.",
     "compare:compare": "Tabulate settings and results of some runs.",
     "log:log": "Write what runs reported for TensorBoard, spreadsheets and programs.",
+    "export:export": "Write a model as an ONNX graph, or as a Python file that needs NumPy alone.",
+    "export:submit": "Write what Kaggle's Digit Recognizer takes, by a model that has not seen its test images.",
     "use:report": "Write figures of a run and a page that holds them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",

@@ -1,0 +1,182 @@
+"""A model as an ONNX graph, the preparation of pixels included, for onnxruntime and whatever else reads it.
+
+    images (n, h, w) uint8 -> X = pixel · scale + shift -> layers -> softmax -> probabilities (n, k), label (n)
+
+The graph of an ensemble has the layers of each member, and the mean of their probabilities.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__
+from ..errors import ConfigError, FileError
+from ..model import Model
+from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+__all__ = ["onnx_graph"]
+
+# Of August 2021. Its operators are enough, and a runtime refuses a file that is newer than itself.
+OPSET, IR_VERSION = 15, 8
+CLOSE = (
+    1e-3  # how far its probabilities may be from the model's own: rounding in large inputs, but no other mathematics
+)
+TRIED = 32  # images on which that is checked
+
+
+def onnx_graph(model: Model) -> "ModelProto":
+    """Return a model as an ONNX graph that ONNX's checker has passed and that its reference runtime agrees with.
+
+    The input is ``images`` (n, h, w) uint8, of any n. The outputs are ``probabilities`` (n, k) in the model's own
+    precision and ``label`` (n,) int64, an index into the classes. The metadata have the names of the classes and
+    whether the images are dark on light (both in JSON), and what data the model learned.
+
+    Raises:
+        ConfigError: the package onnx is not installed, or a layer is not known here.
+        FileError: the model's weights are so large that its answer is no number, or another answer in ONNX.
+    """
+    try:
+        from onnx import checker, helper
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise ConfigError(f'ONNX needs {package}, which is missing; pip install "glassnet[onnx]"') from error
+    proto = helper.make_model(
+        _body(model),
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="glassnet",
+        producer_version=__version__,
+    )
+    metadata = {
+        "classes": json.dumps(model.classes),
+        "dark_on_light": json.dumps(model.preprocessing.dark_on_light),
+        "trained_on": Path(model.trained_on).name,  # of a path its end: a file that is passed on need not tell the rest
+        "fingerprint": model.fingerprint,
+    }
+    helper.set_model_props(proto, metadata)
+    checker.check_model(proto, full_check=True)
+    _compare(proto, model)
+    return proto
+
+
+def _body(model: Model) -> Any:
+    """Return the graph itself: nodes, constants, inputs and outputs."""
+    from onnx import TensorProto, helper
+
+    graph = _Graph(model.network.dtype)
+    height, width = model.image_shape
+    number = helper.np_dtype_to_tensor_dtype(model.network.dtype)
+    X = graph.add("Cast", "images", to=number)
+    X = graph.add("Flatten", X, axis=1)
+    X = graph.add("Mul", X, graph.constant("scale", model.preprocessing.scale))
+    X = graph.add("Add", X, graph.constant("shift", model.preprocessing.shift))
+    answers = [graph.add("Softmax", _layers(graph, X, network.layers), axis=1) for network in model.networks]
+    total = graph.add("Sum", *answers)
+    graph.add("Div", total, graph.constant("members", len(answers)), output="probabilities")
+    graph.add("ArgMax", "probabilities", output="label", axis=1, keepdims=0)
+    return helper.make_graph(
+        graph.nodes,
+        "glassnet",
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", height, width])],
+        [
+            helper.make_tensor_value_info("probabilities", number, ["n", len(model.classes)]),
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+        ],
+        graph.constants,
+    )
+
+
+class _Graph:
+    """Nodes and constants as they are added."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.nodes: list[NodeProto] = []
+        self.constants: list[Any] = []
+
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        from onnx import helper
+
+        output = output or f"{kind}-{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def constant(self, name: str, value: Any) -> str:
+        """Add numbers in the model's precision and return their name."""
+        from onnx import numpy_helper
+
+        name = f"{name}-{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value, self.dtype), name))
+        return name
+
+    def parameters(self, layer: Layer, *names: str) -> list[str]:
+        """Add arrays of a layer and return their names."""
+        return [self.constant(name, getattr(layer, name)) for name in names]
+
+
+def _layers(graph: _Graph, X: str, layers: list[Layer]) -> str:
+    """Add layers, one after the other, and return the name of the last one's output."""
+    for layer in layers:
+        if type(layer) not in NODES:
+            raise ConfigError(f"{type(layer).__name__}: a layer that the ONNX export does not know; use another")
+        X = NODES[type(layer)](graph, X, layer)
+    return X
+
+
+def _dense(graph: _Graph, X: str, layer: Any) -> str:
+    return graph.add("Gemm", X, *graph.parameters(layer, "W", "b"))
+
+
+def _batch_norm(graph: _Graph, X: str, layer: Any) -> str:
+    arrays = graph.parameters(layer, "gamma", "beta", "running_mean", "running_variance")
+    return graph.add("BatchNormalization", X, *arrays, epsilon=layer.epsilon)
+
+
+def _leaky_relu(graph: _Graph, Z: str, layer: Any) -> str:
+    # As max(Z, s Z): onnxruntime has ONNX's own LeakyRelu in float32 alone.
+    return graph.add("Max", Z, graph.add("Mul", Z, graph.constant("slope", layer.slope)))
+
+
+def _gelu(graph: _Graph, Z: str, _layer: Any) -> str:
+    """Add ½ Z (1 + tanh(c (Z + 0.044715 Z³))), c = √(2/π); ONNX's own Gelu is newer, and float32 alone."""
+    cube = graph.add("Mul", graph.add("Mul", Z, Z), Z)
+    u = graph.add("Add", Z, graph.add("Mul", cube, graph.constant("cubic", 0.044715)))
+    t = graph.add("Tanh", graph.add("Mul", u, graph.constant("c", math.sqrt(2 / math.pi))))
+    half = graph.add("Mul", Z, graph.constant("half", 0.5))
+    return graph.add("Mul", half, graph.add("Add", t, graph.constant("one", 1)))
+
+
+NODES: dict[type[Layer], Callable[[_Graph, str, Any], str]] = {
+    Dense: _dense,
+    BatchNorm: _batch_norm,
+    Dropout: lambda _graph, X, _layer: X,  # predicting, it does nothing
+    Flatten: lambda graph, X, _layer: graph.add("Flatten", X, axis=1),
+    ReLU: lambda graph, X, _layer: graph.add("Relu", X),
+    LeakyReLU: _leaky_relu,
+    GELU: _gelu,
+    Sigmoid: lambda graph, X, _layer: graph.add("Sigmoid", X),
+    Tanh: lambda graph, X, _layer: graph.add("Tanh", X),
+}
+
+
+def _compare(proto: "ModelProto", model: Model) -> None:
+    """See to it that a graph answers as the model does; raise FileError where it does not."""
+    from onnx.reference import ReferenceEvaluator
+
+    images = np.random.default_rng(0).integers(0, 256, (TRIED, *model.image_shape), np.uint8)
+    expected = model.predict_proba(images)
+    with np.errstate(all="ignore"):
+        [found] = list(ReferenceEvaluator(proto).run(["probabilities"], {"images": images}))
+    apart = float(np.abs(np.asarray(found) - expected).max())
+    if not apart <= CLOSE:  # not true of NaN
+        raise FileError(
+            f"the ONNX graph's probabilities are up to {apart:.1g} from the model's own; nothing was written"
+        )

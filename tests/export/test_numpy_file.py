@@ -1,0 +1,94 @@
+"""A model as a Python file, run by a Python that finds NumPy and no glassnet."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported_models import MODELS, around, noise
+
+from glassnet import Model
+from glassnet.cli import main
+from glassnet.nn import Dense
+
+# What the interpreter may import: Python's own library, NumPy, and the files.
+ALONE = """
+import sys
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "numpy"} and not name.startswith("exported_"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Closed())
+sys.path.insert(0, sys.argv[1])
+import importlib, json
+import numpy as np
+images = np.load("images.npy")
+for name in sys.argv[2:]:
+    module = importlib.import_module(name)
+    np.save(name, module.predict_proba(images))
+    print(json.dumps(module.predict(images)))
+"""
+
+
+def python(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-W", "error", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def export(model: Model, folder: Path, name: str) -> Path:
+    model.save(folder / "model.safetensors")
+    path = folder / f"{name}.py"
+    assert main(["export", str(folder / "model.safetensors"), "--numpy", str(path)]) == 0
+    return path
+
+
+def test_each_predicts_the_same_with_numpy_alone(tmp_path: Path) -> None:
+    models = {f"exported_{number}": make() for number, make in enumerate(MODELS.values())}
+    for name, model in models.items():
+        export(model, tmp_path, name)
+    images = noise(1000)
+    np.save(tmp_path / "images.npy", images)
+    done = python("-c", ALONE, str(tmp_path), *models, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for (name, model), answers in zip(models.items(), done.stdout.splitlines(), strict=True):
+        expected, found = model.predict_proba(images), np.load(tmp_path / f"{name}.npy")
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=str(model.network.specification()))
+        assert json.loads(answers) == [model.classes[i] for i in found.argmax(axis=1)]
+        assert np.ptp(found, axis=0).max() > 0.1  # the answers differ, so that equality says something
+
+
+@pytest.mark.parametrize("name", ["many layers", "ensemble", "other classes"])
+def test_it_is_a_page_long_and_in_good_form(name: str, tmp_path: Path) -> None:
+    path = export(MODELS[name](), tmp_path, "exported")
+    text = path.read_text("utf-8")
+    assert max(map(len, text.splitlines())) <= 120
+    above, _, below = text.partition('\nNUMBERS = """\n')
+    assert len((above + below.partition('"""\n')[2]).splitlines()) < 100
+    rules = ["--isolated", "--select=E,F,W,I,B,UP,SIM", "--line-length=120"]
+    command = [sys.executable, "-m", "ruff", "check", *rules, str(path)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_it_is_a_command_too(tmp_path: Path) -> None:
+    model = around(Dense)
+    path, images = export(model, tmp_path, "exported"), noise(5)
+    np.save(tmp_path / "five.npy", images)
+    done = python(str(path), str(tmp_path / "five.npy"))
+    assert done.stdout.split() == [str(label) for label in model.predict(images)]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no array", "fractions", "rows"])
+def test_what_it_cannot_read_it_says_in_one_line(content: bytes | str | None, tmp_path: Path) -> None:
+    path, given = export(around(Dense), tmp_path, "exported"), tmp_path / "given.npy"
+    if isinstance(content, bytes):
+        given.write_bytes(content)
+    elif content:
+        np.save(given, noise(2) / 255 if content == "fractions" else noise(2).reshape(2, -1))
+    done = python(str(path), str(given))
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert str(given) in done.stderr
