@@ -28,7 +28,8 @@ Written by glassnet {version}; needs NumPy and nothing else.
     predict(images)         the class of each image
     predict_proba(images)   the probability of each class for each image
 
-Images are an array (n, {height}, {width}) of uint8, gray values from 0 to 255, {polarity}. Or in a shell:
+Images are an array (n, {height}, {width}) of uint8: gray values from 0 to 255,
+{polarity}. Or in a shell:
 
     python {module}.py IMAGES.npy
 """
@@ -46,7 +47,7 @@ SHAPES = {{
 
 
 def network(X, a):
-    """Return the probability of each class (n, {k}) for inputs X (n, {inputs}), given the arrays of a network."""
+    """Return the probabilities (n, {k}) for inputs X (n, {inputs}) and a network's arrays."""
 {lines}
     E = np.exp(X - X.max(axis=1, keepdims=True))  # softmax
     return E / E.sum(axis=1, keepdims=True)
@@ -56,7 +57,8 @@ def predict_proba(images):
     """Return the probability of each class (n, {k}) for images (n, {height}, {width}) of uint8."""
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.shape[1:] != ({height}, {width}):
-        raise ValueError(f"give images (n, {height}, {width}) of uint8, not {{images.shape}} of {{images.dtype}}")
+        given = f"{{images.shape}} of {{images.dtype}}"
+        raise ValueError(f"give images (n, {height}, {width}) of uint8, not {{given}}")
     X = images.reshape(-1, {inputs}).astype("{dtype}") * {scale!r}{shift}
     return {answer}
 
@@ -68,13 +70,15 @@ def predict(images):
 
 def unpack(text):
     """Return the arrays of each network by their names."""
-    numbers = np.frombuffer(base64.b85decode("".join(text.split())), "<{code}").astype("{dtype}")
+    numbers = base64.b85decode("".join(text.split()))
+    numbers = np.frombuffer(numbers, "<{code}").astype("{dtype}")
     networks = []
     while numbers.size:
         networks.append({{}})
         for name, shape in SHAPES.items():
             size = int(np.prod(shape))
-            networks[-1][name], numbers = numbers[:size].reshape(shape), numbers[size:]
+            networks[-1][name] = numbers[:size].reshape(shape)
+            numbers = numbers[size:]
     return networks
 
 

@@ -40,7 +40,8 @@ def onnx_graph(model: Model) -> "ModelProto":
 
     Raises:
         ConfigError: the package onnx is not installed, or a layer is not known here.
-        FileError: the model's weights are so large that its answer is no number, or another answer in ONNX.
+        DataError: the model's weights are so large that its answer is no number.
+        FileError: the graph's answers are others than the model's.
     """
     try:
         from onnx import checker, helper
@@ -177,6 +178,4 @@ def _compare(proto: "ModelProto", model: Model) -> None:
         [found] = list(ReferenceEvaluator(proto).run(["probabilities"], {"images": images}))
     apart = float(np.abs(np.asarray(found) - expected).max())
     if not apart <= CLOSE:  # not true of NaN
-        raise FileError(
-            f"the ONNX graph's probabilities are up to {apart:.1g} from the model's own; nothing was written"
-        )
+        raise FileError(f"the ONNX graph's probabilities are up to {apart:.1g} from the model's own; not exported")
