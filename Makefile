@@ -42,6 +42,7 @@ bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and 
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/grid_search.py
+	$(BIN)/python benchmarks/parallel.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/augmentation.py

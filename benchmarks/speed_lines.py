@@ -176,6 +176,26 @@ def grid_search_lines(result: Result) -> list[str]:
     ]
 
 
+def parallel_lines(result: Result) -> list[str]:
+    one, two = (1e3 * median(result["seconds_of_a_step"][ranks]) for ranks in ("1", "2"))
+    ratios = result["ratios"]
+    grid = {
+        (f"{network}, {kind}", machines): times[i]
+        for network, kinds in result["projected"].items()
+        for kind, times in kinds.items()
+        for i, machines in enumerate(result["machines"])
+    }
+    return [
+        f"Two MPI ranks with one BLAS thread each take a step of {result['net']} at batch {result['batch']} "
+        f"**{median(ratios):.2f} ×** as quickly as one ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs; "
+        f"{one:.0f} and {two:.0f} ms). Projected from that, times as quick as one machine:",
+        "",
+        *table("machines", grid, lambda value: f"{value:.1f}"),
+        "",
+        f"Assumed: {'; '.join(result['assumptions'])}. {_place(result)}.",
+    ]
+
+
 def startup_lines(result: Result) -> list[str]:
     seconds = {name: median(values) for name, values in result["seconds"].items()}
     pairs = zip(result["seconds"]["import"], result["seconds"]["numpy"], strict=True)

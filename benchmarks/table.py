@@ -12,6 +12,7 @@ from speed_lines import (
     grid_search_lines,
     growth_lines,
     ladder_lines,
+    parallel_lines,
     prediction_lines,
     serving_lines,
     startup_lines,
@@ -81,6 +82,7 @@ BENCH: dict[str, Callable[[Result], list[str]]] = {
     "growth": growth_lines,
     "serving": serving_lines,
     "grid_search": grid_search_lines,
+    "parallel": parallel_lines,
     "startup": startup_lines,
     "loading": loading_lines,
 }

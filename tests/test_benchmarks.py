@@ -1,5 +1,6 @@
 """The benchmarks' own arithmetic. What they measure is no matter for tests."""
 
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -71,12 +72,14 @@ def test_operations_of_a_step() -> None:
     assert operations((10,), 1) == 2 * (2 * 7_840 + 3 * 100)
 
 
+@pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
 def test_glassnet_and_plain_numpy_predict_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(prediction, "images", lambda count: images[:count])
     np.testing.assert_allclose(prediction.with_glassnet(20)(), prediction.with_numpy(20)(), atol=1e-5)
 
 
+@pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
 def test_a_contender_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(prediction, "images", lambda count: images[:count])

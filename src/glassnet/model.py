@@ -119,7 +119,7 @@ class Model:
             ConfigError: other shifts.
         """
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
-            raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r}")
+            raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
         pixels = as_pixels(images, self.image_shape)
         if len(pixels) <= BLOCK:
             return self._block_logits(pixels, shifts)
