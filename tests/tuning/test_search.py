@@ -90,7 +90,7 @@ def rows(study: Path, state: str) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_a_killed_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "a"
-    flags = ["--out", str(folder), "--epochs", "40", "--learning-rate", "0.01"]
+    flags = ["--out", str(folder), "--epochs", "20", "--learning-rate", "0.01"]
     process = subprocess.Popen([*COMMAND, *flags], stderr=subprocess.PIPE, text=True)
     process.stderr.readline()  # of the first trial: the second is under way
     time.sleep(0.3)

@@ -107,7 +107,7 @@ def _show(found: tuning.Search, data: str | None) -> None:
     if rows:
         print_table(header, rows)
         print()
-    facts: dict[str, Any] = {"trials": f"{len(found.trials)}, of which {pruned} were ended early"}
+    facts: dict[str, Any] = {"trials": f"{len(found.trials)}, {pruned} of them ended early"}
     if found.best is None:
         facts["best"] = "none: every trial was ended early; search on, with more trials"
     else:
