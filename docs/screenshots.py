@@ -45,7 +45,7 @@ def step(page: Page) -> None:
 
 
 def clinic(page: Page) -> None:
-    page.goto("/#clinic?mistake=one-bias-gradient")
+    page.goto("/#clinic?mistake=relu-derivative-of-wrong-array&epochs=20&from=8")
     page.get_by_role("button", name="Run both").click()
     page.get_by_role("heading", name="The verdict").wait_for()
 
