@@ -112,8 +112,10 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert "no runs in this folder" in refused(capsys, "log", tmp_path)
     assert "RUNS" in refused(capsys, "compare").upper()
     assert "lies in a run folder" in refused(capsys, "log", runs, "--jsonl", runs / "a" / "history.jsonl")
-    assert "lies in a run folder" in refused(capsys, "compare", runs, "--csv", runs / "a" / "config.toml")
-    assert "cannot write" in refused(capsys, "log", runs, "--csv", tmp_path)
+    assert "lies in a run folder" in refused(capsys, "compare", runs, "--csv", runs / "a" / "table.csv")
+    assert "ends in .csv" in refused(capsys, "log", runs, "--csv", tmp_path)
+    assert "ends in .csv" in refused(capsys, "compare", runs, "--csv", "")
+    assert "lies in a run folder" in refused(capsys, "log", runs, "--tensorboard", runs / "a")
     assert str(file) in refused(capsys, "log", runs, "--tensorboard", file)
     assert "not a folder" in refused(capsys, "train", "--out", tmp_path / "r", "--tensorboard", file / "logs")
     monkeypatch.setattr(

@@ -227,3 +227,13 @@ def test_wrong_use(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert complaint in refused([argument.format(run=run, test=small.test) for argument in arguments], capsys)
+
+
+def test_no_other_file_is_written_over(
+    small: Kaggle, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = run / "model.safetensors"
+    before = model.read_bytes(), small.test.read_bytes()
+    assert "ends in .csv" in refused([str(run), str(small.test), "--out", str(model)], capsys)
+    assert "file of test images itself" in refused([str(run), str(small.test), "--out", str(small.test)], capsys)
+    assert before == (model.read_bytes(), small.test.read_bytes())

@@ -11,7 +11,7 @@ from ..comparison import ComparedRun, RunComparison, compare_runs
 from ..files import write_atomically
 from ..logs import refuse_run_folder, rows_as_csv
 from ..training import find_runs
-from .output import percent, print_json, print_table
+from .output import percent, print_json, print_table, require_ending
 
 __all__ = ["compare"]
 
@@ -43,6 +43,7 @@ def compare(
     json
         Print a list with an object a run as JSON: run, results, and the settings that differ.
     """
+    require_ending("--csv", csv, ".csv")
     if csv is not None:
         refuse_run_folder(csv)
     comparison = compare_runs((run for place in runs for run in find_runs(place)), test=test)

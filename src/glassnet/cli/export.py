@@ -7,7 +7,7 @@ from ..errors import ConfigError
 from ..export import numpy_source, onnx_graph, submission
 from ..files import write_atomically
 from ..training import open_model
-from .output import print_facts, print_json
+from .output import print_facts, print_json, require_ending
 
 __all__ = ["export", "submit"]
 
@@ -34,9 +34,8 @@ def export(
     """
     if onnx is None and numpy is None:
         raise ConfigError("nothing to write; give --onnx FILE.onnx or --numpy FILE.py")
-    for flag, path, end in (("--onnx", onnx, ".onnx"), ("--numpy", numpy, ".py")):
-        if path is not None and path.suffix != end:
-            raise ConfigError(f"{flag} {path}: give a name that ends in {end}")
+    require_ending("--onnx", onnx, ".onnx")
+    require_ending("--numpy", numpy, ".py")
     model = open_model(run)
     contents: dict[Path, bytes] = {}  # all of them before the first is written
     if onnx is not None:
@@ -81,6 +80,9 @@ def submit(
     json
         Print the path of the file and the number of its rows as JSON.
     """
+    require_ending("--out", out, ".csv")
+    if out.resolve() == csv.resolve():
+        raise ConfigError(f"--out {out}: is the file of test images itself; give another name")
     model, images = open_model(run), read_csv(csv).images
     text = submission(model, images, shifts=shifts, allow_leak=allow_leak, name=str(csv))
     write_atomically(out, text.encode())

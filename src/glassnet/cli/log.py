@@ -5,7 +5,7 @@ from pathlib import Path
 from ..files import write_atomically
 from ..logs import log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import find_runs
-from .output import print_facts
+from .output import print_facts, require_ending
 
 __all__ = ["log"]
 
@@ -34,6 +34,10 @@ def log(
     jsonl
         A file for all rows, a JSON object a line.
     """
+    require_ending("--csv", csv, ".csv")
+    require_ending("--jsonl", jsonl, ".jsonl")
+    if tensorboard is not None:
+        refuse_run_folder(tensorboard / "events")
     found = [run for place in runs for run in find_runs(place)]
     files = {path: form for path, form in ((csv, rows_as_csv), (jsonl, rows_as_jsonl)) if path is not None}
     for path in files:

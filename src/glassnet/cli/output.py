@@ -21,6 +21,7 @@ __all__ = [
     "print_facts",
     "print_json",
     "print_table",
+    "require_ending",
     "require_png",
     "write_figure",
 ]
@@ -79,6 +80,12 @@ def require_png(plot: Path | None) -> None:
     """Refuse the name of a figure that does not end in .png, before any work is done for it."""
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: the figure is a PNG file; give a name that ends in .png")
+
+
+def require_ending(flag: str, path: Path | None, end: str) -> None:
+    """Refuse a file's name that does not end as its kind does, so that no file of another kind is written over."""
+    if path is not None and path.suffix != end:
+        raise ConfigError(f"{flag} {path}: give a name that ends in {end}")
 
 
 def write_figure(figure: "Figure", plot: Path) -> None:
