@@ -7,6 +7,7 @@ machine that shares no disk with this one. Files travel as bytes.
 import asyncio
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -201,7 +202,9 @@ def require_search(what: str, packages: Iterable[str]) -> None:
     """Raise ConfigError where a package of the extra ``search`` is missing; ``what`` needs it."""
     for package in packages:
         try:
-            import_module(package)
+            with warnings.catch_warnings():  # Optuna brings tqdm, which misses ipywidgets aloud in a notebook
+                warnings.filterwarnings("ignore", "IProgress not found")
+                import_module(package)
         except ModuleNotFoundError as error:
             missing = (error.name or package).partition(".")[0]
             raise ConfigError(f'{what} needs {missing}, which is missing; pip install "glassnet[search]"') from error
