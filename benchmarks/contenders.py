@@ -32,7 +32,9 @@ def mnist() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return train.images.reshape(len(train), -1) / np.float32(255), train.labels
 
 
-def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str, **options: Any) -> Trainer:
+def glassnet_trainer(
+    hidden: tuple[int, ...], batch: int, optimizer: str, threads: int | None = None, **options: Any
+) -> Trainer:
     """The parts of a run, put together as `glassnet.train` does; ``options`` are those of `Trainer`."""
     config = Config.resolve(
         "fast",  # which has neither batch normalisation nor distortions
@@ -43,6 +45,7 @@ def glassnet_trainer(hidden: tuple[int, ...], batch: int, optimizer: str, **opti
         momentum=MOMENTUM,
         schedule="constant",
         validation=0,
+        threads=threads,
     )
     return Trainer(config, load_dataset("mnist"), **options)
 

@@ -2,9 +2,10 @@
 
     python benchmarks/parallel.py [TRIALS SECONDS]     under two minutes; needs the extra mpi and MNIST
 
-One and two ranks, each with one BLAS thread, take turns at a global batch of 512 on 784-1024-1024-10 with Adam. Two
-ranks also time the all-reduce for messages of many lengths, which gives its latency α and its rate 1/β, and one rank
-times steps on smaller and smaller batches, which are the shares of many machines. From these the projection follows.
+One and two ranks, each with one thread, take turns at a global batch of 512 on 784-1024-1024-10 with Adam. Two ranks
+also time the all-reduce for messages of many lengths, which gives its latency α and its rate 1/β, and one rank times
+the optimizer by itself and steps on smaller and smaller batches, which are the shares of many machines. From these the
+projection follows.
 """
 
 import json
@@ -30,10 +31,12 @@ NETWORKS = {"10 Gbit/s": (30e-6, 10e9 / 8), "100 Gbit/s": (3e-6, 100e9 / 8)}  # 
 ASSUMPTIONS = (
     "each machine is as quick as one rank here, has one thread, and none is slower than the others",
     "an all-reduce of n bytes on m machines takes 2 log₂ m α + 2 (m − 1)/m n β (Rabenseifner's algorithm; Thakur, "
-    "Rabenseifner and Gropp, 2005), and to announce a step log₂ m α; nothing of it goes on while a step is computed",
+    "Rabenseifner and Gropp, 2005), to gather n bytes half of that, to add up two numbers 2 log₂ m α, and to announce "
+    "a step log₂ m α; nothing of it goes on while a step is computed",
     "α and β are those measured here between two ranks ('as here'), or the ones assumed for a network: "
     + ", ".join(f"{name} with {a * 1e6:.0f} µs" for name, (a, _) in NETWORKS.items()),
-    "rank 0 alone validates and saves, which is left out; the optimizer's step, which all ranks take alike, is not",
+    "a machine moves its own share of the parameters, in that share of the optimizer's time",
+    "rank 0 alone validates and saves, which is left out",
 )
 
 
@@ -48,6 +51,17 @@ def step_seconds(trainer: Trainer, seconds: float) -> float:
         if perf_counter() > end and len(times) > 4:
             return median(times[2:])
     raise AssertionError("batches never end")
+
+
+def optimizer_seconds(trainer: Trainer) -> float:
+    """Return the median time in which the optimizer moves all parameters."""
+    trainer.network.gradients[...] = np.random.default_rng(0).normal(size=trainer.network.gradients.size)
+    times = []
+    for _ in range(50):
+        start = perf_counter()
+        trainer.optimizer.step(RATES[OPTIMIZER])
+        times.append(perf_counter() - start)
+    return median(times)
 
 
 def allreduce_seconds() -> dict[int, float]:
@@ -69,11 +83,12 @@ def as_rank(what: str, seconds: float) -> None:
     result: dict[Any, float] = {}
     if what == "reduce":
         result = allreduce_seconds()
+    if what == "optimizer":
+        result[BATCH] = optimizer_seconds(glassnet_trainer(HIDDEN, BATCH, OPTIMIZER, threads=1))
     for share in {"steps": [BATCH], "shares": SHARES}.get(what, []):
-        trainer = glassnet_trainer(HIDDEN, share, OPTIMIZER, ranks=ranks)
-        trainer.steps.blas_threads = 1
+        trainer = glassnet_trainer(HIDDEN, share, OPTIMIZER, threads=1, ranks=ranks)
         if ranks.rank:
-            trainer.follow(ranks)
+            trainer.follow()
         else:
             with ranks.leading(), trainer.computing():
                 result[share] = step_seconds(trainer, seconds)
@@ -96,36 +111,41 @@ def latency_and_cost(seconds: dict[int, float]) -> tuple[float, float]:
     return alpha, max(seconds[sizes[-1]] - 2 * alpha, 0.0) / sizes[-1]
 
 
-def projection(shares: dict[int, float], size: int, alpha: float, beta: float) -> dict[str, list[float]]:
+def projection(
+    shares: dict[int, float], optimizer: float, size: int, alpha: float, beta: float
+) -> dict[str, list[float]]:
     """Return how many times quicker 1, 2, 4, … 64 machines are than one, for ``size`` bytes of gradient.
 
-    Either all share a batch of 512, or each has 512 of its own and the batch grows.
+    Either all share a batch of 512, or each has 512 of its own and the batch grows. Of the time of a step,
+    ``optimizer`` is shared out among the machines in either case.
     """
     result: dict[str, list[float]] = {"one batch of 512": [], "512 for each machine": []}
     for power in range(len(SHARES)):
         m = 2**power
-        talk = 3 * log2(m) * alpha + 2 * (m - 1) / m * size * beta
-        result["one batch of 512"].append(shares[BATCH] / (shares[SHARES[power]] + talk))
-        result["512 for each machine"].append(m * shares[BATCH] / (shares[BATCH] + talk))
+        more = 6 * log2(m) * alpha + 3 * (m - 1) / m * size * beta - (m - 1) / m * optimizer
+        result["one batch of 512"].append(shares[BATCH] / (shares[SHARES[power]] + more))
+        result["512 for each machine"].append(m * shares[BATCH] / (shares[BATCH] + more))
     return result
 
 
 def main(trials: int, seconds: float) -> None:
     pairs = [[measure(n, "steps", seconds)[BATCH] for n in order] for order in [(1, 2)] * trials]
     reduce, shares = measure(2, "reduce", seconds), measure(1, "shares", seconds / 3)
+    optimizer = measure(1, "optimizer", seconds)[BATCH]
     parameters = sum((a + 1) * b for a, b in zip((784, *HIDDEN), (*HIDDEN, 10), strict=True))
     alpha, beta = latency_and_cost(reduce)
     ratios = sorted(one / two for one, two in pairs)
     ways = {"as here": (alpha, beta)} | {name: (a, 1 / rate) for name, (a, rate) in NETWORKS.items()}
-    projected = {name: projection(shares, 4 * parameters, *way) for name, way in ways.items()}
+    projected = {name: projection(shares, optimizer, 4 * parameters, *way) for name, way in ways.items()}
     one, two = (median(pair[i] for pair in pairs) * 1e3 for i in (0, 1))
-    print(f"784-1024-1024-10, batch {BATCH}, a BLAS thread a rank: {one:.1f} ms a step with 1 rank, {two:.1f} with 2:")
+    print(f"784-1024-1024-10, batch {BATCH}, a thread a rank: {one:.1f} ms a step with 1 rank, {two:.1f} with 2:")
     print(f"{median(ratios):.2f} × ({ratios[0]:.2f} to {ratios[-1]:.2f}, {trials} pairs)\n")
     print("all-reduce between two ranks\n" + f"{'bytes':>12}  {'µs':>10}  {'MB/s':>8}")
     for size, took in reduce.items():
         print(f"{size:>12,}  {took * 1e6:>10,.1f}  {size / took / 1e6:>8,.0f}")
     print(f"α = {alpha * 1e6:.1f} µs, 1/β = {1 / beta / 1e9 if beta else float('inf'):.2f} GB/s")
     print("\nstep by images: " + ", ".join(f"{share}: {took * 1e3:.1f} ms" for share, took in shares.items()))
+    print(f"the optimizer's part of it: {optimizer * 1e3:.1f} ms")
     print(
         "\nprojected: times quicker than one machine\n" + " " * 34 + "".join(f"{2**p:>6}" for p in range(len(SHARES)))
     )
@@ -145,6 +165,7 @@ def main(trials: int, seconds: float) -> None:
         "latency": alpha,
         "seconds_a_byte": beta,
         "step_seconds_by_images": shares,
+        "optimizer_seconds": optimizer,
         "gradient_bytes": 4 * parameters,
         "machines": [2**power for power in range(len(SHARES))],
         "projected": projected,

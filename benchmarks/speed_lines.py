@@ -186,7 +186,7 @@ def parallel_lines(result: Result) -> list[str]:
         for i, machines in enumerate(result["machines"])
     }
     return [
-        f"Two MPI ranks with one BLAS thread each take a step of {result['net']} at batch {result['batch']} "
+        f"Two MPI ranks with one thread each take a step of {result['net']} at batch {result['batch']} "
         f"**{median(ratios):.2f} ×** as quickly as one ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs; "
         f"{one:.0f} and {two:.0f} ms). Projected from that, times as quick as one machine:",
         "",

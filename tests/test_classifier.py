@@ -300,6 +300,8 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
         ({"validation_fraction": 0.0, "patience": 3}, "patience: stopping early needs validation"),
         ({"weight_decay": 0.1}, "weight_decay: adam has none"),
         ({"class_weight": {"4": 2}}, "class_weight"),
+        ({"callbacks": [3]}, "callbacks: 3 is none; give objects of a class derived from glassnet.training.Callback"),
+        ({"callbacks": print}, "callbacks: must be a list, not <built-in function print>"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], line: str) -> None:

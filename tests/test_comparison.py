@@ -1,5 +1,6 @@
 """Runs beside each other."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,4 +126,15 @@ def test_places_without_runs_are_refused(tmp_path: Path, runs: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "config.toml").write_text("epochs = 'many'")
     with pytest.raises(ConfigError, match=r"bad/config\.toml"):
-        compare_runs([*find_runs(runs), *find_runs(tmp_path)])
+        compare_runs(find_runs(tmp_path))
+
+
+def test_a_damaged_run_is_left_out_and_a_note_says_why(tmp_path: Path, runs: Path) -> None:
+    for name, file in (("settings", "config.toml"), ("rows", "history.jsonl")):
+        shutil.copytree(runs / "a-poor", tmp_path / name)
+        (tmp_path / name / file).write_text("epochs = 'many'\n" * 2)
+    comparison = compare_runs([*find_runs(tmp_path), *find_runs(runs / "a-poor")])
+    assert [line.name for line in comparison.lines] == ["a-poor"]
+    assert [note.partition(":")[0] for note in comparison.notes] == ["Left out", "Left out"]
+    assert "rows/history.jsonl" in comparison.notes[0]
+    assert "settings/config.toml" in comparison.notes[1]

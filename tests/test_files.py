@@ -6,7 +6,7 @@ import pytest
 
 from glassnet import files
 from glassnet.errors import FileError
-from glassnet.files import open_tensors, write_atomically, write_tensors
+from glassnet.files import open_tensors, write_atomically, write_tensors, write_together
 
 
 @pytest.fixture
@@ -96,3 +96,16 @@ def test_a_file_has_the_ordinary_permissions(tmp_path: Path) -> None:
     write_atomically(tmp_path / "ours", b"")
     (tmp_path / "plain").touch()
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("bad", ["folder", "file/b"])
+def test_of_files_that_belong_together_all_are_written_or_none(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("a", "file"):
+        (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(FileError, match=rf"cannot write {tmp_path / bad}: .*; choose another place"):
+        write_together({tmp_path / "a": b"new", tmp_path / bad: b"new"})
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "a", "file"}
+    write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"

@@ -59,9 +59,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
         random_state: of first weights, split, order and dropout: a number, a ``RandomState``, or None for another
             each time.
-        callbacks: objects like `glassnet.training.Callback`, called between the steps with an object that has
-            ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule`` and ``stop(reason)``,
-            which ends the fit after the epoch under way.
+        callbacks: objects of a class derived from `glassnet.training.Callback`, called between the steps with an object
+            that has ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule`` and
+            ``stop(reason)``, which ends the fit after the epoch under way.
 
     Attributes:
         classes_: the classes (k,), sorted.

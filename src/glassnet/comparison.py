@@ -78,23 +78,34 @@ def compare_runs(runs: Iterable[Run], *, test: bool = False) -> RunComparison:
         test: judge each model by the test images of its data, too. That takes a moment a run. Whoever chooses a run by
             these figures has no unseen images left to say how good it is.
 
+    A run whose files are damaged is left out, and a note says why.
+
     Raises:
-        FileError: no runs, or a run whose files are damaged.
-        ConfigError: a run whose configuration is damaged.
+        FileError: no runs; or all are damaged, as the first is.
+        ConfigError: the same, where it is the first one's configuration.
     """
     folders = {run.path.resolve(): run for run in runs}
     if not folders:
         raise FileError("no runs to compare; give run folders, or folders of runs")
     names = [path.name for path in folders]
-    lines = [_line(run, path.name if names.count(path.name) == 1 else str(run.path)) for path, run in folders.items()]
+    lines: list[ComparedRun] = []
+    damaged: list[GlassnetError] = []
+    for path, run in folders.items():
+        try:
+            lines.append(_line(run, path.name if names.count(path.name) == 1 else str(run.path)))
+        except GlassnetError as error:
+            damaged.append(error)
+    if not lines:
+        raise damaged[0]
     lines.sort(key=lambda line: (line.validation_accuracy is None, -(line.validation_accuracy or 0.0)))
-    notes = _notes(lines) + (_test(lines) if test else [])
+    notes = [f"Left out: {error}" for error in damaged] + _notes(lines) + (_test(lines) if test else [])
     configs = [line.run.config for line in lines]
     settings = [name for name in Config.model_fields if len({getattr(config, name) for config in configs}) > 1]
     return RunComparison(lines, settings, notes, test)
 
 
 def _line(run: Run, name: str) -> ComparedRun:
+    """Read what came out of a run; raise GlassnetError where its files are damaged."""
     line, rows = ComparedRun(run, name, finished=run.finished), run.history
     if rows:
         best = run.best

@@ -1,5 +1,6 @@
 """Writing files so that they are never half there, and reading tensors that nobody has to trust."""
 
+import errno
 import json
 import os
 import stat
@@ -25,6 +26,7 @@ __all__ = [
     "sync",
     "write_atomically",
     "write_tensors",
+    "write_together",
 ]
 
 MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with their optimizer's moments
@@ -37,27 +39,46 @@ _DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64
 def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that a reader finds the old file or the new one, whatever happens in between.
 
-    The bytes go into a file beside it, are forced to the disk, and are then renamed over it (a rename is atomic on
-    POSIX and on Windows); the folder is synced too, since it is the folder that holds the name.
-
     Raises:
         FileError: the disk is full or the folder cannot be written to. The old file is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, each atomically, and none where one of them cannot be written.
+
+    The bytes go into files beside them, are forced to the disk, and are then renamed over them (a rename is atomic on
+    POSIX and on Windows); the folders are synced too, since it is the folder that holds the name.
+
+    Raises:
+        FileError: the disk is full or a folder cannot be written to. The old files are still there.
+    """
+    partial = {path: path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}") for path in contents}
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        for path, content in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial[path].open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in contents:
+            partial[path].replace(path)
+            _sync_folder(path.parent)
     except OSError as error:
-        reason = error.strerror or error
-        raise FileError(f"cannot write {path}: {reason}; free space or choose another place") from error
+        raise _cannot_write(path, error) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in partial.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> FileError:
+    advice = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+    return FileError(f"cannot write {path}: {error.strerror or error}; {advice}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -74,9 +95,7 @@ def sync(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise FileError(
-            f"cannot write {path}: {error.strerror or error}; free space or choose another place"
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 @contextmanager
@@ -99,7 +118,7 @@ def only_process(folder: Path) -> Iterator[None]:
                 break
             time.sleep(0.01)  # it may only be somebody who looks, see is_held, and that takes microseconds
         else:
-            raise FileError(f"{folder}: another process is training this run; wait for it, or end it")
+            raise FileError(f"{folder}: another process is at work in this folder; wait for it, or end it")
         for leftover in folder.glob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         yield

@@ -99,7 +99,7 @@ class TensorBoard(Callback):
 
     Raises:
         ConfigError: the package ``tensorboard`` is missing.
-        FileError: something other than a folder is there; or, when a run begins, the folder cannot be written to.
+        FileError: the folder cannot be made or written to.
     """
 
     EVERY = 1.0  # seconds
@@ -107,9 +107,11 @@ class TensorBoard(Callback):
     def __init__(self, folder: str | Path) -> None:
         _require_tensorboard()
         self.folder = Path(folder)
-        for place in (self.folder, *self.folder.parents):
-            if place.exists() and not place.is_dir():
-                raise FileError(f"{place}: not a folder; choose another place for the logs")
+        # Nothing is made yet, since there may never be a run; but nor shall a run begin that cannot be logged.
+        nearest = next(place for place in (self.folder, *self.folder.absolute().parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            fault = "cannot be written to" if nearest.is_dir() else "not a folder"
+            raise FileError(f"{nearest}: {fault}; choose another place for the logs")
 
     def on_start(self, run: RunUnderWay) -> None:
         path, self._began = run.folder.resolve(), _began(run.folder)

@@ -77,6 +77,19 @@ def test_compare_for_programs(runs: Path, tmp_path: Path, capsys: pytest.Capture
         assert cell["hidden"] == " ".join(map(str, row["hidden"]))
 
 
+def test_what_a_program_reads_has_no_notes_in_it(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "config.toml").write_text("epochs = 'many'")
+    capsys.readouterr()
+    assert main(["compare", str(runs / "a"), str(tmp_path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 1
+    assert err.startswith("Left out: ")
+    assert err.count("\n") == 1
+
+
 def test_log_prints_json_lines_or_writes_what_was_asked_for(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,7 +130,12 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert "ends in .csv" in refused(capsys, "compare", runs, "--csv", "")
     assert "lies in a run folder" in refused(capsys, "log", runs, "--tensorboard", runs / "a")
     assert str(file) in refused(capsys, "log", runs, "--tensorboard", file)
+    assert "b.jsonl" in refused(capsys, "log", runs, "--csv", tmp_path / "a.csv", "--jsonl", file / "b.jsonl")
     assert "not a folder" in refused(capsys, "train", "--out", tmp_path / "r", "--tensorboard", file / "logs")
+    with monkeypatch.context() as patched:
+        patched.setattr("glassnet.logs.os.access", lambda place, mode: False)
+        words = ("train", "--out", tmp_path / "r", "--tensorboard", tmp_path / "logs")
+        assert f"{tmp_path}: cannot be written to" in refused(capsys, *words)
     monkeypatch.setattr(
         "glassnet.logs.import_module", lambda name: exec("raise ModuleNotFoundError(name='tensorboard')")
     )

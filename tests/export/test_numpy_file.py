@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported_models import MODELS, around, noise
+from exported_models import MODELS, SIDE, around, form, noise
 
 from glassnet import Model
 from glassnet.cli import main
-from glassnet.nn import Dense
+from glassnet.errors import ConfigError
+from glassnet.export import numpy_source
+from glassnet.nn import Dense, Network, ReLU
 
 # What the interpreter may import: Python's own library, NumPy, and the files.
 ALONE = """
@@ -92,3 +94,9 @@ def test_what_it_cannot_read_it_says_in_one_line(content: bytes | str | None, tm
     done = python(str(path), str(given))
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert str(given) in done.stderr
+
+
+def test_a_network_that_has_learned_nothing_is_refused() -> None:
+    model = Model(Network([ReLU()], SIDE * SIDE), form(), tuple(map(str, range(SIDE * SIDE))))
+    with pytest.raises(ConfigError, match="without parameters"):
+        numpy_source(model)

@@ -107,6 +107,7 @@ def test_without_the_package_it_says_what_to_install(
         (["--numpy", "class.py"], "class.py: Python can import no module of this name"),
         (["nowhere", "--onnx", "m.onnx"], "nowhere: no run folder or model file there"),
         (["--onnx", "folder.onnx"], "cannot write folder.onnx"),
+        (["--onnx", "folder.onnx", "--numpy", "m.py"], "cannot write folder.onnx"),
     ],
 )
 def test_wrong_use(

@@ -70,6 +70,7 @@ def test_from_kaggles_files_to_a_submission_in_two_commands(
     write_csv(Path("test.csv"), images[order[42_000:]])
 
     assert main(["train", "train.csv", *HASTE, "--out", "run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" submit run test.csv")  # what to do next
     assert main(["submit", "run", "test.csv"]) == 0
     header, *lines = Path("submission.csv").read_bytes().decode("ascii").split("\n")[:-1]
     assert header == "ImageId,Label"

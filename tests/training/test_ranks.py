@@ -235,6 +235,23 @@ def test_without_mpi_the_error_says_what_to_install(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--parallel", "mpl"), "parallel: 'mpl' is unknown (did you mean 'mpi'?)"),
+        ((), "mpiexec has begun 2 processes, and each would train a run of its own; give --parallel mpi"),
+        (("--parallel", "mpi", "--tensorboard", "file/logs"), "file: not a folder; choose another place for the logs"),
+    ],
+)
+def test_what_all_ranks_were_told_wrongly_is_said_once(tmp_path: Path, words: tuple[str, ...], line: str) -> None:
+    (tmp_path / "file").touch()
+    process = start(tmp_path, 2, *GLASSNET, *SMALL, *words)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert complaint(errors).endswith(line)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_an_unknown_way_is_refused(tmp_path: Path) -> None:
     process = start(tmp_path, 0, *GLASSNET, *SMALL, "--parallel", "mpl")
     _, errors = process.communicate(timeout=60)

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -171,9 +172,15 @@ def test_a_folder_with_anything_in_it_is_not_touched(tmp_path: Path, digits: Dat
 @pytest.mark.skipif(os.name != "posix", reason="the lock is POSIX")
 def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> None:
     run = train(digits, out=tmp_path / "run", callbacks=[StopAt(5)], **SETTINGS)
-    with only_process(run.path), pytest.raises(FileError, match="another process is training this run"):
+    with only_process(run.path), pytest.raises(FileError, match="another process is at work in this folder"):
         resume(run.path)
     assert len(resume(run.path).history) == 4
+
+
+def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) -> None:
+    error = pickle.loads(pickle.dumps(TrainingInterrupted(tmp_path, 7)))
+    assert (type(error), error.folder, error.step) == (TrainingInterrupted, tmp_path, 7)
+    assert str(error) == f"stopped at step 7, nothing is lost; go on with: glassnet resume {tmp_path}"
 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:

@@ -1,8 +1,10 @@
 """A Dask cluster of two local workers takes trials and members; so do processes of this machine."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
 from glassnet.errors import ConfigError, TrainingError
+from glassnet.files import is_held
 from glassnet.training import Callback, RunUnderWay
 from glassnet.training.checkpoint import read_state
 
@@ -107,6 +110,38 @@ def test_ctrl_c_saves_all_members(digits: Dataset, tmp_path: Path) -> None:
         state = read_state(folder / f"member-{number}" / "checkpoint.safetensors")
         assert state.step > 0
         assert not state.finished
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_a_killed_parent_ends_the_members_on_a_cluster(digits: Dataset, tmp_path: Path) -> None:
+    from dask import config
+    from distributed import LocalCluster
+
+    folder = tmp_path / "run"
+    locks = "distributed.scheduler.locks"
+    with (
+        config.set({f"{locks}.lease-timeout": "1s", f"{locks}.lease-validation-interval": "500ms"}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as local,
+    ):
+        words = ["train", "digits", "--members", "2", "--epochs", "40000", "--hidden", "16", "--out", str(folder)]
+        environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__LOCKS__LEASE_TIMEOUT": "1s"}
+        command = [sys.executable, "-m", "glassnet", *words, "--dask", local.scheduler_address]
+        parent = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+        members = [folder / f"member-{number}" for number in (1, 2)]
+        while not all((member / "steps.jsonl").exists() for member in members):
+            assert parent.poll() is None
+            time.sleep(0.05)
+        time.sleep(3)  # longer than the lease: while the parent is there they go on
+        assert all(is_held(member) for member in members)
+        parent.kill()
+        parent.wait()
+        for _ in range(200):
+            if not any(is_held(member) for member in members):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("the members still train ten seconds later")
+    assert not any(Run(member).finished for member in members)
 
 
 def test_what_was_stopped_goes_on_side_by_side(whole: Run, digits: Dataset, tmp_path: Path) -> None:

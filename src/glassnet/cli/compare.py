@@ -1,5 +1,6 @@
 """``glassnet compare``: settings and results of some runs."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -51,6 +52,7 @@ def compare(
         write_atomically(csv, rows_as_csv(comparison.rows(), comparison.columns).encode())
     if json:
         print_json(comparison.rows())
+        print(*comparison.notes, sep="\n", end="\n" * bool(comparison.notes), file=sys.stderr)
         return
     _print(comparison)
     if csv is not None:

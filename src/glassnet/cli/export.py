@@ -5,7 +5,7 @@ from pathlib import Path
 from ..data import read_csv
 from ..errors import ConfigError
 from ..export import numpy_source, onnx_graph, submission
-from ..files import write_atomically
+from ..files import write_atomically, write_together
 from ..training import open_model
 from .output import print_facts, print_json, require_ending
 
@@ -42,8 +42,7 @@ def export(
         contents[onnx] = onnx_graph(model).SerializeToString()
     if numpy is not None:
         contents[numpy] = numpy_source(model, numpy.stem).encode()
-    for path, content in contents.items():
-        write_atomically(path, content)
+    write_together(contents)
     if json:
         print_json([str(path) for path in contents])
     else:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..files import write_atomically
+from ..files import write_together
 from ..logs import log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import find_runs
 from .output import print_facts, require_ending
@@ -50,7 +50,5 @@ def log(
     if tensorboard is not None:
         events = write_events(found, tensorboard)
         written[str(tensorboard)] = f"event files: {len(events):,}"
-    for path, form in files.items():
-        write_atomically(path, form(rows).encode())
-        written[str(path)] = f"rows: {len(rows):,}"
-    print_facts(written)
+    write_together({path: form(rows).encode() for path, form in files.items()})
+    print_facts(written | dict.fromkeys(map(str, files), f"rows: {len(rows):,}"))

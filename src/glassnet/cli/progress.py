@@ -33,15 +33,14 @@ class Progress(Callback):
             f"on, {len(run.validation):,} to validate\n"
             f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
         )
-        if head != self.head or run.config.first_seed is not None:  # not again where a mistake begins on the way
-            print(head, file=sys.stderr)
-        self.head = head
         if run.ranks.size > 1:  # a rank that is killed takes the others with it, and then nobody can say this
             print(
                 f"{run.ranks.size} ranks; should one of them die, go on with: {command()} resume {run.folder}",
                 file=sys.stderr,
-                flush=True,
             )
+        if head != self.head or run.config.first_seed is not None:  # not again where a mistake begins on the way
+            print(head, file=sys.stderr, flush=True)
+        self.head = head
         if run.config.mistakes:
             print(f"planted: {', '.join(run.config.mistakes)}", file=sys.stderr)
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0

@@ -77,7 +77,7 @@ def search(
 def _line(found: tuning.Search, trial: tuning.Trial, trials: int) -> str:
     """Say how a trial went, and which is the best so far."""
     value = _value(found.monitor, trial.value)
-    went = f"pruned at epoch {trial.epochs}" if trial.pruned else f"{trial.epochs} epochs"
+    went = f"pruned at epoch {trial.epochs}" if trial.pruned else f"{trial.epochs} epoch" + "s" * (trial.epochs != 1)
     if trial.complaint:
         went = "broke: not finite"
     best = (

@@ -12,7 +12,7 @@ from .. import training
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
-from ..training import Config, Ranks, Run, Settings, notebook_names
+from ..training import Config, Run, Settings, notebook_names
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 from .serve import PORT, page_beside
@@ -83,18 +83,18 @@ def train(
     """
     if port is not None and not watch:
         raise ConfigError(f"--port {port}: it is the page's; give --watch too")
-    logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
     if watch and parallel:
         raise ConfigError("--watch: the page looks at one process; leave it out, and look with: glassnet serve")
     given = settings.model_dump(exclude_unset=True) if settings else {}
-    ranks = training.open_ranks(parallel)
-    with ExitStack() as beside, _as_one(ranks):
+    with ExitStack() as beside, _as_one_of_many(parallel):
+        ranks = training.open_ranks(parallel)
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         progress = Progress()
-        callbacks = [progress, *logs, *([training.Live()] if page else [])]
         try:
             with ranks.together():
+                logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
                 dataset = load_named(data, recipe, classes)
+            callbacks = [progress, *logs, *([training.Live()] if page else [])]
             run = training.train(
                 dataset,
                 recipe,
@@ -117,12 +117,17 @@ def train(
 
 
 @contextmanager
-def _as_one(ranks: Ranks) -> Iterator[None]:
-    """Of several processes let rank 0 alone say what is wrong."""
+def _as_one_of_many(parallel: str | None) -> Iterator[None]:
+    """Of the processes that ``mpiexec`` began, let the first alone say what is wrong."""
+    rank, size = training.launched_ranks()
     try:
+        if parallel is None and size > 1:
+            raise ConfigError(
+                f"mpiexec has begun {size} processes, and each would train a run of its own; give --parallel mpi"
+            )
         yield
     except GlassnetError:
-        if ranks.rank:
+        if rank:
             raise SystemExit(2) from None
         raise
 
@@ -163,11 +168,12 @@ def resume(
     json
         Print the result as JSON.
     """
-    logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
-    ranks = training.open_ranks(parallel)
     progress = Progress()
-    with _as_one(ranks):
+    with _as_one_of_many(parallel):
+        ranks = training.open_ranks(parallel)
         try:
+            with ranks.together():
+                logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
             resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
         finally:
             progress.close()
@@ -201,10 +207,7 @@ def _show(run: Run, json: bool) -> None:
         verdict = f"{percent(accuracy)} of the {images}"
     members = run.config.members
     which = f"{members} members together" if members > 1 else f"epoch {best['epoch']}"
-    print_facts(
-        {
-            "best": f"{which}: {verdict}",
-            "run": run.path,
-            "next": f"{command()} evaluate {run.path}",
-        }
-    )
+    facts = {"best": f"{which}: {verdict}", "run": run.path, "next": f"{command()} evaluate {run.path}"}
+    if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
+        facts["then"] = f"{command()} submit {run.path} test.csv"
+    print_facts(facts)

@@ -122,10 +122,13 @@ def numpy_source(model: Model, module: str = "digits") -> str:
         module: its name.
 
     Raises:
-        ConfigError: Python could not import a module of that name, or a layer is not known here.
+        ConfigError: Python could not import a module of that name, a layer is not known here, or there are no
+            parameters.
     """
     if not module.isidentifier() or keyword.iskeyword(module):
         raise ConfigError(f"{module}.py: Python can import no module of this name; use letters, digits and underscores")
+    if not model.size:
+        raise ConfigError("a network without parameters has learned nothing; there is nothing to export")
     lines, shapes = _equations(model.network.layers)
     dtype, (height, width), form = model.network.dtype, model.image_shape, model.preprocessing
     alone = len(model.networks) == 1

@@ -30,6 +30,7 @@ __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimi
 BLOCK = 65_536  # numbers: in float32 five arrays of this length take 1.25 MiB, about what a core's own cache holds
 FEW = 200_000  # numbers: with fewer a second thread costs more than it brings
 FLUSH_EVERY = 64  # steps
+ALL = slice(None)
 NEGLIGIBLE = 1e-30  # a moment this small moves no parameter: its step would be 1e-15 of a rounding error
 
 
@@ -53,35 +54,33 @@ class Optimizer:
         self.steps = 0
         self._scratch = [np.empty(min(BLOCK, parameters.size), parameters.dtype)]  # of each thread
 
-    def step(self, learning_rate: float, team: Team = ALONE) -> None:
-        """Take one step of size η = ``learning_rate`` against the gradient; ``team`` shares out the blocks."""
+    def step(self, learning_rate: float, team: Team = ALONE, part: slice = ALL) -> None:
+        """Take one step of size η = ``learning_rate`` against the gradient.
+
+        Args:
+            learning_rate: η.
+            team: the threads that share out the blocks.
+            part: of the parameters, where others move the rest.
+        """
         self.steps += 1
+        whole = (self.parameters, self.gradients, *self.state.values())
+        parameters, gradients, *moments = (numbers[part] for numbers in whole)
         if self.steps % FLUSH_EVERY == 0:
-            self._flush()
+            _flush(moments)
         while len(self._scratch) < team.size:
             self._scratch.append(np.empty_like(self._scratch[0]))
 
         def update(member: int, number: int) -> None:
             block = slice(number * BLOCK, (number + 1) * BLOCK)
-            theta, g = self.parameters[block], self.gradients[block]
-            moments = (v[block] for v in self.state.values())
-            self.update(theta, g, learning_rate, self._scratch[member][: theta.size], *moments)
+            theta, g = parameters[block], gradients[block]
+            self.update(theta, g, learning_rate, self._scratch[member][: theta.size], *(v[block] for v in moments))
 
-        blocks = ceil(self.parameters.size / BLOCK)
-        if self.parameters.size < FEW:
+        blocks = ceil(parameters.size / BLOCK)
+        if parameters.size < FEW:
             for number in range(blocks):
                 update(0, number)
         else:
             team.share_out(update, blocks)
-
-    def _flush(self) -> None:
-        """Set moments to zero that have faded to nothing.
-
-        The moments of a dead unit fade towards zero and end as subnormal numbers (below 1e-38 in float32), with which
-        a processor computes a hundred times more slowly. Seen on MNIST: 2 % of Adam's moments, which doubled its time.
-        """
-        for moment in self.state.values():
-            moment[np.abs(moment) < NEGLIGIBLE] = 0
 
     def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
         """Apply the rule to one block, in place; ``scratch`` is memory of the same length to compute in."""
@@ -219,10 +218,10 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
         self.weights = [parameters] if weights is None else weights
 
-    def step(self, learning_rate: float, team: Team = ALONE) -> None:
+    def step(self, learning_rate: float, team: Team = ALONE, part: slice = ALL) -> None:
         for W in self.weights:
             W *= 1 - learning_rate * self.weight_decay
-        super().step(learning_rate, team)
+        super().step(learning_rate, team, part)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
@@ -234,6 +233,16 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adamw": AdamW,
 }
 """The optimizers by the names that configurations use."""
+
+
+def _flush(moments: Sequence[Array]) -> None:
+    """Set moments to zero that have faded to nothing.
+
+    The moments of a dead unit fade towards zero and end as subnormal numbers (below 1e-38 in float32), with which a
+    processor computes a hundred times more slowly. Seen on MNIST: 2 % of Adam's moments, which doubled its time.
+    """
+    for moment in moments:
+        moment[np.abs(moment) < NEGLIGIBLE] = 0
 
 
 def clip_gradient_norm(gradients: Array, limit: float) -> float:

@@ -4,11 +4,12 @@ from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
+from .launch import make_run_folder, resume, train
 from .live import LIVE, STEPS, Live
-from .ranks import Ranks, open_ranks
+from .ranks import Ranks, launched_ranks, open_ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import BOX, Run, find_runs, make_run_folder, open_model, resume, train
+from .run import BOX, Run, find_runs, open_model
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
@@ -39,6 +40,7 @@ __all__ = [
     "explain",
     "find_learning_rate",
     "find_runs",
+    "launched_ranks",
     "make_run_folder",
     "notebook_names",
     "open_model",

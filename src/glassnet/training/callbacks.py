@@ -1,9 +1,11 @@
 """What may be done between the steps of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from ..data import Examples
+from ..errors import ConfigError
 from ..model import Model
 from ..nn import Network, Schedule, SoftmaxCrossEntropy
 from .batches import Batches
@@ -12,7 +14,7 @@ from .config import Config
 from .history import Row
 from .ranks import Ranks
 
-__all__ = ["Callback", "EarlyStopping", "RunUnderWay"]
+__all__ = ["Callback", "EarlyStopping", "RunUnderWay", "check_callbacks"]
 
 
 class RunUnderWay(Protocol):
@@ -93,6 +95,17 @@ class Callback:
 
         It is all that is called where members train in other processes.
         """
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Raise ConfigError where something is no callback, before a run calls it in vain."""
+    if not isinstance(callbacks, list | tuple):
+        raise ConfigError(f"callbacks: must be a list, not {callbacks!r:.40}")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks: {callback!r:.40} is none; give objects of a class derived from glassnet.training.Callback"
+            )
 
 
 class EarlyStopping(Callback):

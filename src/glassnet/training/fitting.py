@@ -17,7 +17,7 @@ from ..errors import ConfigError, TrainingError
 from ..nn import L2, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network, build_optimizer, build_schedule
-from .callbacks import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping, check_callbacks
 from .checkpoint import State
 from .config import Config
 from .history import Row
@@ -92,7 +92,7 @@ class Fitting:
         before: what was learned before, of the same ``seed``.
 
     Raises:
-        ConfigError: settings that the network or the moments learned before do not fit.
+        ConfigError: settings that the network or the moments learned before do not fit, or what is no callback.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Fitting:
         callbacks: Sequence[Callback] = (),
         before: Learned | None = None,
     ) -> None:
+        check_callbacks(callbacks)
         self.config, self.training, self.validation = config, training, validation
         self.inputs, self.size = training.X.shape[1], min(int(config.batch_size), len(training))
         self.network = before.network(self.inputs) if before else build_network(config, self.inputs, classes)

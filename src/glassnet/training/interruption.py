@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 __all__ = ["INTERRUPTED", "TrainingInterrupted", "interruptible"]
 
@@ -18,6 +19,10 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, folder: Path, step: int) -> None:
         super().__init__(f"stopped at step {step}, nothing is lost; go on with: glassnet resume {folder}")
         self.folder, self.step = folder, step
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, int]]:
+        """Be pickled by what it was made of, on its way out of a worker's process."""
+        return type(self), (self.folder, self.step)
 
 
 @contextmanager

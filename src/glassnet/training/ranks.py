@@ -1,8 +1,11 @@
 """Several processes at one run, each on its share of every batch: the ranks of MPI.
 
 The loss of a batch is a sum over its images, so its gradient is a sum over shares of it. Each rank computes the part of
-its own images, all parts are added up by one all-reduce of the flat gradient vector, and every rank takes the same
-step. Rank 0 leads: it reads the checkpoint, validates, calls the callbacks, saves, and announces each step; the others
+its own images, and all parts are added up by one all-reduce of the flat gradient vector. The optimizer treats each
+number by itself, so each rank moves its own share of the parameters and has moments for these alone; then all give each
+other what they have moved (Rajbhandari et al., 2020, stage 1).
+
+Rank 0 leads: it reads the checkpoint, validates, calls the callbacks, saves, and announces each step; the others
 follow, write nothing, and need nothing but the data. So a run can go on with any number of ranks, or with none.
 """
 
@@ -11,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -22,10 +26,19 @@ from ..nn.types import Array
 from .config import Config
 from .threads import available_threads
 
-__all__ = ["ALONE", "MPIRanks", "Ranks", "open_ranks"]
+__all__ = ["ALONE", "Announced", "MPIRanks", "Ranks", "launched_ranks", "open_ranks"]
 
 TEXT = 2048  # bytes of what one rank says to the others
-STEP, TENSORS, END = 0.0, 1.0, 2.0  # what rank 0 announces
+LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))  # of MPICH, of Open MPI
+
+
+class Announced(IntEnum):
+    """What rank 0 asks of the others."""
+
+    STEP = 0  # take it
+    STATE = 1  # be given that of the run
+    MOMENTS = 2  # give those of your share
+    END = 3
 
 
 class Ranks:
@@ -53,11 +66,30 @@ class Ranks:
         """Replace ``gradients`` by their sums over all ranks, and return those of ``loss`` and ``correct``."""
         return loss, correct
 
+    def gather(self, numbers: Array) -> None:
+        """Fill the shares of the other ranks with what they have there."""
+
     def announce_step(self, epoch: int, i: int, rate: float) -> None:
         """Tell the others which step to take, with which learning rate."""
 
-    def announce_tensors(self, tensors: Sequence[Array], steps: int) -> None:
-        """Give the others the state of the run after so many ``steps``."""
+    def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
+        """Give the others the state of the run after so many ``steps``: all its numbers, and its generator's."""
+
+    def gather_moments(self, moments: Sequence[Array]) -> None:
+        """On rank 0: fill the shares of the other ranks in the optimizer's ``moments``."""
+
+    def announcements(self) -> Iterator[tuple[Announced, int, int, float]]:
+        """On the other ranks: yield what rank 0 announces until the end of the run.
+
+        Yields:
+            What it is. For a step then the epoch, the step of the epoch and the learning rate; for a state, after how
+            many steps.
+        """
+        yield from ()
+
+    def receive_state(self, tensors: Sequence[Array]) -> str:
+        """On the other ranks: fill ``tensors`` with those of rank 0, and return its generator's state."""
+        return ""
 
     def check(self, config: Config, fingerprint: str) -> None:
         """Refuse what the ranks cannot do together."""
@@ -76,6 +108,11 @@ class Ranks:
         """On rank 0: however this ends, the others come out of `following` too."""
         yield
 
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """On the other ranks: leave signals to rank 0, and end the whole run where this rank cannot go on."""
+        yield
+
 
 ALONE = Ranks()
 
@@ -91,7 +128,6 @@ class MPIRanks(Ranks):
         self._mpi, self._all = mpi, mpi.COMM_WORLD
         self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
         self._beside: int = self._all.Split_type(mpi.COMM_TYPE_SHARED).Get_size()  # ranks on this machine
-        self._buffer = np.empty(0)
 
     def threads(self, wanted: int) -> int:
         return max(min(wanted, available_threads() // self._beside), 1)
@@ -100,43 +136,48 @@ class MPIRanks(Ranks):
         self._all.Allreduce(self._mpi.IN_PLACE, numbers)
 
     def sum_gradient(self, gradients: Array, loss: float, correct: int) -> tuple[float, int]:
-        n = gradients.size
-        if self._buffer.size != n + 2 or self._buffer.dtype != gradients.dtype:
-            self._buffer = np.empty(n + 2, gradients.dtype)
-        self._buffer[:n], self._buffer[n:] = gradients, (loss, correct)  # one message is quicker than two
-        self.sum(self._buffer)
-        gradients[...] = self._buffer[:n]
-        return float(self._buffer[n]), round(float(self._buffer[n + 1]))
+        self.sum(gradients)
+        counts = np.array([loss, correct], np.float64)
+        self.sum(counts)
+        return float(counts[0]), round(float(counts[1]))
+
+    def gather(self, numbers: Array) -> None:
+        bounds = [rank * numbers.size // self.size for rank in range(self.size + 1)]
+        self._all.Allgatherv(self._mpi.IN_PLACE, [numbers, np.diff(bounds)])
 
     def announce_step(self, epoch: int, i: int, rate: float) -> None:
         if self.rank == 0:
-            self._announce(STEP, epoch, i, rate)
+            self._announce(Announced.STEP, epoch, i, rate)
 
-    def announce_tensors(self, tensors: Sequence[Array], steps: int) -> None:
-        self._announce(TENSORS, steps)
-        self.receive(tensors)
+    def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
+        self._announce(Announced.STATE, steps)
+        self._hand_over(tensors)
+        self.broadcast(generator)
 
-    def receive(self, tensors: Sequence[Array]) -> None:
-        """Fill ``tensors`` with those of rank 0."""
+    def gather_moments(self, moments: Sequence[Array]) -> None:
+        self._announce(Announced.MOMENTS)
+        for moment in moments:
+            self.gather(moment)
+
+    def receive_state(self, tensors: Sequence[Array]) -> str:
+        self._hand_over(tensors)
+        return self.broadcast("")
+
+    def _hand_over(self, tensors: Sequence[Array]) -> None:
+        """Give, or on the other ranks get, tensors of rank 0."""
         for tensor in tensors:
             self._all.Bcast(tensor)
 
     def _announce(self, *numbers: float) -> None:
-        self._all.Bcast(np.resize(np.array(numbers), 4))
+        self._all.Bcast(np.resize(np.array(numbers, np.float64), 4))
 
-    def announcements(self) -> Iterator[tuple[bool, int, int, float]]:
-        """On the other ranks: yield what rank 0 announces until the end of the run.
-
-        Yields:
-            Whether it is a step, and then epoch, step of the epoch and learning rate. Else tensors are to be received,
-            and the second number says after how many steps.
-        """
+    def announcements(self) -> Iterator[tuple[Announced, int, int, float]]:
         heard = np.empty(4)
         while True:
             self._all.Bcast(heard)
-            if heard[0] == END:
+            if (what := Announced(int(heard[0]))) is Announced.END:
                 break
-            yield bool(heard[0] == STEP), int(heard[1]), int(heard[2]), float(heard[3])
+            yield what, int(heard[1]), int(heard[2]), float(heard[3])
         if failure := self.broadcast(""):
             raise TrainingError(f"rank 0 has ended the run: {failure}")
 
@@ -209,12 +250,11 @@ class MPIRanks(Ranks):
                 self._abort(error)
             raise
         finally:
-            self._announce(END)
+            self._announce(Announced.END)
             self.broadcast(failure)
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """On the other ranks: leave signals to rank 0, and end the whole run where this rank cannot go on."""
         import signal
 
         previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -244,6 +284,12 @@ class MPIRanks(Ranks):
         self._all.Abort(2)
 
 
+def launched_ranks() -> tuple[int, int]:
+    """Return which rank ``mpiexec`` has made of this process, and of how many: 0 of 1 where it began none."""
+    names = next((names for names in LAUNCHERS if all(name in os.environ for name in names)), None)
+    return (int(os.environ[names[0]]), int(os.environ[names[1]])) if names else (0, 1)
+
+
 def open_ranks(parallel: str | None) -> Ranks:
     """Return the ranks of this run: one process, or for ``"mpi"`` those that ``mpiexec`` began.
 
@@ -263,8 +309,8 @@ def _mpi_ranks() -> MPIRanks:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
         raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
-    started = next((os.environ[name] for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE") if name in os.environ), "1")
-    if MPI.COMM_WORLD.Get_size() != int(started):
+    _, started = launched_ranks()
+    if MPI.COMM_WORLD.Get_size() != started:
         raise ConfigError(
             f"parallel: {started} processes were started by another MPI than the one installed here; use the mpiexec "
             "beside glassnet's python"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..data import Dataset
 from ..errors import TrainingError
 from ..nn import Schedule
-from .run import choose_config
+from .launch import choose_config
 from .trainer import Trainer
 
 __all__ = ["LearningRateSearch", "find_learning_rate"]

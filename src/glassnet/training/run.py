@@ -1,32 +1,20 @@
-"""A run folder, and the two ways to fill one."""
+"""A run folder: what a run has left there, and what reads it."""
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from ..data import Dataset, load_dataset
-from ..errors import ConfigError, DataError, FileError, TrainingError
-from ..files import only_process, write_atomically
+from ..errors import DataError, FileError, TrainingError
 from ..model import Model
-from .callbacks import Callback
 from .checkpoint import read_state
 from .config import Config
-from .ensemble import train_members
 from .history import Row, read_history
-from .ranks import ALONE, MPIRanks, Ranks, open_ranks
-from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer
-from .workers import Workers
+from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL
 
-__all__ = ["BOX", "Run", "choose_config", "find_runs", "make_run_folder", "open_model", "resume", "train"]
+__all__ = ["BOX", "Run", "find_runs", "open_model"]
 
 BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
-SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
-TINY = 320  # images: with fewer, the same is true of the small recipe's batches
 
 
 class Run:
@@ -148,186 +136,3 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
             f"{path}: no run folder or model file there; is the path right? Without one, glassnet's own is used"
         )
     return Run(path).model if path.is_dir() else Model.load(path)
-
-
-def choose_config(
-    dataset: Dataset, recipe: str | Path | None, settings: Mapping[str, Any], *, as_written: bool = False
-) -> Config:
-    """Return the configuration for a data set, with a recipe and a batch size that suit it where none are given.
-
-    Raises:
-        ConfigError: a setting that cannot be.
-        DataError: ``dataset`` is none.
-    """
-    if not isinstance(dataset, Dataset):
-        raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
-    if recipe is None:
-        recipe = "small" if len(dataset.train) < SMALL else "default"
-        if len(dataset.train) < TINY:
-            settings = {"batch_size": max(len(dataset.train) // 10, 1)} | dict(settings)
-    return Config.resolve(recipe, as_written=as_written, **settings, data=dataset.source, classes=dataset.classes)
-
-
-def train(
-    dataset: Dataset,
-    recipe: str | Path | None = None,
-    *,
-    as_written: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    callbacks: Sequence[Callback] = (),
-    jobs: int | None = None,
-    dask: str | None = None,
-    parallel: str | None = None,
-    **settings: Any,
-) -> Run:
-    """Train a network and leave everything in a run folder.
-
-    Args:
-        dataset: from `glassnet.load_dataset`.
-        recipe: a recipe's name or a TOML file; by default ``small`` where there are fewer than 5,000 images to learn
-            from, else ``default``.
-        as_written: for the recipe of a notebook: with that notebook's own mistakes.
-        out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
-        callbacks: see `Callback`.
-        jobs: how many members of an ensemble are trained at once, in processes of their own; see `Workers`.
-        dask: the address of a Dask scheduler whose workers train them.
-        parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.ranks`. Only
-            rank 0 calls the callbacks and writes.
-        **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
-            they go over the recipe.
-
-    Raises:
-        ConfigError: a setting that cannot be.
-        DataError: data that cannot be trained on.
-        TrainingError: a folder that has a run already, a batch larger than the data, or weights that are not finite.
-        FileError: the folder cannot be written.
-        TrainingInterrupted: Ctrl-C, with everything saved; it is a KeyboardInterrupt.
-    """
-    ranks = open_ranks(parallel)
-    with ranks.together():
-        config = choose_config(dataset, recipe, settings, as_written=as_written)
-    ranks.check(config, dataset.fingerprint)
-    with ExitStack() as stack:
-        with ranks.together():  # which refuses what cannot be trained on, before there is a folder
-            trainers = _trainers(config, dataset, callbacks, ranks=ranks)
-            first = next(trainers)
-            workers = stack.enter_context(_workers_for(config, jobs, dask))
-            name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
-            folder = Path() if ranks.rank else make_run_folder(out, name)
-        folder = Path(ranks.broadcast(str(folder)))
-        if isinstance(ranks, MPIRanks) and ranks.rank:
-            with ranks.following():
-                first.follow(ranks)
-            return Run(folder, required=False)
-        stack.enter_context(ranks.leading())
-        stack.enter_context(only_process(folder))
-        if (folder / CONFIG).exists():
-            raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
-        if any(folder.iterdir()):
-            raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
-        if ranks is ALONE:
-            config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
-        write_atomically(folder / CONFIG, config.to_toml().encode())
-        if config.members > 1:
-            train_members(folder, config, dataset, callbacks, workers)
-        else:
-            _run_one_by_one(chain([first], trainers), folder)
-    return Run(folder)
-
-
-def resume(
-    path: str | os.PathLike[str],
-    dataset: Dataset | None = None,
-    *,
-    callbacks: Sequence[Callback] = (),
-    jobs: int | None = None,
-    dask: str | None = None,
-    parallel: str | None = None,
-) -> Run:
-    """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
-
-    An ensemble goes on with the members that were stopped, and then with those that are missing.
-
-    Args:
-        path: the run folder.
-        dataset: only for a run that learned from arrays in memory.
-        callbacks: see `Callback`.
-        jobs: as for `train`; it need not be what the run began with.
-        dask: as for `train`.
-        parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
-            settings in its folder.
-
-    Raises:
-        FileError: no run there, or a damaged one.
-        TrainingError: the data has changed since the run began; and as for `train`.
-    """
-    ranks = open_ranks(parallel)
-    with ranks.together():
-        run = Run(path)
-        config, dataset = run.config, dataset or run.dataset()
-    ranks.check(config, dataset.fingerprint)
-    if isinstance(ranks, MPIRanks) and ranks.rank:
-        with ranks.following():
-            Trainer(config, dataset, ranks=ranks).follow(ranks)
-        return run
-    with ranks.leading(), _workers_for(config, jobs, dask) as workers, only_process(run.path):
-        if config.members > 1:
-            train_members(run.path, config, dataset, callbacks, workers)
-        else:
-            checkpoint = run.path / CHECKPOINT
-            done = read_state(checkpoint).epoch if checkpoint.exists() else 0
-            _run_one_by_one(_trainers(config, dataset, callbacks, done, ranks), run.path)
-    return run
-
-
-def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
-    """Return the processes that train a run; one network is trained by one."""
-    if config.members == 1 and (dask is not None or (jobs or 1) > 1):
-        given = "jobs" if dask is None else "dask"
-        raise ConfigError(
-            f"{given}: one network is trained in one process; give members, for an ensemble, or no {given}"
-        )
-    return Workers(jobs, dask)
-
-
-def _trainers(
-    config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0, ranks: Ranks = ALONE
-) -> Iterator[Trainer]:
-    """Yield what trains each part of a run that still has something to do after ``done`` epochs."""
-    for part, until in config.parts():
-        if done < until or until == config.epochs:
-            yield Trainer(part, dataset, callbacks, until, ranks)
-
-
-def _run_one_by_one(trainers: Iterable[Trainer], folder: Path) -> None:
-    """Train the parts of a run, each from where the one before it ended, until one is stopped."""
-    for trainer in trainers:
-        trainer.run(folder)
-        if trainer.stopped:
-            break
-
-
-def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = Path("runs")) -> Path:
-    """Make the folder that was asked for, or else ``<time>-<name>`` in ``runs``, which no other run has.
-
-    Raises:
-        FileError: it cannot be made.
-    """
-    folder, number = Path(out if out is not None else "."), 1
-    try:
-        if out is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-        folder = runs / stem
-        runs.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                number += 1
-                folder = runs / f"{stem}-{number}"
-            else:
-                return folder
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --out") from error

@@ -99,7 +99,9 @@ class Steps:
                 self.regularizer.add_gradient(self.network)
             if self.config.clip_norm:
                 clip_gradient_norm(self.network.gradients, self.config.clip_norm)
-            self.optimizer.step(rate(0), self.team)
+            parameters = self.network.parameters
+            self.optimizer.step(rate(0), self.team, self.ranks.share(parameters.size))
+            self.ranks.gather(parameters)
             if self.average:
                 self.average.update()
         return Taken([loss], correct, size)

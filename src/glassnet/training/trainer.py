@@ -20,13 +20,13 @@ from ..nn import OPTIMIZERS, SoftmaxCrossEntropy, WeightAverage, constant
 from ..nn.team import Team
 from .assembly import build_loss, build_network, build_optimizer, build_schedule
 from .batches import Batches
-from .callbacks import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping, check_callbacks
 from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .config import Config
 from .history import Row, append_row, keep_rows, read_history
 from .interruption import TrainingInterrupted, interruptible
 from .live import StepLog
-from .ranks import ALONE, MPIRanks, Ranks
+from .ranks import ALONE, Announced, Ranks
 from .steps import Steps
 from .threads import available_threads, choose_threads
 
@@ -48,6 +48,7 @@ class Trainer:
         ranks: the processes that share out the work of a step.
 
     Raises:
+        ConfigError: what is no callback.
         DataError: data that cannot be trained on.
         TrainingError: a batch larger than the data, or data that has changed since the run began.
     """
@@ -61,6 +62,7 @@ class Trainer:
         ranks: Ranks = ALONE,
     ) -> None:
         dataset.require_trainable()
+        check_callbacks(callbacks)
         self.config, self.until, self.ranks = config, until or config.epochs, ranks
         mistakes = [MISTAKES[name]() for name in config.mistakes]
         training, self.validation = dataset.split(config.validation, config.split_seed)
@@ -144,7 +146,8 @@ class Trainer:
         if self.state.finished:
             return
         with self.computing(), interruptible(self.stop) as interrupted:
-            self._share_state()
+            generator = json.dumps(self.network.rng.bit_generator.state)
+            self.ranks.announce_state(self.state.step, self._tensors(), generator)
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
@@ -166,23 +169,20 @@ class Trainer:
         if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
 
-    def follow(self, ranks: MPIRanks) -> None:
-        """Take the steps that rank 0 announces, as one of the other ``ranks``, until it ends the run."""
-        with self.computing():
-            for is_step, first, i, rate in ranks.announcements():
-                if is_step:
+    def follow(self) -> None:
+        """Do what rank 0 announces, as one of the other ranks, until it ends the run."""
+        with self.ranks.following(), self.computing():
+            for what, first, i, rate in self.ranks.announcements():
+                if what is Announced.STEP:
                     self.steps.take(first, i, constant(rate), count=True)
-                    continue
-                ranks.receive(self._tensors())
-                self.network.rng.bit_generator.state = json.loads(ranks.broadcast(""))
-                self.optimizer.steps = first
-                if self.average:
-                    self.average.steps = first
-
-    def _share_state(self) -> None:
-        """Bring the other ranks to where this one is."""
-        self.ranks.announce_tensors(self._tensors(), self.state.step)
-        self.ranks.broadcast(json.dumps(self.network.rng.bit_generator.state))
+                elif what is Announced.MOMENTS:
+                    for moment in self.optimizer.state.values():
+                        self.ranks.gather(moment)
+                else:
+                    self.network.rng.bit_generator.state = json.loads(self.ranks.receive_state(self._tensors()))
+                    self.optimizer.steps = first
+                    if self.average:
+                        self.average.steps = first
 
     def _tensors(self) -> list[np.ndarray]:
         return list(run_tensors(self.network, self.optimizer, self.average).values())
@@ -297,6 +297,7 @@ class Trainer:
         """Write the best model and the history, then the checkpoint, which never knows more than the other files."""
         self._require_folder()
         kept = list(self.optimizer.state.values())
+        self.ranks.gather_moments(kept)
         for network in {self.network, self.model.network}:
             kept += [network.parameters, network.statistics]
         if not all(np.isfinite(numbers).all() for numbers in kept):

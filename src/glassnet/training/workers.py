@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -36,11 +37,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class StopSign:
-    """Tells work in other processes that it shall stop.
+    """Tells work in other processes that it shall stop, also by the end of the process that began it.
+
+    On this machine the sign is a file, and that the parent of a worker is another. On a cluster it is that the lease of
+    a semaphore has been given back, or has not been renewed for Dask's ``distributed.scheduler.locks.lease-timeout``,
+    half a minute.
 
     Attributes:
-        place: a file of this machine, or the name of a Dask event.
-        parent: the process whose end is a sign too; None where the workers belong to a cluster.
+        place: the file, or the name of the semaphore.
+        parent: the number of the process that began the work; None on a cluster.
     """
 
     place: str
@@ -50,8 +55,13 @@ class StopSign:
         """Return whether the work shall stop; asked in a worker."""
         if self.parent is not None:
             return os.getppid() != self.parent or Path(self.place).exists()
-        event = import_module("distributed").Event(self.place)
-        return bool(event.is_set())
+        return not _semaphore(self.place).get_value()
+
+
+@cache
+def _semaphore(name: str) -> Any:
+    """Return what a worker looks at; Dask finds out itself which scheduler the worker has."""
+    return import_module("distributed").Semaphore(name=name)
 
 
 class StopWhenAsked(Callback):
@@ -96,7 +106,10 @@ class Workers:
         self.sign: StopSign | None = None
         if self._client is not None:
             self.sign = StopSign(f"glassnet-stop-{os.urandom(8).hex()}", None)
-            self._event = import_module("distributed").Event(self.sign.place, client=self._client)
+            self._lease = import_module("distributed").Semaphore(
+                name=self.sign.place, scheduler_rpc=self._client.scheduler, loop=self._client.loop
+            )
+            self._lease.acquire()
         elif not self.alone:
             folder = self._closing.enter_context(TemporaryDirectory(prefix="glassnet-"))
             self.sign = StopSign(str(Path(folder, "stop")), os.getpid())
@@ -113,9 +126,11 @@ class Workers:
 
     def stop(self, reason: str = "") -> None:
         """Have all work end soon; what has not begun never will."""
+        if self.stopped:
+            return
         self.stopped = True
         if self._client is not None:
-            self._event.set()
+            self._lease.release()
         elif self.sign is not None:
             Path(self.sign.place).touch()
 

@@ -22,7 +22,7 @@ from ..training import (
     unpack,
 )
 from ..training.interruption import interruptible
-from ..training.run import choose_config
+from ..training.launch import choose_config
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
 from .trial import direction_of, run_trial
