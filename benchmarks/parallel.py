@@ -11,7 +11,6 @@ projection follows.
 import json
 import subprocess
 import sys
-from itertools import count
 from math import log2
 from pathlib import Path
 from statistics import median
@@ -153,7 +152,7 @@ def main(trials: int, seconds: float) -> None:
         for kind, times in kinds.items():
             print(f"{name:<11} {kind:<22}" + "".join(f"{value:>6.1f}" for value in times))
     print("assuming that")
-    for number, text in zip(count(1), ASSUMPTIONS, strict=False):
+    for number, text in enumerate(ASSUMPTIONS, 1):
         print(f"  {number}. {text}")
     result = {
         "machine": describe_machine("numpy", "mpi4py", "mpich"),

@@ -46,7 +46,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write several files, each atomically, and none where one of them cannot be written.
+    """Write several files, each atomically; where one of them cannot be written to the disk, none is put in place.
 
     The bytes go into files beside them, are forced to the disk, and are then renamed over them (a rename is atomic on
     POSIX and on Windows); the folders are synced too, since it is the folder that holds the name.

@@ -205,7 +205,10 @@ def test_an_ensemble_killed_in_its_third_member_goes_on_to_the_same_end(digits: 
 
 def test_a_member_is_locked_while_it_is_trained(whole: Run, digits: Dataset, tmp_path: Path) -> None:
     half = train(digits, out=tmp_path / "half", members=4, seed=7, callbacks=[AtStep(8, 20)], **SETTINGS)
-    with only_process(half.path / "member-2"), pytest.raises(FileError, match="another process is training"):
+    with (
+        only_process(half.path / "member-2"),
+        pytest.raises(FileError, match="another process is at work in this folder"),
+    ):
         resume(half.path)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from glassnet import Model, Run, resume
 from glassnet.cli import main
@@ -27,6 +28,7 @@ SMALL = (*TINY, "--epochs", "2")
 NORMALISED = ("--batch-norm", "--optimizer", "momentum")
 KINDS = {
     "dropout": ("--batch-size", "64", "--class-weight", "balanced", "--ema", "0.9", "--l2", "0.001"),
+    "decay": ("--optimizer", "adamw", "--weight-decay", "0.1", "--dropout", "0", "--activation", "tanh"),
     "distorted": ("--rotation", "10", "--elastic", "0.5", "--batch-size", "600", *NORMALISED),  # in two blocks
     "whole batch": ("--batch-size", "all", "--dropout", "0", "--optimizer", "sgd", "--clip-norm", "1"),
     # The last batch has 1294 − 2 × 646 = 2 images, so one of three ranks has none.
@@ -66,13 +68,18 @@ def assert_same(one: Path, other: Path) -> None:
     first, second = (Model.load(path / "model.safetensors").network for path in (one, other))
     np.testing.assert_allclose(first.parameters, second.parameters, rtol=0, atol=1e-10)
     np.testing.assert_allclose(first.statistics, second.statistics, rtol=1e-10)
+    states = [load_file(path / "checkpoint.safetensors") for path in (one, other)]
+    for name, tensor in states[0].items():  # the moments, which the ranks keep up in shares, and the averages
+        np.testing.assert_allclose(tensor, states[1][name], rtol=1e-7, atol=1e-10)
     for row, same in zip(Run(one).history, Run(other).history, strict=True):
         assert {key: value for key, value in row.items() if key != "seconds"} == pytest.approx(
             {key: value for key, value in same.items() if key != "seconds"}, rel=1e-9
         )
 
 
-@pytest.mark.parametrize(("kind", "ranks"), [("dropout", 2), ("distorted", 2), ("whole batch", 2), ("empty share", 3)])
+@pytest.mark.parametrize(
+    ("kind", "ranks"), [("dropout", 2), ("decay", 3), ("distorted", 2), ("whole batch", 2), ("empty share", 3)]
+)
 def test_ranks_come_to_what_one_process_comes_to(tmp_path: Path, kind: str, ranks: int) -> None:
     alone(tmp_path / "one", *SMALL, *KINDS[kind])
     output, errors = mpi(tmp_path, ranks, *SMALL, *KINDS[kind], "--out", "many")
@@ -215,6 +222,67 @@ def test_what_cannot_be_is_one_line_of_rank_0(tmp_path: Path, arguments: tuple[s
     (tmp_path / "full" / "something").touch()
     _, errors = mpi(tmp_path, 2, *SMALL, *arguments, status=2)
     assert words in complaint(errors)
+
+
+FULL_DISK = """
+from glassnet.errors import FileError
+from glassnet.training import trainer
+trainer.SAVE_EVERY = 0.0
+save, saved = trainer.save_checkpoint, []
+def fail(*words):
+    saved.append(words)
+    if len(saved) == 3:
+        raise FileError("cannot write it: No space left on device; free space")
+    save(*words)
+trainer.save_checkpoint = fail
+"""
+BROKEN_STEP = """
+import os
+import numpy as np
+from glassnet.nn import Dense
+backward, steps = Dense.backward, []
+def fail(layer, dY):
+    steps.append(dY)
+    if len(steps) == 7 and os.environ["PMI_RANK"] == VICTIM:
+        np.empty(2**45)
+    return backward(layer, dY)
+Dense.backward = fail
+"""
+
+
+def test_a_full_disk_ends_all_ranks_and_the_run_goes_on(tmp_path: Path) -> None:
+    script = FULL_DISK + INTERRUPTED.replace("== 25", "== -1")
+    process = start(tmp_path, 2, sys.executable, "-c", script)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "rank 0 has ended the run: cannot write it: No space left on device" in errors
+    alone(tmp_path / "one", *SMALL, "--batch-size", "64")
+    resume(tmp_path / "many")
+    assert_same(tmp_path / "one", tmp_path / "many")
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_fails_in_the_middle_of_a_step_ends_all(tmp_path: Path, victim: int) -> None:
+    script = BROKEN_STEP.replace("VICTIM", repr(str(victim))) + INTERRUPTED
+    process = start(tmp_path, 2, sys.executable, "-c", script)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"glassnet: rank {victim} cannot go on, which ends the run: Unable to allocate" in complaint(errors)
+
+
+STARTED_OTHERWISE = """
+class Scale(Callback):
+    def on_start(self, run):
+        run.network.parameters *= 0.5
+"""
+
+
+def test_what_a_callback_changes_at_the_start_all_ranks_have(tmp_path: Path) -> None:
+    script = INTERRUPTED.replace("train(", STARTED_OTHERWISE + "train(", 1).replace("Stop()", "Scale()")
+    assert start(tmp_path, 2, sys.executable, "-c", script).communicate(timeout=60)[1] == ""
+    one = script.replace('out="many"', 'out="one"').replace(', parallel="mpi"', "")
+    assert start(tmp_path, 0, sys.executable, "-c", one).communicate(timeout=60)[1] == ""
+    assert_same(tmp_path / "one", tmp_path / "many")
 
 
 def test_a_broken_callback_ends_all_ranks(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,9 @@ from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.files import is_held
-from glassnet.training import Callback, RunUnderWay
+from glassnet.training import Callback, RunUnderWay, Workers
 from glassnet.training.checkpoint import read_state
+from glassnet.tuning import Search, Trial
 
 SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "threads": 1, "members": 3, "seed": 7}
 
@@ -84,11 +86,45 @@ def test_an_error_in_a_worker_is_the_error(digits: Dataset, tmp_path: Path) -> N
         train(digits, out=tmp_path / "run", jobs=2, **settings)
 
 
+def test_what_goes_wrong_in_the_last_trials_ends_a_search_at_once(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Optuna looks at the errors of its threads only as far as it needs them for more trials."""
+
+    def complain(found: Search, trial: Trial) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        search(digits, trials=2, jobs=2, out=tmp_path / "a", on_trial=complain, hidden=[8], epochs=1)
+    run, begun = Workers.run, []
+
+    def fail_first(workers: Workers, *work: Any) -> Any:
+        begun.append(work)
+        if len(begun) == 1:
+            raise TrainingError("a worker process ended")
+        return run(workers, *work)
+
+    monkeypatch.setattr(Workers, "run", fail_first)
+    with pytest.raises(TrainingError, match="a worker process ended"):
+        search(digits, trials=2, jobs=2, out=tmp_path / "b", hidden=[8], epochs=1_000_000)
+
+
 def test_a_cluster_searches(digits: Dataset, cluster: str, tmp_path: Path) -> None:
     tiny = {"hidden": [8], "rotation": 0, "batch_norm": False, "epochs": 1}
     found = search(digits, trials=4, dask=cluster, out=tmp_path / "a", **tiny)
     assert len(found.trials) == 4
     assert found.best.value == found.run.best["validation_loss"]
+
+
+def wait_for_members(process: subprocess.Popen[Any], folder: Path) -> list[Path]:
+    """Wait until two members have taken some steps, and return their folders."""
+    members = [folder / f"member-{number}" for number in (1, 2)]
+    for _ in range(1200):
+        if all((member / "steps.jsonl").exists() for member in members):
+            return members
+        assert process.poll() is None
+        time.sleep(0.05)
+    pytest.fail("no step in a minute")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
@@ -98,11 +134,12 @@ def test_ctrl_c_saves_all_members(digits: Dataset, tmp_path: Path) -> None:
     flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "glassnet", "train", "digits", "--out", str(folder), "--jobs", "2", *flags]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    steps = [folder / f"member-{number}" / "steps.jsonl" for number in (1, 2)]
-    while not all(file.exists() for file in steps):
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)  # to the parent alone, which has to tell its workers
-    _, said = process.communicate(timeout=60)
+    try:
+        wait_for_members(process, folder)
+        process.send_signal(signal.SIGINT)  # to the parent alone, which has to tell its workers
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert said.splitlines()[-1].endswith(f"nothing is lost; go on with: glassnet resume {folder}")
     assert "Traceback" not in said
@@ -127,14 +164,13 @@ def test_a_killed_parent_ends_the_members_on_a_cluster(digits: Dataset, tmp_path
         environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__LOCKS__LEASE_TIMEOUT": "1s"}
         command = [sys.executable, "-m", "glassnet", *words, "--dask", local.scheduler_address]
         parent = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-        members = [folder / f"member-{number}" for number in (1, 2)]
-        while not all((member / "steps.jsonl").exists() for member in members):
-            assert parent.poll() is None
-            time.sleep(0.05)
-        time.sleep(3)  # longer than the lease: while the parent is there they go on
-        assert all(is_held(member) for member in members)
-        parent.kill()
-        parent.wait()
+        try:
+            members = wait_for_members(parent, folder)
+            time.sleep(3)  # longer than the lease: while the parent is there they go on
+            assert all(is_held(member) for member in members)
+        finally:
+            parent.kill()
+            parent.wait()
         for _ in range(200):
             if not any(is_held(member) for member in members):
                 break

@@ -92,10 +92,12 @@ def test_a_killed_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[s
     folder = tmp_path / "a"
     flags = ["--out", str(folder), "--epochs", "20", "--learning-rate", "0.01"]
     process = subprocess.Popen([*COMMAND, *flags], stderr=subprocess.PIPE, text=True)
-    process.stderr.readline()  # of the first trial: the second is under way
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    try:
+        process.stderr.readline()  # of the first trial: the second is under way
+        time.sleep(0.3)
+    finally:
+        process.kill()
+        process.communicate()
     assert rows(folder / "study.db", "RUNNING") == 1
     done = rows(folder / "study.db", "COMPLETE")
     assert done >= 1
@@ -111,9 +113,12 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     command = [*COMMAND, "--out", str(folder), "--epochs", "10", "--jobs", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    process.stderr.readline()
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers too
-    _, said = process.communicate(timeout=60)
+    try:
+        process.stderr.readline()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers too
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "of 50 trials, which are kept; the same search again goes on" in said.splitlines()[-1]
     assert "Traceback" not in said

@@ -86,8 +86,7 @@ def train(
     if watch and parallel:
         raise ConfigError("--watch: the page looks at one process; leave it out, and look with: glassnet serve")
     given = settings.model_dump(exclude_unset=True) if settings else {}
-    with ExitStack() as beside, _as_one_of_many(parallel):
-        ranks = training.open_ranks(parallel)
+    with ExitStack() as beside, _one_of_many(parallel) as ranks:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         progress = Progress()
         try:
@@ -117,17 +116,18 @@ def train(
 
 
 @contextmanager
-def _as_one_of_many(parallel: str | None) -> Iterator[None]:
-    """Of the processes that ``mpiexec`` began, let the first alone say what is wrong."""
+def _one_of_many(parallel: str | None) -> Iterator[training.Ranks]:
+    """Of the processes that ``mpiexec`` began, let the first alone say what is wrong, unless it cannot know."""
     rank, size = training.launched_ranks()
     try:
         if parallel is None and size > 1:
             raise ConfigError(
                 f"mpiexec has begun {size} processes, and each would train a run of its own; give --parallel mpi"
             )
-        yield
-    except GlassnetError:
-        if rank:
+        yield training.open_ranks(parallel)
+    except GlassnetError as error:
+        of_this_machine = isinstance(error.__cause__, ImportError | RuntimeError)  # which has no MPI
+        if rank and not of_this_machine:
             raise SystemExit(2) from None
         raise
 
@@ -169,8 +169,7 @@ def resume(
         Print the result as JSON.
     """
     progress = Progress()
-    with _as_one_of_many(parallel):
-        ranks = training.open_ranks(parallel)
+    with _one_of_many(parallel) as ranks:
         try:
             with ranks.together():
                 logs = [] if tensorboard is None else [TensorBoard(tensorboard)]

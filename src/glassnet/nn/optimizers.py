@@ -219,7 +219,7 @@ class AdamW(Adam):
         self.weights = [parameters] if weights is None else weights
 
     def step(self, learning_rate: float, team: Team = ALONE, part: slice = ALL) -> None:
-        for W in self.weights:
+        for W in self.weights:  # all of them: those outside ``part`` come from whoever moves them
             W *= 1 - learning_rate * self.weight_decay
         super().step(learning_rate, team, part)
 

@@ -23,7 +23,8 @@ class RunUnderWay(Protocol):
     Attributes:
         config: how the run goes.
         folder: of the run.
-        network: as it is now; its ``parameters`` and ``gradients`` are those of the last step.
+        network: as it is now; its ``parameters`` and ``gradients`` are those of the last step. Of a run over MPI it is
+            the first rank's, and after `Callback.on_start` only to be looked at.
         loss: what it makes small.
         model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
             ``ema`` is set the averaged one, which has parameters of its own.

@@ -85,10 +85,11 @@ def train(
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
     with ExitStack() as stack:
-        with ranks.together():  # which refuses what cannot be trained on, before there is a folder
+        with ranks.together():  # what cannot be trained on is refused before there is a folder
             trainers = _trainers(config, dataset, callbacks, ranks=ranks)
             first = next(trainers)
             workers = stack.enter_context(_workers_for(config, jobs, dask))
+        with ranks.together():
             folder = Path() if ranks.rank else make_run_folder(out, name)
         folder = Path(ranks.broadcast(str(folder)))
         if ranks.rank:

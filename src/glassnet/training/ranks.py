@@ -2,8 +2,8 @@
 
 The loss of a batch is a sum over its images, so its gradient is a sum over shares of it. Each rank computes the part of
 its own images, and all parts are added up by one all-reduce of the flat gradient vector. The optimizer treats each
-number by itself, so each rank moves its own share of the parameters and has moments for these alone; then all give each
-other what they have moved (Rajbhandari et al., 2020, stage 1).
+number by itself, so each rank moves its own share of the parameters and keeps up the moments of these alone; then all
+give each other what they have moved (the first stage of Rajbhandari et al., 2020).
 
 Rank 0 leads: it reads the checkpoint, validates, calls the callbacks, saves, and announces each step; the others
 follow, write nothing, and need nothing but the data. So a run can go on with any number of ranks, or with none.
@@ -69,8 +69,13 @@ class Ranks:
     def gather(self, numbers: Array) -> None:
         """Fill the shares of the other ranks with what they have there."""
 
-    def announce_step(self, epoch: int, i: int, rate: float) -> None:
-        """Tell the others which step to take, with which learning rate."""
+    @contextmanager
+    def step(self, epoch: int, i: int, rate: float) -> Iterator[None]:
+        """Take a step together: rank 0 tells the others which one, and with which learning rate.
+
+        What goes wrong on any rank before all have taken it ends the run, since the others wait for that rank.
+        """
+        yield
 
     def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
         """Give the others the state of the run after so many ``steps``: all its numbers, and its generator's."""
@@ -145,19 +150,24 @@ class MPIRanks(Ranks):
         bounds = [rank * numbers.size // self.size for rank in range(self.size + 1)]
         self._all.Allgatherv(self._mpi.IN_PLACE, [numbers, np.diff(bounds)])
 
-    def announce_step(self, epoch: int, i: int, rate: float) -> None:
-        if self.rank == 0:
-            self._announce(Announced.STEP, epoch, i, rate)
+    @contextmanager
+    def step(self, epoch: int, i: int, rate: float) -> Iterator[None]:
+        with self._all_or_none():
+            if self.rank == 0:
+                self._announce(Announced.STEP, epoch, i, rate)
+            yield
 
     def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
-        self._announce(Announced.STATE, steps)
-        self._hand_over(tensors)
-        self.broadcast(generator)
+        with self._all_or_none():
+            self._announce(Announced.STATE, steps)
+            self._hand_over(tensors)
+            self.broadcast(generator)
 
     def gather_moments(self, moments: Sequence[Array]) -> None:
-        self._announce(Announced.MOMENTS)
-        for moment in moments:
-            self.gather(moment)
+        with self._all_or_none():
+            self._announce(Announced.MOMENTS)
+            for moment in moments:
+                self.gather(moment)
 
     def receive_state(self, tensors: Sequence[Array]) -> str:
         self._hand_over(tensors)
@@ -215,11 +225,11 @@ class MPIRanks(Ranks):
     def _gather(self, text: str) -> list[str]:
         """Return what each rank says."""
         said = np.zeros(TEXT, np.uint8)
-        encoded = text.encode()[-TEXT:]
+        encoded = text.encode(errors="surrogateescape")[-TEXT:]  # as a file's name may need
         said[: len(encoded)] = np.frombuffer(encoded, np.uint8)
         heard = np.empty((self.size, TEXT), np.uint8)
         self._all.Allgather(said, heard)
-        return [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in heard]
+        return [row.tobytes().rstrip(b"\0").decode(errors="surrogateescape") for row in heard]
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -246,8 +256,6 @@ class MPIRanks(Ranks):
             yield
         except BaseException as error:
             failure = str(error) or type(error).__name__
-            if type(error) in (KeyboardInterrupt, MemoryError, self._mpi.Exception):  # in the middle of a step
-                self._abort(error)
             raise
         finally:
             self._announce(Announced.END)
@@ -276,12 +284,24 @@ class MPIRanks(Ranks):
             self._abort(error)
             raise
 
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
+        """End all ranks where this one fails while the others wait for its part."""
+        try:
+            yield
+        except BaseException as error:
+            self._abort(error)
+            raise
+
     def _abort(self, error: BaseException) -> None:
-        if not isinstance(error, KeyboardInterrupt | MemoryError | OSError | self._mpi.Exception):
+        interrupted = isinstance(error, KeyboardInterrupt)
+        expected = GlassnetError | MemoryError | OSError | self._mpi.Exception
+        if not interrupted and not isinstance(error, expected):
             traceback.print_exception(error)
-        what = str(error) or type(error).__name__
-        print(f"glassnet: rank {self.rank} cannot go on, which ends the run: {what}", file=sys.stderr, flush=True)
-        self._all.Abort(2)
+        if not (interrupted and self.rank):  # Ctrl-C reaches all of them
+            what = str(error) or type(error).__name__
+            print(f"glassnet: rank {self.rank} cannot go on, which ends the run: {what}", file=sys.stderr, flush=True)
+        self._all.Abort(130 if interrupted else 2)
 
 
 def launched_ranks() -> tuple[int, int]:
@@ -310,7 +330,7 @@ def _mpi_ranks() -> MPIRanks:
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
         raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
     _, started = launched_ranks()
-    if MPI.COMM_WORLD.Get_size() != started:
+    if MPI.COMM_WORLD.Get_size() < started:
         raise ConfigError(
             f"parallel: {started} processes were started by another MPI than the one installed here; use the mpiexec "
             "beside glassnet's python"

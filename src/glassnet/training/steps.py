@@ -61,8 +61,9 @@ class Steps:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
         self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), batches.team
         self.ranks = batches.ranks
-        self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
+        self._dropouts: list[Dropout] = []
         if self.ranks.size > 1:
+            self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
             for layer in network.layers:
                 if isinstance(layer, BatchNorm):
                     layer.add_up = self.ranks.sum
@@ -91,20 +92,24 @@ class Steps:
             losses, correct = self.one_by_one.steps(epoch, i // STEPS, rate)
             if losses:
                 return Taken(losses, correct, 1)
-        self.ranks.announce_step(epoch, i, rate(0))
-        loss, correct, size = self._gradient(epoch, i, count)
-        # A loss that is no number ends the run before the step; planted mistakes are not held back, as they were not.
-        if math.isfinite(loss) or self.config.mistakes:
-            if self.config.l2:
-                self.regularizer.add_gradient(self.network)
-            if self.config.clip_norm:
-                clip_gradient_norm(self.network.gradients, self.config.clip_norm)
-            parameters = self.network.parameters
-            self.optimizer.step(rate(0), self.team, self.ranks.share(parameters.size))
-            self.ranks.gather(parameters)
-            if self.average:
-                self.average.update()
+        with self.ranks.step(epoch, i, rate(0)):
+            loss, correct, size = self._gradient(epoch, i, count)
+            # A loss that is no number ends the run before the step; planted mistakes are not held back, nor were they.
+            if math.isfinite(loss) or self.config.mistakes:
+                self._move(rate(0))
         return Taken([loss], correct, size)
+
+    def _move(self, rate: float) -> None:
+        """Move the parameters against the gradient; several ranks each move their own share."""
+        if self.config.l2:
+            self.regularizer.add_gradient(self.network)
+        if self.config.clip_norm:
+            clip_gradient_norm(self.network.gradients, self.config.clip_norm)
+        parameters = self.network.parameters
+        self.optimizer.step(rate, self.team, self.ranks.share(parameters.size))
+        self.ranks.gather(parameters)
+        if self.average and self.ranks.rank == 0:
+            self.average.update()
 
     def _gradient(self, epoch: int, i: int, count: bool) -> tuple[float, int, int]:
         """Fill the network's gradients; return the mean loss, how many were recognised, and of how many images."""

@@ -146,13 +146,13 @@ class Trainer:
         if self.state.finished:
             return
         with self.computing(), interruptible(self.stop) as interrupted:
-            generator = json.dumps(self.network.rng.bit_generator.state)
-            self.ranks.announce_state(self.state.step, self._tensors(), generator)
             self._saved = perf_counter()
             if not checkpoint.exists():
                 self._save()
             for callback in self.callbacks:
                 callback.on_start(self)
+            generator = json.dumps(self.network.rng.bit_generator.state)
+            self.ranks.announce_state(self.state.step, self._tensors(), generator)
             try:
                 while not self.stopped and self.state.epoch < self.until:
                     self._train_epoch()
@@ -181,8 +181,6 @@ class Trainer:
                 else:
                     self.network.rng.bit_generator.state = json.loads(self.ranks.receive_state(self._tensors()))
                     self.optimizer.steps = first
-                    if self.average:
-                        self.average.steps = first
 
     def _tensors(self) -> list[np.ndarray]:
         return list(run_tensors(self.network, self.optimizer, self.average).values())

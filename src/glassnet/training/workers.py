@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -39,9 +39,9 @@ Result = TypeVar("Result")
 class StopSign:
     """Tells work in other processes that it shall stop, also by the end of the process that began it.
 
-    On this machine the sign is a file, and that the parent of a worker is another. On a cluster it is that the lease of
-    a semaphore has been given back, or has not been renewed for Dask's ``distributed.scheduler.locks.lease-timeout``,
-    half a minute.
+    On this machine the sign is a file, or (but for Windows) that the parent of a worker is another. On a cluster it is
+    that the lease of a semaphore has been given back, or was not renewed for Dask's
+    ``distributed.scheduler.locks.lease-timeout``, by default 30 seconds; or that there is no scheduler to ask.
 
     Attributes:
         place: the file, or the name of the semaphore.
@@ -55,10 +55,13 @@ class StopSign:
         """Return whether the work shall stop; asked in a worker."""
         if self.parent is not None:
             return os.getppid() != self.parent or Path(self.place).exists()
-        return not _semaphore(self.place).get_value()
+        try:
+            return not _semaphore(self.place).get_value()
+        except OSError:
+            return True
 
 
-@cache
+@lru_cache(1)
 def _semaphore(name: str) -> Any:
     """Return what a worker looks at; Dask finds out itself which scheduler the worker has."""
     return import_module("distributed").Semaphore(name=name)
@@ -98,23 +101,25 @@ class Workers:
     def __init__(self, jobs: int | None = None, dask: str | None = None) -> None:
         if jobs is not None and jobs < 1:
             raise ConfigError(f"jobs: must be at least 1, not {jobs}")
-        self._closing = ExitStack()
-        self._client = _connect(dask, self._closing) if dask is not None else None
-        self.jobs = jobs or (sum(self._client.ncores().values()) if self._client else 1)
-        self.alone = self.jobs == 1 and self._client is None
         self.stopped = False
         self.sign: StopSign | None = None
-        if self._client is not None:
-            self.sign = StopSign(f"glassnet-stop-{os.urandom(8).hex()}", None)
-            self._lease = import_module("distributed").Semaphore(
-                name=self.sign.place, scheduler_rpc=self._client.scheduler, loop=self._client.loop
-            )
-            self._lease.acquire()
-        elif not self.alone:
-            folder = self._closing.enter_context(TemporaryDirectory(prefix="glassnet-"))
-            self.sign = StopSign(str(Path(folder, "stop")), os.getpid())
-            self._closing.callback(_end_processes)
-        self._threads = self._closing.enter_context(ThreadPoolExecutor(self.jobs))
+        with ExitStack() as closing:
+            self._client = _connect(dask, closing) if dask is not None else None
+            self.jobs = jobs or (sum(self._client.ncores().values()) if self._client else 1)
+            self.alone = self.jobs == 1 and self._client is None
+            if self._client is not None:
+                self.sign = StopSign(f"glassnet-stop-{os.urandom(8).hex()}", None)
+                self._lease = import_module("distributed").Semaphore(
+                    name=self.sign.place, scheduler_rpc=self._client.scheduler, loop=self._client.loop
+                )
+                self._lease.acquire()
+                closing.callback(self._forget_lease)
+            elif not self.alone:
+                folder = closing.enter_context(TemporaryDirectory(prefix="glassnet-"))
+                self.sign = StopSign(str(Path(folder, "stop")), os.getpid())
+                closing.callback(_end_processes)
+            self._threads = closing.enter_context(ThreadPoolExecutor(self.jobs))
+            self._closing = closing.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +138,12 @@ class Workers:
             self._lease.release()
         elif self.sign is not None:
             Path(self.sign.place).touch()
+
+    def _forget_lease(self) -> None:
+        """Leave nothing of the sign in the scheduler, which may live for months."""
+        self.stop()
+        with suppress(OSError):
+            self._lease.close()
 
     def share(self, value: Any) -> Any:
         """Return what stands for a large ``value`` among the arguments of `run`, so that a cluster gets it once."""
@@ -239,7 +250,6 @@ def _connect(address: str, closing: ExitStack) -> Any:
         asyncio.run(asyncio.wait_for(_shake_hands(address), PATIENCE))
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # whatever may listen there and not be a scheduler
-        closing.close()
         raise ConfigError(
             f"dask: no scheduler answers at {address!r}; is the address right? One is started with: dask scheduler"
         ) from error
@@ -247,7 +257,6 @@ def _connect(address: str, closing: ExitStack) -> Any:
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
-        closing.close()
         raise ConfigError(
             f"dask: the scheduler at {address} has no workers; start one with: dask worker {address}"
         ) from error

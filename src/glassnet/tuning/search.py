@@ -2,14 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
-from ..errors import ConfigError, FileError
+from ..errors import ConfigError, FileError, TrainingError
 from ..files import only_process
 from ..training import (
     Config,
@@ -25,7 +26,7 @@ from ..training.interruption import interruptible
 from ..training.launch import choose_config
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
-from .trial import direction_of, run_trial
+from .trial import Outcome, direction_of, run_trial
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -181,6 +182,7 @@ class _Loop:
     ) -> None:
         self.study, self.folder, self.config, self.names, self.dataset = study, folder, config, names, dataset
         self.workers, self.on_trial, self.lock = workers, on_trial, Lock()
+        self.failure: Exception | None = None
 
     def go_on(self, trials: int) -> None:
         """Try until there are ``trials`` in all, or Ctrl-C."""
@@ -193,18 +195,41 @@ class _Loop:
                 self.study.optimize(
                     self._try, left, n_jobs=self.workers.jobs, catch=(_Stopped,), callbacks=[self._after]
                 )
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, _Stopped):
                 self.workers.stop()
+        if self.failure:
+            raise self.failure
         if self.workers.stopped:
             done = len(done_trials(self.study))
             raise KeyboardInterrupt(
                 f"stopped after {done} of {trials} trials, which are kept; the same search again goes on"
             )
 
+    @contextmanager
+    def _ending_all(self) -> Iterator[None]:
+        """Remember what goes wrong and stop; of several threads Optuna does not look at the errors of the last."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = self.failure or error
+            self.workers.stop()
+            raise _Stopped from error
+
     def _try(self, trial: Any) -> float:
         """Have one trial tried; what Optuna calls an objective."""
         import optuna
 
+        with self._ending_all():
+            outcome = self._outcome(trial)
+        if outcome is None or outcome.stopped:
+            raise _Stopped
+        if outcome.pruned:
+            raise optuna.TrialPruned
+        choose = max if direction_of(self.config) == "maximize" else min
+        return choose(value for _, value in outcome.values)
+
+    def _outcome(self, trial: Any) -> Outcome | None:
+        """Propose settings, have them tried, and write down what came of it; None where it was not begun."""
         proposed = suggest(trial, self.names, self.config, self.dataset)
         config = Config.model_validate(self.config.model_dump() | proposed)
         if config.threads is None and not self.workers.alone:
@@ -212,24 +237,28 @@ class _Loop:
         done = done_trials(self.study)
         best = best_of(done, self.config)
         outcome = self.workers.run(run_trial, config, self.shared, done, best and best.value, self.workers.sign)
-        if outcome is None or outcome.stopped:
-            raise _Stopped
+        if outcome is None:
+            return None
+        if outcome.stopped:
+            if not self.workers.stopped:
+                raise TrainingError("a worker lost touch with this process; the same search again goes on")
+            return outcome
         attributes = {"settings": proposed, "seconds": outcome.seconds, "kept": bool(outcome.files)}
         for name, value in (attributes | {"complaint": outcome.complaint}).items():
             trial.set_user_attr(name, value)
         for epoch, value in outcome.values:
             trial.report(value, epoch)
-        if outcome.pruned:
-            raise optuna.TrialPruned
-        unpack(outcome.files, self.folder / f"trial-{trial.number}")
-        choose = max if direction_of(config) == "maximize" else min
-        return choose(value for _, value in outcome.values)
+        if not outcome.pruned:
+            unpack(outcome.files, self.folder / f"trial-{trial.number}")
+        if outcome.interrupted:
+            self.workers.stop()
+        return outcome
 
     def _after(self, study: "Study", trial: "FrozenTrial") -> None:
         """Called when the study knows of a trial."""
         if self.workers.stopped:
             study.stop()
-        with self.lock:
+        with self._ending_all(), self.lock:
             keep_best(study, self.folder, self.config)
             if self.on_trial and trial.state.name != "FAIL":
                 self.on_trial(_found(study, self.folder, self.config), _summary(trial))

@@ -31,6 +31,7 @@ class Outcome:
         seconds: of training.
         pruned: whether it was ended early, or broke.
         stopped: whether it was told to stop, and has no outcome.
+        interrupted: whether it was told so as it came to its end.
         complaint: why it broke.
         files: its run folder, where it has the best value so far.
     """
@@ -39,6 +40,7 @@ class Outcome:
     seconds: float = 0.0
     pruned: bool = False
     stopped: bool = False
+    interrupted: bool = False
     complaint: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -102,7 +104,7 @@ def run_trial(
         except TrainingError as error:
             outcome.pruned, outcome.complaint = True, str(error)
             return outcome
-        outcome.stopped = not trainer.state.finished
+        outcome.stopped, outcome.interrupted = not trainer.state.finished, trainer.paused
         value = trainer.state.best
         if not (outcome.stopped or outcome.pruned) and value is not None:
             better = best is None or (value > best if config.monitor == "validation_accuracy" else value < best)
