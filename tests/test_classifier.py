@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -20,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from glassnet import DigitClassifier, load_dataset
 from glassnet.errors import ConfigError, DataError, GlassnetError, TrainingError
+from glassnet.logs import TensorBoard
 from glassnet.nn import softmax
 from glassnet.training import Callback
 
@@ -108,18 +110,18 @@ def test_parts_that_do_not_fit_in_memory_at_once(digits: tuple[Table, Table, Lab
     np.testing.assert_array_equal(whole.predict_proba(X_test), parts.predict_proba(X_test))
 
 
-@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+@pytest.mark.parametrize("monitor", ["validation_loss", "validation_accuracy"])
 def test_stopping_early(digits: tuple[Table, Table, Labels, Labels], monitor: str) -> None:
     X, X_test, y, y_test = digits
     model = DigitClassifier(epochs=300, learning_rate=0.01, patience=4, monitor=monitor, random_state=0)
     model.fit(X, y, validation=(X_test, y_test))
-    values = [row[f"validation_{monitor}"] for row in model.history_]
-    best = int(np.argmin(values) if monitor == "loss" else np.argmax(values))
+    values = [row[monitor] for row in model.history_]
+    best = int(np.argmin(values) if monitor == "validation_loss" else np.argmax(values))
     assert model.best_epoch_ == best + 1
     assert model.n_iter_ == model.best_epoch_ + 4 < 300
     # The network that predicts is the best epoch's, not the last's.
     assert log_loss(y_test, model.predict_proba(X_test)) == pytest.approx(model.validation_loss_curve_[best])
-    if monitor == "accuracy":
+    if monitor == "validation_accuracy":
         assert model.score(X_test, y_test) == max(values)
 
 
@@ -138,6 +140,67 @@ def test_an_example_of_weight_zero_is_absent(digits: tuple[Table, Table, Labels,
     model = DigitClassifier((8,), epochs=3, random_state=0, patience=2)
     weighted = clone(model).fit(X, y, sample_weight=kept).predict_proba(X_test)
     np.testing.assert_array_equal(weighted, model.fit(X[kept], y[kept]).predict_proba(X_test))
+
+    doubled = clone(model).set_params(class_weight="balanced")
+    weighted = clone(doubled).fit(X, y, sample_weight=kept).predict_proba(X_test)
+    np.testing.assert_array_equal(weighted, doubled.fit(X[kept], y[kept]).predict_proba(X_test))
+
+
+@pytest.mark.parametrize("batch_size", [1, 6])
+def test_weights_count_in_batches_of_any_size(digits: tuple[Table, Table, Labels, Labels], batch_size: int) -> None:
+    """To tell an example's loss three times as loud is to see it three times, while steps are small."""
+    X, _, y, _ = digits
+    X, y = X[:60], y[:60]
+    times = np.where(y < 5, 3, 1)
+    settings: dict[str, Any] = {"optimizer": "sgd", "random_state": 0, "epochs": 1}
+    start = DigitClassifier((), learning_rate=1e-12, **settings).fit(X, y).network_.parameters
+    model = DigitClassifier((), learning_rate=1e-6, batch_size=batch_size, **settings)
+    moved = model.fit(X, y, sample_weight=times).network_.parameters - start
+    whole = clone(model).set_params(batch_size="all").fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    expected = (whole.network_.parameters - start) * np.ceil(60 / batch_size)
+    np.testing.assert_allclose(moved, expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
+
+
+def test_half_the_weight_is_half_a_step_of_what_comes_in_parts() -> None:
+    X, y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([0, 1])
+
+    def move(weight: float | None) -> Table:
+        model = DigitClassifier((), optimizer="sgd", learning_rate=1e-12, random_state=0).partial_fit(X, y, [0, 1])
+        before = model.network_.parameters
+        weights = None if weight is None else [weight, weight]
+        model.set_params(learning_rate=0.1).partial_fit(X, y, sample_weight=weights)
+        return np.asarray(model.network_.parameters - before)
+
+    np.testing.assert_allclose(move(0.5), move(None) / 2, rtol=1e-9)
+    np.testing.assert_array_equal(move(1.0), move(None))
+
+
+def test_classes_have_weights_by_their_own_names() -> None:
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.array(list("012") * 10)
+    settings: dict[str, Any] = {"random_state": 0, "epochs": 2}
+    by_name = DigitClassifier((4,), class_weight={"1": 5}, **settings).fit(X, y).predict_proba(X)
+    by_example = DigitClassifier((4,), **settings).fit(X, y, sample_weight=np.where(y == "1", 5, 1)).predict_proba(X)
+    np.testing.assert_array_equal(by_name, by_example)
+    model = DigitClassifier((4,), class_weight={"1": 5}, **settings)  # of parts that lack it
+    assert model.partial_fit(X[y != "1"], y[y != "1"], classes=list("012")).n_iter_ == 1
+    history = model.partial_fit(X, y).partial_fit(X, y).history_
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
+def test_what_is_not_fitted_says_so(digits: tuple[Table, Table, Labels, Labels]) -> None:
+    X, _, y, _ = digits
+    model = DigitClassifier(epochs=0)
+    with pytest.raises(ConfigError, match="epochs"):
+        model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.99])
+def test_a_large_share_kept_aside_leaves_an_example_of_each_class(share: float) -> None:
+    X, y = np.random.default_rng(0).random((12, 3)), np.arange(12) // 3
+    model = DigitClassifier((4,), epochs=1, batch_size=1, validation_fraction=share).fit(X, y)
+    assert model.history_[0]["step"] == 4  # of single examples
 
 
 def test_all_examples_in_one_batch(digits: tuple[Table, Table, Labels, Labels]) -> None:
@@ -294,12 +357,19 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
         ({"learning_rate": -1.0}, "learning_rate: must be more than 0"),
         ({"epochs": 0}, "epochs: must be at least 1"),
         ({"batch_size": "many"}, "batch_size: must be a whole number of at least 1, or all"),
-        ({"monitor": "f1"}, "monitor: 'f1' is unknown (known: loss, accuracy)"),
+        ({"monitor": "f1"}, "monitor: 'f1' is unknown (known: validation_loss, validation_accuracy)"),
         ({"validation_fraction": 1.0}, "validation_fraction: must be at least 0 and less than 1"),
         ({"validation_fraction": "x"}, "validation_fraction: must be at least 0 and less than 1, not 'x'"),
-        ({"validation_fraction": 0.0, "patience": 3}, "patience: stopping early needs validation"),
+        (
+            {"validation_fraction": 0.0, "patience": 3},
+            "patience: stopping early needs validation examples; set validation_fraction above 0",
+        ),
         ({"weight_decay": 0.1}, "weight_decay: adam has none"),
-        ({"class_weight": {"4": 2}}, "class_weight"),
+        ({"class_weight": {"4": 2}}, "class_weight: '4' is none of the classes: 0, 1"),
+        ({"class_weight": {0: -1}}, "class_weight: must be finite and at least 0, not -1 for '0'"),
+        ({"class_weight": {0: np.nan}}, "class_weight: must be finite and at least 0, not nan for '0'"),
+        ({"class_weight": "balance"}, 'class_weight: must be None, "balanced" or weights by the names of classes'),
+        ({"callbacks": [TensorBoard("logs")]}, "callbacks: TensorBoard needs a run folder; use glassnet.train for it"),
         ({"callbacks": [3]}, "callbacks: 3 is none; give objects of a class derived from glassnet.training.Callback"),
         ({"callbacks": print}, "callbacks: must be a list, not <built-in function print>"),
     ],
@@ -319,7 +389,7 @@ def test_examples_that_cannot_be_learned() -> None:
         model.fit(X, y, sample_weight=y)
     with pytest.raises(DataError, match="at least 0, and not all of them zero"):
         model.fit(X, y, sample_weight=-1.0 * y)
-    with pytest.raises(DataError, match=r"y: 2 is none of the classes, which are 0, 1"):
+    with pytest.raises(DataError, match=r"validation: 2 is none of the classes: 0, 1"):
         model.fit(X, y, validation=(X, y + 1))
     with pytest.raises(DataError, match=r"validation: must be a pair \(X, y\), not ndarray"):
         model.fit(X, y, validation=X)

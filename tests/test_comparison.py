@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from glassnet import Dataset, Run, evaluate, load_dataset, train
@@ -92,6 +93,15 @@ def test_other_validation_images_are_pointed_out(runs: Path, tmp_path: Path, dig
     line = next(line for line in together.lines if line.name == "two")
     assert line.validation_accuracy == ensemble.best["validation_accuracy"]
     assert line.epochs_done == 2
+
+
+def test_arrays_that_were_others_are_pointed_out(tmp_path: Path, digits: Dataset) -> None:
+    arrays = [replace(digits, source=""), replace(digits, source="", train=digits.train.take(np.arange(900)))]
+    runs = [
+        train(data, out=tmp_path / str(number), hidden=[4], epochs=1, **SETTINGS) for number, data in enumerate(arrays)
+    ]
+    assert "Not all learned the same data" in compare_runs(runs).notes[0]
+    assert compare_runs(runs[:1] * 2).notes == []
 
 
 def test_mistakes_that_make_figures_mean_something_else_are_pointed_out(tmp_path: Path, digits: Dataset) -> None:

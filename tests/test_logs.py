@@ -1,9 +1,12 @@
 """Runs' records in other tools' forms, read back with those tools."""
 
 import csv
+import errno
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -168,15 +171,60 @@ def test_csv_and_json_lines_hold_the_same_rows_in_order(tmp_path: Path, digits: 
         assert len(steps) == 39 + 3
 
 
-def test_a_disk_that_takes_no_more_costs_rows_and_not_the_run(tmp_path: Path, digits: Dataset) -> None:
-    class Unplug(Callback):
-        def on_start(self, run: RunUnderWay) -> None:
-            (tmp_path / "logs").rename(tmp_path / "elsewhere")
+class After(Callback):
+    """Does something once, after the first epoch."""
 
-    run = train(digits, out=tmp_path / "run", callbacks=[TensorBoard(tmp_path / "logs"), Unplug()], **SETTINGS)
+    def __init__(self, what: Callable[[Run], object]) -> None:
+        self.what = what
+
+    def on_epoch(self, run: RunUnderWay, row: dict[str, Any]) -> None:
+        if row["epoch"] == 1:
+            self.what(Run(run.folder))
+
+
+@pytest.mark.parametrize("what", ["written by another", "gone"])
+def test_a_log_that_is_no_longer_there_is_written_anew(tmp_path: Path, digits: Dataset, what: str) -> None:
+    logs = tmp_path / "logs"
+
+    def spoil(run: Run) -> None:
+        write_events([run], logs) if what == "written by another" else logs.rename(tmp_path / "elsewhere")
+
+    run = train(digits, out=tmp_path / "run", callbacks=[TensorBoard(logs), After(spoil)], **SETTINGS)
+    (path,) = write_events([run], tmp_path / "whole")
+    assert figures(scalars(logs / "run")) == figures(scalars(path.parent))
+
+
+def test_a_disk_that_takes_no_more_costs_rows_and_not_the_run(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes half a record of the second epoch, and has room again for the third."""
+    log = TensorBoard(tmp_path / "logs")
+    openings, really_open = [], Path.open
+
+    class Full:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self.file.close()
+
+        def write(self, content: bytes) -> None:
+            self.file.write(content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fill(path: Path, mode: str = "r", *others: Any, **more: Any) -> Any:
+        file = really_open(path, mode, *others, **more)
+        openings.extend([path] if mode == "ab" and log.folder in path.parents else [])
+        return Full(file) if mode == "ab" and len(openings) == 2 and log.folder in path.parents else file
+
+    monkeypatch.setattr(TensorBoard, "on_step", lambda *_: None)  # rows of epochs alone
+    monkeypatch.setattr(Path, "open", fill)
+    run = train(digits, out=tmp_path / "run", callbacks=[log], **SETTINGS)
     assert run.finished
-    assert not (tmp_path / "logs").exists()
-    assert scalars(tmp_path / "elsewhere" / "run") == {}
+    assert [step for step, _, _ in scalars(tmp_path / "logs" / "run")["epoch/loss"]] == [13, 39]
 
 
 def test_two_runs_of_one_name_are_refused(tmp_path: Path, digits: Dataset) -> None:

@@ -1,37 +1,37 @@
 """The network as a scikit-learn estimator, for any table of numbers and any classes."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from .data.dataset import hold_out
-from .errors import ConfigError, DataError, nearest
+from .errors import ConfigError, DataError
 from .nn import Network, softmax
 from .nn.types import Array
 from .training import Callback, Config
 from .training.fitting import Fitting, Learned, Table, outputs
+from .training.history import Row
 
 __all__ = ["DigitClassifier"]
 
 _DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
-_MONITORS = ("loss", "accuracy")
-_OWN = ("class_weight", "validation_fraction", "monitor", "warm_start", "random_state", "callbacks")
+_OWN = ("class_weight", "validation_fraction", "warm_start", "random_state", "callbacks")
 """Settings that are not handed on to `Config` as they are."""
 
 
 class DigitClassifier(ClassifierMixin, BaseEstimator):
     """A fully connected network as an estimator, learning any table of numbers, not only digits.
 
-    A setting that glassnet has elsewhere has its name here: what is found with ``glassnet train`` can be used as it
-    is. The others (``class_weight``, ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's, and
-    mean what they mean there. Features should be of one scale, and as everywhere in scikit-learn that is done before:
+    A setting that glassnet has elsewhere has its name and its meaning here. The others (``class_weight``,
+    ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's, and mean what they mean there.
+    Features should be of one scale, and as everywhere in scikit-learn that is done before:
     ``make_pipeline(StandardScaler(), DigitClassifier())``.
 
     It computes in the type of X: float32 where that is float32, which is quicker, else float64. Where there are
@@ -51,10 +51,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         label_smoothing: probability spread over all classes in the target.
         epochs: passes through the examples.
         batch_size: examples in a step, or "all"; all of them where there are fewer.
-        class_weight: None, "balanced", or a weight for each class by its name. It multiplies the sample weights.
+        class_weight: None, "balanced", or weights for classes by their names, and 1 for all others. It multiplies the
+            sample weights. With "balanced" all classes weigh the same in all.
         validation_fraction: share of the examples that `fit` keeps aside, stratified, where it is given no validation
             examples; None is a tenth where ``patience`` asks for them, else nothing.
-        monitor: what the best epoch is chosen by: the "loss" or the "accuracy" of the validation examples.
+        monitor: what the best epoch of a call of `fit` is chosen by: "validation_loss" or "validation_accuracy".
         patience: stop after this many epochs without a better one.
         warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
         random_state: of first weights, split, order and dropout: a number, a ``RandomState``, or None for another
@@ -71,7 +72,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         loss_curve_: the mean loss of each epoch's batches as they were trained on, in nats, without L2.
         validation_loss_curve_: the loss of the validation examples after each epoch; empty where there were none.
         history_: a dictionary for each epoch, as the rows of ``glassnet.train(…).history``.
-        best_epoch_: the epoch of the network that predicts, counted from 1.
+        best_epoch_: the epoch of the network that predicts, counted from 1; one of those of the last call.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int | str = 128,
         class_weight: str | Mapping[Any, float] | None = None,
         validation_fraction: float | None = None,
-        monitor: str = "loss",
+        monitor: str = "validation_loss",
         patience: int | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -116,7 +117,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         Args:
             X: (n, d) numbers, a table or array; images (n, h, w) are laid out as rows.
             y: (n,) classes of any kind that can be sorted, two or more.
-            sample_weight: (n,), at least 0. An example of weight 0 is as good as absent.
+            sample_weight: (n,), at least 0; their ratios count. An example of weight 0 is as good as absent, but for
+                its class, which is one of ``classes_``.
             validation: (X, y) of the validation examples. A pipeline hands them on as they are: transform them first.
 
         Raises:
@@ -127,7 +129,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         before = self._before() if self.warm_start else None
         dtype = before.config.dtype if before else _DTYPES
         rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
-        config = self._config(rows, before, validation=self._share() if validation is None else 0.1)
+        share = self._share() if validation is None else 0.1
+        if self.patience and not share:
+            raise ConfigError(
+                "patience: stopping early needs validation examples; set validation_fraction above 0, or give your own "
+                "as validation=(X, y)"
+            )
+        config = self._config(rows, before, validation=share)
         classes = np.unique(named) if before is None else self.classes_
         table = self._table(rows, named, sample_weight, classes)
         present = np.unique(table.y)
@@ -140,7 +148,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         if validation is not None:
             if not isinstance(validation, list | tuple) or len(validation) != 2:
                 raise DataError(f"validation: must be a pair (X, y), not {type(validation).__name__}")
-            held = self._table(*self._check_examples(*validation, config.dtype, reset=False), None, classes)
+            examples = self._check_examples(*validation, config.dtype, reset=False)
+            held = self._table(*examples, None, classes, name="validation")
         elif config.validation:
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
@@ -164,7 +173,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             X: (n, d).
             y: (n,), each one of ``classes``.
             classes: all that there are (k,), two or more; needed in the first call.
-            sample_weight: (n,), at least 0.
+            sample_weight: (n,), at least 0. Half the weights are half a step, since nobody knows what others will come.
 
         Raises:
             ConfigError, DataError, ValueError, TrainingError: as `fit`.
@@ -181,7 +190,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
         rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before)
+        table = self._table(rows, named, sample_weight, known, relative=False)
+        return self._learn(config, table, None, known, before)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class (n,) of each row of X (n, d)."""
@@ -197,9 +207,12 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     def network_(self) -> Network:
         """The network that predicts: one by itself at each call, which nothing else computes with."""
         check_is_fitted(self)
-        network = self._learned.network(self.n_features_in_)
+        network = self._learned.network()
         network.parameters[...], network.statistics[...] = self._chosen
         return network
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_learned")
 
     def _logits(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
@@ -222,11 +235,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
 
     def _config(self, X: Array, before: Learned | None, **settings: Any) -> Config:
         """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
-        if self.monitor not in _MONITORS:
-            raise ConfigError(f"monitor: {self.monitor!r} is unknown{nearest(str(self.monitor), _MONITORS)}")
         seed = before.config.seed if before else check_random_state(self.random_state).randint(2**31)
         given = {name: _plain(value) for name, value in self.get_params(deep=False).items() if name not in _OWN}
-        given |= settings | {"seed": int(seed), "dtype": X.dtype.name, "monitor": f"validation_{self.monitor}"}
+        given |= settings | {"seed": int(seed), "dtype": X.dtype.name}
         if given["learning_rate"] is None:
             del given["learning_rate"]
         if given["batch_size"] == "all":
@@ -239,20 +250,60 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(named)
         return rows, named
 
-    def _table(self, X: Array, y: NDArray[Any], sample_weight: ArrayLike | None, classes: NDArray[Any]) -> Table:
-        """Return the examples that count, their classes as indices, and how much each counts."""
-        labels = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    def _table(
+        self,
+        X: Array,
+        y: NDArray[Any],
+        sample_weight: ArrayLike | None,
+        classes: NDArray[Any],
+        *,
+        name: str = "y",
+        relative: bool = True,
+    ) -> Table:
+        """Return the examples that count, their classes as indices, and how much each counts.
+
+        Args:
+            X: (n, d).
+            y: (n,), classes by name.
+            sample_weight: (n,), or None where all count alike.
+            classes: all that there are, sorted.
+            name: what errors call the classes ``y``.
+            relative: whether the mean weight is 1, whatever it was.
+        """
+        labels = np.searchsorted(classes, y).clip(max=len(classes) - 1).astype(np.int64)
         if strangers := np.unique(y[classes[labels] != y]).tolist():
-            raise DataError(f"y: {strangers[0]!r} is none of the classes, which are {', '.join(map(str, classes))}")
-        weights = compute_sample_weight(self.class_weight, y)
-        if sample_weight is not None:
-            weights = weights * _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (weights < 0).any() or not weights.any():
+            raise DataError(f"{name}: {strangers[0]!r} is none of the classes: {', '.join(map(str, classes))}")
+        w = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (w < 0).any() or not w.any():
             raise DataError("sample_weight: weights must be at least 0, and not all of them zero")
-        counts = weights > 0
+        w = w * self._class_weights(np.bincount(labels, w, len(classes)).astype(np.float64), classes)[labels]
+        counts = w > 0
+        if not counts.any():
+            raise ConfigError(f"class_weight: no class of {name} has a weight above 0")
         if not counts.all():
-            X, labels, weights = X[counts], labels[counts], weights[counts]
-        return Table(X, labels.astype(np.int64), None if (weights == weights[0]).all() else weights)
+            X, labels, w = X[counts], labels[counts], w[counts]
+        if relative:
+            w = w / w.mean()
+        return Table(X, labels, None if (w == 1).all() else w)
+
+    def _class_weights(self, sums: NDArray[np.float64], classes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the weight (k,) of each class, given the ``sums`` of the sample weights of its examples."""
+        if self.class_weight is None:
+            return np.ones(len(classes))
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            return np.asarray(sums.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf), np.float64)
+        if not isinstance(self.class_weight, Mapping):
+            given = f"{self.class_weight!r:.40}"
+            raise ConfigError(f'class_weight: must be None, "balanced" or weights by the names of classes, not {given}')
+        unknown = dict(self.class_weight)
+        weights = [unknown.pop(name, 1.0) for name in classes.tolist()]
+        if unknown:
+            names = ", ".join(map(str, classes))
+            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is none of the classes: {names}")
+        for name, weight in zip(classes, weights, strict=True):
+            if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
+                raise ConfigError(f"class_weight: must be finite and at least 0, not {weight!r} for {str(name)!r}")
+        return np.array(weights, np.float64)
 
     def _learn(
         self, config: Config, training: Table, validation: Table | None, classes: NDArray[Any], before: Learned | None
@@ -260,17 +311,22 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         run = Fitting(config, training, validation, len(classes), self.callbacks or (), before)
         run.run()
         self._learned, self._chosen, self.classes_ = run.learned(), run.chosen(), classes
-        self.history_, self.n_iter_ = run.rows, run.state.epoch
+        self.n_iter_ = run.state.epoch
         self.best_epoch_ = run.state.best_epoch if run.best else run.state.epoch
-        self.loss_curve_ = [row["loss"] for row in run.rows]
+        if before is None:
+            self.history_: list[Row] = []
+            self.loss_curve_: list[float] = []
+            self.validation_loss_curve_: list[float] = []
+        self.history_ += run.rows
+        self.loss_curve_ += [row["loss"] for row in run.rows]
         losses = (row["validation_loss"] for row in run.rows)
-        self.validation_loss_curve_ = [loss for loss in losses if loss is not None]
+        self.validation_loss_curve_ += [loss for loss in losses if loss is not None]
         return self
 
 
 def _as_rows(X: Any) -> Any:
     """Lay images (n, h, w) out as rows (n, h·w), and leave all else as it is."""
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 else X
+    return X.reshape(len(X), prod(X.shape[1:])) if isinstance(X, np.ndarray) and X.ndim == 3 else X
 
 
 def _plain(value: Any) -> Any:

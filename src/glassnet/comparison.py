@@ -122,6 +122,8 @@ def _notes(lines: Sequence[ComparedRun]) -> list[str]:
     notes = []
     if len({(config.data, config.validation, config.split_seed) for config in configs}) > 1:
         notes.append("Not all were judged by the same validation images: data, validation or seed differ.")
+    elif len({_fingerprint(line.run) for line in lines} - {None}) > 1:
+        notes.append("Not all learned the same data, nor were judged by the same images, though they are named alike.")
     for fact, names in {
         "Not finished": [line.name for line in lines if not (line.finished or line.run.broken)],
         "Broken by a planted mistake": [line.name for line in lines if line.run.broken],
@@ -132,6 +134,14 @@ def _notes(lines: Sequence[ComparedRun]) -> list[str]:
         if names:
             notes.append(f"{fact}: {', '.join(names)}.")
     return notes
+
+
+def _fingerprint(run: Run) -> str | None:
+    """Return what tells the data that a run learned from others, as far as its model says."""
+    try:
+        return run.model.fingerprint
+    except GlassnetError:  # it has none yet
+        return None
 
 
 def _test(lines: Sequence[ComparedRun]) -> list[str]:

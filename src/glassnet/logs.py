@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ from .training.history import Row
 from .training.live import parse_steps
 from .training.trainer import CONFIG
 
-__all__ = ["TensorBoard", "log_rows", "refuse_run_folder", "rows_as_csv", "rows_as_jsonl", "write_events"]
+__all__ = [
+    "TensorBoard",
+    "check_log_folder",
+    "log_rows",
+    "refuse_run_folder",
+    "rows_as_csv",
+    "rows_as_jsonl",
+    "write_events",
+]
 
 EPOCH, STEP_LINES = "epoch", "steps"  # what a row tells of
 FIGURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "images_per_second")
@@ -40,6 +49,7 @@ def log_rows(runs: Iterable[Run]) -> list[Row]:
 
     Raises:
         FileError: two runs have the same name, or a history is damaged.
+        ConfigError: a configuration is damaged.
     """
     return [
         dict.fromkeys(COLUMNS) | {"run": name, "of": of} | {key: row.get(key) for key in COLUMNS[2:]}
@@ -70,6 +80,23 @@ def refuse_run_folder(path: Path) -> None:
         raise ConfigError(f"{path}: lies in a run folder, whose files are the run's own; choose another place")
 
 
+def check_log_folder(folder: Path, runs: Iterable[Run] = ()) -> None:
+    """See to it that event files can be written into a folder, before any work is done for them; make nothing.
+
+    Raises:
+        ConfigError: the package ``tensorboard`` is missing, or the file of one of the ``runs`` would lie in a run's
+            folder.
+        FileError: no folder, or one that cannot be written to.
+    """
+    _require_tensorboard()
+    for place in (folder, *(folder / _name(run) for run in runs)):
+        refuse_run_folder(place / "events")
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        fault = "cannot be written to" if nearest.is_dir() else "not a folder"
+        raise FileError(f"{nearest}: {fault}; choose another place for the logs")
+
+
 def write_events(runs: Iterable[Run], folder: Path) -> list[Path]:
     """Write an event file for each run, into a folder of the run's name in ``folder``; return the event files.
 
@@ -78,11 +105,13 @@ def write_events(runs: Iterable[Run], folder: Path) -> list[Path]:
     the run began. An ensemble has a folder a member. An event file that was written here before is replaced.
 
     Raises:
-        ConfigError: the package ``tensorboard`` is missing.
+        ConfigError: the package ``tensorboard`` is missing, a configuration is damaged, or an event file would lie in a
+            run folder.
         FileError: the folder cannot be written to; two runs have the same name; a history is damaged.
     """
-    _require_tensorboard()
-    records = {name: (run, _record(run)) for name, run in _by_name(runs).items()}
+    named = _by_name(runs)
+    check_log_folder(folder, named.values())
+    records = {name: (run, _record(run)) for name, run in named.items()}
     return [_write_events(folder / name, _began(run.path), record) for name, (run, record) in records.items()]
 
 
@@ -92,7 +121,8 @@ class TensorBoard(Callback):
         train(dataset, callbacks=[TensorBoard("logs")])
 
     Then ``tensorboard --logdir logs`` shows it. The file is the one that `write_events` would write; when the run is
-    resumed with this callback, it begins with all that was before. A disk that is full costs rows, never the run.
+    resumed with this callback, it begins with all that was before. Where somebody else has replaced the file, or it is
+    gone, it is written anew. A disk that is full costs rows, never the run.
 
     Args:
         folder: of the logs of many runs; each has a folder of its name there.
@@ -102,24 +132,24 @@ class TensorBoard(Callback):
         FileError: the folder cannot be made or written to.
     """
 
+    needs_folder = True
     EVERY = 1.0  # seconds
 
     def __init__(self, folder: str | Path) -> None:
-        _require_tensorboard()
         self.folder = Path(folder)
-        # Nothing is made yet, since there may never be a run; but nor shall a run begin that cannot be logged.
-        nearest = next(place for place in (self.folder, *self.folder.absolute().parents) if place.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            fault = "cannot be written to" if nearest.is_dir() else "not a folder"
-            raise FileError(f"{nearest}: {fault}; choose another place for the logs")
+        check_log_folder(self.folder)
 
     def on_start(self, run: RunUnderWay) -> None:
-        path, self._began = run.folder.resolve(), _began(run.folder)
-        name = path.name if run.config.first_seed is None else f"{path.parent.name}/{path.name}"
-        self._steps = path / STEPS
+        self._run, self._began = Run(run.folder.resolve()), _began(run.folder)
+        self._steps, self._due = self._run.path / STEPS, 0.0
+        self._place = self.folder / _name(self._run)
+        check_log_folder(self.folder, [self._run])
+        self._write_anew()
+
+    def _write_anew(self) -> None:
         self._read = self._steps.stat().st_size if self._steps.exists() else 0
-        self._file = _write_events(self.folder / name, self._began, _record(Run(path)))
-        self._due = 0.0
+        self._file = _write_events(self._place, self._began, _record(self._run))
+        self._length = self._file.stat().st_size
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         if time.monotonic() >= self._due:
@@ -144,29 +174,44 @@ class TensorBoard(Callback):
         self._add([(STEP_LINES, row) for row in parse_steps(lines.decode(errors="replace"))])
 
     def _add(self, record: Iterable[tuple[str, Row]]) -> None:
+        content = _events(self._began, record)
         try:
-            with self._file.open("ab") as file:
-                file.write(_events(self._began, record))
-        except OSError:
+            if not self._file.exists() or self._file.stat().st_size != self._length:
+                self._write_anew()  # with these rows, which are in the run folder already
+                return
+            try:
+                with self._file.open("ab") as file:
+                    file.write(content)
+                self._length += len(content)
+            except OSError:  # behind half a record nobody would read on
+                os.truncate(self._file, self._length)
+        except (OSError, FileError):
             return
 
 
 def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
     """Return runs by the name of their folder, an ensemble's members in its place."""
     named: dict[str, Run] = {}
-    for run in runs:
-        name = run.path.resolve().name
+    for part in {part.path.resolve(): part for run in runs for part in _parts(run)}.values():
+        name = _name(part)
         if name in named:
-            raise FileError(f"{named[name].path} and {run.path}: two runs of one name; rename one, or log them apart")
-        named[name] = run
-    return {name: part for whole, run in named.items() for name, part in _parts(whole, run)}
+            raise FileError(f"{named[name].path} and {part.path}: two runs of one name; rename one, or log them apart")
+        named[name] = part
+    return named
 
 
-def _parts(name: str, run: Run) -> list[tuple[str, Run]]:
+def _name(run: Run) -> str:
+    """Return what a run is called in a log; that of an ensemble's member begins with the ensemble's."""
+    path = run.path.resolve()
+    return path.name if run.config.first_seed is None else f"{path.parent.name}/{path.name}"
+
+
+def _parts(run: Run) -> list[Run]:
+    """Return the members of an ensemble as far as they have begun, or else the run itself."""
     if run.config.members == 1:
-        return [(name, run)]
+        return [run]
     folders = (run.path / f"member-{number}" for number in range(1, run.config.members + 1))
-    return [(f"{name}/{folder.name}", Run(folder)) for folder in folders if (folder / CONFIG).is_file()]
+    return [Run(folder) for folder in folders if (folder / CONFIG).is_file()]
 
 
 def _record(run: Run) -> list[tuple[str, Row]]:
@@ -194,10 +239,11 @@ def _write_events(folder: Path, began: float, record: Iterable[tuple[str, Row]])
     old = list(folder.glob(f"events.out.tfevents.*{SUFFIX}"))
     write_atomically(path, _header(began) + _events(began, record))
     for file in old:
-        if file.stat().st_size:
-            os.truncate(file, 0)
-        else:
-            file.unlink()
+        with suppress(OSError):  # somebody else may have cleared it away
+            if file.stat().st_size:
+                os.truncate(file, 0)
+            else:
+                file.unlink()
     return path
 
 

@@ -54,9 +54,18 @@ def test_names_that_would_be_shortened_to_the_same_stay_whole(
     names = [f"sweep-over-learning-rates-{rate}-of-the-default-recipe" for rate in ("0.1", "0.2")]
     assert main(["compare", str(runs)]) == 0
     assert LONG not in capsys.readouterr().out
+    config = (runs / "a" / "config.toml").read_text()
+    units = "512, 256, {}, 64, 64, 32, 16, 8"
+    for name, width in zip(names, (128, 120), strict=True):
+        (tmp_path / "wide" / name).mkdir(parents=True)
+        settings = re.sub(r"hidden = \[\s*8,?\s*\]", f"hidden = [{units.format(width)}]", config)
+        (tmp_path / "wide" / name / "config.toml").write_text(settings)
+    assert main(["compare", str(tmp_path / "wide")]) == 0
+    out = capsys.readouterr().out
+    assert all(units.format(width).replace(",", "") in out for width in (128, 120))
     for name in names:
         (tmp_path / name).mkdir()
-        (tmp_path / name / "config.toml").write_bytes((runs / "a" / "config.toml").read_bytes())
+        (tmp_path / name / "config.toml").write_text(config)
     assert main(["compare", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[1:3]] == names
@@ -97,6 +106,8 @@ def test_log_prints_json_lines_or_writes_what_was_asked_for(
     assert main(["log", str(runs / "a")]) == 0
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["epoch"] for row in printed if row["of"] == "epoch"] == [1, 2]
+    assert main(["log", str(runs / "a"), str(runs / "." / "a")]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == printed  # named twice, there once
     logs, table, lines = tmp_path / "logs", tmp_path / "t.csv", tmp_path / "t.jsonl"
     assert main(["log", str(runs), "--tensorboard", str(logs), "--csv", str(table), "--jsonl", str(lines)]) == 0
     out = capsys.readouterr().out
@@ -129,6 +140,8 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert "ends in .csv" in refused(capsys, "log", runs, "--csv", tmp_path)
     assert "ends in .csv" in refused(capsys, "compare", runs, "--csv", "")
     assert "lies in a run folder" in refused(capsys, "log", runs, "--tensorboard", runs / "a")
+    both = ("--tensorboard", runs, "--csv", tmp_path / "t.csv")
+    assert "lies in a run folder" in refused(capsys, "log", runs, *both)
     assert str(file) in refused(capsys, "log", runs, "--tensorboard", file)
     assert "b.jsonl" in refused(capsys, "log", runs, "--csv", tmp_path / "a.csv", "--jsonl", file / "b.jsonl")
     assert "not a folder" in refused(capsys, "train", "--out", tmp_path / "r", "--tensorboard", file / "logs")

@@ -105,6 +105,7 @@ def test_without_the_package_it_says_what_to_install(
         (["--numpy", "m"], "--numpy m: give a name that ends in .py"),
         (["--onnx", "m.onnx", "--numpy", "my-model.py"], "my-model.py: Python can import no module of this name"),
         (["--numpy", "class.py"], "class.py: Python can import no module of this name"),
+        (["--numpy", "numpy.py"], "numpy.py: would stand before the module numpy that it needs"),
         (["nowhere", "--onnx", "m.onnx"], "nowhere: no run folder or model file there"),
         (["--onnx", "folder.onnx"], "cannot write folder.onnx"),
         (["--onnx", "folder.onnx", "--numpy", "m.py"], "cannot write folder.onnx"),

@@ -61,8 +61,7 @@ def compare(
 
 def _print(comparison: RunComparison) -> None:
     names = [line.name for line in comparison.lines]
-    short = [_shortened(name, LONGEST_NAME) for name in names]
-    names = short if len(set(short)) == len(names) else names
+    names = _shortened(names, LONGEST_NAME)
     accuracy = ["test"] * comparison.test
     print_table(
         ["run", "validation", "loss", "epoch", "seconds", *accuracy],
@@ -72,7 +71,7 @@ def _print(comparison: RunComparison) -> None:
         ],
     )
     columns = [
-        [setting, *(_shown(getattr(line.run.config, setting)) for line in comparison.lines)]
+        [setting, *_shown([getattr(line.run.config, setting) for line in comparison.lines])]
         for setting in comparison.settings
     ]
     for block in _blocks(columns, WIDTH - max(map(len, ["run", *names]))):
@@ -104,15 +103,18 @@ def _blocks(columns: Sequence[list[str]], room: int) -> list[list[list[str]]]:
     return blocks
 
 
-def _shown(value: Any) -> str:
-    """Return a setting as it would be typed, or a dash where there is none."""
-    if value is None or value == ():
-        return "–"
-    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return _shortened(text, LONGEST_SETTING)
+def _shown(values: list[Any]) -> list[str]:
+    """Return a setting of each run as it would be typed, or a dash where there is none."""
+    texts = [" ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
+    empty = [value is None or value == () for value in values]
+    return _shortened(["–" if none else text for none, text in zip(empty, texts, strict=True)], LONGEST_SETTING)
 
 
-def _shortened(text: str, most: int) -> str:
-    """Take out the middle of what is too long: a time is at one end and a recipe at the other."""
+def _shortened(texts: list[str], most: int) -> list[str]:
+    """Take out the middle of what is too long: a time is at one end and a recipe at the other.
+
+    Where that would make two of them the same, all stay as they are.
+    """
     half = most // 2
-    return text if len(text) <= most else f"{text[: half - 1]}…{text[-half:]}"
+    short = [text if len(text) <= most else f"{text[: half - 1]}…{text[-half:]}" for text in texts]
+    return short if len(set(short)) == len(set(texts)) else texts

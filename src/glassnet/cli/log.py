@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..files import write_together
-from ..logs import log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
+from ..logs import check_log_folder, log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import find_runs
 from .output import print_facts, require_ending
 
@@ -36,19 +36,19 @@ def log(
     """
     require_ending("--csv", csv, ".csv")
     require_ending("--jsonl", jsonl, ".jsonl")
-    if tensorboard is not None:
-        refuse_run_folder(tensorboard / "events")
     found = [run for place in runs for run in find_runs(place)]
     files = {path: form for path, form in ((csv, rows_as_csv), (jsonl, rows_as_jsonl)) if path is not None}
     for path in files:
         refuse_run_folder(path)
+    if tensorboard is not None:
+        check_log_folder(tensorboard, found)
     rows = log_rows(found)
     if tensorboard is None and not files:
         print(rows_as_jsonl(rows), end="")
         return
-    written = {}
+    write_together({path: form(rows).encode() for path, form in files.items()})
+    written = dict.fromkeys(map(str, files), f"rows: {len(rows):,}")
     if tensorboard is not None:
         events = write_events(found, tensorboard)
         written[str(tensorboard)] = f"event files: {len(events):,}"
-    write_together({path: form(rows).encode() for path, form in files.items()})
-    print_facts(written | dict.fromkeys(map(str, files), f"rows: {len(rows):,}"))
+    print_facts(written)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,14 +184,15 @@ def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices
     """Return the sorted indices of the examples to keep and of those to hold out.
 
     The examples are shuffled and put in order of class; in that line, evenly spaced ones are held out. So every class
-    and the whole give their share to within one example. The only image of a class is never held out.
+    and the whole give their share to within one example. Of each class one image at least is kept.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     count = np.floor(np.arange(len(labels) + 1) * share + 0.5)
     held = np.diff(count) > 0
-    if len(labels):
-        held &= np.bincount(labels)[labels[order]] > 1
+    _, first = np.unique(labels[order], return_index=True)
+    for start, end in pairwise([*first, len(labels)]):
+        held[start] &= not held[start:end].all()
     return np.sort(order[~held]), np.sort(order[held])
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import keyword
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pprint import pformat
@@ -122,11 +123,13 @@ def numpy_source(model: Model, module: str = "digits") -> str:
         module: its name.
 
     Raises:
-        ConfigError: Python could not import a module of that name, a layer is not known here, or there are no
-            parameters.
+        ConfigError: Python could not import a module of that name, or would instead of one of its own; a layer is not
+            known here; or there are no parameters.
     """
     if not module.isidentifier() or keyword.iskeyword(module):
         raise ConfigError(f"{module}.py: Python can import no module of this name; use letters, digits and underscores")
+    if module in {"numpy", *sys.stdlib_module_names}:  # which are imported here, or by what is imported here
+        raise ConfigError(f"{module}.py: would stand before the module {module} that it needs; choose another name")
     if not model.size:
         raise ConfigError("a network without parameters has learned nothing; there is nothing to export")
     lines, shapes = _equations(model.network.layers)

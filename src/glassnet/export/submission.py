@@ -56,7 +56,7 @@ def submission(
 def _learned(model: Model) -> Dataset:
     """Return the data that a model has learned; raise DataError where they cannot be looked at any more."""
     doubt = "nobody can say whether the model has seen the test images: "
-    remedy = "; give --allow-leak to submit all the same"
+    remedy = "; allow the leak (--allow-leak, allow_leak=True) to submit all the same"
     if not model.trained_on:
         raise DataError(f"{doubt}it learned from arrays in memory{remedy}")
     try:
@@ -76,7 +76,7 @@ def _refuse_leak(learned: Dataset, images: Images, name: str) -> None:
         raise DataError(
             f"{name}: the model has seen {len(rows):,} of these {len(images):,} images in {learned.source}, with "
             f"their labels (the first is row {rows[0]:,}), so its score would say nothing; train one on Kaggle's "
-            "train.csv, or give --allow-leak"
+            "train.csv, or allow the leak (--allow-leak, allow_leak=True)"
         )
 
 

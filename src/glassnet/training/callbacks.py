@@ -77,7 +77,12 @@ class Callback:
         train(dataset, callbacks=[PrintGradientNorm()])
 
     Those of an ensemble are called by each member's run.
+
+    Attributes:
+        needs_folder: whether it needs the run's folder, so that `glassnet.DigitClassifier`, which has none, refuses it.
     """
+
+    needs_folder = False
 
     def on_start(self, run: RunUnderWay) -> None:
         """Called before the first step, also when a run is resumed, and when mistakes are planted on its way."""
@@ -98,8 +103,8 @@ class Callback:
         """
 
 
-def check_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Raise ConfigError where something is no callback, before a run calls it in vain."""
+def check_callbacks(callbacks: Sequence[Callback], *, folder: bool = True) -> None:
+    """Raise ConfigError where something is no callback, or needs a ``folder`` that is not there."""
     if not isinstance(callbacks, list | tuple):
         raise ConfigError(f"callbacks: must be a list, not {callbacks!r:.40}")
     for callback in callbacks:
@@ -107,6 +112,8 @@ def check_callbacks(callbacks: Sequence[Callback]) -> None:
             raise ConfigError(
                 f"callbacks: {callback!r:.40} is none; give objects of a class derived from glassnet.training.Callback"
             )
+        if callback.needs_folder and not folder:
+            raise ConfigError(f"callbacks: {type(callback).__name__} needs a run folder; use glassnet.train for it")
 
 
 class EarlyStopping(Callback):
@@ -119,5 +126,5 @@ class EarlyStopping(Callback):
         self.patience = patience
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
-        if run.state.epoch - run.state.best_epoch >= self.patience:
+        if row[run.config.monitor] is not None and run.state.epoch - run.state.best_epoch >= self.patience:
             run.finish(f"no better {run.config.monitor.replace('_', ' ')} in {self.patience} epochs")

@@ -30,7 +30,7 @@ BLOCK = 512  # rows at a time: their activations stay in the processor's cache
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Examples: inputs X (n, d), labels y (n,) int64, and weights w (n,), or None where all count alike."""
+    """Examples: inputs X (n, d), labels y (n,) int64, and weights w (n,) above 0, or None where all are 1."""
 
     X: Array
     y: NDArray[np.int64]
@@ -50,26 +50,26 @@ class Learned:
 
     Attributes:
         config: how it was learned.
+        inputs: d.
         specification: of the network.
         parameters, statistics: of the network, after the last step.
         moments: the optimizer's, by name.
         generator: the state of the one that draws dropout masks.
         state: how far it came.
-        rows: the history.
     """
 
     config: Config
+    inputs: int
     specification: list[dict[str, Any]]
     parameters: Array
     statistics: Array
     moments: dict[str, Array]
     generator: dict[str, Any]
     state: State
-    rows: list[Row]
 
-    def network(self, inputs: int) -> Network:
+    def network(self) -> Network:
         """Return the network as it was after the last step."""
-        network = Network.from_specification(self.specification, inputs, dtype=self.config.dtype, seed=None)
+        network = Network.from_specification(self.specification, self.inputs, dtype=self.config.dtype, seed=None)
         network.parameters[...], network.statistics[...] = self.parameters, self.statistics
         network.rng.bit_generator.state = self.generator
         return network
@@ -79,8 +79,8 @@ class Fitting:
     """Some epochs of learning, from the beginning or from what was learned before.
 
     For its callbacks it is what a `RunUnderWay` is to those of `glassnet.train`, without what belongs to a folder or
-    to images: it has ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule``,
-    ``stopped``, `stop` and `finish`.
+    to images: it has ``config``, ``network``, ``loss``, ``state``, ``rows`` (of these epochs), ``total_steps``,
+    ``schedule``, ``stopped``, `stop` and `finish`.
 
     Args:
         config: how; its ``seed`` draws first weights, order and dropout, its ``epochs`` are to be learned now, and its
@@ -104,10 +104,10 @@ class Fitting:
         callbacks: Sequence[Callback] = (),
         before: Learned | None = None,
     ) -> None:
-        check_callbacks(callbacks)
+        check_callbacks(callbacks, folder=False)
         self.config, self.training, self.validation = config, training, validation
         self.inputs, self.size = training.X.shape[1], min(int(config.batch_size), len(training))
-        self.network = before.network(self.inputs) if before else build_network(config, self.inputs, classes)
+        self.network = before.network() if before else build_network(config, self.inputs, classes)
         self.loss = SoftmaxCrossEntropy(classes, config.label_smoothing)
         self.optimizer = build_optimizer(config, self.network)
         self.rows: list[Row] = []
@@ -125,12 +125,11 @@ class Fitting:
         self._inputs = np.empty((self.size, self.inputs), self.network.dtype)
 
     def _go_on(self, before: Learned) -> None:
-        """Bring moments, counts and history to where they were."""
+        """Bring moments and counts to where they were."""
         _check_same(before.config, self.config)
         for name, moment in before.moments.items():
             self.optimizer.state[name][...] = moment
         self.optimizer.steps = before.state.step
-        self.rows = list(before.rows)
         # What was best with other examples says nothing of these.
         self.state = replace(before.state, best=None, best_epoch=before.state.epoch)
 
@@ -164,18 +163,18 @@ class Fitting:
         """Return all that going on takes."""
         return Learned(
             self.config,
+            self.inputs,
             self.network.specification(),
             self.network.parameters,
             self.network.statistics,
             self.optimizer.state,
             dict(self.network.rng.bit_generator.state),
             self.state,
-            self.rows,
         )
 
     def _epoch(self, run: Any) -> None:
         """Take each example once, validate, and report."""
-        state, total, correct, start = self.state, 0.0, 0, perf_counter()
+        state, total, correct, start = self.state, 0.0, 0.0, perf_counter()
         # A function of seed and epoch, so that some epochs and then some more are the same as all at once.
         order = np.random.default_rng((self.config.seed, state.epoch)).permutation(len(self.training))
         for i in range(0, len(order), self.size):
@@ -187,22 +186,32 @@ class Fitting:
                 callback.on_step(run, loss)
         state.epoch += 1
         state.seconds += perf_counter() - start
-        row = self._row(total / len(order), correct / len(order))
+        weight = len(order) if self.training.w is None else self.training.w.sum()
+        row = self._row(total / weight, correct / weight)
         self.rows.append(row)
         self._keep_if_best(row)
         for callback in self.callbacks:
             callback.on_epoch(run, row)
 
-    def _step(self, rows: NDArray[np.int64]) -> tuple[float, int]:
-        """Move the parameters against the gradient of these examples' loss; return it, and how many were right."""
+    def _step(self, rows: NDArray[np.int64]) -> tuple[float, float]:
+        """Move the parameters against the gradient of these examples' loss.
+
+        The loss is a sum over them of weight · loss, divided by their number: divided by the sum of their weights, one
+        example alone would count the same whatever its weight.
+
+        Returns:
+            That loss, and the sum of the weights of those that were right.
+        """
         table = self.training
         X = np.take(table.X, rows, axis=0, out=self._inputs[: len(rows)], mode="clip")
         y = table.y[rows]
         Z = self.network.forward(X, training=True)
-        loss = self.loss.forward(Z, y, None if table.w is None else table.w[rows])
+        w = None if table.w is None else table.w[rows]
+        loss = self.loss.forward(Z, y, w, total=len(rows))
         if not math.isfinite(loss):
             raise self._diverged()
-        correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
+        right = Z.argmax(axis=1) == y
+        correct = float(np.count_nonzero(right) if w is None else w[right].sum())
         self.network.backward(self.loss.backward())
         if self.config.l2:
             L2(self.config.l2).add_gradient(self.network)
