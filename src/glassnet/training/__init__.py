@@ -6,7 +6,8 @@ from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .launch import make_run_folder, resume, train
 from .live import LIVE, STEPS, Live
-from .ranks import Ranks, launched_ranks, open_ranks
+from .mpi import launched_ranks, open_ranks
+from .ranks import Ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, find_runs, open_model

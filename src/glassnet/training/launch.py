@@ -15,7 +15,8 @@ from .callbacks import Callback
 from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
-from .ranks import ALONE, Ranks, open_ranks
+from .mpi import open_ranks
+from .ranks import ALONE, Ranks
 from .run import Run
 from .trainer import CHECKPOINT, CONFIG, Trainer
 from .workers import Workers
@@ -67,7 +68,7 @@ def train(
         callbacks: see `Callback`.
         jobs: how many members of an ensemble are trained at once, in processes of their own; see `Workers`.
         dask: the address of a Dask scheduler whose workers train them.
-        parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.ranks`. Only
+        parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.mpi`. Only
             rank 0 calls the callbacks and writes.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.

@@ -1,0 +1,243 @@
+"""The ranks of MPI: processes that ``mpiexec`` began, on one machine or on many.
+
+Everything they tell each other is a collective operation, in which all ranks take part at the same place of the
+program: a rank that failed, or that took another way, would leave the others waiting for ever. So what may fail on one
+of them is done `Ranks.together`, and a rank that fails elsewhere ends them all.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest
+from ..nn.types import Array
+from .config import Config
+from .ranks import ALONE, Announced, Ranks
+from .threads import available_threads
+
+__all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
+
+TEXT = 2048  # bytes of what one rank says to the others
+LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))  # of MPICH, of Open MPI
+
+
+class MPIRanks(Ranks):
+    """The processes that ``mpiexec`` began.
+
+    Args:
+        mpi: the module ``mpi4py.MPI``.
+    """
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi, self._all = mpi, mpi.COMM_WORLD
+        self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
+        self._beside: int = self._all.Split_type(mpi.COMM_TYPE_SHARED).Get_size()  # ranks on this machine
+
+    def threads(self, wanted: int) -> int:
+        return max(min(wanted, available_threads() // self._beside), 1)
+
+    def sum(self, numbers: Array) -> None:
+        self._all.Allreduce(self._mpi.IN_PLACE, numbers)
+
+    def sum_gradient(self, gradients: Array, loss: float, correct: int) -> tuple[float, int]:
+        self.sum(gradients)
+        counts = np.array([loss, correct], np.float64)
+        self.sum(counts)
+        return float(counts[0]), round(float(counts[1]))
+
+    def gather(self, numbers: Array) -> None:
+        self._all.Allgatherv(self._mpi.IN_PLACE, [numbers, np.diff(self.bounds(numbers.size))])
+
+    @contextmanager
+    def step(self, epoch: int, i: int, rate: float) -> Iterator[None]:
+        with self._all_or_none():
+            if self.rank == 0:
+                self._announce(Announced.STEP, epoch, i, rate)
+            yield
+
+    def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
+        with self._all_or_none():
+            self._announce(Announced.STATE, steps)
+            self._hand_over(tensors)
+            self.broadcast(generator)
+
+    def gather_moments(self, moments: Sequence[Array]) -> None:
+        with self._all_or_none():
+            self._announce(Announced.MOMENTS)
+            for moment in moments:
+                self.gather(moment)
+
+    def receive_state(self, tensors: Sequence[Array]) -> str:
+        self._hand_over(tensors)
+        return self.broadcast("")
+
+    def _hand_over(self, tensors: Sequence[Array]) -> None:
+        """Give, or on the other ranks get, tensors of rank 0."""
+        for tensor in tensors:
+            self._all.Bcast(tensor)
+
+    def _announce(self, *numbers: float) -> None:
+        self._all.Bcast(np.resize(np.array(numbers, np.float64), 4))
+
+    def announcements(self) -> Iterator[tuple[Announced, int, int, float]]:
+        heard = np.empty(4)
+        while True:
+            self._all.Bcast(heard)
+            if (what := Announced(int(heard[0]))) is Announced.END:
+                break
+            yield what, int(heard[1]), int(heard[2]), float(heard[3])
+        if failure := self.broadcast(""):
+            raise TrainingError(f"rank 0 has ended the run: {failure}")
+
+    def check(self, config: Config, fingerprint: str) -> None:
+        """Refuse what the ranks cannot do together.
+
+        Raises:
+            ConfigError: settings that are not shared out, or that differ from rank 0's.
+            DataError: data that differ from rank 0's.
+        """
+        # First what they have to tell each other: a rank that has given up answers nobody.
+        if other := self._unlike(fingerprint):
+            raise DataError(f"rank {other} has other data than rank 0; give every rank the same data")
+        if other := self._unlike(config.model_copy(update={"data": ""}).to_toml()):
+            raise ConfigError(f"rank {other} has other settings than rank 0; start every rank with the same command")
+        if config.members > 1:
+            raise ConfigError("members: an ensemble is not shared out among ranks; leave out members or --parallel")
+        if config.mistakes:
+            raise ConfigError("mistakes: they are shown in one process; leave out --parallel mpi, or the mistakes")
+        if config.batch_size == "all" and config.dropout:
+            raise ConfigError("dropout: with batch_size all its masks are not shared out; give a number of images")
+        if config.batch_size != "all" and int(config.batch_size) < self.size:
+            raise ConfigError(
+                f"batch_size: {config.batch_size} cannot be shared out among {self.size} ranks; use {self.size} or more"
+            )
+
+    def _unlike(self, text: str) -> int:
+        """Return the first rank whose ``text`` is not that of rank 0, or 0."""
+        texts = self._gather(sha256(text.encode()).hexdigest())
+        return next((rank for rank, other in enumerate(texts) if other != texts[0]), 0)
+
+    def broadcast(self, text: str) -> str:
+        return self._gather(text)[0]
+
+    def _gather(self, text: str) -> list[str]:
+        """Return what each rank says."""
+        said = np.zeros(TEXT, np.uint8)
+        encoded = text.encode(errors="surrogateescape")[-TEXT:]  # as a file's name may need
+        said[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+        heard = np.empty((self.size, TEXT), np.uint8)
+        self._all.Allgather(said, heard)
+        return [row.tobytes().rstrip(b"\0").decode(errors="surrogateescape") for row in heard]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        error: GlassnetError | None = None
+        with self._alive():
+            try:
+                yield
+            except GlassnetError as raised:
+                error = raised
+            except (OSError, MemoryError) as raised:
+                error = TrainingError(str(raised) or "not enough memory")
+            failures = self._gather(str(error or ""))
+        first = next((rank for rank, failure in enumerate(failures) if failure), None)
+        if first is None:
+            return
+        if error and failures[0]:
+            raise error
+        raise TrainingError(f"rank {first}: {failures[first]}")
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        failure = ""
+        try:
+            yield
+        except BaseException as error:
+            failure = str(error) or type(error).__name__
+            raise
+        finally:
+            self._announce(Announced.END)
+            self.broadcast(failure)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        import signal
+
+        previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with self._alive():
+                yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """End all ranks where this one fails in a way that the others cannot know of: they would wait for ever."""
+        try:
+            yield
+        except GlassnetError:
+            raise
+        except BaseException as error:
+            self._abort(error)
+            raise
+
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
+        """End all ranks where this one fails while the others wait for its part."""
+        try:
+            yield
+        except BaseException as error:
+            self._abort(error)
+            raise
+
+    def _abort(self, error: BaseException) -> None:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        expected = GlassnetError | MemoryError | OSError | self._mpi.Exception
+        if not interrupted and not isinstance(error, expected):
+            traceback.print_exception(error)
+        if not (interrupted and self.rank):  # Ctrl-C reaches all of them
+            what = str(error) or type(error).__name__
+            print(f"glassnet: rank {self.rank} cannot go on, which ends the run: {what}", file=sys.stderr, flush=True)
+        self._all.Abort(130 if interrupted else 2)
+
+
+def launched_ranks() -> tuple[int, int]:
+    """Return which rank ``mpiexec`` has made of this process, and of how many: 0 of 1 where it began none."""
+    names = next((names for names in LAUNCHERS if all(name in os.environ for name in names)), None)
+    return (int(os.environ[names[0]]), int(os.environ[names[1]])) if names else (0, 1)
+
+
+def open_ranks(parallel: str | None) -> Ranks:
+    """Return the ranks of this run: one process, or for ``"mpi"`` those that ``mpiexec`` began.
+
+    Raises:
+        ConfigError: another name, or MPI is not installed.
+    """
+    if parallel is None:
+        return ALONE
+    if parallel != "mpi":
+        raise ConfigError(f"parallel: {parallel!r} is unknown{nearest(parallel, ['mpi'])}")
+    return _mpi_ranks()
+
+
+@cache
+def _mpi_ranks() -> MPIRanks:
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
+        raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
+    _, started = launched_ranks()
+    if MPI.COMM_WORLD.Get_size() < started:
+        raise ConfigError(
+            f"parallel: {started} processes were started by another MPI than the one installed here; use the mpiexec "
+            "beside glassnet's python"
+        )
+    return MPIRanks(MPI)
