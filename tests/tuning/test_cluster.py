@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
@@ -189,6 +190,16 @@ def test_what_was_stopped_goes_on_side_by_side(whole: Run, digits: Dataset, tmp_
     half = train(digits, out=tmp_path / "run", callbacks=[StopAt()], **SETTINGS)
     assert len(half.history) == 1
     assert contents(resume(half.path, jobs=2)) == contents(whole)
+
+
+def test_no_more_processes_are_begun_than_there_is_work(digits: Dataset, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def count(found: Search, trial: Trial) -> None:
+        seen.append(len(get_reusable_executor()._processes))
+
+    search(digits, trials=2, jobs=500, out=tmp_path / "a", on_trial=count, hidden=[8], epochs=1)
+    assert max(seen) == 2
 
 
 def test_one_network_is_no_work_for_several(digits: Dataset, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
         raise ConfigError(
             f"{given}: one network is trained in one process; give members, for an ensemble, or no {given}"
         )
-    return Workers(jobs, dask)
+    return Workers(jobs, dask, pieces=config.members)
 
 
 def _trainers(

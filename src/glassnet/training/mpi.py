@@ -7,12 +7,13 @@ of them is done `Ranks.together`, and a rank that fails elsewhere ends them all.
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from .threads import available_threads
 
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
 
+PATIENCE = 0.5  # seconds
 TEXT = 2048  # bytes of what one rank says to the others
 LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))  # of MPICH, of Open MPI
 
@@ -187,7 +189,6 @@ class MPIRanks(Ranks):
             raise
         except BaseException as error:
             self._abort(error)
-            raise
 
     @contextmanager
     def _all_or_none(self) -> Iterator[None]:
@@ -196,9 +197,8 @@ class MPIRanks(Ranks):
             yield
         except BaseException as error:
             self._abort(error)
-            raise
 
-    def _abort(self, error: BaseException) -> None:
+    def _abort(self, error: BaseException) -> NoReturn:
         interrupted = isinstance(error, KeyboardInterrupt)
         expected = GlassnetError | MemoryError | OSError | self._mpi.Exception
         if not interrupted and not isinstance(error, expected):
@@ -206,7 +206,9 @@ class MPIRanks(Ranks):
         if not (interrupted and self.rank):  # Ctrl-C reaches all of them
             what = str(error) or type(error).__name__
             print(f"glassnet: rank {self.rank} cannot go on, which ends the run: {what}", file=sys.stderr, flush=True)
+            time.sleep(PATIENCE)  # mpiexec ends at once, whether it has passed this on or not
         self._all.Abort(130 if interrupted else 2)
+        os._exit(1)  # where Abort comes back, since the rank is not to say it again on its way out
 
 
 def launched_ranks() -> tuple[int, int]:

@@ -88,6 +88,7 @@ class Workers:
         jobs: how many pieces of work go on at once; by default one, which this process does itself, or as many as the
             cluster has threads.
         dask: the address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work.
+        pieces: how many there will be; for more jobs than these nothing is begun.
 
     Attributes:
         jobs: as resolved.
@@ -98,14 +99,14 @@ class Workers:
         ConfigError: no whole number of jobs, Dask is missing, no scheduler answers, or it has no workers.
     """
 
-    def __init__(self, jobs: int | None = None, dask: str | None = None) -> None:
+    def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
         if jobs is not None and jobs < 1:
             raise ConfigError(f"jobs: must be at least 1, not {jobs}")
         self.stopped = False
         self.sign: StopSign | None = None
         with ExitStack() as closing:
             self._client = _connect(dask, closing) if dask is not None else None
-            self.jobs = jobs or (sum(self._client.ncores().values()) if self._client else 1)
+            self.jobs = min(jobs or (sum(self._client.ncores().values()) if self._client else 1), pieces)
             self.alone = self.jobs == 1 and self._client is None
             if self._client is not None:
                 self.sign = StopSign(f"glassnet-stop-{os.urandom(8).hex()}", None)

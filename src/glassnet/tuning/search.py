@@ -138,7 +138,7 @@ def search(
     folder = Path(out) if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
     if folder.exists() and not (folder / STUDY).exists() and any(folder.iterdir()):
         raise FileError(f"{folder}: is not empty, and no search is in it; choose a new or an empty folder with --out")
-    with Workers(jobs, dask) as workers, only_process(make_run_folder(folder, "")):
+    with Workers(jobs, dask, pieces=trials) as workers, only_process(make_run_folder(folder, "")):
         study = open_study(folder, config, names, dataset)
         _clear(folder, study, config)
         loop = _Loop(study, folder, config, names, dataset, workers, on_trial)
