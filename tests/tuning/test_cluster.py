@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
 from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
@@ -196,7 +196,8 @@ def test_no_more_processes_are_begun_than_there_is_work(digits: Dataset, tmp_pat
     seen: list[int] = []
 
     def count(found: Search, trial: Trial) -> None:
-        seen.append(len(get_reusable_executor()._processes))
+        children = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+        seen.append(sum("LokyProcess" in command for command in children))
 
     search(digits, trials=2, jobs=500, out=tmp_path / "a", on_trial=count, hidden=[8], epochs=1)
     assert max(seen) == 2

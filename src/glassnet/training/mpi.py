@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -189,6 +189,7 @@ class MPIRanks(Ranks):
             raise
         except BaseException as error:
             self._abort(error)
+            raise
 
     @contextmanager
     def _all_or_none(self) -> Iterator[None]:
@@ -197,8 +198,9 @@ class MPIRanks(Ranks):
             yield
         except BaseException as error:
             self._abort(error)
+            raise
 
-    def _abort(self, error: BaseException) -> NoReturn:
+    def _abort(self, error: BaseException) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)
         expected = GlassnetError | MemoryError | OSError | self._mpi.Exception
         if not interrupted and not isinstance(error, expected):
