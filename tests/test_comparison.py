@@ -1,5 +1,6 @@
 """Runs beside each other."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -140,11 +141,28 @@ def test_places_without_runs_are_refused(tmp_path: Path, runs: Path) -> None:
 
 
 def test_a_damaged_run_is_left_out_and_a_note_says_why(tmp_path: Path, runs: Path) -> None:
-    for name, file in (("settings", "config.toml"), ("rows", "history.jsonl")):
+    row = (runs / "a-poor" / "history.jsonl").read_text()
+    not_a_number = re.sub(r'"validation_accuracy": [\d.]+', '"validation_accuracy": NaN', row)
+    assert not_a_number != row
+    for name, file, text in (
+        ("a-settings", "config.toml", "epochs = 'many'\n"),
+        ("b-rows", "history.jsonl", "epochs = 'many'\n"),
+        ("c-nan", "history.jsonl", not_a_number),
+        ("d-empty", "history.jsonl", ""),
+    ):
         shutil.copytree(runs / "a-poor", tmp_path / name)
-        (tmp_path / name / file).write_text("epochs = 'many'\n" * 2)
+        (tmp_path / name / file).write_text(text)
     comparison = compare_runs([*find_runs(tmp_path), *find_runs(runs / "a-poor")])
     assert [line.name for line in comparison.lines] == ["a-poor"]
-    assert [note.partition(":")[0] for note in comparison.notes] == ["Left out", "Left out"]
-    assert "rows/history.jsonl" in comparison.notes[0]
-    assert "settings/config.toml" in comparison.notes[1]
+    for note, words in zip(
+        comparison.notes,
+        (
+            "a-settings/config.toml",
+            "b-rows/history.jsonl, line 1",
+            "c-nan/history.jsonl, line 1",
+            "d-empty: is finished",
+        ),
+        strict=True,
+    ):
+        assert note.startswith("Left out: ")
+        assert words in note

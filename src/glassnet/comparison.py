@@ -8,6 +8,7 @@ from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
 from .training import Config, Run
+from .training.trainer import HISTORY
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 
@@ -107,6 +108,8 @@ def compare_runs(runs: Iterable[Run], *, test: bool = False) -> RunComparison:
 def _line(run: Run, name: str) -> ComparedRun:
     """Read what came out of a run; raise GlassnetError where its files are damaged."""
     line, rows = ComparedRun(run, name, finished=run.finished), run.history
+    if line.finished and not rows:
+        raise FileError(f"{run.path}: is finished and has no history; was {HISTORY} deleted or emptied?")
     if rows:
         best = run.best
         line.epochs_done, line.seconds = rows[-1]["epoch"], rows[-1]["seconds"]

@@ -78,7 +78,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> FileError:
     advice = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
-    return FileError(f"cannot write {path}: {error.strerror or error}; {advice}")
+    # To make a folder where a file is fails because it "exists", which is not what is wrong.
+    reason = os.strerror(errno.ENOTDIR) if error.errno == errno.EEXIST else error.strerror or error
+    return FileError(f"cannot write {path}: {reason}; {advice}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -97,6 +97,11 @@ def test_what_a_program_reads_has_no_notes_in_it(
     assert len(json.loads(out)) == 1
     assert err.startswith("Left out: ")
     assert err.count("\n") == 1
+    assert main(["log", str(tmp_path), str(runs / "a")]) == 0
+    out, err = capsys.readouterr()
+    assert {json.loads(line)["run"] for line in out.splitlines()} == {"a"}
+    assert err.startswith("Left out: ")
+    assert "bad/config.toml" in refused(capsys, "log", tmp_path)
 
 
 def test_log_prints_json_lines_or_writes_what_was_asked_for(
@@ -143,6 +148,8 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     both = ("--tensorboard", runs, "--csv", tmp_path / "t.csv")
     assert "lies in a run folder" in refused(capsys, "log", runs, *both)
     assert str(file) in refused(capsys, "log", runs, "--tensorboard", file)
+    beside = ("--out", tmp_path / "r", "--tensorboard", tmp_path)
+    assert "is where the run folders are" in refused(capsys, "train", *beside)
     assert "b.jsonl" in refused(capsys, "log", runs, "--csv", tmp_path / "a.csv", "--jsonl", file / "b.jsonl")
     assert "not a folder" in refused(capsys, "train", "--out", tmp_path / "r", "--tensorboard", file / "logs")
     with monkeypatch.context() as patched:

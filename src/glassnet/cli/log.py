@@ -1,10 +1,12 @@
 """``glassnet log``: runs' records for other tools."""
 
+import sys
 from pathlib import Path
 
+from ..errors import GlassnetError
 from ..files import write_together
 from ..logs import check_log_folder, log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
-from ..training import find_runs
+from ..training import Run, find_runs
 from .output import print_facts, require_ending
 
 __all__ = ["log"]
@@ -36,7 +38,7 @@ def log(
     """
     require_ending("--csv", csv, ".csv")
     require_ending("--jsonl", jsonl, ".jsonl")
-    found = [run for place in runs for run in find_runs(place)]
+    found = _undamaged([run for place in runs for run in find_runs(place)])
     files = {path: form for path, form in ((csv, rows_as_csv), (jsonl, rows_as_jsonl)) if path is not None}
     for path in files:
         refuse_run_folder(path)
@@ -52,3 +54,21 @@ def log(
         events = write_events(found, tensorboard)
         written[str(tensorboard)] = f"event files: {len(events):,}"
     print_facts(written)
+
+
+def _undamaged(runs: list[Run]) -> list[Run]:
+    """Leave out the runs that cannot be read, and say so on standard error; raise the first error where none can."""
+    readable: list[Run] = []
+    damaged: list[GlassnetError] = []
+    for run in runs:
+        try:
+            log_rows([run])
+        except GlassnetError as error:
+            damaged.append(error)
+        else:
+            readable.append(run)
+    if not readable:
+        raise damaged[0]
+    for complaint in damaged:
+        print(f"Left out: {complaint}", file=sys.stderr)
+    return readable

@@ -83,6 +83,9 @@ def train(
     """
     if port is not None and not watch:
         raise ConfigError(f"--port {port}: it is the page's; give --watch too")
+    runs = Path("runs") if out is None else out.parent
+    if tensorboard is not None and tensorboard.resolve() == runs.resolve():
+        raise ConfigError(f"--tensorboard {tensorboard}: is where the run folders are; choose another, such as logs")
     if watch and parallel:
         raise ConfigError("--watch: the page looks at one process; leave it out, and look with: glassnet serve")
     given = settings.model_dump(exclude_unset=True) if settings else {}

@@ -62,7 +62,10 @@ def _learned(model: Model) -> Dataset:
     try:
         dataset = load_dataset(model.trained_on, classes=model.classes)
     except DataError as error:
-        raise DataError(f"{doubt}its training data cannot be read ({error}){remedy}") from error
+        raise DataError(
+            f"{doubt}its training data, {model.trained_on}, are gone or cannot be read; put them back, or allow the "
+            "leak (--allow-leak, allow_leak=True)"
+        ) from error
     if dataset.fingerprint != model.fingerprint:
         raise DataError(f"{doubt}{model.trained_on} has changed since it was trained{remedy}")
     return dataset

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import FileError
 from ..files import write_atomically
@@ -21,6 +21,8 @@ a row a member, see `glassnet.training.ensemble`."""
 
 class _Row(BaseModel):
     """What a line must have to be believed."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     epoch: int
     step: int
@@ -45,18 +47,19 @@ def read_history(path: Path) -> list[Row]:
     """Return the rows; a last line that was cut short by a crash is left out.
 
     Raises:
-        FileError: the file cannot be read, or a line before the last is no JSON object.
+        FileError: the file cannot be read, or a whole line is no row.
     """
     try:
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        text = path.read_text("utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: cannot be read ({error})") from error
     rows: list[Row] = []
+    lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         try:
             rows.append(_Row.model_validate_json(line).model_dump())
         except ValidationError as error:
-            if number < len(lines):
+            if number < len(lines) or text.endswith("\n"):
                 raise FileError(f"{path}, line {number}: not a row of a history; delete the line") from error
     return rows
 

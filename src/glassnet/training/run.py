@@ -132,7 +132,5 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
     """
     path = BOX if path is None else Path(path)
     if not path.exists():
-        raise FileError(
-            f"{path}: no run folder or model file there; is the path right? Without one, glassnet's own is used"
-        )
+        raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)

@@ -19,6 +19,7 @@ from logging import CRITICAL, getLogger
 from pathlib import Path
 from socket import create_connection
 from tempfile import TemporaryDirectory
+from threading import Event
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -30,6 +31,7 @@ from .callbacks import Callback, RunUnderWay
 __all__ = ["StopSign", "StopWhenAsked", "Workers", "pack", "require_search", "unpack"]
 
 PATIENCE = 5  # seconds for a scheduler to answer and for a worker to be there
+IDLE = 20  # seconds after which a process that has nothing to do ends, as it must when its parent was killed
 LOOK_EVERY = 0.2  # seconds between two looks at the sign to stop
 
 Result = TypeVar("Result")
@@ -102,7 +104,7 @@ class Workers:
     def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
         if jobs is not None and jobs < 1:
             raise ConfigError(f"jobs: must be at least 1, not {jobs}")
-        self.stopped = False
+        self._told = Event()
         self.sign: StopSign | None = None
         with ExitStack() as closing:
             self._client = _connect(dask, closing) if dask is not None else None
@@ -130,11 +132,16 @@ class Workers:
             self.stop()
         self._closing.close()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether all work was told to end."""
+        return self._told.is_set()
+
     def stop(self, reason: str = "") -> None:
         """Have all work end soon; what has not begun never will."""
         if self.stopped:
             return
-        self.stopped = True
+        self._told.set()
         if self._client is not None:
             self._lease.release()
         elif self.sign is not None:
@@ -158,13 +165,14 @@ class Workers:
         """Do a piece of work in another process and wait for it; several threads may do so at once.
 
         Returns:
-            What ``work`` returns, or None where it was not begun because the sign to stop had been given.
+            What ``work`` returns; or None where the sign to stop had been given, and it was not begun, or its process
+            was ended too.
 
         Raises:
             TrainingError: the process is gone before its work was done.
             Exception: whatever ``work`` raises.
         """
-        if self.stopped:
+        if self._told.is_set():
             return None
         if self.alone:
             return work(*arguments)
@@ -181,6 +189,8 @@ class Workers:
             # other threads.
             gone = isinstance(error, BrokenProcessPool | CancelledError | OSError)
             if gone or type(error).__name__ == "KilledWorker" or "has been shutdown" in str(error):
+                if self._told.is_set():  # by a signal to all processes of a group, for instance
+                    return None
                 raise _gone() from error
             raise
         if isinstance(outcome, BaseException):  # what joblib makes of work that Dask has cancelled
@@ -200,7 +210,9 @@ class Workers:
         return backend
 
     def _options(self) -> dict[str, Any]:
-        return {} if self._client is not None else {"initializer": _leave_interrupts_to_the_parent}
+        if self._client is not None:
+            return {}
+        return {"initializer": _leave_interrupts_to_the_parent, "idle_worker_timeout": IDLE}
 
 
 def _attempt(work: Callable[..., Result], *arguments: Any) -> tuple[Result | None, GlassnetError | None]:
