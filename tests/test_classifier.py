@@ -23,7 +23,7 @@ from glassnet import DigitClassifier, load_dataset
 from glassnet.errors import ConfigError, DataError, GlassnetError, TrainingError
 from glassnet.logs import TensorBoard
 from glassnet.nn import softmax
-from glassnet.training import Callback
+from glassnet.training import Callback, Live
 
 Table = NDArray[np.float64]
 Labels = NDArray[Any]
@@ -161,7 +161,18 @@ def test_weights_count_in_batches_of_any_size(digits: tuple[Table, Table, Labels
     np.testing.assert_allclose(moved, expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
 
 
-def test_half_the_weight_is_half_a_step_of_what_comes_in_parts() -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_a_heavy_example_that_is_kept_aside_makes_the_others_no_lighter(seed: int) -> None:
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    heavy = np.where(np.arange(40) == 7, 1000.0, 1.0)
+    settings: dict[str, Any] = {"optimizer": "sgd", "epochs": 1, "validation_fraction": 0.5, "random_state": seed}
+    plain = DigitClassifier((), **settings).fit(X, y).network_.parameters
+    weighted = DigitClassifier((), **settings).fit(X, y, sample_weight=heavy).network_.parameters
+    start = DigitClassifier((), learning_rate=1e-12, **settings).fit(X, y).network_.parameters
+    assert np.linalg.norm(weighted - start) > 0.3 * np.linalg.norm(plain - start)
+
+
+def test_half_the_weight_is_half_a_step_of_sgd_in_what_comes_in_parts() -> None:
     X, y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([0, 1])
 
     def move(weight: float | None) -> Table:
@@ -370,6 +381,7 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
         ({"class_weight": {0: np.nan}}, "class_weight: must be finite and at least 0, not nan for '0'"),
         ({"class_weight": "balance"}, 'class_weight: must be None, "balanced" or weights by the names of classes'),
         ({"callbacks": [TensorBoard("logs")]}, "callbacks: TensorBoard needs a run folder; use glassnet.train for it"),
+        ({"callbacks": [Live()]}, "callbacks: Live needs a run folder; use glassnet.train for it"),
         ({"callbacks": [3]}, "callbacks: 3 is none; give objects of a class derived from glassnet.training.Callback"),
         ({"callbacks": print}, "callbacks: must be a list, not <built-in function print>"),
     ],

@@ -158,7 +158,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                     "one, is none; give more, or examples of your own as validation=(X, y)"
                 )
             table, held = table.take(kept), table.take(rest)
-        return self._learn(config, table, held, classes, before)
+        return self._learn(config, table.relative(), held, classes, before)
 
     def partial_fit(
         self,
@@ -173,7 +173,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             X: (n, d).
             y: (n,), each one of ``classes``.
             classes: all that there are (k,), two or more; needed in the first call.
-            sample_weight: (n,), at least 0. Half the weights are half a step, since nobody knows what others will come.
+            sample_weight: (n,), at least 0. Half the weights are half the gradient: others may come.
 
         Raises:
             ConfigError, DataError, ValueError, TrainingError: as `fit`.
@@ -190,8 +190,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
         rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        table = self._table(rows, named, sample_weight, known, relative=False)
-        return self._learn(config, table, None, known, before)
+        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class (n,) of each row of X (n, d)."""
@@ -258,7 +257,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         classes: NDArray[Any],
         *,
         name: str = "y",
-        relative: bool = True,
     ) -> Table:
         """Return the examples that count, their classes as indices, and how much each counts.
 
@@ -268,7 +266,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             sample_weight: (n,), or None where all count alike.
             classes: all that there are, sorted.
             name: what errors call the classes ``y``.
-            relative: whether the mean weight is 1, whatever it was.
         """
         labels = np.searchsorted(classes, y).clip(max=len(classes) - 1).astype(np.int64)
         if strangers := np.unique(y[classes[labels] != y]).tolist():
@@ -282,8 +279,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ConfigError(f"class_weight: no class of {name} has a weight above 0")
         if not counts.all():
             X, labels, w = X[counts], labels[counts], w[counts]
-        if relative:
-            w = w / w.mean()
         return Table(X, labels, None if (w == 1).all() else w)
 
     def _class_weights(self, sums: NDArray[np.float64], classes: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,8 +7,9 @@ from typing import Any
 from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
+from .files import open_tensors
 from .training import Config, Run
-from .training.trainer import HISTORY
+from .training.trainer import HISTORY, MODEL
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 
@@ -108,7 +109,7 @@ def compare_runs(runs: Iterable[Run], *, test: bool = False) -> RunComparison:
 def _line(run: Run, name: str) -> ComparedRun:
     """Read what came out of a run; raise GlassnetError where its files are damaged."""
     line, rows = ComparedRun(run, name, finished=run.finished), run.history
-    if line.finished and not rows:
+    if line.finished and not rows and (run.path / MODEL).exists():
         raise FileError(f"{run.path}: is finished and has no history; was {HISTORY} deleted or emptied?")
     if rows:
         best = run.best
@@ -142,8 +143,9 @@ def _notes(lines: Sequence[ComparedRun]) -> list[str]:
 def _fingerprint(run: Run) -> str | None:
     """Return what tells the data that a run learned from others, as far as its model says."""
     try:
-        return run.model.fingerprint
-    except GlassnetError:  # it has none yet
+        with open_tensors(run.path / MODEL, "model") as file:  # of which the header is read alone
+            return file.metadata.get("fingerprint")
+    except FileError:  # it has none yet
         return None
 
 

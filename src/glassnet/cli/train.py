@@ -94,7 +94,7 @@ def train(
         progress = Progress()
         try:
             with ranks.together():
-                logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
+                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
                 dataset = load_named(data, recipe, classes)
             callbacks = [progress, *logs, *([training.Live()] if page else [])]
             run = training.train(
@@ -175,7 +175,7 @@ def resume(
     with _one_of_many(parallel) as ranks:
         try:
             with ranks.together():
-                logs = [] if tensorboard is None else [TensorBoard(tensorboard)]
+                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
             resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
         finally:
             progress.close()

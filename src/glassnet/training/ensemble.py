@@ -22,7 +22,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 
 from ..data import Dataset, Examples
-from ..errors import FileError
+from ..errors import FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
@@ -119,6 +119,8 @@ def _side_by_side(folder: Path, config: Config, dataset: Dataset, workers: Worke
             if number in started:
                 unpack(started[number].result() or {}, member)
                 if not _is_finished(member):
+                    if not workers.stopped:
+                        raise TrainingError(f"{member}: stopped by itself; go on with: glassnet resume {folder}")
                     raise TrainingInterrupted(folder, _step(member))
 
         try:

@@ -43,6 +43,11 @@ class Table:
         """Return the examples at ``rows``."""
         return Table(self.X[rows], self.y[rows], None if self.w is None else self.w[rows])
 
+    def relative(self) -> "Table":
+        """Return the same examples with weights whose mean is 1, so that their ratios alone count."""
+        w = None if self.w is None else self.w / self.w.mean()
+        return Table(self.X, self.y, None if w is None or (w == 1).all() else w)
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:

@@ -33,6 +33,8 @@ class StepLog(Callback):
     the whole run).
     """
 
+    needs_folder = True
+
     def on_start(self, run: RunUnderWay) -> None:
         self._path = run.folder / STEPS
         with suppress(OSError, FileError):
@@ -91,6 +93,8 @@ class Live(Callback):
     it never takes more than a hundredth of the time. Where ``ema`` is set it is the averaged network, which is the one
     that validation judges.
     """
+
+    needs_folder = True
 
     def on_start(self, run: RunUnderWay) -> None:
         self.write(run)  # the noise that everything grows out of

@@ -19,7 +19,7 @@ from logging import CRITICAL, getLogger
 from pathlib import Path
 from socket import create_connection
 from tempfile import TemporaryDirectory
-from threading import Event
+from threading import Lock
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -104,7 +104,7 @@ class Workers:
     def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
         if jobs is not None and jobs < 1:
             raise ConfigError(f"jobs: must be at least 1, not {jobs}")
-        self._told = Event()
+        self._told = Lock()  # taken by whoever first says that all shall stop, and never given back
         self.sign: StopSign | None = None
         with ExitStack() as closing:
             self._client = _connect(dask, closing) if dask is not None else None
@@ -135,13 +135,12 @@ class Workers:
     @property
     def stopped(self) -> bool:
         """Whether all work was told to end."""
-        return self._told.is_set()
+        return self._told.locked()
 
     def stop(self, reason: str = "") -> None:
         """Have all work end soon; what has not begun never will."""
-        if self.stopped:
+        if not self._told.acquire(blocking=False):
             return
-        self._told.set()
         if self._client is not None:
             self._lease.release()
         elif self.sign is not None:
@@ -172,7 +171,7 @@ class Workers:
             TrainingError: the process is gone before its work was done.
             Exception: whatever ``work`` raises.
         """
-        if self._told.is_set():
+        if self._told.locked():
             return None
         if self.alone:
             return work(*arguments)
@@ -189,7 +188,7 @@ class Workers:
             # other threads.
             gone = isinstance(error, BrokenProcessPool | CancelledError | OSError)
             if gone or type(error).__name__ == "KilledWorker" or "has been shutdown" in str(error):
-                if self._told.is_set():  # by a signal to all processes of a group, for instance
+                if self._told.locked():  # by a signal to all processes of a group, for instance
                     return None
                 raise _gone() from error
             raise

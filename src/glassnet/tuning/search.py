@@ -189,18 +189,15 @@ class _Loop:
         left = trials - len(done_trials(self.study))
         if left <= 0:
             return
-        self.shared = self.workers.share(self.dataset)
+        self.shared, self.jobs = self.workers.share(self.dataset), min(self.workers.jobs, left)
         with interruptible(self.workers.stop):
             try:
-                self.study.optimize(
-                    self._try, left, n_jobs=self.workers.jobs, catch=(_Stopped,), callbacks=[self._after]
-                )
+                self.study.optimize(self._try, left, n_jobs=self.jobs, catch=(_Stopped,), callbacks=[self._after])
             except (KeyboardInterrupt, _Stopped):
                 self.workers.stop()
         if self.failure:
             raise self.failure
-        if self.workers.stopped:
-            done = len(done_trials(self.study))
+        if self.workers.stopped and (done := len(done_trials(self.study))) < trials:
             raise KeyboardInterrupt(
                 f"stopped after {done} of {trials} trials, which are kept; the same search again goes on"
             )
@@ -233,7 +230,7 @@ class _Loop:
         proposed = suggest(trial, self.names, self.config, self.dataset)
         config = Config.model_validate(self.config.model_dump() | proposed)
         if config.threads is None and not self.workers.alone:
-            config = config.model_copy(update={"threads": max(available_threads() // self.workers.jobs, 1)})
+            config = config.model_copy(update={"threads": max(available_threads() // self.jobs, 1)})
         done = done_trials(self.study)
         best = best_of(done, self.config)
         outcome = self.workers.run(run_trial, config, self.shared, done, best and best.value, self.workers.sign)
