@@ -7,7 +7,6 @@ from typing import Any
 from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
-from .files import open_tensors
 from .training import Config, Run
 from .training.trainer import HISTORY, MODEL
 
@@ -143,9 +142,8 @@ def _notes(lines: Sequence[ComparedRun]) -> list[str]:
 def _fingerprint(run: Run) -> str | None:
     """Return what tells the data that a run learned from others, as far as its model says."""
     try:
-        with open_tensors(run.path / MODEL, "model") as file:  # of which the header is read alone
-            return file.metadata.get("fingerprint")
-    except FileError:  # it has none yet
+        return run.model.fingerprint
+    except GlassnetError:  # it has none yet
         return None
 
 
