@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
-from .nn import Network, softmax, tensor_shapes
+from .nn import Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 
 __all__ = ["MAX_MEMBERS", "Model"]
@@ -39,13 +39,13 @@ class _Header(BaseModel):
 
 
 class Model:
-    """A network that recognises pictures, or an ensemble of networks.
+    """A network that recognises pictures, or an ensemble of networks. Many threads may ask it at once.
 
     The probabilities of an ensemble are the means of its members' (Lakshminarayanan, Pritzel and Blundell, Simple and
     Scalable Predictive Uncertainty Estimation using Deep Ensembles, 2017).
 
     Args:
-        networks: one, or up to 100 of the same layers. Each maps prepared images (n, h·w) to logits (n, k).
+        networks: one, or up to 100 of the same layers. Each maps prepared images to logits (n, k).
         preprocessing: how images become its inputs.
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
@@ -121,25 +121,30 @@ class Model:
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
         pixels = as_pixels(images, self.image_shape)
+        passes = [Pass(network) for network in self.networks]
         if len(pixels) <= BLOCK:
-            return self._block_logits(pixels, shifts)
+            return self._block_logits(pixels, shifts, passes)
         Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
         for start in range(0, len(pixels), BLOCK):
-            Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts)
+            Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, passes)
         return Z
 
-    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int) -> Array:
+    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Array:
         if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
-            network = self.networks[0]
-            return network.forward(self.preprocessing.apply(pixels, dtype=network.dtype)).copy()
-        return _log_mean(self._answers(pixels, shifts))
+            return self.network.forward(self.inputs(pixels), passes[0])
+        return _log_mean(self._answers(pixels, shifts, passes))
 
-    def _answers(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[Array]:
+    def _answers(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Iterator[Array]:
         """Yield the logits of each network for the images in each place; the next overwrite them."""
         for shifted in self._shifted(pixels, shifts):
-            X = self.preprocessing.apply(shifted, dtype=self.network.dtype)
-            for network in self.networks:
-                yield network.forward(X)
+            X = self.inputs(shifted)
+            for network, p in zip(self.networks, passes, strict=True):
+                yield network.forward(X, p)
+
+    def inputs(self, images: NDArray[np.uint8]) -> Array:
+        """Return what the network is given for images (n, h, w) of its form, ``(n, *input_shape)``."""
+        X = self.preprocessing.apply(images, self.network.dtype)
+        return X.reshape(len(X), *self.network.input_shape)
 
     def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the images in each place that is up to ``shifts`` pixels from their own."""
