@@ -40,6 +40,13 @@ class CrossEntropy(NamedTuple):
     gradient: Array
 
 
+class _Memory(local):
+    """Working memory by name and dtype, of each thread by itself."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[str, Any], Any] = {}
+
+
 class Engine:
     """NumPy, with as many threads as it is given for what can be shared out.
 
@@ -53,7 +60,7 @@ class Engine:
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
-        self._team, self._memory = Team(threads), local()
+        self._team, self._memory = Team(threads), _Memory()
 
     def __reduce__(self) -> tuple[type["Engine"], tuple[int]]:
         """Be copied and pickled as what it was made of: threads and memory belong to one engine in one process."""
@@ -68,7 +75,7 @@ class Engine:
 
     def scratch(self, name: str, shape: Shape, dtype: DTypeLike = np.float32) -> Any:
         """Return memory for a moment, with anything in it: the same at the next call of this thread for this name."""
-        kept: dict[Any, Any] = self._memory.__dict__
+        kept = self._memory.arrays
         memory = kept.get((name, dtype))
         if memory is not None and memory.shape == shape:
             return memory
