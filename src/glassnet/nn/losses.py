@@ -18,12 +18,12 @@ class LossAndGradient(NamedTuple):
     Attributes:
         value: the mean loss.
         gradient: ∂L/∂outputs, of the outputs' shape.
-        right: of a loss on classes, whether the true class of each example has the largest output, (n,); else None.
+        right: of a loss on classes, whether the true class of each example has the largest output, (n,).
     """
 
     value: float
     gradient: Array
-    right: NDArray[np.bool_] | None = None
+    right: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
 
 class Loss(Protocol):
