@@ -69,8 +69,8 @@ class Program(NamedTuple):
         places = [*arrays, *constants, *scratch, *self.known]
         for place in self.filled:
             places[place] = _row(places[place], arrays[0].shape[-1:], arrays[0].dtype)
-        for ufunc, operands in self.each_block:  # the last of which is the target
-            ufunc(*[places[i] for i in operands])
+        for ufunc, (*operands, target) in self.each_block:
+            ufunc(*[places[i] for i in operands], out=places[target])
 
 
 @lru_cache(maxsize=64)
