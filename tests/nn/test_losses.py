@@ -98,6 +98,19 @@ def test_a_batch_of_weight_zero_teaches_nothing(engine, sample_weights):
     np.testing.assert_array_equal(found.gradient, np.zeros((3, 3)))
 
 
+SPECIAL = st.sampled_from([0.0, 1.0, 1.0, -2.0, np.inf, -np.inf, np.nan])
+
+
+@pytest.mark.parametrize("weights", [None, (1.0, 2.0, 0.5)])
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(rows=st.lists(st.tuples(st.tuples(SPECIAL, SPECIAL, SPECIAL), st.integers(0, 2)), min_size=1, max_size=4))
+def test_right_is_whether_argmax_is_the_label_with_ties_and_nan_too(engine, weights, rows):
+    logits, labels = (np.array(column) for column in zip(*rows, strict=True))
+    with np.errstate(all="ignore"):
+        right = SoftmaxCrossEntropy(3, class_weights=weights, engine=engine)(logits, labels).right
+    np.testing.assert_array_equal(right, logits.argmax(axis=1) == labels)
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 0.1])
 def test_huge_logits_neither_overflow_nor_lose_the_answer(engine, epsilon):
     logits = np.array([[1e4, 0, -1e4], [1e4, 0, -1e4], [-1e4, -1e4, -1e4]], np.float32)
