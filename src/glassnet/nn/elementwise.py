@@ -108,8 +108,10 @@ def program(formula: Formula, targets: int, inputs: int, constants: int, in_plac
     old = [_Symbol(trace, constant=False) for _ in range(targets)]
     read = [_Symbol(trace, constant=False) for _ in range(inputs)]
     given = [_Symbol(trace, constant=True) for _ in range(constants)]
-    results = formula(*(old if in_place else ()), *read, *given)
-    return _Assembler(trace.operations, old, read, given, results if isinstance(results, tuple) else (results,)).result
+    returned = formula(*(old if in_place else ()), *read, *given)
+    returned = returned if isinstance(returned, tuple) else (returned,)
+    results = tuple(trace.result(symbol, target) for symbol, target in zip(returned, old, strict=True))
+    return _Assembler(trace.operations, old, read, given, results).result
 
 
 class _Symbol(NDArrayOperatorsMixin):
@@ -138,6 +140,15 @@ class _Trace:
 
     def __init__(self) -> None:
         self.operations: list[_Operation] = []
+
+    def result(self, returned: Any, target: _Symbol) -> _Symbol:
+        """Return what the formula returned; another argument, or a number, is first copied by an operation."""
+        if returned is target or any(op.result is returned for op in self.operations if not op.result.constant):
+            symbol: _Symbol = returned
+        else:
+            symbol = _Symbol(self, constant=False)
+            self.operations.append(_Operation(np.positive, (returned,), symbol))
+        return symbol
 
 
 class _Assembler:
@@ -181,6 +192,8 @@ class _Assembler:
         """Return the place for the result of operation ``i``; a function of NumPy's may write where it reads."""
         free = [place for place, symbol in self.holds.items() if self.last_use.get(symbol, -1) <= i]
         own = next((target for target, result in enumerate(self.results) if result is op.result), None)
+        if own is not None:  # what is returned stays until the end: not in the place of another result
+            free = [place for place in free if place == own or place >= self.first_scratch]
         read_last = [place for place in free if self.holds[place] in op.operands]
         if own in free:
             place = own

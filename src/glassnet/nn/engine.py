@@ -225,11 +225,12 @@ class Engine:
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         E = np.array(Z.T, order="C")  # (k, n)
         own = labels.astype(np.intp) * n + np.arange(n)  # where in E, laid out flat, z of the true class stands
-        E -= E.max(axis=0)
+        largest = E.max(axis=0)
+        E -= largest
         z_own = E.take(own)
         # Argmax takes longer than all the rest, and is needed only where several are largest or some are NaN.
-        alone = np.count_nonzero(E == 0) == n
-        right = z_own == 0 if alone else E.argmax(axis=0) == labels
+        alone = np.isfinite(largest).all() and np.count_nonzero(E == 0) == n
+        right = z_own == 0 if alone else Z.argmax(axis=1) == labels
         losses = -(1 - smoothing) * z_own
         if smoothing:
             losses -= smoothing / k * E.sum(axis=0)

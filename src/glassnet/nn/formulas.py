@@ -88,8 +88,8 @@ def gelu_gradient(da: Array, z: Array, a: Array) -> Array:
     """f′ = ½ (1 + t) + ½ z (1 − t²) u′, with u′ = c (1 + 3 · 0.044715 z²)."""
     t = tanh(GELU_SCALE * (z + GELU_CUBE * z * z * z))
     u_slope = GELU_SCALE * (1 + 3 * GELU_CUBE * z * z)
-    dz: Array = da * (0.5 * (1 + t) + 0.5 * z * (1 - t * t) * u_slope)
-    return dz
+    slope: Array = 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * u_slope
+    return da * slope
 
 
 def sigmoid(z: Array) -> Array:

@@ -137,7 +137,7 @@ class Flatten(Layer):
 
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.shape = X.shape
-        return X.reshape(len(X), -1)
+        return X.reshape(len(X), prod(X.shape[1:]))
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         dX: Array = dY.reshape(p.shape)
