@@ -114,7 +114,7 @@ def test_parts_that_do_not_fit_in_memory_at_once(digits: tuple[Table, Table, Lab
 def test_stopping_early(digits: tuple[Table, Table, Labels, Labels], monitor: str) -> None:
     X, X_test, y, y_test = digits
     model = DigitClassifier(epochs=300, learning_rate=0.01, patience=4, monitor=monitor, random_state=0)
-    model.fit(X, y, validation=(X_test, y_test))
+    model.fit(X, y, X_val=X_test, y_val=y_test)
     values = [row[monitor] for row in model.history_]
     best = int(np.argmin(values) if monitor == "validation_loss" else np.argmax(values))
     assert model.best_epoch_ == best + 1
@@ -340,7 +340,7 @@ class Watch(Callback):
 def test_callbacks(digits: tuple[Table, Table, Labels, Labels]) -> None:
     X, _, y, _ = digits
     watch = Watch(2)
-    model = DigitClassifier((8,), batch_size=300, epochs=50, callbacks=[watch]).fit(X, y)
+    model = DigitClassifier((8,), batch_size=300, epochs=50).set_callbacks(watch).fit(X, y)
     first, second = model.loss_curve_
     assert watch.told == ["start", 1, 2, first, 3, 4, second, "seen enough"]
 
@@ -380,10 +380,6 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
         ({"class_weight": {0: -1}}, "class_weight: must be finite and at least 0, not -1 for '0'"),
         ({"class_weight": {0: np.nan}}, "class_weight: must be finite and at least 0, not nan for '0'"),
         ({"class_weight": "balance"}, 'class_weight: must be None, "balanced" or weights by the names of classes'),
-        ({"callbacks": [TensorBoard("logs")]}, "callbacks: TensorBoard needs a run folder; use glassnet.train for it"),
-        ({"callbacks": [Live()]}, "callbacks: Live needs a run folder; use glassnet.train for it"),
-        ({"callbacks": [3]}, "callbacks: 3 is none; give objects of a class derived from glassnet.training.Callback"),
-        ({"callbacks": print}, "callbacks: must be a list, not <built-in function print>"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], line: str) -> None:
@@ -394,6 +390,21 @@ def test_settings_that_cannot_be(settings: dict[str, Any], line: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("callback", "line"),
+    [
+        (TensorBoard("logs"), "callbacks: TensorBoard needs a run folder; use glassnet.train for it"),
+        (Live(), "callbacks: Live needs a run folder; use glassnet.train for it"),
+        (3, "callbacks: 3 is not a callback; give objects of a class derived from glassnet.training.Callback"),
+        (Callback, "callbacks: <class 'glassnet.training.callbacks.Call is not a callback; give objects of a class"),
+    ],
+)
+def test_callbacks_that_cannot_be(callback: Any, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DigitClassifier().set_callbacks(callback)
+    assert str(caught.value).startswith(line)
+
+
 def test_examples_that_cannot_be_learned() -> None:
     X, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
     model = DigitClassifier((4,), epochs=1, random_state=0)
@@ -401,12 +412,13 @@ def test_examples_that_cannot_be_learned() -> None:
         model.fit(X, y, sample_weight=y)
     with pytest.raises(DataError, match="at least 0, and not all of them zero"):
         model.fit(X, y, sample_weight=-1.0 * y)
-    with pytest.raises(DataError, match=r"validation: 2 is none of the classes: 0, 1"):
-        model.fit(X, y, validation=(X, y + 1))
-    with pytest.raises(DataError, match=r"validation: must be a pair \(X, y\), not ndarray"):
-        model.fit(X, y, validation=X)
+    with pytest.raises(DataError, match=r"y_val: 2 is none of the classes: 0, 1"):
+        model.fit(X, y, X_val=X, y_val=y + 1)
+    for one, missing in (("X_val", "y_val"), ("y_val", "X_val")):
+        with pytest.raises(DataError, match=f"{one}: validation examples are given without {missing}; give both"):
+            model.fit(X, y, **{one: X})
     with pytest.raises(ValueError, match="3 features"):
-        model.fit(X, y, validation=(X[:, :2], y))
+        model.fit(X, y, X_val=X[:, :2], y_val=y)
     with pytest.raises(DataError, match="first call of partial_fit needs all classes"):
         model.partial_fit(X, y)
     with pytest.raises(DataError, match="two classes or more, not 1"):
@@ -434,6 +446,29 @@ def test_going_on_with_another_network_is_refused(digits: tuple[Table, Table, La
 
 def test_weights_that_stop_being_finite_say_what_to_do(digits: tuple[Table, Table, Labels, Labels]) -> None:
     X, _, y, _ = digits
-    with pytest.raises(TrainingError, match="smaller learning_rate than 1e\\+30, or bring the features to one scale"):
+    with pytest.raises(TrainingError, match=r"smaller learning rate than 1e\+30, .*, or features of one scale"):
         DigitClassifier((8,), optimizer="sgd", learning_rate=1e30, epochs=9).fit(1e6 * X.astype(np.float32), y)
     assert issubclass(TrainingError, GlassnetError)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_learning_rate_beyond_all_use_is_one_line(digits: tuple[Table, Table, Labels, Labels], dtype: str) -> None:
+    X, _, y, _ = digits
+    with pytest.raises(TrainingError, match=r"^the weights .* at step \d+ .*a smaller learning rate than 1e\+30"):
+        DigitClassifier((8,), learning_rate=1e30, random_state=0).fit(X.astype(dtype), y)
+
+
+@pytest.mark.parametrize("monitor", ["validation_loss", "validation_accuracy"])
+def test_each_call_chooses_among_its_own_epochs(digits: tuple[Table, Table, Labels, Labels], monitor: str) -> None:
+    X, X_test, y, y_test = digits
+    model = DigitClassifier((16,), epochs=20, monitor=monitor, warm_start=True, random_state=0)
+    model.fit(X, y, X_val=X_test, y_val=y_test)
+    good = model.predict_proba(X_test)
+    model.set_params(epochs=2, learning_rate=1.0).fit(X, y, X_val=X_test, y_val=y_test)
+    values = [row[monitor] for row in model.history_]
+    best = np.argmin if monitor == "validation_loss" else np.argmax
+    assert best(values) < 20  # the second call has made it worse
+    assert model.best_epoch_ == 21 + best(values[20:])
+    assert log_loss(y_test, model.predict_proba(X_test)) > log_loss(y_test, good)
+    accuracy = model.history_[model.best_epoch_ - 1]["validation_accuracy"]
+    assert model.score(X_test, y_test) == accuracy

@@ -15,8 +15,8 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, Trainer, TrainingInterrupted
-from glassnet.training import trainer as trainer_module
+from glassnet.training import Callback, RunLoop, RunUnderWay, TrainingInterrupted
+from glassnet.training import folder as folder_module
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
 
@@ -32,7 +32,7 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, trainer: Trainer, loss: float) -> None:
+    def on_step(self, trainer: RunUnderWay, loss: float) -> None:
         if trainer.state.step == self.step:
             trainer.stop("for a test")
 
@@ -92,7 +92,7 @@ def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) ->
     class Spoil(Callback):
         """Ruins the network in the third epoch."""
 
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.epoch == 2:
                 trainer.network.parameters[...] = 0
 
@@ -107,7 +107,7 @@ def test_early_stopping_ends_the_run_for_good(tmp_path: Path, digits: Dataset) -
     class Freeze(Callback):
         """From the second epoch on nothing gets better."""
 
-        def on_epoch(self, trainer: Trainer, row: dict) -> None:
+        def on_epoch(self, trainer: RunUnderWay, row: dict) -> None:
             trainer.schedule = lambda step: 0.0
 
     settings = SETTINGS | {"epochs": 50, "batch_norm": False, "dropout": 0.0}
@@ -185,7 +185,7 @@ def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
     class Explode(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.step == 20:
                 trainer.network.parameters[3] = np.inf
                 trainer.stop("now")
@@ -234,7 +234,7 @@ def test_few_images_need_no_flag(tmp_path: Path, digits: Dataset) -> None:
 
 def test_from_the_first_epoch_on_there_is_a_model(tmp_path: Path, digits: Dataset) -> None:
     class Look(Callback):
-        def on_epoch(self, run: Trainer, row: dict) -> None:
+        def on_epoch(self, run: RunUnderWay, row: dict) -> None:
             assert Run(tmp_path / "run").model.predict(digits.test.images[:1]).shape == (1,)
 
     train(digits, out=tmp_path / "run", callbacks=[Look()], **SETTINGS)
@@ -312,9 +312,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digi
 KILLED_IN_A_SAVE = """
 import os, signal, sys
 from glassnet import load_dataset, train
-from glassnet.training import trainer
+from glassnet.training import folder
 
-trainer.SAVE_EVERY = 0.0
+folder.SAVE_EVERY = 0.0
 sync, left = os.fsync, int(sys.argv[2])
 
 def kill(descriptor):
@@ -355,15 +355,15 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
     assert f"go on with: glassnet resume {folder}" in last
-    trainer = Trainer(Run(folder).config, digits)
+    trainer = RunLoop(Run(folder).config, digits, folder=folder)
     trainer.stop("at once")
-    trainer.run(folder)
+    trainer.run()
     assert str(trainer.state.step) in last
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
-    monkeypatch.setattr(trainer_module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(folder_module, "SAVE_EVERY", 0.0)
     real, calls = os.fsync, [0]
 
     def full(descriptor: int) -> None:
@@ -388,7 +388,7 @@ def test_it_trains_outside_the_main_thread(tmp_path: Path, digits: Dataset) -> N
 
 def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Dataset) -> None:
     class Press(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.step == 5:
                 signal.raise_signal(signal.SIGINT)
 
