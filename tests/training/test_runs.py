@@ -15,7 +15,7 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, RunLoop, RunUnderWay, TrainingInterrupted
+from glassnet.training import Callback, Config, RunLoop, RunUnderWay, TrainingInterrupted, prepare
 from glassnet.training import folder as folder_module
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
@@ -201,6 +201,22 @@ def test_a_network_too_large_for_its_files_is_refused_before_its_memory_is_taken
     with pytest.raises(TrainingError, match=r"make checkpoints of 120,.* use fewer units"):
         train(digits, out=tmp_path / "run", hidden=[100_000, 100_000])
     assert not (tmp_path / "run").exists()
+
+
+def test_batch_normalisation_counts_in_the_size_of_the_files(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"hidden": [16], "batch_norm": True, "dropout": 0.0, "optimizer": "adam", "epochs": 1}
+    run = train(digits, out=tmp_path / "run", ema=0.9, **settings)
+    with open_tensors(run.path / "checkpoint.safetensors", "checkpoint") as file:
+        numbers = sum(int(np.prod(shape)) for shape in file.shapes.values())
+    for spare, refused in ((0, False), (-1, True)):
+        monkeypatch.setattr("glassnet.training.assembly.MAX_TENSOR_FILE_BYTES", 4 * numbers + spare)
+        with pytest.raises(TrainingError) if refused else contextlib.nullcontext() as caught:
+            prepare(Config.resolve("small", **settings, ema=0.9), digits)
+    assert f"hidden: {64 * 16 + 16 + 32 + 170:,} parameters make checkpoints of {4 * numbers:,} bytes" in str(
+        caught.value
+    )
 
 
 def test_so_few_images_that_none_is_left_to_validate_on(tmp_path: Path, digits: Dataset) -> None:

@@ -133,7 +133,8 @@ def check_callbacks(callbacks: Any, kind: type[AnyCallback[Any]] = AnyCallback) 
     for callback in callbacks:
         if not isinstance(callback, AnyCallback):
             raise ConfigError(
-                f"callbacks: {callback!r:.40} is not a callback; give objects of a class derived from glassnet.training.Callback"
+                f"callbacks: {callback!r:.40} is not a callback; give objects of a class derived from "
+                "glassnet.training.Callback"
             )
         if not isinstance(callback, kind):
             raise ConfigError(f"callbacks: {type(callback).__name__} needs a run folder; use glassnet.train for it")

@@ -17,7 +17,8 @@ from ..model import Model
 from ..nn.types import Array
 from .checkpoint import load_checkpoint, run_tensors, save_checkpoint
 from .history import Row, append_row, read_history, write_rows
-from .loop import Keeper, Loop
+from .keeper import Keeper
+from .loop import Loop
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder"]
 

@@ -25,10 +25,11 @@ from .callbacks import AnyCallback, EarlyStopping
 from .checkpoint import State, run_tensors
 from .config import Config
 from .history import Row, is_better
+from .keeper import Keeper
 from .steps import Steps
 from .threads import limit_blas
 
-__all__ = ["Judge", "Keeper", "Loop"]
+__all__ = ["Judge", "Loop"]
 
 Judge: TypeAlias = Callable[[Network], tuple[float | None, float | None]]
 """Returns a network's loss and accuracy on the validation examples, or None twice where there are none."""
@@ -43,32 +44,6 @@ class Decision(IntEnum):
     SAVE = 1  # and go on
     STOP = 2
     FINISHED = 3  # before this call already
-
-
-class Keeper:
-    """Where a loop keeps what it learns. This one keeps nothing: all of it stays in memory.
-
-    Attributes:
-        resumable: whether a loop can go on from the middle of an epoch, so that it may be stopped there.
-    """
-
-    resumable = False
-
-    def begin(self, loop: "Loop") -> None:
-        """Bring a loop to where it was."""
-
-    def is_due(self) -> bool:
-        """Whether it is time to `save` again."""
-        return False
-
-    def save(self, loop: "Loop") -> None:
-        """Save all that going on takes."""
-
-    def add_row(self, loop: "Loop", row: Row) -> None:
-        """Keep a row of the history, and the best model if it is new."""
-
-    def save_best(self, loop: "Loop") -> None:
-        """Save the best model, if it is not saved yet."""
 
 
 class Loop:
@@ -120,6 +95,7 @@ class Loop:
         self.broken: str | None = None
         self.best: tuple[Array, Array] | None = None
         self.keeper = Keeper()
+        self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
         self.blas_threads: int | None = self.steps.blas_threads
 
     @property
@@ -152,7 +128,7 @@ class Loop:
             if not self._begin():
                 return
             try:
-                while not self.stopped and self.state.epoch < self.until:
+                while not self._ends and self.state.epoch < self.until:
                     self._train_epoch()
                 self.state.finished |= self.state.epoch == self.config.epochs
                 self._save()
@@ -179,7 +155,7 @@ class Loop:
         decision = self.ranks.agree(self._start)
         if decision != Decision.FINISHED and self.ranks.size > 1:
             self._share_state()
-        self._obey(decision)
+        self._ends = decision == Decision.STOP
         return decision != Decision.FINISHED
 
     def _start(self) -> Decision:
@@ -205,11 +181,6 @@ class Loop:
     def _go_on_or_stop(self) -> Decision:
         return Decision.STOP if self.stopped else Decision.GO_ON
 
-    def _obey(self, decision: int) -> None:
-        """Stop where rank 0 has decided to."""
-        if decision == Decision.STOP:
-            self.stopped = self.stopped or "by rank 0"
-
     @property
     def _next_batch(self) -> int:
         """Which batch of the epoch comes next."""
@@ -222,10 +193,10 @@ class Loop:
         while (i := self._next_batch) < batches:
             self._take_step(i, due)
             decision = self.ranks.agree(self._after_step)
-            self._obey(decision)
+            self._ends = decision == Decision.STOP
             if decision == Decision.SAVE:
                 self._save()
-            elif decision == Decision.STOP and i + 1 < batches:
+            if self._ends and i + 1 < batches:
                 return
         if due:
             self.ranks.agree(self._measure)
@@ -233,7 +204,7 @@ class Loop:
         state.epoch += 1
         state.loss_sum, state.correct, state.seen = 0.0, 0, 0
         if due:
-            self._obey(self.ranks.agree(self._report))
+            self._ends = self.ranks.agree(self._report) == Decision.STOP
 
     def _take_step(self, i: int, count: bool) -> None:
         state, start = self.state, perf_counter()
@@ -261,7 +232,7 @@ class Loop:
         """Whether this epoch, counted from 1, ends with a report."""
         return epoch % self.config.report_every == 0 or epoch == self.config.epochs
 
-    def _measure(self) -> Decision:
+    def _measure(self) -> None:
         """Validate, and add a row of what is known of the epoch that ends here."""
         self.check_finite([self.network.parameters])
         if not self.config.mistakes and np.abs(self.network.parameters).max() > LARGEST:
@@ -271,7 +242,6 @@ class Loop:
             raise self._diverged("stopped being finite")
         state = self.state
         self.rows.append(self.row(state.loss_sum / state.seen, state.correct / state.seen, validation))
-        return Decision.GO_ON
 
     def _report(self) -> Decision:
         """Tell of the epoch that has ended, and remember its parameters if they are the best so far."""
@@ -289,16 +259,11 @@ class Loop:
         """Save, the moments that the other ranks keep up included."""
         for moment in self.optimizer.state.values():
             self.ranks.gather(moment)
-        self.ranks.agree(self._save_here)
+        self.ranks.agree(lambda: self.keeper.save(self))
 
-    def _save_here(self) -> Decision:
-        self.keeper.save(self)
-        return Decision.GO_ON
-
-    def _end(self) -> Decision:
+    def _end(self) -> None:
         for callback in self.callbacks:
             callback.on_end(self)
-        return Decision.GO_ON
 
     def row(self, loss: float | None, accuracy: float, validation: tuple[float | None, float | None]) -> Row:
         """Return the row of the epoch under way."""

@@ -66,11 +66,11 @@ class MPIRanks(Ranks):
     def broadcast(self, text: str) -> str:
         return self._gather(text)[0]
 
-    def agree(self, decide: Callable[[], int]) -> int:
+    def agree(self, decide: Callable[[], int | None]) -> int:
         decision, failure = np.array([FAILED]), ""
         try:
             if self.rank == 0:
-                decision[0] = decide()
+                decision[0] = decide() or 0
         except BaseException as error:
             self._known, failure = True, str(error) or type(error).__name__
             raise

@@ -61,9 +61,9 @@ class Ranks:
         """Return the ``text`` of rank 0."""
         return text
 
-    def agree(self, decide: Callable[[], int]) -> int:
-        """Return what ``decide`` returns in rank 0, which alone calls it; where it fails, it fails on all ranks."""
-        return decide()
+    def agree(self, decide: Callable[[], int | None]) -> int:
+        """Return what ``decide`` returns in rank 0, which alone calls it; what fails there fails on all ranks."""
+        return decide() or 0
 
     def check(self, config: Config, fingerprint: str) -> None:
         """Refuse what the ranks cannot do together."""
