@@ -15,9 +15,9 @@ from .data.dataset import hold_out
 from .errors import ConfigError, DataError
 from .nn import Network, softmax
 from .nn.types import Array
-from .training import Callback, Config, Row
+from .training import Config, Row
 from .training.batches import Table
-from .training.callbacks import check_callbacks
+from .training.sklearn_callbacks import CallbackSupport, with_callbacks
 from .training.table_loop import Learned, TableLoop, outputs
 
 __all__ = ["DigitClassifier"]
@@ -27,7 +27,7 @@ _OWN = ("class_weight", "validation_fraction", "warm_start", "random_state")
 """Settings that are not handed on to `Config` as they are."""
 
 
-class DigitClassifier(ClassifierMixin, BaseEstimator):
+class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
     """A fully connected network as an estimator, learning any table of numbers, not only digits.
 
     A setting that glassnet has elsewhere has its name and its meaning here. The others (``class_weight``,
@@ -187,7 +187,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                     "one, is none; give more, or examples of your own as X_val and y_val"
                 )
             table, held = table.take(kept), table.take(rest)
-        return self._learn(config, table.relative(), held, classes, before, _image_shape(X))
+        self._learn(config, table.relative(), held, classes, before, _image_shape(X))
+        return self
 
     def partial_fit(
         self,
@@ -219,23 +220,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
         rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
-
-    def set_callbacks(self, *callbacks: Callback) -> Self:
-        """Have objects of classes derived from `glassnet.training.Callback` called between the steps of each fit.
-
-        They are given the loop, see `glassnet.training.LoopUnderWay`; its ``stop(reason)`` ends the fit after the epoch
-        under way. None given takes all away.
-
-        Raises:
-            ConfigError: what is no such callback, or one that needs a run folder.
-        """
-        check_callbacks(callbacks, Callback)
-        self._own_callbacks = callbacks
+        self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
         return self
-
-    def _callbacks(self) -> Sequence[Callback]:
-        return getattr(self, "_own_callbacks", ())
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class (n,) of each row of X (n, d)."""
@@ -345,6 +331,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                 raise ConfigError(f"class_weight: must be finite and at least 0, not {weight!r} for {str(name)!r}")
         return np.array(weights, np.float64)
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def _learn(
         self,
         config: Config,
@@ -353,8 +340,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         classes: NDArray[Any],
         before: Learned | None,
         image_shape: tuple[int, int] | None,
-    ) -> Self:
-        run = TableLoop(config, training, validation, len(classes), self._callbacks(), before, image_shape)
+    ) -> None:
+        callbacks = self._loop_callbacks(config.epochs, training, classes)
+        run = TableLoop(config, training, validation, len(classes), callbacks, before, image_shape)
         run.run()
         self._learned, self._chosen, self.classes_ = run.learned(), run.chosen(), classes
         self.n_iter_, self.best_epoch_ = run.state.epoch, run.state.best_epoch
@@ -366,7 +354,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.loss_curve_ += [row["loss"] for row in run.rows]
         losses = (row["validation_loss"] for row in run.rows)
         self.validation_loss_curve_ += [loss for loss in losses if loss is not None]
-        return self
 
 
 def _as_rows(X: Any) -> Any:

@@ -214,9 +214,7 @@ def test_batch_normalisation_counts_in_the_size_of_the_files(
         monkeypatch.setattr("glassnet.training.assembly.MAX_TENSOR_FILE_BYTES", 4 * numbers + spare)
         with pytest.raises(TrainingError) if refused else contextlib.nullcontext() as caught:
             prepare(Config.resolve("small", **settings, ema=0.9), digits)
-    assert f"hidden: {64 * 16 + 16 + 32 + 170:,} parameters make checkpoints of {4 * numbers:,} bytes" in str(
-        caught.value
-    )
+    assert f"{64 * 16 + 16 + 32 + 170:,} parameters make checkpoints of {4 * numbers:,} bytes" in str(caught.value)
 
 
 def test_so_few_images_that_none_is_left_to_validate_on(tmp_path: Path, digits: Dataset) -> None:
