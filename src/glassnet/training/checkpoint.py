@@ -19,6 +19,7 @@ VERSION = "1"
 
 Count = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
@@ -29,7 +30,7 @@ class State:
         step: steps taken.
         epoch: epochs completed.
         seconds: of training, without validation and saving.
-        loss_sum, correct, seen: over the images of the epoch under way.
+        loss_sum, correct, seen: over the examples of the epoch under way; each counts as much as it weighs.
         best: the best value of what the run monitors, and None before there is one.
         best_epoch: the epoch that gave it.
         finished: whether the run has come to its end.
@@ -39,8 +40,8 @@ class State:
     epoch: Count = 0
     seconds: Finite = 0.0
     loss_sum: Finite = 0.0
-    correct: Count = 0
-    seen: Count = 0
+    correct: Weight = 0
+    seen: Weight = 0
     best: Finite | None = None
     best_epoch: Count = 0
     finished: bool = False
