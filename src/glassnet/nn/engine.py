@@ -247,7 +247,7 @@ class Engine:
     # Images
 
     def inputs(
-        self, images: NDArray[np.uint8], rows: NDArray[np.int64] | None, scale: float, shift: float, out: Array
+        self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array
     ) -> Array:
         """Pixels · scale + shift for some of ``images`` (m, …) uint8, into ``out`` (n, …).
 

@@ -1,5 +1,6 @@
 """From data and a configuration to a run that never gets lost."""
 
+from ..engines import available_threads, choose_threads
 from .assembly import build_loss, build_network, prepare
 from .callbacks import AnyCallback, Callback, EarlyStopping, LoopUnderWay, RunCallback, RunUnderWay
 from .config import Config, Settings
@@ -15,7 +16,6 @@ from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, find_runs, open_model
 from .run_loop import RunLoop
-from .threads import available_threads, choose_threads
 from .wording import explain
 from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
 

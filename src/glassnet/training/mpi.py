@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from ..engines import available_threads
 from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest
 from ..nn.types import Array
 from .config import Config
 from .ranks import ALONE, Ranks
-from .threads import available_threads
 
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
 

@@ -125,7 +125,7 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
 
     with loop.computing():
         for step in range(steps):
-            loss = loop.steps.take(*divmod(step, epoch), rate(step), count=False).loss
+            loss = loop.steps.take(*divmod(step, epoch), rate(step)).loss
             if not math.isfinite(loss):
                 ended_early = True
                 break

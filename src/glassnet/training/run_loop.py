@@ -9,8 +9,7 @@ import numpy as np
 from ..data import Dataset, Examples, Preprocessing
 from ..errors import TrainingError
 from ..model import Model
-from ..nn import SoftmaxCrossEntropy
-from ..nn.team import Team
+from ..nn import Engine, SoftmaxCrossEntropy
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
 from .callbacks import AnyCallback, check_callbacks
@@ -56,7 +55,8 @@ class RunLoop(Loop):
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
         preprocessing = Preprocessing.fit(training, config.scaling)
-        network = build_network(config, task.inputs, classes, task.mistakes)
+        engine = Engine(ranks.threads(task.threads))
+        network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,
             preprocessing,
@@ -65,14 +65,14 @@ class RunLoop(Loop):
             network.dtype,
             shuffle=config.shuffle,
             augmentation=config.augmentation,
-            team=Team(ranks.threads(task.threads)),
+            engine=engine,
             ranks=ranks,
         )
         self._log = StepLog()
         super().__init__(
             config,
             network,
-            build_loss(config, training.labels, classes, task.mistakes),
+            build_loss(config, training.labels, classes, task.mistakes, engine),
             self.batches,
             lambda _: validate(self.model, self.validation),
             [*([self._log] if folder else []), *callbacks],
@@ -131,4 +131,5 @@ def validate(model: Model, examples: Examples) -> tuple[float | None, float | No
         return None, None
     Z = np.concatenate([model.logits(block.images) for block in examples.blocks()])
     y = examples.labels
-    return SoftmaxCrossEntropy(len(model.classes)).forward(Z, y), float(np.mean(Z.argmax(axis=1) == y))
+    found = SoftmaxCrossEntropy(len(model.classes))(Z, y)
+    return found.value, float(np.mean(found.right))

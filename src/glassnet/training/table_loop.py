@@ -9,9 +9,9 @@ import numpy as np
 
 from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
+from ..engines import available_threads, choose_threads
 from ..errors import ConfigError
-from ..nn import Network, SoftmaxCrossEntropy
-from ..nn.team import Team
+from ..nn import Engine, Network, Pass, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network
 from .batches import Batches, Source, Table, TableBatches
@@ -19,7 +19,6 @@ from .callbacks import Callback, check_callbacks
 from .checkpoint import State, run_tensors
 from .config import Config
 from .loop import Loop
-from .threads import available_threads, choose_threads
 
 __all__ = ["Learned", "TableLoop", "outputs"]
 
@@ -38,7 +37,6 @@ class Learned:
         inputs: d.
         specification: of the network.
         tensors: parameters, moments and averages after the last step, as a checkpoint names them.
-        generator: the state of the one that draws dropout masks.
         state: how far it came.
     """
 
@@ -46,14 +44,12 @@ class Learned:
     inputs: int
     specification: list[dict[str, Any]]
     tensors: dict[str, Array]
-    generator: dict[str, Any]
     state: State
 
     def network(self) -> Network:
         """Return a network of these layers, with the parameters after the last step."""
         network = Network.from_specification(self.specification, self.inputs, dtype=self.config.dtype, seed=None)
         network.parameters[...], network.statistics[...] = self.tensors["parameters"], self.tensors["statistics"]
-        network.rng.bit_generator.state = self.generator
         return network
 
 
@@ -136,16 +132,15 @@ class TableLoop(Loop):
             network.input_shape[0],
             network.specification(),
             run_tensors(network, self.optimizer, self.average),
-            dict(network.rng.bit_generator.state),
             self.state,
         )
 
 
 def outputs(network: Network, X: Array) -> Array:
     """Return the logits (n, k) of X (n, d), a block of rows at a time."""
-    Z = np.empty((len(X), *network.output_shape), network.dtype)
+    Z, p = np.empty((len(X), *network.output_shape), network.dtype), Pass(network)
     for start in range(0, len(X), BLOCK):
-        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK])
+        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK], p)
     return Z
 
 
@@ -154,8 +149,8 @@ def _judge(network: Network, table: Table | None) -> tuple[float | None, float |
     if table is None:
         return None, None
     Z = outputs(network, table.X)
-    loss = SoftmaxCrossEntropy(Z.shape[1]).forward(Z, table.y, table.w)
-    return loss, float(np.average(Z.argmax(axis=1) == table.y, weights=table.w))
+    found = SoftmaxCrossEntropy(Z.shape[1])(Z, table.y, table.w)
+    return found.value, float(np.average(found.right, weights=table.w))
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None) -> Batches:
@@ -171,7 +166,7 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
     pixels = np.rint((table.X - least) / scale).astype(np.uint8).reshape(-1, *shape)
     examples = Examples(pixels, table.y)
     preprocessing = replace(Preprocessing.fit(examples, "none"), scale=scale, shift=least)
-    team = Team(available_threads() if current_thread() is main_thread() else 1)
+    engine = Engine(available_threads() if current_thread() is main_thread() else 1)
     return Batches(
         examples,
         preprocessing,
@@ -180,7 +175,7 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
         table.X.dtype,
         augmentation=config.augmentation,
         weights=table.w,
-        team=team,
+        engine=engine,
     )
 
 
