@@ -241,11 +241,11 @@ import os
 import numpy as np
 from glassnet.nn import Dense
 backward, steps = Dense.backward, []
-def fail(layer, dY):
+def fail(layer, dY, p):
     steps.append(dY)
     if len(steps) == 7 and os.environ["PMI_RANK"] == VICTIM:
         np.empty(2**45)
-    return backward(layer, dY)
+    return backward(layer, dY, p)
 Dense.backward = fail
 """
 
