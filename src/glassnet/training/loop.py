@@ -181,16 +181,12 @@ class Loop:
     def _go_on_or_stop(self) -> Decision:
         return Decision.STOP if self.stopped else Decision.GO_ON
 
-    @property
-    def _next_batch(self) -> int:
-        """Which batch of the epoch comes next."""
-        epochs = self.state.epoch - self.began.epoch
-        return self.state.step - self.began.step - epochs * len(self.steps.batches)
-
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate and report."""
-        batches, due = len(self.steps.batches), self._is_due(self.state.epoch + 1)
-        while (i := self._next_batch) < batches:
+        state, began, batches = self.state, self.began, len(self.steps.batches)
+        due = self._is_due(state.epoch + 1)
+        taken = state.step - began.step - (state.epoch - began.epoch) * batches
+        for i in range(taken, batches):
             self._take_step(i, due)
             decision = self.ranks.agree(self._after_step)
             self._ends = decision == Decision.STOP
@@ -200,7 +196,6 @@ class Loop:
                 return
         if due:
             self.ranks.agree(self._measure)
-        state = self.state
         state.epoch += 1
         state.loss_sum, state.correct, state.seen = 0.0, 0, 0
         if due:
