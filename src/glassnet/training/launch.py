@@ -179,7 +179,6 @@ def _train(
     checkpoint, here = folder / CHECKPOINT, None if ranks.rank else folder
     with ranks.together():
         done = read_state(checkpoint).epoch if here and checkpoint.exists() else 0
-    done = int(ranks.broadcast(str(done)))
     for part, until in config.parts():
         if done < until or until == config.epochs:
             with ranks.together():

@@ -31,8 +31,8 @@ from .threads import limit_blas
 
 __all__ = ["Judge", "Loop"]
 
-Judge: TypeAlias = Callable[[Network], tuple[float | None, float | None]]
-"""Returns a network's loss and accuracy on the validation examples, or None twice where there are none."""
+Judge: TypeAlias = Callable[[], tuple[float | None, float | None]]
+"""Returns loss and accuracy of `Loop.judged` on the validation examples, or None twice where there are none."""
 
 LARGEST = 1e15  # of a weight: of two layers of such weights, the products are no longer finite in float32
 
@@ -229,10 +229,13 @@ class Loop:
 
     def _measure(self) -> None:
         """Validate, and add a row of what is known of the epoch that ends here."""
-        self.check_finite([self.network.parameters])
-        if not self.config.mistakes and np.abs(self.network.parameters).max() > LARGEST:
+        parameters = self.network.parameters
+        largest = np.maximum(parameters.max(), -parameters.min())  # NaN where any is
+        if not math.isfinite(largest):
+            raise self._diverged("stopped being finite")
+        if largest > LARGEST and not self.config.mistakes:
             raise self._diverged("grew without bound")
-        validation = self.judge(self.judged)
+        validation = self.judge()
         if validation[0] is not None and not math.isfinite(validation[0]):
             raise self._diverged("stopped being finite")
         state = self.state

@@ -74,7 +74,7 @@ class RunLoop(Loop):
             network,
             build_loss(config, training.labels, classes, task.mistakes),
             self.batches,
-            lambda _: validate(self.model, self.validation),
+            lambda: validate(self.model, self.validation),
             [*([self._log] if folder else []), *callbacks],
             until=until,
             advice=f"another scaling than {config.scaling!r}",

@@ -99,7 +99,7 @@ class TableLoop(Loop):
             network,
             loss,
             batches,
-            lambda network: _judge(network, validation),
+            lambda: _judge(self.judged, validation),
             callbacks,
             advice="features of one scale (StandardScaler)",
         )
