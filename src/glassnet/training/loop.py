@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import IntEnum
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -63,10 +63,11 @@ class Loop:
         best: parameters and statistics of the best epoch since the loop began, or None before there is one; without
             validation examples the last is the best.
         paused: whether it was stopped from outside, if only after the last step.
-        broken: why it cannot go on, where a planted mistake has broken it.
         keeper: where it keeps what it learns.
         blas_threads: how many threads matrix products have; None leaves them as they are.
     """
+
+    callbacks: list[AnyCallback[Self]]
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Loop:
         loss: SoftmaxCrossEntropy,
         batches: Source,
         judge: Judge,
-        callbacks: Sequence[AnyCallback[Any]] = (),
+        callbacks: Sequence[AnyCallback[Self]] = (),
         *,
         until: int | None = None,
         advice: str = "",
@@ -92,9 +93,9 @@ class Loop:
         self.began = State()  # where this call's schedule begins; that of a run at its first step
         self.stopped: str | None = None
         self.paused = False
-        self.broken: str | None = None
         self.best: tuple[Array, Array] | None = None
         self.keeper = Keeper()
+        self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
         self.blas_threads: int | None = self.steps.blas_threads
 
@@ -158,7 +159,7 @@ class Loop:
         self._ends = decision == Decision.STOP
         return decision != Decision.FINISHED
 
-    def _start(self) -> Decision:
+    def _start(self: Self) -> Decision:
         self.keeper.begin(self)
         if self.state.finished:
             return Decision.FINISHED
@@ -213,7 +214,7 @@ class Loop:
         state.seen += weight
         self._loss = loss
 
-    def _after_step(self) -> Decision:
+    def _after_step(self: Self) -> Decision:
         """Call the callbacks, and see whether to stop here or to save."""
         for callback in self.callbacks:
             callback.on_step(self, self._loss)
@@ -241,7 +242,7 @@ class Loop:
         state = self.state
         self.rows.append(self.row(state.loss_sum / state.seen, state.correct / state.seen, validation))
 
-    def _report(self) -> Decision:
+    def _report(self: Self) -> Decision:
         """Tell of the epoch that has ended, and remember its parameters if they are the best so far."""
         row, state, judged = self.rows[-1], self.state, self.judged
         value = row[self.config.monitor]
@@ -259,7 +260,7 @@ class Loop:
             self.ranks.gather(moment)
         self.ranks.agree(lambda: self.keeper.save(self))
 
-    def _end(self) -> None:
+    def _end(self: Self) -> None:
         for callback in self.callbacks:
             callback.on_end(self)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from ..nn import SoftmaxCrossEntropy
 from ..nn.team import Team
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
-from .callbacks import AnyCallback, check_callbacks
+from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .config import Config
 from .folder import RunFolder
 from .interruption import TrainingInterrupted, interruptible
@@ -46,7 +45,7 @@ class RunLoop(Loop):
         self,
         config: Config,
         dataset: Dataset,
-        callbacks: Sequence[AnyCallback[Any]] = (),
+        callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
         *,
         folder: Path | None = None,
         until: int | None = None,
@@ -68,6 +67,7 @@ class RunLoop(Loop):
             team=Team(ranks.threads(task.threads)),
             ranks=ranks,
         )
+        self.broken: str | None = None
         self._log = StepLog()
         super().__init__(
             config,
