@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+EVERYTHING := --editable ".[web,tensorboard,search,mpi,onnx]"
 
 .PHONY: help setup demo test lint format docs screenshots bench notebooks model wheel clean
 
@@ -66,22 +69,27 @@ clean:  ## remove what was made, but not your runs
 # would warn ten times that they speak to the build unencrypted, from this machine to itself.)
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/pip
 	@echo "Installing glassnet and its tools into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PIP) $(EVERYTHING) --group dev
 	@touch $@ $(VENV)/installed
 
-$(VENV)/installed-docs: pyproject.toml | $(BIN)/python
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/pip
 	@echo "Installing glassnet and what the tutorial is built with into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@$(PIP) $(EVERYTHING) --group docs
 	@mkdir -p $(VENV)/etc/ipython && echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-peers: pyproject.toml | $(VENV)/installed-dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,peers]"
+	@$(PIP) $(EVERYTHING) --group dev --group peers
+	@touch $@
+
+# A pip that knows --group; those that come with Python 3.11 to 3.13 are older.
+$(VENV)/pip: | $(BIN)/python
+	@$(PIP) "pip>=25.1"
 	@touch $@
 
 $(BIN)/python:
