@@ -92,5 +92,5 @@ def test_what_is_not_measured_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(table, "RESULTS", tmp_path)
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- measured: make bench -->\nold\n<!-- end of measured -->\nafter\n", "utf-8")
-    table.write(page, "make bench", table.BENCH)
+    table.write(page, "make bench", table.measured(table.BENCH))
     assert page.read_text("utf-8") == "before\n<!-- measured: make bench -->\n\n<!-- end of measured -->\nafter\n"
