@@ -19,13 +19,13 @@ test: lint  ## every check and every test
 
 setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
 
-lint: $(VENV)/installed-dev  ## style, types, and which room imports which
+lint: $(VENV)/installed-dev  ## style, types, and which module imports which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/installed-dev  ## put the code into the house's form
+format: $(VENV)/installed-dev  ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -33,10 +33,10 @@ docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running e
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-screenshots: $(VENV)/installed-dev  ## take the README's pictures of the page (needs chromium)
+screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)
 	$(BIN)/python docs/screenshots.py
 
-bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the README's tables (40 minutes)
+bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/throughput.py
@@ -56,7 +56,7 @@ notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and 
 	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/table.py
 
-model: $(VENV)/installed-dev  ## train the model in the box again, and write it with its figures into src/glassnet/box
+model: $(VENV)/installed-dev  ## train the bundled model again, and write it with its figures into src/glassnet/box
 	$(BIN)/python benchmarks/box.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl

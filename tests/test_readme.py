@@ -1,11 +1,13 @@
 """The README's examples do what it says."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,16 +30,22 @@ def test_every_command_that_it_names_exists(capsys: pytest.CaptureFixture[str]) 
         assert main([command, "--help"]) == 0
 
 
+def test_every_extra_is_installed() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    for text in (README, (ROOT / "Makefile").read_text("utf-8")):
+        [named] = re.findall(r'"\.\[([\w,]+)\]"', text)
+        assert sorted(named.split(",")) == sorted(extras)
+
+
 def test_every_file_that_it_links_exists() -> None:
-    root = Path(__file__).parent.parent
     links = re.findall(r"\]\(([^)]+)\)", README)
     assert links
-    assert [link for link in links if not link.startswith("http") and not (root / link).exists()] == []
+    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
 
 
 def test_its_figures_are_those_of_the_benchmarks_page() -> None:
     """The README has the ladder and a few of the figures; all tables are on the page that it links."""
-    page = (Path(__file__).parent.parent / "docs/benchmarks.md").read_text("utf-8")
+    page = (ROOT / "docs/benchmarks.md").read_text("utf-8")
     few, all_of_them = (
         text.partition("<!-- measured: make bench -->")[2].partition("<!-- end of measured -->")[0]
         for text in (README, page)
