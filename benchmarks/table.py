@@ -1,6 +1,7 @@
 """Write the measured figures into the documentation and the README, between the two comments that mark their place."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -142,17 +143,29 @@ def measured(parts: Mapping[str, Callable[[Result], Any]]) -> list[Any]:
     return [lines(load_result(name)) for name, lines in parts.items() if (RESULTS / f"{name}.json").exists()]
 
 
-def write(path: Path, command: str, blocks: list[list[str]]) -> None:
-    """Put blocks of lines between the comment that names the command that measures them and the next end."""
+def readme_blocks() -> list[list[str]]:
+    """Return what the README shows: the ladder, and a row each of a few other results."""
+    rows = ["| measured | |", "| --- | --- |", *(f"| {row} |" for row in measured(ROWS))]
+    return [*measured({"ladder": ladder_table}), rows]
+
+
+def filled(text: str, command: str, blocks: list[list[str]]) -> str:
+    """Return a page with blocks of lines between the comment that names what measures them and the next end."""
     begin = f"<!-- measured: {command} -->"
-    before, _, rest = path.read_text("utf-8").partition(begin)
+    before, _, rest = text.partition(begin)
     _, _, after = rest.partition(END)
-    text = "\n\n".join("\n".join(lines) for lines in blocks)
-    path.write_text(f"{before}{begin}\n{text}\n{END}{after}", "utf-8")
+    lines = "\n\n".join(map("\n".join, blocks))
+    return f"{before}{begin}\n{lines}\n{END}{after}"
+
+
+# What is measured by which command, and where it is shown.
+PAGES: dict[Path, tuple[str, Callable[[], list[list[str]]]]] = {
+    DOCS.parent / "README.md": ("make bench", readme_blocks),
+    DOCS / "benchmarks.md": ("make bench", partial(measured, BENCH)),
+    DOCS / "notebooks.md": ("make notebooks", partial(measured, {"notebooks": notebook_lines})),
+}
 
 
 if __name__ == "__main__":
-    rows = ["| measured | |", "| --- | --- |", *(f"| {row} |" for row in measured(ROWS))]
-    write(DOCS.parent / "README.md", "make bench", [*measured({"ladder": ladder_table}), rows])
-    write(DOCS / "benchmarks.md", "make bench", measured(BENCH))
-    write(DOCS / "notebooks.md", "make notebooks", measured({"notebooks": notebook_lines}))
+    for page, (command, blocks) in PAGES.items():
+        page.write_text(filled(page.read_text("utf-8"), command, blocks()), "utf-8")
