@@ -43,20 +43,5 @@ def test_every_file_that_it_links_exists() -> None:
     assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
 
 
-def test_its_figures_are_those_of_the_benchmarks_page() -> None:
-    """The README has the ladder and a few of the figures; all tables are on the page that it links."""
-    page = (ROOT / "docs/benchmarks.md").read_text("utf-8")
-    few, all_of_them = (
-        text.partition("<!-- measured: make bench -->")[2].partition("<!-- end of measured -->")[0]
-        for text in (README, page)
-    )
-    ladder = re.findall(r"^\| 784-.*\|$", few, re.MULTILINE)
-    assert len(ladder) == 5
-    assert all(line in all_of_them for line in ladder)
-    best = re.search(r"--recipe best` \| ([\d.]+ ± [\d.]+) %", few)
-    assert best is not None
-    assert f"| `glassnet train mnist --recipe best` | {best[1]} |" in all_of_them
-
-
 def test_it_is_short() -> None:
     assert len(README.splitlines()) < 160
