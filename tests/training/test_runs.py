@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,17 @@ def test_the_fast_recipe_reads_mnist(tmp_path: Path) -> None:
     mnist = load_dataset("mnist")
     run = train(mnist, "fast", out=tmp_path / "run")
     assert np.mean(run.model.predict(mnist.test.images) == mnist.test.labels) > 0.97
+
+
+def test_a_run_that_version_0_1_0_began_goes_on_to_the_end_that_it_came_to_there(tmp_path: Path) -> None:
+    golden = Path(__file__).parent.parent / "golden"
+    run = Run(shutil.copytree(golden / "run-0.1.0", tmp_path / "run"))
+    assert not run.finished
+    assert [row["epoch"] for row in resume(run.path).history] == [1, 2, 3]
+    assert run.finished
+    expected = Model.load(golden / "run-0.1.0.safetensors").network
+    np.testing.assert_allclose(run.model.network.parameters, expected.parameters, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(run.model.network.statistics, expected.statistics, rtol=1e-3, atol=1e-4)
 
 
 def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
