@@ -49,7 +49,7 @@ def build_network(config: Config, inputs: int, classes: int, mistakes: Sequence[
         layers = [mistake.layer(layer) for layer in layers]
     network = Network(layers, inputs, dtype=config.dtype, seed=config.seed)
     for mistake in mistakes:
-        mistake.initialize(network)
+        mistake.initialize(network, np.random.default_rng((config.seed, 1)))
     return network
 
 
