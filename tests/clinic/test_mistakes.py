@@ -42,7 +42,9 @@ def planted(*names: str, hidden: int = HIDDEN) -> tuple[Network, SoftmaxCrossEnt
 
 def gradients(network: Network, loss: SoftmaxCrossEntropy, X: np.ndarray, y: np.ndarray) -> tuple[float, Arrays]:
     p = Pass(network, training=True)
-    found = loss(network.forward(X, p), y)
+    Z = network.forward(X, p)
+    found = loss(Z, y)
+    np.testing.assert_array_equal(found.right, Z.argmax(axis=1) == y)
     network.backward(found.gradient, p)
     return found.value, dict(zip(("W1", "b1", "W2", "b2"), network.named_gradients.values(), strict=True))
 
