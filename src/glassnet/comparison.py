@@ -8,7 +8,7 @@ from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
 from .training import Config, Run
-from .training.trainer import HISTORY, MODEL
+from .training.folder import HISTORY, MODEL
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 

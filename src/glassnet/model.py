@@ -1,5 +1,6 @@
 """Trained networks with all that it takes to use them: how pictures become inputs, and what the outputs are called."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from os import PathLike
@@ -70,6 +71,7 @@ class Model:
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
+        self._idle: deque[list[Pass]] = deque()  # passes that no thread is using now, one for each network
 
     def __repr__(self) -> str:
         height, width = self.image_shape
@@ -121,17 +123,23 @@ class Model:
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
         pixels = as_pixels(images, self.image_shape)
-        passes = [Pass(network) for network in self.networks]
-        if len(pixels) <= BLOCK:
-            return self._block_logits(pixels, shifts, passes)
-        Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
-        for start in range(0, len(pixels), BLOCK):
-            Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, passes)
-        return Z
+        try:
+            passes = self._idle.pop()
+        except IndexError:  # as many are made as there are threads that ask at the same time
+            passes = [Pass(network) for network in self.networks]
+        try:
+            if len(pixels) <= BLOCK:
+                return self._block_logits(pixels, shifts, passes)
+            Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
+            for start in range(0, len(pixels), BLOCK):
+                Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, passes)
+            return Z
+        finally:
+            self._idle.append(passes)
 
     def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Array:
         if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
-            return self.network.forward(self.inputs(pixels), passes[0])
+            return self.network.forward(self.inputs(pixels), passes[0]).copy()
         return _log_mean(self._answers(pixels, shifts, passes))
 
     def _answers(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Iterator[Array]:
@@ -274,7 +282,8 @@ def _log_mean(answers: Iterable[Array]) -> Array:
     It stays among logarithms throughout: a class that no answer gives a probability which float32 can hold still has a
     finite one.
     """
-    total, count = np.float32(-np.inf), 0
+    total: Array = np.asarray(-np.inf, np.float32)
+    count = 0
     for Z in answers:
         Z = Z - Z.max(axis=1, keepdims=True)
         Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))

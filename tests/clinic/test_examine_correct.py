@@ -253,6 +253,16 @@ def test_images_that_exist_twice_by_nature_are_no_leak() -> None:
     assert not softmax_regression(X[:600], rng.integers(3, size=600), 3, held_out=held_out)
 
 
+@pytest.mark.parametrize("shared", [0, 3, 4, 30])
+def test_more_than_three_shared_images_are_a_leak_where_no_image_exists_twice(shared: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((800, 20))
+    X[600 : 600 + shared] = X[:shared]
+    diagnosis = softmax_regression(X[:600], rng.integers(3, size=600), 3, held_out=(X[600:], np.zeros(200, int)))
+    assert diagnosis.names == (("test-images-in-training",) if shared > 3 else ())
+    assert not shared > 3 or f"{shared} of 200 held-out images are training images" in str(diagnosis)
+
+
 def test_a_table_of_few_different_rows_is_no_leak() -> None:
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 10, float)
     diagnosis = softmax_regression(X, X.sum(axis=1).astype(int) % 2, 2, held_out=(X[:4], [0, 1, 1, 0]))

@@ -112,13 +112,13 @@ def test_hard_formulas_give_what_calling_them_gives(engine, formula, targets, in
 
 def test_a_formula_becomes_as_few_instructions_as_it_has_operations_and_works_in_its_targets():
     work = program(lambda theta, m, g, eta, beta: (theta - eta * (m := beta * m + g), m), 2, 1, 2, True)
-    assert [ufunc for ufunc, _ in work.each_block] == [np.multiply, np.add, np.multiply, np.subtract]
+    assert [step.ufunc for step in work.each_block] == [np.multiply, np.add, np.multiply, np.subtract]
     assert work.scratch == 1  # η m: θ and m are both needed still
     assert not work.once
 
 
 def test_arithmetic_of_constants_is_done_once_and_not_for_each_block():
     work = program(lambda s, g, rho: rho * s + (1 - rho) * (g * g), 1, 1, 1, True)
-    assert [ufunc for ufunc, _ in work.once] == [np.subtract]
+    assert [step.ufunc for step in work.once] == [np.subtract]
     assert work.resolve([0.75]) == [0.75, 0.25]
     assert len(work.each_block) == 4

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..training import Callback, RunUnderWay
+from ..training import RunCallback, RunUnderWay
 from ..training.history import Row
 from .output import command, percent
 
@@ -16,7 +16,7 @@ __all__ = ["Progress"]
 REFRESH = 0.1  # seconds between two updates of the live line
 
 
-class Progress(Callback):
+class Progress(RunCallback):
     """Report on standard error, so that standard output holds results alone."""
 
     def __init__(self) -> None:

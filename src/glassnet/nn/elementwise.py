@@ -21,7 +21,17 @@ __all__ = ["Formula", "Program", "program"]
 
 Formula = Callable[..., Any]
 
+SMALL = 4096  # numbers: of a larger array, an array of equal numbers has only the last axis
 SLOW_WITH_A_NUMBER = (np.maximum, np.minimum)  # these are several times as quick with an array of equal numbers
+
+
+class Instruction(NamedTuple):
+    """A function of NumPy's, the places of the one or two things that it is given, and that of its result."""
+
+    ufunc: np.ufunc
+    first: int
+    second: int | None
+    target: int
 
 
 class Program(NamedTuple):
@@ -40,8 +50,8 @@ class Program(NamedTuple):
         filled: the places of those among them that are needed as arrays.
     """
 
-    once: tuple[tuple[np.ufunc, list[int]], ...]
-    each_block: tuple[tuple[np.ufunc, list[int]], ...]
+    once: tuple["Instruction", ...]
+    each_block: tuple["Instruction", ...]
     arrays: int
     constants: int
     scratch: int
@@ -50,12 +60,10 @@ class Program(NamedTuple):
 
     def resolve(self, given: Sequence[float]) -> Sequence[float]:
         """Return the constants of a call, and those that follow from them."""
-        if not self.once:
-            return given
         places: list[Any] = [None] * self.arrays + [*given]
         places += [*[None] * (self.constants - len(given) + self.scratch), *self.known]
-        for ufunc, (*operands, target) in self.once:
-            places[target] = float(ufunc(*[places[i] for i in operands]))  # a plain number takes on an array's dtype
+        for ufunc, first, second, target in self.once:  # a plain number takes on an array's dtype, and a NumPy one not
+            places[target] = float(ufunc(places[first]) if second is None else ufunc(places[first], places[second]))
         return places[self.arrays : self.arrays + self.constants]
 
     def run(self, arrays: Sequence[Any], constants: Sequence[float], scratch: Sequence[Any]) -> None:
@@ -68,14 +76,17 @@ class Program(NamedTuple):
         """
         places = [*arrays, *constants, *scratch, *self.known]
         for place in self.filled:
-            places[place] = _row(places[place], arrays[0].shape[-1:], arrays[0].dtype)
-        for ufunc, (*operands, target) in self.each_block:
-            ufunc(*[places[i] for i in operands], out=places[target])
+            like = arrays[0]
+            places[place] = _filled(places[place], like.shape[-1:] if like.size > SMALL else like.shape, like.dtype)
+        for ufunc, first, second, target in self.each_block:
+            if second is None:
+                ufunc(places[first], out=places[target])
+            else:
+                ufunc(places[first], places[second], out=places[target])
 
 
 @lru_cache(maxsize=64)
-def _row(number: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Return an array of equal numbers, as wide as the last axis of those that it is used with."""
+def _filled(number: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     return np.full(shape, number, dtype)
 
 
@@ -166,8 +177,8 @@ class _Assembler:
                 steps.append((np.positive, (result,), target))
         # Only now is it known how much scratch memory lies before the formula's own numbers.
         self.result = Program(
-            tuple((op.ufunc, self._places(op.ufunc, op.operands, self.place[op.result])) for op in once),
-            tuple((ufunc, self._places(ufunc, operands, target)) for ufunc, operands, target in steps),
+            tuple(self._instruction(op.ufunc, op.operands, self.place[op.result]) for op in once),
+            tuple(self._instruction(*step) for step in steps),
             len(old) + len(read),
             len(constants),
             self.scratch,
@@ -192,14 +203,17 @@ class _Assembler:
         self.holds[place], self.place[op.result] = op.result, place
         return place
 
-    def _places(self, ufunc: np.ufunc, operands: tuple[Any, ...], target: int) -> list[int]:
-        places = []
-        for operand in operands:
-            if isinstance(operand, _Symbol):
-                places.append(self.place[operand])
-            else:
-                places.append(self.first_scratch + self.scratch + len(self.known))
-                self.known.append(operand)
-                if ufunc in SLOW_WITH_A_NUMBER:
-                    self.filled.append(places[-1])
-        return [*places, target]
+    def _instruction(self, ufunc: np.ufunc, operands: tuple[Any, ...], target: int) -> Instruction:
+        first, second = (*(self._find(ufunc, operand) for operand in operands), None)[:2]
+        assert first is not None
+        return Instruction(ufunc, first, second, target)
+
+    def _find(self, ufunc: np.ufunc, operand: Any) -> int:
+        """Return the place of an operand; a number of the formula's own gets one."""
+        if isinstance(operand, _Symbol):
+            return self.place[operand]
+        place = self.first_scratch + self.scratch + len(self.known)
+        self.known.append(operand)
+        if ufunc in SLOW_WITH_A_NUMBER:
+            self.filled.append(place)
+        return place

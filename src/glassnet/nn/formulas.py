@@ -86,7 +86,7 @@ def gelu(z: Array) -> Array:
 
 def gelu_gradient(da: Array, z: Array, a: Array) -> Array:
     """f′ = ½ (1 + t) + ½ z (1 − t²) u′, with u′ = c (1 + 3 · 0.044715 z²)."""
-    t: Array = tanh(GELU_SCALE * (z + GELU_CUBE * z * z * z))
+    t = tanh(GELU_SCALE * (z + GELU_CUBE * z * z * z))
     u_slope = GELU_SCALE * (1 + 3 * GELU_CUBE * z * z)
     slope: Array = 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * u_slope
     return da * slope

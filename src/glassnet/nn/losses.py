@@ -18,12 +18,12 @@ class LossAndGradient(NamedTuple):
     Attributes:
         value: the mean loss.
         gradient: ∂L/∂outputs, of the outputs' shape.
-        right: of a loss on classes, whether the true class of each example has the largest output, (n,); else None.
+        right: of a loss on classes, whether the true class of each example has the largest output, (n,).
     """
 
     value: float
     gradient: Array
-    right: NDArray[np.bool_] | None = None
+    right: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
 
 class Loss(Protocol):
@@ -119,7 +119,7 @@ class SoftmaxCrossEntropy:
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
         # Seen as unsigned, what is negative is large.
-        if labels.dtype.kind not in "iu" or labels.astype(np.intp).view(np.uintp).max(initial=0) >= self.classes:
+        if labels.dtype.kind not in "iu" or labels.astype(np.intp, copy=False).view(np.uintp).max(initial=0) >= self.classes:
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
     def shares(self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None) -> Array | float:

@@ -13,6 +13,7 @@ from .engine import NUMPY, Engine
 from .layers import Dense, Dropout, Flatten, Layer
 from .normalization import BatchNorm
 from .passes import Pass
+from .products import SomeColumns
 from .types import Array, Shape
 
 __all__ = ["Network", "tensor_shapes"]
@@ -89,11 +90,11 @@ class Network:
         self.__dict__.update(state)
         self._set_views()
 
-    def forward(self, X: Array, p: Pass | None = None) -> Array:
+    def forward(self, X: Array | SomeColumns, p: Pass | None = None) -> Array:
         """Return the outputs (n, k) for examples X ``(n, *input_shape)``.
 
         Args:
-            X: numbers of any type.
+            X: numbers of any type; or, where the first layer is `Dense`, only some of their columns.
             p: what backward will need lies there, and the outputs too, until the next batch. Without it the network
                 predicts, and the outputs are the caller's own.
 

@@ -17,11 +17,11 @@ from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
+from ..engines import MAX_THREADS
 from ..errors import ConfigError, nearest
 from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .recipe import notebook_names, parse_toml, read_recipe
-from .threads import MAX_THREADS
 from .wording import explain
 
 __all__ = ["Config", "Settings"]

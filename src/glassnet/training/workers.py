@@ -24,9 +24,9 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from ..errors import ConfigError, GlassnetError, TrainingError
+from ..errors import ConfigError, GlassnetError, TrainingError, missing_package
 from ..files import write_atomically
-from .callbacks import Callback, RunUnderWay
+from .callbacks import Callback, LoopUnderWay
 
 __all__ = ["StopSign", "StopWhenAsked", "Workers", "pack", "require_search", "unpack"]
 
@@ -75,7 +75,7 @@ class StopWhenAsked(Callback):
     def __init__(self, sign: StopSign | None) -> None:
         self.sign, self._due = sign, 0.0
 
-    def on_step(self, run: RunUnderWay, loss: float) -> None:
+    def on_step(self, run: LoopUnderWay, loss: float) -> None:
         if self.sign is None or perf_counter() < self._due:
             return
         if self.sign.is_given():
@@ -244,8 +244,7 @@ def require_search(what: str, packages: Iterable[str]) -> None:
                 warnings.filterwarnings("ignore", "IProgress not found")
                 import_module(package)
         except ModuleNotFoundError as error:
-            missing = (error.name or package).partition(".")[0]
-            raise ConfigError(f'{what} needs {missing}, which is missing; pip install "glassnet[search]"') from error
+            raise missing_package(what, error, "search") from error
 
 
 def _connect(address: str, closing: ExitStack) -> Any:
