@@ -145,7 +145,7 @@ class Engine:
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        """DW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
+        """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
         sum_of_rows(dZ, db)
         if isinstance(X, SomeColumns):
             X.transposed_product(dZ, db, dW, self.scratch)
@@ -153,7 +153,7 @@ class Engine:
             transposed_product(X, dZ, dW, self.scratch)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        """DX = dZ Wᵀ for dZ (n, k) and W (d, k), into ``out`` (n, d)."""
+        """dX = dZ Wᵀ for dZ (n, k) and W (d, k), into ``out`` (n, d)."""
         return np.matmul(dZ, W.T, out=out)
 
     def column_sums(self, X: Array, out: Array) -> Array:
