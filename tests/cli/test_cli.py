@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, Model, load_dataset
+from glassnet import Dataset, Model, Run, load_dataset
 from glassnet.cli import main
+from glassnet.training import Config
 
 
 @pytest.fixture(scope="module")
@@ -212,13 +213,38 @@ def test_data(capsys: pytest.CaptureFixture[str], digits: Dataset) -> None:
     assert sum(c["train"] + c["test"] for c in figures["classes"].values()) == 1797
 
 
-def test_recipes_can_be_printed_changed_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recipes_can_be_printed_changed_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["recipes"]) == 0
     assert "default" in capsys.readouterr().out
     assert main(["recipes", "fast"]) == 0
-    (tmp_path / "mine.toml").write_text(capsys.readouterr().out + "seed = 9\n")
-    assert main(["train", "--recipe", str(tmp_path / "mine.toml"), "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
-    assert "seed = 9" in (tmp_path / "r" / "config.toml").read_text()
+    Path("mine.toml").write_text(capsys.readouterr().out)
+    for recipe in ("fast", "mine.toml"):
+        assert main(["train", "--recipe", recipe, "--threads", "1"]) == 0
+    copy, fast = (Run(folder) for folder in sorted(Path("runs").iterdir(), key=lambda folder: "fast" in folder.name))
+    assert copy.path.name.endswith("-digits-mine")
+    assert copy.config == fast.config.model_copy(update={"recipe": "mine.toml"})
+    np.testing.assert_array_equal(copy.model.network.parameters, fast.model.network.parameters)
+    capsys.readouterr()
+    assert main(["compare", "runs", "--json"]) == 0
+    assert {row["recipe"] for row in json.loads(capsys.readouterr().out)} == {"fast", "mine.toml"}
+    Path("mine.toml").unlink()
+    assert main(["resume", str(copy.path)]) == 0
+
+
+def test_a_file_is_printed_as_it_is_resolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text('recipe = "best"\noptimizer = "sgd"\n')
+    assert main(["recipes", "mine.toml"]) == 0
+    printed = capsys.readouterr().out
+    assert "batch_norm = true" in printed
+    assert "learning_rate = 0.1" in printed
+    Path("printed.toml").write_text(printed)
+    assert Config.resolve("printed.toml") == Config.resolve("mine.toml").model_copy(update={"recipe": "printed.toml"})
 
 
 def test_info_and_check_gradients(capsys: pytest.CaptureFixture[str]) -> None:

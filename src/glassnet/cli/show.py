@@ -72,21 +72,22 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:
-    """List the recipes, or print one as the TOML file that it is.
+    """List the recipes, or print one as TOML.
 
     Parameters
     ----------
     name
-        The recipe to print. Save it, change it, and train with --recipe FILE.
+        The recipe to print, or a TOML file, of which all settings that differ from the defaults are printed. Save the
+        output, edit it, and train with --recipe FILE.
     json
-        Print it, or all of them, as JSON with every setting.
+        Print one recipe or all of them as JSON, with every setting.
     """
     if json:
         names = recipe_names() if name is None else [name]
         print_json({recipe: Config.resolve(recipe).model_dump() for recipe in names})
         return
     if name is not None:
-        print(recipe_text(name), end="")
+        print(recipe_text(name) if name in recipe_names() else Config.resolve(name).to_recipe(), end="")
         return
     width = max(map(len, recipe_names()))
     for recipe in recipe_names():
