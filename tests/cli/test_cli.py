@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 
 from glassnet import Dataset, Model, Run, load_dataset
 from glassnet.cli import main
-from glassnet.training import Config
+from glassnet.training import Config, Settings
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,7 @@ def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture
     assert main(["train", "--hidden", "20", "--epochs", "2", "--out", str(tmp_path / "r")]) == 0
     out, err = capsys.readouterr()
     assert f"evaluate {tmp_path / 'r'}" in out
-    assert "64-20-10" in err
-    assert len(err.splitlines()) == 4
+    assert len(err.splitlines()) == 10
     assert max(map(len, err.splitlines())) <= 80
 
 
@@ -82,7 +82,7 @@ def test_an_ensemble_is_used_as_any_other_model(
     folder = tmp_path / "ensemble"
     assert main(["train", "--members", "2", "--epochs", "8", "--threads", "1", "--out", str(folder)]) == 0
     out, err = capsys.readouterr()
-    assert "2 members together: " in out
+    assert "ensemble of 2: " in out
     assert [line for line in err.splitlines() if line.startswith("member")] == ["member 1", "member 2"]
     model = Model.load(folder / "model.safetensors")
     expected = float(np.mean(model.predict(digits.test.images) == digits.test.labels))
@@ -259,7 +259,7 @@ def test_info_and_check_gradients(capsys: pytest.CaptureFixture[str]) -> None:
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path / "r")]) == 0
     out = capsys.readouterr().out
-    accuracy = float(out.partition("it is right ")[2].partition(" %")[0])
+    accuracy = float(out.partition("not used for training: ")[2].partition(" %")[0])
     assert accuracy >= 96
     assert len([line for line in out.partition("Next, try:")[2].splitlines() if line.strip()]) == 3
     assert (tmp_path / "r" / "model.safetensors").exists()
@@ -293,7 +293,7 @@ WRONG = {
     "resume nowhere": "nowhere: no run here",
     "evaluate nowhere": "nowhere",
     "predict nowhere a.png": "nowhere",
-    "predict {run}": "give pictures",
+    "predict {run}": "give either images",
     "predict {run} none.png": "none.png",
     "predict {run} --csv none.csv": "none.csv",
     "report nowhere": "nowhere: no run here",
@@ -399,3 +399,55 @@ def test_more_classes_than_ten(tmp_path: Path, digits: Dataset, capsys: pytest.C
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "r"), "--json"]) == 0
     assert np.shape(json.loads(capsys.readouterr().out)["confusion"]) == (20, 20)
+
+
+@pytest.mark.parametrize("command", ["train", "lr-find", "search"])
+def test_settings_are_shown_in_groups_with_their_defaults(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    panels = capsys.readouterr().out.split("╭─ ")[1:]
+    groups = {panel.partition(" ─")[0]: " ".join(re.sub("[│╭╮╰╯─]", " ", panel).split()) for panel in panels}
+    assert list(groups) == ["Arguments", "Recipe", "Data", "Augmentation", "Network", "Optimization", "Run"]
+    for group, flag, default in [
+        ("Data", "validation", "0.1"),
+        ("Augmentation", "rotation", "0"),
+        ("Network", "hidden", "128 64"),
+        ("Network", "batch-norm", "--no-batch-norm"),
+        ("Optimization", "shuffle", "--shuffle"),
+        ("Optimization", "optimizer", "adam"),
+        ("Run", "seed", "0"),
+    ]:
+        assert re.search(rf"--{flag} [^\[]*\[default: {re.escape(default)}\]", groups[group])
+    text = " ".join(groups.values())
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in text
+        assert field.description
+        assert field.description in text
+
+
+def test_help_is_the_docstring_and_the_list_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--help"]) == 0
+    assert "A model trained on any of them is" in capsys.readouterr().out
+
+
+def test_training_starts_with_all_that_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--recipe best --epochs 1 --hidden 20 9 --dropout 0.1 --l2 0.01 --clip-norm 1 --ema 0.9 --threads 1"
+    assert main(["train", *flags.split(), "--out", str(tmp_path / "r")]) == 0
+    start = capsys.readouterr().err.partition("\n\n")[0]
+    assert max(map(len, start.splitlines())) <= 80
+    assert [line.split()[0] for line in start.splitlines() if line[0] != " "] == [
+        "data",
+        "augment",
+        "network",
+        "training",
+        "engine",
+    ]
+    parts = ", ".join(" ".join(start.split()).split(", "))
+    for part in [
+        "digits, 1,294 training images, 144 validation images",
+        "rotation 12, zoom 0.12, shear 0.12, shift 1.5, elastic 0.7, smoothness 4",
+        "64-20-9-10, 1,647 parameters, batch normalisation, relu, dropout 0.1",
+        "adam, learning rate 0.006, schedule one_cycle, L2 0.01, gradient norm at most 1, EMA 0.9",
+        "label smoothing 0.05, batch size 256, 1 epoch, seed 0",
+        "NumPy, float32, 1 thread",
+    ]:
+        assert part in parts

@@ -94,7 +94,7 @@ def test_report_writes_a_page(run: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 WRONG = {
-    "{run} --tiny": "one of both",
+    "{run} --tiny": "give either a run folder or model file, or --tiny",
     "nowhere": "nowhere",
     ".": "no run here",
     "{run} --image 359": "--image 359: there are 359 test images, 0 to 358",
@@ -103,7 +103,7 @@ WRONG = {
     "{run} --learning-rate 0": "must be more than 0",
     "--tiny --learning-rate -2": "must be more than 0",
     "--tiny --learning-rate 1e300": "give a smaller one",
-    "--tiny --image 0": "--tiny has an image of its own",
+    "--tiny --image 0": "--image 0: not used with --tiny",
     "{gone}": "there is no test image to explain",
     "{memory}": "learned from arrays in memory",
 }

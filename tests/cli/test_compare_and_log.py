@@ -149,7 +149,7 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert "lies in a run folder" in refused(capsys, "log", runs, *both)
     assert str(file) in refused(capsys, "log", runs, "--tensorboard", file)
     beside = ("--out", tmp_path / "r", "--tensorboard", tmp_path)
-    assert "is where the run folders are" in refused(capsys, "train", *beside)
+    assert "is the folder of the runs" in refused(capsys, "train", *beside)
     assert "b.jsonl" in refused(capsys, "log", runs, "--csv", tmp_path / "a.csv", "--jsonl", file / "b.jsonl")
     assert "not a folder" in refused(capsys, "train", "--out", tmp_path / "r", "--tensorboard", file / "logs")
     with monkeypatch.context() as patched:

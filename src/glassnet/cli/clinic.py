@@ -30,24 +30,23 @@ def clinic(
     json: bool = False,
     report: Path | None = None,
 ) -> None:
-    """Show what a mistake costs: run it beside its cure, and measure both.
+    """Run a common mistake beside its cure, and measure what the mistake costs.
 
-    Accuracy is measured on images that neither run has learned from or chosen by. They are taken from the training
-    images: the test images are not touched.
+    Accuracy is measured on images that neither run trains or validates on. They are taken from the training images; the
+    test images are not used.
 
     Parameters
     ----------
     name
-        A mistake, or a notebook, whose mistakes are then cured one after another. Without a name they are listed.
+        A mistake, or a notebook, whose mistakes are then cured one after another. Without a name, all are listed.
     data
         As for `glassnet train`.
     seed
-        The first of three seeds for a mistake, by default 0; the only one for a notebook, by default its recipe's.
+        For a mistake, the first of three seeds. Default: 0. For a notebook, its only seed. Default: that of its recipe.
     json
-        Print what was measured as JSON.
+        Print the measurements as JSON.
     report
-        A folder for the figures and a page that holds them. Without a name the page has every mistake, which takes a
-        minute or two.
+        Write figures and a page to this folder. Without a name, the page has every mistake; this takes a minute or two.
     """
     if name is not None and name not in [*MISTAKES, *notebook_names()]:
         raise ConfigError(
@@ -55,7 +54,7 @@ def clinic(
         )
     if name is None and report is None:
         if data != "digits" or seed is not None:
-            raise ConfigError("--data and --seed are for running: name a mistake or notebook, or give --report FOLDER")
+            raise ConfigError("--data and --seed: name a mistake or notebook to run, or give --report FOLDER")
         _list(json)
         return
     if report is not None:
@@ -78,7 +77,7 @@ def clinic(
 
 
 def _study(name: str, dataset: Dataset, seed: int | None, number: int, of: int) -> Comparison | Chain:
-    """Run one study, and say on standard error where it is when it takes longer than a few seconds."""
+    """Run one study, and show the progress of a long one on standard error."""
     if name in MISTAKES:
         if of > 1:
             _say(f"{number} of {of}: {name}")
@@ -96,13 +95,13 @@ def _say(line: str) -> None:
 
 
 def _require_folder(folder: Path) -> None:
-    """Make the folder, so that one that cannot be written to is found before the work is done."""
+    """Make the folder now, so that a folder that cannot be written to is reported before the work is done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --report") from error
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another --report") from error
     if not os.access(folder, os.W_OK):
-        raise FileError(f"{folder}: cannot be written to; choose another place with --report")
+        raise FileError(f"{folder}: cannot be written to; choose another --report")
 
 
 def _list(json: bool) -> None:
@@ -117,7 +116,7 @@ def _list(json: bool) -> None:
         )
         return
     _definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
-    print("\nThe notebooks that have them:\n")
+    print("\nThe notebooks that make them:\n")
     _definitions(recipes)
     print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
 

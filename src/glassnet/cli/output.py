@@ -1,4 +1,4 @@
-"""How results look in a terminal and in a pipe: aligned text, the same in both."""
+"""Output as aligned text, the same in a terminal and in a pipe."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ SHADES = " .:-=+*#%@"
 
 
 def command() -> str:
-    """Return how glassnet was called, so that the commands shown next can be typed as they stand."""
+    """Return how glassnet was called, so that the commands it suggests can be typed as shown."""
     called = Path(sys.argv[0])
     if called.stem == "__main__":
         return "python -m glassnet"
@@ -42,7 +42,7 @@ def command() -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage with two digits, and a dash for None."""
+    """Return a fraction as a percentage with two decimals, and a dash for None."""
     return "–" if share is None else f"{100 * share:.2f} %"
 
 
@@ -77,19 +77,19 @@ def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:
 
 
 def require_png(plot: Path | None) -> None:
-    """Refuse the name of a figure that does not end in .png, before any work is done for it."""
+    """Refuse a figure's name that does not end in .png, before any work is done for it."""
     if plot is not None and plot.suffix.lower() != ".png":
-        raise ConfigError(f"--plot {plot}: the figure is a PNG file; give a name that ends in .png")
+        raise ConfigError(f"--plot {plot}: figures are PNG files; give a name that ends in .png")
 
 
 def require_ending(flag: str, path: Path | None, end: str) -> None:
-    """Refuse a file's name that does not end as its kind does, so that no file of another kind is written over."""
+    """Refuse a file name without the right ending, so that no file of another kind is overwritten."""
     if path is not None and path.suffix != end:
         raise ConfigError(f"{flag} {path}: give a name that ends in {end}")
 
 
 def write_figure(figure: "Figure", plot: Path) -> None:
-    """Write a figure to a PNG file; raise FileError where the disk does not take it."""
+    """Write a figure to a PNG file; raise FileError if it cannot be written."""
     from ..files import write_atomically
     from ..page import png
 

@@ -11,7 +11,18 @@ from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .threads import MAX_THREADS
 
-__all__ = ["GROUPS", "LARGEST_SEED", "Positive", "Seed", "Settings", "one_of"]
+__all__ = [
+    "LARGEST_SEED",
+    "Architecture",
+    "Augmentations",
+    "Data",
+    "Optimization",
+    "Positive",
+    "Running",
+    "Seed",
+    "Settings",
+    "one_of",
+]
 
 LARGEST_SEED = 2**32 - 1
 
@@ -121,7 +132,10 @@ class Optimization(BaseModel):
     optimizer: Annotated[str, one_of(tuple(OPTIMIZERS))] = Field(
         "adam", description=f"Optimizer: {', '.join(OPTIMIZERS)}."
     )
-    learning_rate: AboveZero = Field(0.001, description="Peak learning rate.")
+    learning_rate: AboveZero = Field(
+        0.001,
+        description="Peak learning rate. Default of sgd: 0.1; of momentum and nesterov: 0.02; of the others: 0.001.",
+    )
     momentum: Share = Field(0.9, description="Momentum coefficient (optimizers momentum and nesterov).")
     weight_decay: AtLeastZero = Field(0.0, description="Decoupled weight decay (optimizer adamw).")
     l2: AtLeastZero = Field(0.0, description="L2 penalty: l2 / 2 times the sum of squared weights, added to the loss.")
@@ -172,16 +186,6 @@ class Running(BaseModel):
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
         None, description="Number of threads; chosen by the size of network and batch if not given."
     )
-
-
-GROUPS = {
-    "Data": Data,
-    "Augmentation": Augmentations,
-    "Network": Architecture,
-    "Optimization": Optimization,
-    "Run": Running,
-}
-"""The settings' groups, by the names that the help gives them."""
 
 
 class Settings(Running, Optimization, Architecture, Augmentations, Data):  # pydantic takes the fields of the last first
