@@ -202,10 +202,7 @@ def examples_for(model: Model, dataset: Dataset) -> Examples:
                 f"{where}: has changed since the model learned from it, so nobody knows which of its images are new to "
                 "the model; put the old data back, or evaluate it on a file of other images"
             )
-        examples = Examples(
-            np.concatenate([dataset.train.images, dataset.test.images]),
-            np.concatenate([dataset.train.labels, dataset.test.labels]),
-        )
+        examples = dataset.train.joined(dataset.test)
     if not len(examples):
         raise DataError(f"{where}: no labelled images to evaluate the model on")
     if dataset.classes == model.classes:
@@ -215,4 +212,4 @@ def examples_for(model: Model, dataset: Dataset) -> Examples:
     if (labels < 0).any():
         stranger = dataset.classes[int(examples.labels[np.argmin(labels)])]
         raise DataError(f"{where}: the class {stranger!r} is none of the model's: {', '.join(model.classes)}")
-    return Examples(examples.images, labels)
+    return examples.relabelled(labels)

@@ -118,6 +118,17 @@ def test_a_part_of_a_part_is_what_indexing_twice_gives(first, size, data):
     ]
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_joined_examples_are_both_one_after_the_other(shared):
+    images, labels = np.arange(36, dtype=np.uint8).reshape(9, 2, 2), np.arange(9)
+    whole = Examples(images, labels)
+    part = Examples(images if shared else images.copy(), labels).take(np.array([5, 2]))
+    for one, other in ((whole, part), (part, whole), (part, part)):
+        both = one.joined(other)
+        assert np.array_equal(both.labels, [*one.labels, *other.labels])
+        assert np.array_equal(both.images_at(np.arange(len(both))), images[both.labels])
+
+
 def test_blocks_of_all_images_are_views():
     images = np.zeros((10, 2, 2), np.uint8)
     assert all(np.shares_memory(block.images, images) for block in Examples(images, np.arange(10)).blocks(4))

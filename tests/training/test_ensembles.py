@@ -216,7 +216,7 @@ def test_wrong_use(digits: Dataset, tmp_path: Path) -> None:
     for settings, complaint in (
         ({"members": 0}, "members: must be at least 1, not 0"),
         ({"members": 101}, "members: must be at most 100, not 101"),
-        ({"members": 2, "seed": 2**32 - 1}, "members: the last one's seed"),
+        ({"members": 2, "seed": 2**32 - 1}, "members: the last member's seed"),
         ({"members": 2, "recipe": "notebook-001", "as_written": True}, "members: .* is planted in a single network"),
     ):
         with pytest.raises(ConfigError, match=complaint):

@@ -81,6 +81,18 @@ class Examples:
         rows = indices.astype(np.int64) if self._rows is None else self._rows[indices]
         return Examples(self._stored, self.labels[indices], rows=rows)
 
+    def joined(self, others: "Examples") -> "Examples":
+        """Return these examples and then ``others``; images are copied only where the two share no memory."""
+        labels = np.concatenate([self.labels, others.labels])
+        if self._stored is not others._stored:
+            return Examples(np.concatenate([self.images, others.images]), labels)
+        places = [np.arange(len(part)) if part._rows is None else part._rows for part in (self, others)]
+        return Examples(self._stored, labels, rows=np.concatenate(places))
+
+    def relabelled(self, labels: Indices) -> "Examples":
+        """Return the same images with other labels ``(n,)``."""
+        return Examples(self._stored, labels, rows=self._rows)
+
     def blocks(self, size: int = 4096) -> Iterator["Examples"]:
         """Yield the examples a few thousand at a time, so that work on them needs no second copy of them all."""
         for start in range(0, len(self), size):

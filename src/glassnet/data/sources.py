@@ -234,7 +234,7 @@ def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
 
 def _official(name: str, source: str, train: Examples, test: Examples, names: tuple[str, ...]) -> Dataset:
     """Return a data set whose source itself separates the test images."""
-    return Dataset(name, source, train, test, names, True, train.images[:0])
+    return Dataset(name, source, train, test, names, True, np.empty((0, *train.image_shape), np.uint8))
 
 
 def _held_out(
