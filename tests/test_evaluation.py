@@ -183,7 +183,7 @@ def test_evaluate_asks_the_model_about_the_images():
     [
         ((0, 2, 3), [], "no images"),
         ((1, 3, 2), [0], "images are 3×2 pixels, but this model was trained on 2×3"),
-        ((3, 2, 3), [0, 2, 1], "image 1 has the label 2, but this model knows 2 classes"),
+        ((3, 2, 3), [0, 2, 1], "image 1 has the label 2, but this model has 2 classes"),
         ((2, 2, 3), [0, -1], "image 1 has the label -1"),
     ],
 )
@@ -203,6 +203,7 @@ def test_no_image_is_copied_to_judge_a_model_by_other_data(classes):
     model = Brightness()
     model.fingerprint, model.trained_on = "of other data", ""
     tracemalloc.start()
+    tracemalloc.reset_peak()
     try:
         examples = examples_for(model, dataset)
         assert tracemalloc.get_traced_memory()[1] < images.nbytes / 2  # for the sum, some thousand images at a time

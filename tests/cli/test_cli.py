@@ -103,7 +103,7 @@ def test_an_ensemble_is_used_as_any_other_model(
     assert json.loads(capsys.readouterr().out)["epochs"] == 16
     assert main(["report", str(folder)]) == 0
     page = (folder / "report" / "report.html").read_text()
-    assert "A point for each member" in page
+    assert "One point per member" in page
     assert f"{model.size:,}" in page
 
 

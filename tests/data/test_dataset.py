@@ -42,7 +42,7 @@ def test_a_split_of_nothing_is_empty_and_a_wrong_share_is_refused():
     learn, choose = make([0, 1]).split(0, 0)
     assert (len(learn), len(choose), choose.images.shape) == (2, 0, (0, 2, 2))
     for share in (-0.1, 1, float("nan")):
-        with pytest.raises(DataError, match="share"):
+        with pytest.raises(DataError, match="fraction"):
             make([0, 1]).split(share, 0)
 
 
@@ -94,7 +94,7 @@ def test_examples_must_agree():
     ):
         with pytest.raises(DataError):
             Examples(*bad)
-    with pytest.raises(DataError, match="one size"):
+    with pytest.raises(DataError, match="the same size"):
         Dataset("a", "", Examples(images, labels), Examples(images[:, :1], labels), ("0", "1"), True, images[:0])
 
 

@@ -141,7 +141,7 @@ def _show_comparison(result: Comparison) -> None:
     learned, held, truth = result.images
     seeds = ", ".join(map(str, result.seeds))
     where = (
-        f"Both on {result.data}: {learned:,} images to learn from, {held:,} held out, {truth:,} that neither run sees; "
+        f"Both on {result.data}: {learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. The curves are of seed {result.seeds[0]}, the table of {seeds}."
     )
     print()
@@ -168,15 +168,15 @@ def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
     what = recipe_summary(result.notebook)
     own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
-    how = f"Run here on {result.data}{own} its mistakes cured one after another (seed {result.seed})."
+    how = f"Run here on {result.data}{own} with its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
     print_table(*chain_table(result))
     print()
     print(
         textwrap.fill(
-            "Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another "
-            "mistake still hides what it is worth.",
+            "Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as "
+            "long as another mistake hides its effect.",
             WIDTH,
         )
     )

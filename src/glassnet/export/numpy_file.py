@@ -1,4 +1,4 @@
-"""A model as one Python file that needs NumPy alone: a page of equations, and below it the numbers."""
+"""A model as one Python file that needs only NumPy: a page of equations, followed by the weights."""
 
 import base64
 import keyword
@@ -173,7 +173,7 @@ def _equations(layers: list[Layer]) -> tuple[list[str], dict[str, Shape]]:
 
 def _line(layer: Layer) -> tuple[tuple[str, ...], str]:
     if type(layer) not in LINES:
-        raise ConfigError(f"{type(layer).__name__}: a layer that the NumPy file does not know; use another")
+        raise ConfigError(f"{type(layer).__name__}: not supported by the NumPy export; use another layer")
     return LINES[type(layer)](layer)
 
 
