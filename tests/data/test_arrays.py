@@ -41,7 +41,7 @@ def test_rows_of_pixels_are_square_images():
         (np.full((2, 2, 2), 256), "to 256"),
         (np.full((2, 2, 2), np.nan), "nan"),
         (np.full((2, 2, 2), np.inf), "inf"),
-        (np.full((2, 2, 2), 1.5), "fractional values above 1"),
+        (np.full((2, 2, 2), 1.5), "fractions above 1"),
         (np.ones((2, 2, 2), bool), "type bool"),
         (np.ones((2, 2, 2), complex), "type complex"),
         (np.full((2, 2, 2), "5"), "type <U1"),

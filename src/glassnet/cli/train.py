@@ -78,7 +78,7 @@ def train(
         Print the result as JSON.
     """
     if port is not None and not watch:
-        raise ConfigError(f"--port {port}: only used with --watch; give both")
+        raise ConfigError(f"--port {port}: only used with --watch; give --watch too")
     runs = Path("runs") if out is None else out.parent
     if tensorboard is not None and tensorboard.resolve() == runs.resolve():
         raise ConfigError(f"--tensorboard {tensorboard}: is the folder of the runs; choose another one, such as logs")
@@ -110,7 +110,7 @@ def train(
             _show(run, json)
         if page:
             sys.stdout.flush()  # the result is for whoever reads it in a pipe, and this line for the person
-            print(f"The page stays open at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
+            print(f"The page stays at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
             page.wait()
 
 

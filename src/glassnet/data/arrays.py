@@ -60,7 +60,7 @@ def as_images(images: ArrayLike, name: str = "images") -> Images:
     """
     array = _array(images, name)
     if not array.size:
-        raise DataError(f"{name}: an array of shape {array.shape} has no pixels; give at least one image")
+        raise DataError(f"{name}: an array of shape {array.shape} holds no pixels; give at least one image")
     if array.ndim == 2:
         side = isqrt(array.shape[1])
         if side * side != array.shape[1]:
@@ -140,6 +140,6 @@ def _as_bytes(array: NDArray[Any], name: str) -> Images:
         target[...] = np.rint(source * 255.0) if fractions else source.astype(np.uint8)
         if not fractions and not np.array_equal(target, source):
             raise DataError(
-                f"{name}: fractional values above 1; give whole numbers from 0 to 255, or fractions from 0 to 1"
+                f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1"
             )
     return pixels
