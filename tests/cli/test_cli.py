@@ -218,7 +218,9 @@ def test_recipes_can_be_printed_changed_and_used(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["recipes"]) == 0
-    assert "default" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "default" in listed
+    assert max(map(len, listed.splitlines())) <= 80
     assert main(["recipes", "fast"]) == 0
     Path("mine.toml").write_text(capsys.readouterr().out)
     for recipe in ("fast", "mine.toml"):

@@ -14,7 +14,7 @@ from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
-from .output import command, print_json, print_table
+from .output import command, print_definitions, print_json, print_table
 
 __all__ = ["clinic"]
 
@@ -115,17 +115,10 @@ def _list(json: bool) -> None:
             }
         )
         return
-    _definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
+    print_definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
     print("\nThe notebooks that make them:\n")
-    _definitions(recipes)
+    print_definitions(recipes)
     print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
-
-
-def _definitions(words: dict[str, str]) -> None:
-    """Print names and sentences in two columns, the sentences wrapped."""
-    column = max(map(len, words)) + 2
-    for name, sentence in words.items():
-        print(textwrap.fill(sentence, WIDTH, initial_indent=f"{name:<{column}}", subsequent_indent=" " * column))
 
 
 def _show(result: Comparison | Chain) -> None:
@@ -161,7 +154,9 @@ def _explain(mistake: type[Mistake]) -> None:
         for i, part in enumerate(parts if len(equation) > WIDTH - 9 else [equation]):
             print(f"  {'' if i else side:<7}{part}")
     print()
-    _definitions({"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check})
+    print_definitions(
+        {"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check}
+    )
 
 
 def _show_chain(result: Chain) -> None:

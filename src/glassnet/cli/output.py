@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ __all__ = [
     "command",
     "draw_images",
     "percent",
+    "print_definitions",
     "print_facts",
     "print_json",
     "print_table",
@@ -67,6 +69,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         )
         print("  ".join([first, *others]).rstrip())
+
+
+def print_definitions(words: dict[str, str]) -> None:
+    """Print names and sentences in two columns, the sentences wrapped at 80 characters."""
+    column = max(map(len, words)) + 2
+    for name, sentence in words.items():
+        print(textwrap.fill(sentence, 80, initial_indent=f"{name:<{column}}", subsequent_indent=" " * column))
 
 
 def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:

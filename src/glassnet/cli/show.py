@@ -9,7 +9,7 @@ from .. import __version__
 from ..data import Dataset, cache_folder, load_dataset
 from ..errors import DataError
 from ..training import Config, available_threads, recipe_names, recipe_summary, recipe_text
-from .output import draw_images, print_facts, print_json, print_table
+from .output import draw_images, print_definitions, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
 
@@ -89,9 +89,7 @@ def recipes(name: str | None = None, /, *, json: bool = False) -> None:
     if name is not None:
         print(recipe_text(name) if name in recipe_names() else Config.resolve(name).to_recipe(), end="")
         return
-    width = max(map(len, recipe_names()))
-    for recipe in recipe_names():
-        print(f"{recipe:<{width}}  {recipe_summary(recipe)}")
+    print_definitions({recipe: recipe_summary(recipe) for recipe in recipe_names()})
 
 
 def info(*, json: bool = False) -> None:

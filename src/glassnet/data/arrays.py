@@ -139,7 +139,5 @@ def _as_bytes(array: NDArray[Any], name: str) -> Images:
         source, target = array[start : start + BLOCK], pixels[start : start + BLOCK]
         target[...] = np.rint(source * 255.0) if fractions else source.astype(np.uint8)
         if not fractions and not np.array_equal(target, source):
-            raise DataError(
-                f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1"
-            )
+            raise DataError(f"{name}: fractions above 1; give whole numbers from 0 to 255, or fractions from 0 to 1")
     return pixels
