@@ -15,7 +15,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 def summary(run: RunUnderWay) -> str:
     """Return the data, the network, how it is trained and what computes, wrapped at 80 columns."""
     config = run.config
-    threads = f"{run.threads} thread" + "s" * (run.threads != 1)
+    threads = f"{run.batches.team.size} thread" + "s" * (run.batches.team.size != 1)
     lines = {
         "data": [
             f"{config.data or 'arrays'}, {len(run.batches.labels):,} training images",

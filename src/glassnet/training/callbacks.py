@@ -39,7 +39,6 @@ class RunUnderWay(Protocol):
         ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 128 at a time,
             and `Callback.on_step` is called for each of them afterwards; else it is 0.
         ranks: the processes that share out the run; the callback is in the first.
-        threads: how many it computes with in this process.
     """
 
     config: Config
@@ -57,7 +56,6 @@ class RunUnderWay(Protocol):
     broken: str | None
     ahead: int
     ranks: Ranks
-    threads: int
 
     def tell(self) -> None:
         """Write the line that tells of the steps since the last one now, as before a pause."""
