@@ -7,8 +7,7 @@ from typing import Any
 from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
-from .training import Config, Run
-from .training.trainer import HISTORY, MODEL
+from .training import HISTORY, MODEL, Config, Run
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 

@@ -18,10 +18,8 @@ from typing import Any
 
 from .errors import ConfigError, FileError
 from .files import write_atomically
-from .training import STEPS, Callback, Run, RunUnderWay
-from .training.history import Row
-from .training.live import parse_steps
-from .training.trainer import CONFIG
+from .training import CONFIG, STEPS, Run, RunCallback, RunUnderWay
+from .training.history import Row, parse_steps, read_steps
 
 __all__ = [
     "TensorBoard",
@@ -116,7 +114,7 @@ def write_events(runs: Iterable[Run], folder: Path) -> list[Path]:
     return [_write_events(folder / name, _began(run.path), record) for name, (run, record) in records.items()]
 
 
-class TensorBoard(Callback):
+class TensorBoard(RunCallback):
     """Writes a run's event file as the run goes, once a second.
 
         train(dataset, callbacks=[TensorBoard("logs")])
@@ -133,7 +131,6 @@ class TensorBoard(Callback):
         FileError: the folder cannot be made or written to.
     """
 
-    needs_folder = True
     EVERY = 1.0  # seconds
 
     def __init__(self, folder: str | Path) -> None:
@@ -172,7 +169,7 @@ class TensorBoard(Callback):
         except OSError:
             return
         self._read += len(lines)
-        self._add([(STEP_LINES, row) for row in parse_steps(lines.decode(errors="replace"))])
+        self._add([(STEP_LINES, row) for row in parse_steps(lines)])
 
     def _add(self, record: Iterable[tuple[str, Row]]) -> None:
         content = _events(self._began, record)
@@ -219,11 +216,7 @@ def _parts(run: Run) -> list[Run]:
 
 def _record(run: Run) -> list[tuple[str, Row]]:
     """Return all rows of a run, with what they tell of, in the order of their steps."""
-    try:
-        text = (run.path / STEPS).read_text("utf-8", errors="replace")
-    except FileNotFoundError:  # a run of a disk that was full
-        text = ""
-    rows = [(STEP_LINES, row) for row in parse_steps(text)] + [(EPOCH, row) for row in run.history]
+    rows = [(STEP_LINES, row) for row in read_steps(run.path / STEPS)] + [(EPOCH, row) for row in run.history]
     return sorted(rows, key=lambda pair: int(pair[1]["step"]))
 
 

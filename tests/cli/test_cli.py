@@ -450,6 +450,6 @@ def test_training_starts_with_all_that_is_trained(tmp_path: Path, capsys: pytest
         "64-20-9-10, 1,647 parameters, batch normalisation, relu, dropout 0.1",
         "adam, learning rate 0.006, schedule one_cycle, L2 0.01, gradient norm at most 1, EMA 0.9",
         "label smoothing 0.05, batch size 256, 1 epoch, seed 0",
-        "NumPy, float32, 1 thread",
+        "numpy, float32, 1 thread",
     ]:
         assert part in parts

@@ -125,3 +125,35 @@ def test_wrong_use(
     assert err.startswith(f"glassnet: {complaint}")
     assert (out, len(err.splitlines())) == ("", 1)
     assert [path.name for path in tmp_path.rglob("*")] == ["folder.onnx"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_estimator_answers_in_onnxruntime_as_in_scikit_learn(dtype: str, tmp_path: Path) -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.preprocessing import scale
+
+    from glassnet import DigitClassifier
+    from glassnet.export import onnx_graph
+
+    iris = load_iris()
+    X, y = scale(iris.data).astype(dtype), iris.target_names[iris.target]
+    settings = {"epochs": 20, "batch_norm": True, "ema": 0.9, "random_state": 0}
+    model = DigitClassifier((16, 8), activation=("gelu", "tanh"), **settings).fit(X, y)
+    path = tmp_path / "iris.onnx"
+    path.write_bytes(onnx_graph(model).SerializeToString())
+    runtime = session(path)
+    assert [given.name for given in runtime.get_inputs()] == ["X"]
+    probabilities, labels = runtime.run(["probabilities", "label"], {"X": X})
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
+    classes = json.loads(runtime.get_modelmeta().custom_metadata_map["classes"])
+    assert [classes[label] for label in labels] == model.predict(X).tolist()
+
+
+def test_an_estimator_that_has_learned_nothing_says_so() -> None:
+    from sklearn.exceptions import NotFittedError
+
+    from glassnet import DigitClassifier
+    from glassnet.export import onnx_graph
+
+    with pytest.raises(NotFittedError):
+        onnx_graph(DigitClassifier())

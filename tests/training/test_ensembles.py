@@ -11,7 +11,7 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, nn, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process
-from glassnet.training import Callback, RunUnderWay, Trainer, TrainingInterrupted
+from glassnet.training import Callback, RunLoop, RunUnderWay, TrainingInterrupted
 
 SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "threads": 1}
 
@@ -104,11 +104,11 @@ def test_the_first_member_is_what_an_ordinary_run_gives(whole: Run, digits: Data
 
 
 def test_all_members_see_the_same_images(whole: Run, digits: Dataset) -> None:
-    trainers = [Trainer(Run(whole.path / f"member-{number}").config, digits) for number in (1, 2, 4)]
-    for other in trainers[1:]:
-        np.testing.assert_array_equal(trainers[0].validation.images, other.validation.images)
-        np.testing.assert_array_equal(trainers[0].batches.examples.images, other.batches.examples.images)
-        assert not np.array_equal(trainers[0].batches.order(0), other.batches.order(0))
+    loops = [RunLoop(Run(whole.path / f"member-{number}").config, digits) for number in (1, 2, 4)]
+    for other in loops[1:]:
+        np.testing.assert_array_equal(loops[0].validation.images, other.validation.images)
+        np.testing.assert_array_equal(loops[0].batches.examples.images, other.batches.examples.images)
+        assert not np.array_equal(loops[0].batches.order(0), other.batches.order(0))
 
 
 def test_its_history_tells_of_the_members_together(whole: Run, digits: Dataset) -> None:

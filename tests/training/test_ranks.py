@@ -226,15 +226,15 @@ def test_what_cannot_be_is_one_line_of_rank_0(tmp_path: Path, arguments: tuple[s
 
 FULL_DISK = """
 from glassnet.errors import FileError
-from glassnet.training import trainer
-trainer.SAVE_EVERY = 0.0
-save, saved = trainer.save_checkpoint, []
+from glassnet.training import folder
+folder.SAVE_EVERY = 0.0
+save, saved = folder.save_checkpoint, []
 def fail(*words):
     saved.append(words)
     if len(saved) == 3:
         raise FileError("cannot write it: No space left on device; free space")
     save(*words)
-trainer.save_checkpoint = fail
+folder.save_checkpoint = fail
 """
 BROKEN_STEP = """
 import os

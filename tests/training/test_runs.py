@@ -15,8 +15,8 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, Trainer, TrainingInterrupted
-from glassnet.training import trainer as trainer_module
+from glassnet.training import Callback, Config, RunLoop, RunUnderWay, TrainingInterrupted, prepare
+from glassnet.training import folder as folder_module
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
 
@@ -32,7 +32,7 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, trainer: Trainer, loss: float) -> None:
+    def on_step(self, trainer: RunUnderWay, loss: float) -> None:
         if trainer.state.step == self.step:
             trainer.stop("for a test")
 
@@ -92,7 +92,7 @@ def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) ->
     class Spoil(Callback):
         """Ruins the network in the third epoch."""
 
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.epoch == 2:
                 trainer.network.parameters[...] = 0
 
@@ -107,7 +107,7 @@ def test_early_stopping_ends_the_run_for_good(tmp_path: Path, digits: Dataset) -
     class Freeze(Callback):
         """From the second epoch on nothing gets better."""
 
-        def on_epoch(self, trainer: Trainer, row: dict) -> None:
+        def on_epoch(self, trainer: RunUnderWay, row: dict) -> None:
             trainer.schedule = lambda step: 0.0
 
     settings = SETTINGS | {"epochs": 50, "batch_norm": False, "dropout": 0.0}
@@ -185,7 +185,7 @@ def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
     class Explode(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.step == 20:
                 trainer.network.parameters[3] = np.inf
                 trainer.stop("now")
@@ -201,6 +201,20 @@ def test_a_network_too_large_for_its_files_is_refused_before_its_memory_is_taken
     with pytest.raises(TrainingError, match=r"make checkpoints of 120,.* use fewer units"):
         train(digits, out=tmp_path / "run", hidden=[100_000, 100_000])
     assert not (tmp_path / "run").exists()
+
+
+def test_batch_normalisation_counts_in_the_size_of_the_files(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"hidden": [16], "batch_norm": True, "dropout": 0.0, "optimizer": "adam", "epochs": 1}
+    run = train(digits, out=tmp_path / "run", ema=0.9, **settings)
+    with open_tensors(run.path / "checkpoint.safetensors", "checkpoint") as file:
+        numbers = sum(int(np.prod(shape)) for shape in file.shapes.values())
+    for spare, refused in ((0, False), (-1, True)):
+        monkeypatch.setattr("glassnet.training.assembly.MAX_TENSOR_FILE_BYTES", 4 * numbers + spare)
+        with pytest.raises(TrainingError) if refused else contextlib.nullcontext() as caught:
+            prepare(Config.resolve("small", **settings, ema=0.9), digits)
+    assert f"{64 * 16 + 16 + 32 + 170:,} parameters make checkpoints of {4 * numbers:,} bytes" in str(caught.value)
 
 
 def test_so_few_images_that_none_is_left_to_validate_on(tmp_path: Path, digits: Dataset) -> None:
@@ -234,7 +248,7 @@ def test_few_images_need_no_flag(tmp_path: Path, digits: Dataset) -> None:
 
 def test_from_the_first_epoch_on_there_is_a_model(tmp_path: Path, digits: Dataset) -> None:
     class Look(Callback):
-        def on_epoch(self, run: Trainer, row: dict) -> None:
+        def on_epoch(self, run: RunUnderWay, row: dict) -> None:
             assert Run(tmp_path / "run").model.predict(digits.test.images[:1]).shape == (1,)
 
     train(digits, out=tmp_path / "run", callbacks=[Look()], **SETTINGS)
@@ -312,9 +326,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digi
 KILLED_IN_A_SAVE = """
 import os, signal, sys
 from glassnet import load_dataset, train
-from glassnet.training import trainer
+from glassnet.training import folder
 
-trainer.SAVE_EVERY = 0.0
+folder.SAVE_EVERY = 0.0
 sync, left = os.fsync, int(sys.argv[2])
 
 def kill(descriptor):
@@ -355,15 +369,15 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
     assert f"go on with: glassnet resume {folder}" in last
-    trainer = Trainer(Run(folder).config, digits)
+    trainer = RunLoop(Run(folder).config, digits, folder=folder)
     trainer.stop("at once")
-    trainer.run(folder)
+    trainer.run()
     assert str(trainer.state.step) in last
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
-    monkeypatch.setattr(trainer_module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(folder_module, "SAVE_EVERY", 0.0)
     real, calls = os.fsync, [0]
 
     def full(descriptor: int) -> None:
@@ -388,7 +402,7 @@ def test_it_trains_outside_the_main_thread(tmp_path: Path, digits: Dataset) -> N
 
 def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Dataset) -> None:
     class Press(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
+        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
             if trainer.state.step == 5:
                 signal.raise_signal(signal.SIGINT)
 

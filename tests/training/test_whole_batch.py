@@ -10,7 +10,7 @@ from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.nn import Network, SoftmaxCrossEntropy
 from glassnet.nn.team import Team
-from glassnet.training import Callback, Config, Trainer, build_network, resume, train, whole_batch
+from glassnet.training import Callback, Config, RunLoop, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
 from glassnet.training.whole_batch import WholeBatch
 
@@ -117,7 +117,7 @@ def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) ->
 def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
     preprocessing = Preprocessing.fit(digits.train, "none")
     batches = Batches(digits.train, preprocessing, 32, 0, np.dtype("float32"), shuffle=False)
-    X, y = batches.batch(3, 2)
+    X, y, _ = batches.batch(3, 2)
     np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))
     np.testing.assert_array_equal(y, digits.train.labels[64:96])
 
@@ -140,15 +140,15 @@ def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     monkeypatch.setattr(whole_batch, "BLOCK", 40)
     settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
     config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
-    trainer = Trainer(config, digits)
-    assert trainer.steps.whole_batch is not None
-    loss, _ = trainer.steps.whole_batch.gradient(count=False)
-    blockwise = trainer.network.gradients.copy()
-    X, y = trainer.batches.batch(0, 0)
-    Z = trainer.network.forward(X, training=True)
-    assert loss == pytest.approx(trainer.loss.forward(Z, y), rel=1e-10)
-    trainer.network.backward(trainer.loss.backward())
-    np.testing.assert_allclose(blockwise, trainer.network.gradients, rtol=1e-8, atol=1e-14)
+    loop = RunLoop(config, digits)
+    assert loop.steps.whole_batch is not None
+    loss, _ = loop.steps.whole_batch.gradient(count=False)
+    blockwise = loop.network.gradients.copy()
+    X, y, _ = loop.batches.batch(0, 0)
+    Z = loop.network.forward(X, training=True)
+    assert loss == pytest.approx(loop.loss.forward(Z, y), rel=1e-10)
+    loop.network.backward(loop.loss.backward())
+    np.testing.assert_allclose(blockwise, loop.network.gradients, rtol=1e-8, atol=1e-14)
 
 
 def test_a_planted_run_is_resumed_bit_for_bit(digits: Dataset, tmp_path) -> None:

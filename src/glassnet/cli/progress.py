@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..training import Callback, RunUnderWay
+from ..training import RunCallback, RunUnderWay
 from ..training.history import Row
 from .output import command, percent
 from .summary import summary
@@ -18,7 +18,7 @@ REFRESH = 0.1  # seconds between two updates of the live line
 HEADER = f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
 
 
-class Progress(Callback):
+class Progress(RunCallback):
     """Report on standard error, so that standard output holds results alone."""
 
     def __init__(self) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ConfigError, FileError
-from ..training import open_model
-from ..training.trainer import CONFIG
+from ..training import CONFIG, open_model
 from .output import print_facts
 
 if TYPE_CHECKING:

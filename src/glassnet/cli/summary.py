@@ -15,7 +15,8 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 def summary(run: RunUnderWay) -> str:
     """Return the data, the network, how it is trained and what computes, wrapped at 80 columns."""
     config = run.config
-    threads = f"{run.batches.team.size} thread" + "s" * (run.batches.team.size != 1)
+    engine = run.batches.engine
+    threads = f"{engine.threads} thread" + "s" * (engine.threads != 1)
     lines = {
         "data": [
             f"{config.data or 'arrays'}, {len(run.batches.labels):,} training images",
@@ -28,7 +29,7 @@ def summary(run: RunUnderWay) -> str:
             *_layers(config),
         ],
         "training": _optimization(config),
-        "engine": ["NumPy", config.dtype, threads],
+        "engine": [engine.name, config.dtype, threads],
     }
     return "\n".join(_wrapped(name, parts) for name, parts in lines.items())
 

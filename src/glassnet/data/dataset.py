@@ -71,10 +71,14 @@ class Examples:
             indices: any of 0 … n − 1, in any order.
             out: where to put them, so that nothing is allocated.
         """
-        rows = indices if self._rows is None else self._rows[indices]
+        stored, rows = self.located(indices)
         if out is None:
             out = np.empty((len(rows), *self.image_shape), np.uint8)
-        return np.take(self._stored, rows, axis=0, out=out, mode="clip")  # "clip" lets NumPy write straight to out
+        return np.take(stored, rows, axis=0, out=out, mode="clip")  # "clip" lets NumPy write straight to out
+
+    def located(self, indices: NDArray[np.integer]) -> tuple[Images, NDArray[np.integer]]:
+        """Return the memory that holds the images, and at which rows of it those at ``indices`` (m,) are."""
+        return self._stored, indices if self._rows is None else self._rows[indices]
 
     def take(self, indices: NDArray[np.integer]) -> "Examples":
         """Return the examples at ``indices`` (m,), which are not negative, in that order."""

@@ -16,7 +16,7 @@ import numpy as np
 from ..clinic import MISTAKES
 from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
-from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, notebook_names, train
+from ..training import Config, RunCallback, RunUnderWay, TrainingInterrupted, notebook_names, train
 from .consultation import ask_doctor
 from .results import Chain, Comparison, Course, Point, Stage
 
@@ -173,7 +173,7 @@ def _run(dataset: Dataset, recipe: str, settings: dict[str, Any], ask_doctor: bo
     return Course(tuple(probe.points), probe.seconds, probe.broken, probe.findings)
 
 
-class _Probe(Callback):
+class _Probe(RunCallback):
     """Measures a run at its start, after 1, 2, 4, 8, … steps, at even distances from then on, and at its end."""
 
     def __init__(self, truth: Examples, ask_doctor: bool) -> None:
@@ -187,7 +187,6 @@ class _Probe(Callback):
         even = np.linspace(0, run.total_steps, MEASUREMENTS + 1).round()
         early = 2 ** np.arange(math.log2(max(even[1], 1)))
         self.moments = {int(step) for step in (*even, *early)}
-        self.due = False
         self._measure(run, 0)
         if self.ask_doctor:
             self.findings = ask_doctor(run)
@@ -196,10 +195,8 @@ class _Probe(Callback):
         self.losses.append(loss)
         if run.state.step == 1:
             self.points[0] = replace(self.points[0], loss=loss)
-        self.due |= run.state.step in self.moments
-        if self.due and not run.ahead:
+        if run.state.step in self.moments:
             self._measure(run, run.state.step)
-            self.due = False
 
     def on_end(self, run: RunUnderWay) -> None:
         self.seconds, self.broken = run.state.seconds, run.broken

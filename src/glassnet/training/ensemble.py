@@ -20,24 +20,26 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ..data import Dataset, Examples
 from ..errors import FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
-from .callbacks import Callback
+from .callbacks import AnyCallback
 from .checkpoint import read_state
 from .config import Config
-from .history import Row, read_history, write_history
+from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .history import Row, read_history, write_rows
 from .interruption import INTERRUPTED, TrainingInterrupted, interruptible
-from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer, validate
+from .run_loop import RunLoop, validate
 from .workers import StopSign, StopWhenAsked, Workers, pack, unpack
 
 __all__ = ["train_members"]
 
 
 def train_members(
-    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[Callback], workers: Workers
+    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[AnyCallback[Any]], workers: Workers
 ) -> None:
     """Train the members that are not yet done, and join each to those before it.
 
@@ -62,39 +64,39 @@ def train_members(
         for number in range(1, config.members + 1):
             if not workers.alone:
                 wait_for(number)
-            trainer = _train_member(folder, config, number, dataset, callbacks)
-            if not trainer.state.finished:
+            loop = _train_member(folder, config, number, dataset, callbacks)
+            if not loop.state.finished:
                 return
-            models.append(Model.load(trainer.folder / MODEL))
-            kept.append(_best_row(trainer))
-            ends.append(trainer.rows[-1])
+            models.append(Model.load(loop.folder / MODEL))
+            kept.append(_best_row(loop))
+            ends.append(loop.rows[-1])
             if number > len(rows):
                 joined = Model.join(models)
                 joined.save(folder / MODEL)
-                rows.append(_row(kept, ends, joined, trainer.validation))
-                write_history(folder / HISTORY, rows)
+                rows.append(_row(kept, ends, joined, loop.validation))
+                write_rows(folder / HISTORY, rows)
                 for callback in callbacks:
                     callback.on_member(number, rows[-1])
-            if trainer.paused and number < config.members:  # as the member's last step was taken
-                if trainer.stopped == INTERRUPTED:
-                    raise TrainingInterrupted(folder, trainer.state.step)
+            if loop.paused and number < config.members:  # as the member's last step was taken
+                if loop.stopped == INTERRUPTED:
+                    raise TrainingInterrupted(folder, loop.state.step)
                 return
 
 
 def _train_member(
-    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[Callback]
-) -> Trainer:
-    """Train a member to its end, from wherever it is, and return its trainer."""
+    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[AnyCallback[Any]]
+) -> RunLoop:
+    """Train a member to its end, from wherever it is, and return its loop."""
     member = folder / f"member-{number}"
     if not (member / CONFIG).exists():
         write_atomically(member / CONFIG, config.member(number).to_toml().encode())
-    trainer = Trainer(Config.load(member / CONFIG), dataset, callbacks)
+    loop = RunLoop(Config.load(member / CONFIG), dataset, callbacks, folder=member)
     with only_process(member):
         try:
-            trainer.run(member)
+            loop.run()
         except TrainingInterrupted as interrupted:
             raise TrainingInterrupted(folder, interrupted.step) from None
-    return trainer
+    return loop
 
 
 @contextmanager
@@ -173,14 +175,14 @@ def _step(member: Path) -> int:
     return read_state(member / CHECKPOINT).step if (member / CHECKPOINT).is_file() else 0
 
 
-def _best_row(trainer: Trainer) -> Row:
+def _best_row(loop: RunLoop) -> Row:
     """Return the row of the epoch whose model a finished run has kept."""
-    for row in trainer.rows:
-        if row["epoch"] == trainer.state.best_epoch:
+    for row in loop.rows:
+        if row["epoch"] == loop.state.best_epoch:
             return row
     raise FileError(
-        f"{trainer.folder / HISTORY}: the row of epoch {trainer.state.best_epoch} is missing; delete "
-        f"{trainer.folder}, then resume the ensemble: the member is trained anew"
+        f"{loop.folder / HISTORY}: the row of epoch {loop.state.best_epoch} is missing; delete "
+        f"{loop.folder}, then resume the ensemble: the member is trained anew"
     )
 
 

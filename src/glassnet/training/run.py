@@ -9,8 +9,8 @@ from ..errors import DataError, FileError, TrainingError
 from ..model import Model
 from .checkpoint import read_state
 from .config import Config
-from .history import Row, read_history
-from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .history import Row, best_row, read_history
 
 __all__ = ["BOX", "Run", "find_runs", "open_model"]
 
@@ -46,14 +46,10 @@ class Run:
     @property
     def best(self) -> Row:
         """The row of the model that was kept: of its epoch, or of all members. FileError before there is one."""
-        rows, monitor = self.history, self.config.monitor
+        rows = self.history
         if not rows:
             raise FileError(f"{self.path}: no {self._part} is complete yet; go on with: glassnet resume {self.path}")
-        if self.config.members > 1:
-            return rows[-1]
-        sign = 1 if monitor == "validation_accuracy" else -1
-        judged = [row for row in rows if row[monitor] is not None and row["loss"] is not None]
-        return max(judged, key=lambda row: float(sign * row[monitor])) if judged else rows[-1]
+        return rows[-1] if self.config.members > 1 else best_row(rows, self.config.monitor)
 
     @property
     def broken(self) -> bool:

@@ -6,10 +6,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
+from ..engines import MAX_THREADS
 from ..errors import nearest
 from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
-from .threads import MAX_THREADS
 
 __all__ = [
     "LARGEST_SEED",

@@ -26,7 +26,7 @@ from typing import Any, Self, TypeVar, cast
 
 from ..errors import ConfigError, GlassnetError, TrainingError
 from ..files import write_atomically
-from .callbacks import Callback, RunUnderWay
+from .callbacks import Callback, LoopUnderWay
 
 __all__ = ["StopSign", "StopWhenAsked", "Workers", "pack", "require_search", "unpack"]
 
@@ -75,7 +75,7 @@ class StopWhenAsked(Callback):
     def __init__(self, sign: StopSign | None) -> None:
         self.sign, self._due = sign, 0.0
 
-    def on_step(self, run: RunUnderWay, loss: float) -> None:
+    def on_step(self, run: LoopUnderWay, loss: float) -> None:
         if self.sign is None or perf_counter() < self._due:
             return
         if self.sign.is_given():

@@ -15,10 +15,10 @@ from ..files import only_process
 from ..training import (
     Config,
     Run,
-    Trainer,
     Workers,
     available_threads,
     make_run_folder,
+    prepare,
     require_search,
     unpack,
 )
@@ -133,7 +133,7 @@ def search(
         raise ConfigError(f"trials: must be at least 1, not {trials}")
     config = choose_config(dataset, recipe, settings)
     _check_searchable(config)
-    Trainer(config, dataset)  # which refuses what cannot be trained on, before there is a folder
+    prepare(config, dataset)  # which refuses what cannot be trained on, before there is a folder
     names = searched(config, [name for name, value in settings.items() if value is not None])
     folder = Path(out) if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
     if folder.exists() and not (folder / STUDY).exists() and any(folder.iterdir()):

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, RunUnderWay, StopSign, StopWhenAsked, Trainer, TrainingInterrupted, pack
+from ..training import (
+    CONFIG,
+    Callback,
+    Config,
+    LoopUnderWay,
+    RunLoop,
+    StopSign,
+    StopWhenAsked,
+    TrainingInterrupted,
+    is_better,
+    pack,
+)
 from ..training.history import Row
-from ..training.trainer import CONFIG
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -51,7 +61,7 @@ class Prune(Callback):
     def __init__(self, trial: "Trial", outcome: Outcome) -> None:
         self.trial, self.outcome = trial, outcome
 
-    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+    def on_epoch(self, run: LoopUnderWay, row: Row) -> None:
         value = row[run.config.monitor]
         self.outcome.values.append((row["epoch"], value))
         self.outcome.seconds = row["seconds"]
@@ -95,18 +105,17 @@ def run_trial(
     with TemporaryDirectory(prefix="glassnet-") as place:
         folder = Path(place)
         write_atomically(folder / CONFIG, config.to_toml().encode())
-        trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), StopWhenAsked(sign)])
+        loop = RunLoop(config, dataset, [Prune(study.ask(), outcome), StopWhenAsked(sign)], folder=folder)
         try:
-            trainer.run(folder)
+            loop.run()
         except TrainingInterrupted:
             if sign is None:
                 raise
         except TrainingError as error:
             outcome.pruned, outcome.complaint = True, str(error)
             return outcome
-        outcome.stopped, outcome.interrupted = not trainer.state.finished, trainer.paused
-        value = trainer.state.best
+        outcome.stopped, outcome.interrupted = not loop.state.finished, loop.paused
+        value = loop.state.best
         if not (outcome.stopped or outcome.pruned) and value is not None:
-            better = best is None or (value > best if config.monitor == "validation_accuracy" else value < best)
-            outcome.files = pack(folder) if better else {}
+            outcome.files = pack(folder) if is_better(config.monitor, value, best) else {}
     return outcome

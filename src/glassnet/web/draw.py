@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
-from ..nn import Dense, Network
+from ..nn import Dense, Network, Pass
 from ..nn.types import Array
 from .shelf import Shelf
 
@@ -68,13 +68,12 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         prepared = frame_picture(gray, model.preprocessing, NAME)
     except DataError as error:
         return {"empty": True, "classes": model.classes, "why": str(error)}
-    networks = [network.replica() for network in model.networks]
-    probabilities = Model(networks, model.preprocessing, model.classes).predict_proba(prepared)[0]
+    probabilities = model.predict_proba(prepared)[0]
     second, first = np.argsort(probabilities)[-2:]
     blank = np.full_like(prepared, model.preprocessing.ground)
-    x, ground = model.preprocessing.apply(np.stack([prepared, blank]), dtype=model.network.dtype)
+    x, ground = model.inputs(np.stack([prepared, blank]))
     ink, targets = x - ground, np.array([first, second])
-    evidence = np.mean([ink * input_gradients(network, x, targets) for network in networks], axis=0)
+    evidence = np.mean([ink * input_gradients(network, x, targets) for network in model.networks], axis=0)
     return {
         "empty": False,
         "classes": model.classes,
@@ -82,7 +81,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         "probabilities": probabilities.tolist(),
         "answer": model.classes[first],
         "runner_up": model.classes[second],
-        "layers": _activations(networks[0], x),
+        "layers": _activations(model.network, x),
         "evidence": _short(evidence[0].reshape(prepared.shape)),
         "runner_up_evidence": _short(evidence[1].reshape(prepared.shape)),
     }
@@ -94,20 +93,21 @@ def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> A
     Each row of a batch has a gradient of its own, so that one backward pass serves them all: row i holds x again, and
     asks for target i.
     """
-    Z = network.forward(np.tile(x, (len(targets), 1)))
+    p = Pass(network)
+    Z = network.forward(np.tile(x, (len(targets), 1)), p)
     dX = np.zeros_like(Z)
     dX[np.arange(len(targets)), targets] = 1
-    for layer in reversed(network.layers):
-        dX = layer.input_gradient(dX)
+    for layer, own in zip(reversed(network.layers), reversed(p.layers), strict=True):
+        dX = layer.input_gradient(dX, own)
     return dX
 
 
 def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
     """Return what comes out of each affine map and the steps that follow it, up to the next one, for one input (d,)."""
     outputs, Y = [], x[None]
-    for layer in network.layers:
-        Y = layer.forward(Y)
-        outputs.append(Y[0].copy())
+    for layer, own in zip(network.layers, Pass(network).layers, strict=True):
+        Y = layer.forward(Y, own)
+        outputs.append(Y[0])
     starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
     return [
         {

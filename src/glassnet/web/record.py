@@ -1,22 +1,19 @@
 """What a run folder says of its run, read again only where it has changed."""
 
-import json
-import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import FileError, GlassnetError
 from ..files import is_held
-from ..training import STEPS, Run
-from ..training.history import Row
+from ..training import CHECKPOINT, CONFIG, HISTORY, STEPS, Run
+from ..training.history import Row, parse_steps
 
 __all__ = ["Facts", "Lines", "Record"]
 
 Facts: TypeAlias = dict[str, Any]
 """A run as the page's list shows it; see `Record.facts`."""
 
-HISTORY, CHECKPOINT = "history.jsonl", "checkpoint.safetensors"
 MOST = 20_000  # lines of a file that are kept: an hour and a half of steps, or as many epochs
 LINE = 2048  # bytes: more than a line of steps.jsonl has
 
@@ -52,7 +49,7 @@ class Lines:
             return
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
-        self.rows += [row for line in whole.splitlines() if (row := _row(line, self.key))]
+        self.rows += parse_steps(whole, self.key)
         while len(self.rows) > MOST:
             half = len(self.rows) // 2
             self.rows[:half] = self.rows[:half:2]
@@ -85,7 +82,7 @@ class Record:
         facts: Facts = dict.fromkeys(("data", "recipe", "mistakes", "epochs", "accuracy", "validation_accuracy"))
         facts = {"name": self.name, "state": "stopped"} | facts | {"epoch": 0, "seconds": 0.0, "started": 0.0}
         with suppress(OSError):
-            facts["started"] = (path / "config.toml").stat().st_mtime
+            facts["started"] = (path / CONFIG).stat().st_mtime
         try:
             config = self.run.config
             facts |= {"data": config.data, "recipe": config.recipe, "mistakes": list(config.mistakes)}
@@ -131,29 +128,11 @@ def last_step(folder: Path) -> Row:
     try:
         with (folder / STEPS).open("rb") as file:
             file.seek(max(file.seek(0, 2) - LINE, 0))
-            lines = file.read().split(b"\n")[:-1]
+            content = file.read()
     except OSError:
         return {}
-    return next((row for line in reversed(lines) if (row := _row(line, "step"))), {})
-
-
-def _row(line: bytes, key: str) -> Row | None:
-    """Return a line's object, or None where it is no line of a run."""
-    try:
-        row = json.loads(line, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict) or not isinstance(row.get(key), int) or row.get("seconds") is None:
-        return None
-    return row if all(value is None or _is_number(value) for value in row.values()) else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    rows = parse_steps(content[: content.rfind(b"\n") + 1])
+    return rows[-1] if rows else {}
 
 
 def _written(path: Path) -> int:

@@ -8,12 +8,11 @@ from ..data import Dataset, mnist_is_here
 from ..errors import DataError, FileError, nearest
 from ..files import is_held
 from ..model import Model
-from ..training import BOX, LIVE, Run, open_model
+from ..training import BOX, LIVE, MODEL, Run, open_model
 from .site import Site
 
 __all__ = ["Shelf", "newest_model"]
 
-MODEL = "model.safetensors"
 DOWNLOADED = ("openml", "mnist_784")  # nobody can tell whether these are here
 KEPT = 8  # models that stay open, those asked for first go first
 

@@ -1,9 +1,14 @@
 """How many threads the matrix products get."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
-__all__ = ["MAX_THREADS", "available_threads", "choose_threads"]
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["MAX_THREADS", "available_threads", "choose_threads", "limit_blas"]
 
 MAX_THREADS = 1024  # each has working memory of its own, and a BLAS takes their number as a C int
 
@@ -27,3 +32,14 @@ def choose_threads(batch_size: int, sizes: list[int]) -> int:
     """
     largest = max(batch_size * a * b for a, b in pairwise(sizes))
     return available_threads() if largest >= WORTHWHILE else 1
+
+
+def limit_blas(threads: int | None) -> AbstractContextManager[Any]:
+    """Give the matrix products of the whole process so many threads for a while; None leaves them as they are."""
+    return nullcontext() if threads is None else _controller().limit(limits=threads, user_api="blas")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Look for the BLAS once: that takes milliseconds, in which a small batch is learned many times."""
+    return ThreadpoolController()
