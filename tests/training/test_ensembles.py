@@ -207,7 +207,7 @@ def test_a_member_is_locked_while_it_is_trained(whole: Run, digits: Dataset, tmp
     half = train(digits, out=tmp_path / "half", members=4, seed=7, callbacks=[AtStep(8, 20)], **SETTINGS)
     with (
         only_process(half.path / "member-2"),
-        pytest.raises(FileError, match="another process is at work in this folder"),
+        pytest.raises(FileError, match="another process is working in this folder"),
     ):
         resume(half.path)
 

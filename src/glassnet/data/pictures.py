@@ -64,7 +64,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: neither a PNG nor a JPEG image; save it as one of these") from error
     except FileNotFoundError as error:
-        raise DataError(f"{name}: no such file; check the path") from error
+        raise DataError(f"{name}: no such file; is the path right?") from error
     except DataError:
         raise
     except _DAMAGE as error:
