@@ -15,8 +15,9 @@ from .data.dataset import hold_out
 from .errors import ConfigError, DataError
 from .nn import Network, softmax
 from .nn.types import Array
-from .training import Config, Row
+from .training import Config
 from .training.batches import Table
+from .training.history import Row
 from .training.sklearn_callbacks import CallbackSupport, with_callbacks
 from .training.table_loop import Learned, TableLoop, outputs
 

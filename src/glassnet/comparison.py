@@ -7,7 +7,8 @@ from typing import Any
 from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
-from .training import HISTORY, MODEL, Config, Run
+from .training import Config, Run
+from .training.folder import HISTORY, MODEL
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from .errors import ConfigError, FileError
 from .files import write_atomically
-from .training import CONFIG, STEPS, Run, RunCallback, RunUnderWay
+from .training import Run, RunCallback, RunUnderWay
+from .training.folder import CONFIG, STEPS
 from .training.history import Row, parse_steps, read_steps
 
 __all__ = [

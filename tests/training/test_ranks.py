@@ -117,6 +117,21 @@ def test_a_run_goes_on_with_any_number_of_ranks(tmp_path: Path, ranks: int) -> N
     assert_same(tmp_path / "one", tmp_path / "many")
 
 
+@pytest.mark.parametrize(("hook", "words"), [("on_start", "run"), ("on_step", "run, loss"), ("on_epoch", "run, row")])
+def test_all_ranks_end_when_a_callback_asks_for_it(tmp_path: Path, hook: str, words: str) -> None:
+    script = INTERRUPTED.replace("on_step(self, run, loss)", f"{hook}(self, {words})").replace("== 25", ">= 0")
+    process = start(tmp_path, 2, sys.executable, "-c", script)
+    try:
+        assert process.communicate(timeout=60)[1] == ""
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert len(Run(tmp_path / "many").history) == (hook == "on_epoch")
+    alone(tmp_path / "one", *SMALL, "--batch-size", "64")
+    resume(tmp_path / "many")
+    assert_same(tmp_path / "one", tmp_path / "many")
+
+
 def wait_for_steps(process: subprocess.Popen[str], folder: Path) -> None:
     for _ in range(600):
         if (folder / "steps.jsonl").exists() and (folder / "steps.jsonl").read_text().count("\n") > 1:
@@ -241,11 +256,11 @@ import os
 import numpy as np
 from glassnet.nn import Dense
 backward, steps = Dense.backward, []
-def fail(layer, dY):
+def fail(layer, dY, p):
     steps.append(dY)
     if len(steps) == 7 and os.environ["PMI_RANK"] == VICTIM:
         np.empty(2**45)
-    return backward(layer, dY)
+    return backward(layer, dY, p)
 Dense.backward = fail
 """
 

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from PIL import Image
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.data import Preprocessing, frame_picture, read_picture
-from glassnet.nn import BatchNorm, Dense, Dropout, Network, ReLU, Tanh
+from glassnet.nn import BatchNorm, Dense, Dropout, Network, Pass, ReLU, Tanh
 from glassnet.web import Site, drawings
 from glassnet.web.draw import input_gradients, look
 
@@ -96,7 +97,7 @@ def small_model(*layers: Any, members: int = 1, dark_on_light: bool = False, shi
 
 
 def layer_copies(layers: tuple[Any, ...]) -> list[Any]:
-    return [layer.replica() for layer in layers]
+    return [copy(layer) for layer in layers]
 
 
 def test_input_gradients_are_the_slopes_of_the_scores() -> None:
@@ -127,12 +128,12 @@ def test_the_evidence_of_a_linear_network_is_what_the_ink_adds_to_the_score(dark
 def test_the_activations_are_those_of_the_equations(site: Site, digits_run: Path) -> None:
     model = open_model(digits_run)
     answer = look(model, picture())
-    x = model.preprocessing.apply(frame_picture(read_picture(picture()), model.preprocessing)[None])
+    x = model.inputs(frame_picture(read_picture(picture()), model.preprocessing)[None])
     assert np.shape(answer["prepared"]) == (8, 8)
-    network = model.network.replica()
-    Y, expected = x, []
+    network = model.network
+    p, Y, expected = Pass(network), x, []
     for i, layer in enumerate(network.layers):
-        Y = layer.forward(Y).copy()
+        Y = layer.forward(Y, p.layers[i])
         if i + 1 == len(network.layers) or isinstance(network.layers[i + 1], Dense):
             expected.append(Y[0])
     assert [layer["name"] for layer in answer["layers"]] == ["hidden layer 1", "output"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ConfigError, FileError
-from ..training import CONFIG, open_model
+from ..training import open_model
+from ..training.folder import CONFIG
 from .output import print_facts
 
 if TYPE_CHECKING:

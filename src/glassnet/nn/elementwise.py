@@ -60,8 +60,6 @@ class Program(NamedTuple):
 
     def resolve(self, given: Sequence[float]) -> Sequence[float]:
         """Return the constants of a call, and those that follow from them."""
-        if not self.once:
-            return given
         places: list[Any] = [None] * self.arrays + [*given]
         places += [*[None] * (self.constants - len(given) + self.scratch), *self.known]
         for ufunc, first, second, target in self.once:  # a plain number takes on an array's dtype, and a NumPy one not

@@ -7,7 +7,7 @@ Rules for single numbers come from `formulas`; an engine is only told which one 
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil, inf, prod, sqrt
+from math import ceil, inf, isnan, prod, sqrt
 from threading import local
 from typing import Any, NamedTuple
 
@@ -113,15 +113,15 @@ class Engine:
 
     def _run(self, work: Program, arrays: Sequence[Array], constants: Sequence[float]) -> None:
         """Carry out a program block by block; large arrays are shared out among the threads."""
-        values, target = work.resolve(constants), arrays[0]
+        values, target = work.resolve(constants) if work.once else constants, arrays[0]
         if target.size <= BLOCK:
-            work.run(arrays, values, self._scratch(work.scratch, target))
+            work.run(arrays, values, self._scratch(work.scratch, target) if work.scratch else ())
             return
         rows = max(BLOCK * len(target) // target.size, 1)  # of a block
 
         def compute(_: int, number: int) -> None:
             parts = [x[number * rows : (number + 1) * rows] for x in arrays]
-            work.run(parts, values, self._scratch(work.scratch, parts[0]))
+            work.run(parts, values, self._scratch(work.scratch, parts[0]) if work.scratch else ())
 
         blocks = ceil(len(target) / rows)
         if target.size < FEW or self.threads == 1:
@@ -132,7 +132,7 @@ class Engine:
 
     def _scratch(self, count: int, like: Array) -> Any:
         """Return so many arrays, each as long as ``like``."""
-        return self.scratch("elementwise", (count, *like.shape), like.dtype) if count else ()
+        return self.scratch("elementwise", (count, *like.shape), like.dtype)
 
     # Products and sums
 
@@ -224,19 +224,18 @@ class Engine:
         n, k = Z.shape
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         E = np.array(Z.T, order="C")  # (k, n)
-        own = labels.astype(np.intp) * n + np.arange(n)  # where in E, laid out flat, z of the true class stands
-        largest = E.max(axis=0)
-        E -= largest
-        z_own = E.take(own)
-        # Argmax takes longer than all the rest, and is needed only where several are largest or some are NaN.
-        alone = np.isfinite(largest).all() and np.count_nonzero(E == 0) == n
-        right = z_own == 0 if alone else Z.argmax(axis=1) == labels
-        losses = -(1 - smoothing) * z_own
+        own = labels.astype(np.intp, copy=False) * n + np.arange(n)  # where in E, laid out flat, z of the true class stands
+        E -= np.maximum.reduce(E)
+        z_own, largest = E.take(own), np.count_nonzero(E == 0)
+        losses = (smoothing - 1) * z_own
         if smoothing:
-            losses -= smoothing / k * E.sum(axis=0)
+            losses -= smoothing / k * np.add.reduce(E)
         np.exp(E, out=E)
-        sums = E.sum(axis=0)  # (n,)
+        sums = np.add.reduce(E)  # (n,)
         losses += np.log(sums)
+        # Argmax takes longer than all the rest, and is needed only where several are largest or some are NaN.
+        alone = largest == n and not isnan(np.add.reduce(sums))
+        right = z_own == 0 if alone else Z.argmax(axis=1) == labels
         w = weights if isinstance(weights, float) else weights.astype(E.dtype)
         E *= w / sums  # w p
         if smoothing:

@@ -4,8 +4,8 @@ from ..engines import available_threads, choose_threads
 from .assembly import build_loss, build_network, prepare
 from .callbacks import AnyCallback, Callback, EarlyStopping, LoopUnderWay, RunCallback, RunUnderWay
 from .config import Config, Settings
-from .folder import CHECKPOINT, CONFIG, HISTORY, LIVE, MODEL, STEPS
-from .history import Row, is_better
+from .folder import LIVE, STEPS
+from .history import is_better
 from .interruption import TrainingInterrupted
 from .launch import make_run_folder, resume, train
 from .live import Live
@@ -21,11 +21,7 @@ from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unp
 
 __all__ = [
     "BOX",
-    "CHECKPOINT",
-    "CONFIG",
-    "HISTORY",
     "LIVE",
-    "MODEL",
     "STEPS",
     "AnyCallback",
     "Callback",
@@ -36,7 +32,6 @@ __all__ = [
     "Loop",
     "LoopUnderWay",
     "Ranks",
-    "Row",
     "Run",
     "RunCallback",
     "RunLoop",

@@ -20,13 +20,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from ..data import Dataset, Examples
 from ..errors import FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
-from .callbacks import AnyCallback
+from .callbacks import AnyCallback, RunUnderWay
 from .checkpoint import read_state
 from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
@@ -39,7 +38,7 @@ __all__ = ["train_members"]
 
 
 def train_members(
-    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[AnyCallback[Any]], workers: Workers
+    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[AnyCallback[RunUnderWay]], workers: Workers
 ) -> None:
     """Train the members that are not yet done, and join each to those before it.
 
@@ -84,7 +83,7 @@ def train_members(
 
 
 def _train_member(
-    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[AnyCallback[Any]]
+    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[AnyCallback[RunUnderWay]]
 ) -> RunLoop:
     """Train a member to its end, from wherever it is, and return its loop."""
     member = folder / f"member-{number}"

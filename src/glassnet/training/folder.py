@@ -1,11 +1,13 @@
 """The run folder: what its files are called, and how a run is kept in them so that it never gets lost.
 
-config.toml              the configuration as resolved, enough to run it again
-history.jsonl            a line a report
-steps.jsonl              how its steps fare
-model.safetensors        the best model so far
-checkpoint.safetensors   all that going on takes
-live.safetensors         the network of this moment, while somebody watches
+    config.toml              the configuration as resolved, enough to run it again
+    history.jsonl            a line a report
+    steps.jsonl              how its steps fare
+    model.safetensors        the best model so far
+    checkpoint.safetensors   all that going on takes
+    live.safetensors         the network of this moment, while somebody watches
+
+`Run` reads what is there.
 """
 
 from pathlib import Path

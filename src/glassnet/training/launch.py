@@ -11,7 +11,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError
 from ..files import only_process, write_atomically
 from .assembly import prepare
-from .callbacks import AnyCallback, check_callbacks
+from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
@@ -52,7 +52,7 @@ def train(
     *,
     as_written: bool = False,
     out: str | os.PathLike[str] | None = None,
-    callbacks: Sequence[AnyCallback[Any]] = (),
+    callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
@@ -105,7 +105,7 @@ def resume(
     path: str | os.PathLike[str],
     dataset: Dataset | None = None,
     *,
-    callbacks: Sequence[AnyCallback[Any]] = (),
+    callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
@@ -168,7 +168,7 @@ def _train(
     folder: Path,
     config: Config,
     dataset: Dataset,
-    callbacks: Sequence[AnyCallback[Any]],
+    callbacks: Sequence[AnyCallback[RunUnderWay]],
     workers: Workers,
     ranks: Ranks,
 ) -> None:
@@ -179,7 +179,6 @@ def _train(
     checkpoint, here = folder / CHECKPOINT, None if ranks.rank else folder
     with ranks.together():
         done = read_state(checkpoint).epoch if here and checkpoint.exists() else 0
-    done = int(ranks.broadcast(str(done)))
     for part, until in config.parts():
         if done < until or until == config.epochs:
             with ranks.together():

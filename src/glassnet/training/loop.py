@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import IntEnum
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -31,8 +31,8 @@ from .steps import Steps
 
 __all__ = ["Judge", "Loop"]
 
-Judge: TypeAlias = Callable[[Network], tuple[float | None, float | None]]
-"""Returns a network's loss and accuracy on the validation examples, or None twice where there are none."""
+Judge: TypeAlias = Callable[[], tuple[float | None, float | None]]
+"""Returns loss and accuracy of `Loop.judged` on the validation examples, or None twice where there are none."""
 
 LARGEST = 1e15  # of a weight: of two layers of such weights, the products are no longer finite in float32
 
@@ -63,10 +63,11 @@ class Loop:
         best: parameters and statistics of the best epoch since the loop began, or None before there is one; without
             validation examples the last is the best.
         paused: whether it was stopped from outside, if only after the last step.
-        broken: why it cannot go on, where a planted mistake has broken it.
         keeper: where it keeps what it learns.
         blas_threads: how many threads matrix products have; None leaves them as they are.
     """
+
+    callbacks: list[AnyCallback[Self]]
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Loop:
         loss: SoftmaxCrossEntropy,
         batches: Source,
         judge: Judge,
-        callbacks: Sequence[AnyCallback[Any]] = (),
+        callbacks: Sequence[AnyCallback[Self]] = (),
         *,
         until: int | None = None,
         advice: str = "",
@@ -92,9 +93,9 @@ class Loop:
         self.began = State()  # where this call's schedule begins; that of a run at its first step
         self.stopped: str | None = None
         self.paused = False
-        self.broken: str | None = None
         self.best: tuple[Array, Array] | None = None
         self.keeper = Keeper()
+        self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
         self.blas_threads: int | None = self.steps.blas_threads
 
@@ -158,7 +159,7 @@ class Loop:
         self._ends = decision == Decision.STOP
         return decision != Decision.FINISHED
 
-    def _start(self) -> Decision:
+    def _start(self: Self) -> Decision:
         self.keeper.begin(self)
         if self.state.finished:
             return Decision.FINISHED
@@ -179,16 +180,12 @@ class Loop:
     def _go_on_or_stop(self) -> Decision:
         return Decision.STOP if self.stopped else Decision.GO_ON
 
-    @property
-    def _next_batch(self) -> int:
-        """Which batch of the epoch comes next."""
-        epochs = self.state.epoch - self.began.epoch
-        return self.state.step - self.began.step - epochs * len(self.steps.batches)
-
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate and report."""
-        batches, due = len(self.steps.batches), self._is_due(self.state.epoch + 1)
-        while (i := self._next_batch) < batches:
+        state, began, batches = self.state, self.began, len(self.steps.batches)
+        due = self._is_due(state.epoch + 1)
+        taken = state.step - began.step - (state.epoch - began.epoch) * batches
+        for i in range(taken, batches):
             self._take_step(i)
             decision = self.ranks.agree(self._after_step)
             self._ends = decision == Decision.STOP
@@ -198,7 +195,6 @@ class Loop:
                 return
         if due:
             self.ranks.agree(self._measure)
-        state = self.state
         state.epoch += 1
         state.loss_sum, state.correct, state.seen = 0.0, 0, 0
         if due:
@@ -216,7 +212,7 @@ class Loop:
         state.seen += weight
         self._loss = loss
 
-    def _after_step(self) -> Decision:
+    def _after_step(self: Self) -> Decision:
         """Call the callbacks, and see whether to stop here or to save."""
         for callback in self.callbacks:
             callback.on_step(self, self._loss)
@@ -232,16 +228,19 @@ class Loop:
 
     def _measure(self) -> None:
         """Validate, and add a row of what is known of the epoch that ends here."""
-        self.check_finite([self.network.parameters])
-        if not self.config.mistakes and np.abs(self.network.parameters).max() > LARGEST:
+        parameters = self.network.parameters
+        largest = np.maximum(parameters.max(), -parameters.min())  # NaN where any is
+        if not math.isfinite(largest):
+            raise self._diverged("stopped being finite")
+        if largest > LARGEST and not self.config.mistakes:
             raise self._diverged("grew without bound")
-        validation = self.judge(self.judged)
+        validation = self.judge()
         if validation[0] is not None and not math.isfinite(validation[0]):
             raise self._diverged("stopped being finite")
         state = self.state
         self.rows.append(self.row(state.loss_sum / state.seen, state.correct / state.seen, validation))
 
-    def _report(self) -> Decision:
+    def _report(self: Self) -> Decision:
         """Tell of the epoch that has ended, and remember its parameters if they are the best so far."""
         row, state, judged = self.rows[-1], self.state, self.judged
         value = row[self.config.monitor]
@@ -259,7 +258,7 @@ class Loop:
             self.ranks.gather(moment)
         self.ranks.agree(lambda: self.keeper.save(self))
 
-    def _end(self) -> None:
+    def _end(self: Self) -> None:
         for callback in self.callbacks:
             callback.on_end(self)
 

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -42,7 +42,7 @@ class MPIRanks(Ranks):
     def __init__(self, mpi: Any) -> None:
         self._mpi, self._all = mpi, mpi.COMM_WORLD
         self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
-        self._known = False  # whether the others know that this rank has failed
+        self._told = False  # whether the others know that this rank has failed
         self._beside: int = self._all.Split_type(mpi.COMM_TYPE_SHARED).Get_size()  # ranks on this machine
 
     def threads(self, wanted: int) -> int:
@@ -72,7 +72,7 @@ class MPIRanks(Ranks):
             if self.rank == 0:
                 decision[0] = decide() or 0
         except BaseException as error:
-            self._known, failure = True, str(error) or type(error).__name__
+            self._told, failure = True, str(error) or type(error).__name__
             raise
         finally:
             self._all.Bcast(decision)
@@ -139,7 +139,6 @@ class MPIRanks(Ranks):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        self._known = False
         signals = (signal.SIGINT, signal.SIGTERM) if self.rank else ()
         previous = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
         try:
@@ -149,23 +148,17 @@ class MPIRanks(Ranks):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self._abort(error)
-            raise
+    def step(self) -> AbstractContextManager[None]:
+        return self._alive(())
 
     @contextmanager
-    def _alive(self) -> Iterator[None]:
-        """End all ranks where this one fails in a way that the others cannot know of: they would wait for ever."""
+    def _alive(self, told: tuple[type[BaseException], ...] = (GlassnetError,)) -> Iterator[None]:
+        """End all ranks where this one fails with an error that they are not ``told`` of: they would wait for ever."""
+        self._told = False
         try:
             yield
-        except GlassnetError:
-            raise
         except BaseException as error:
-            if not self._known:
+            if not (self._told or isinstance(error, told)):
                 self._abort(error)
             raise
 

@@ -13,12 +13,15 @@ Here stand what they do together, and the process that is alone and does it by i
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ..nn.types import Array
 from .config import Config
 
 __all__ = ["ALONE", "Ranks"]
+
+ALL = slice(None)
+NOTHING = nullcontext()
 
 
 class Ranks:
@@ -37,6 +40,8 @@ class Ranks:
 
     def share(self, count: int) -> slice:
         """Return which of ``count`` things are this rank's."""
+        if self.size == 1:
+            return ALL
         first, end = self.bounds(count)[self.rank : self.rank + 2]
         return slice(first, end)
 
@@ -78,10 +83,9 @@ class Ranks:
         """Run the loop: signals are rank 0's, and a rank that fails where the others cannot know it ends them all."""
         yield
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
+    def step(self) -> AbstractContextManager[None]:
         """Take a step; a rank that fails while the others wait for its part ends them all."""
-        yield
+        return NOTHING
 
 
 ALONE = Ranks()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ..model import Model
 from ..nn import Engine, SoftmaxCrossEntropy
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
-from .callbacks import AnyCallback, check_callbacks
+from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .config import Config
 from .folder import RunFolder
 from .interruption import TrainingInterrupted, interruptible
@@ -45,7 +44,7 @@ class RunLoop(Loop):
         self,
         config: Config,
         dataset: Dataset,
-        callbacks: Sequence[AnyCallback[Any]] = (),
+        callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
         *,
         folder: Path | None = None,
         until: int | None = None,
@@ -68,13 +67,14 @@ class RunLoop(Loop):
             engine=engine,
             ranks=ranks,
         )
+        self.broken: str | None = None
         self._log = StepLog()
         super().__init__(
             config,
             network,
             build_loss(config, training.labels, classes, task.mistakes, engine),
             self.batches,
-            lambda _: validate(self.model, self.validation),
+            lambda: validate(self.model, self.validation),
             [*([self._log] if folder else []), *callbacks],
             until=until,
             advice=f"another scaling than {config.scaling!r}",

@@ -95,7 +95,7 @@ class TableLoop(Loop):
             network,
             loss,
             batches,
-            lambda network: _judge(network, validation),
+            lambda: _judge(self.judged, validation),
             callbacks,
             advice="features of one scale (StandardScaler)",
         )

@@ -10,7 +10,6 @@ from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
 from ..training import (
-    CONFIG,
     Callback,
     Config,
     LoopUnderWay,
@@ -21,6 +20,7 @@ from ..training import (
     is_better,
     pack,
 )
+from ..training.folder import CONFIG
 from ..training.history import Row
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from ..errors import FileError, GlassnetError
 from ..files import is_held
-from ..training import CHECKPOINT, CONFIG, HISTORY, STEPS, Run
+from ..training import Run
+from ..training.folder import CHECKPOINT, CONFIG, HISTORY, STEPS
 from ..training.history import Row, parse_steps
 
 __all__ = ["Facts", "Lines", "Record"]

@@ -8,7 +8,8 @@ from ..data import Dataset, mnist_is_here
 from ..errors import DataError, FileError, nearest
 from ..files import is_held
 from ..model import Model
-from ..training import BOX, LIVE, MODEL, Run, open_model
+from ..training import BOX, Run, open_model
+from ..training.folder import CONFIG, LIVE, MODEL
 from .site import Site
 
 __all__ = ["Shelf", "newest_model"]
@@ -36,7 +37,7 @@ class Shelf:
         for path in self.site.runs.iterdir():
             with suppress(OSError, UnicodeEncodeError):  # it is closed to us, is just going, or has no name in text
                 path.name.encode()
-                if (path / "config.toml").is_file():
+                if (path / CONFIG).is_file():
                     times[path.name] = path.stat().st_mtime
         return sorted(times, key=lambda name: times[name], reverse=True)
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import FileError, GlassnetError
-from ..training import LIVE, STEPS
+from ..training.folder import CONFIG, LIVE, STEPS
 from ..training.history import Row
 from .record import Facts, Lines, Record, last_step
 from .shelf import Shelf, newest_model
@@ -131,7 +131,7 @@ class Watched:
         """Look at the folder; return whether anything is new."""
         before = self._stand()
         try:
-            self.gone = self.path.stat().st_ino != self._folder or not (self.path / "config.toml").exists()
+            self.gone = self.path.stat().st_ino != self._folder or not (self.path / CONFIG).exists()
         except OSError:
             self.gone = True
         if not self.gone:
