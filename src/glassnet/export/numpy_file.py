@@ -127,9 +127,9 @@ def numpy_source(model: Model, module: str = "digits") -> str:
             known here; or there are no parameters.
     """
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise ConfigError(f"{module}.py: Python can import no module of this name; use letters, digits and underscores")
+        raise ConfigError(f"{module}.py: not a valid module name; use letters, digits and underscores")
     if module in {"numpy", *sys.stdlib_module_names}:  # which are imported here, or by what is imported here
-        raise ConfigError(f"{module}.py: would stand before the module {module} that it needs; choose another name")
+        raise ConfigError(f"{module}.py: would shadow the module {module} that it imports; choose another name")
     if not model.size:
         raise ConfigError("a network without parameters has learned nothing; there is nothing to export")
     lines, shapes = _equations(model.network.layers)

@@ -148,7 +148,7 @@ class Config(Settings):
             raise ConfigError("patience: early stopping needs validation images; set validation above 0")
         if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
             raise ConfigError(
-                f"validation: must be a fraction less than 1, or a number of images from 2, not {self.validation:g}"
+                f"validation: must be a fraction less than 1, or at least 2 images, not {self.validation:g}"
             )
         if self.batch_size == "all" and self.augmentation:
             raise ConfigError(
