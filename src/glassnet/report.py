@@ -1,4 +1,4 @@
-"""A run on one page: its figures as PNG files, and an HTML file that holds them all and needs nothing else."""
+"""The report of a run: figures as PNG files, and a self-contained HTML page that shows them."""
 
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -21,18 +21,18 @@ __all__ = ["write_report"]
 
 
 ALONE = (
-    "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the network "
-    "has begun to learn its training images by heart. The ring is the best that validation reached."
+    "Loss should fall and accuracy rise. If training keeps improving and validation does not, the network is "
+    "overfitting: it memorises its training images. The ring marks the best validation value."
 )
 TOGETHER = (
-    "A point for each member, at the epochs that it and those before it took. Validation is that of their mean "
-    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model "
-    "is all of them, wherever the ring is. How one learned is told by a report of its own folder."
+    "One point per member, at the total epochs of it and those before it. Validation is measured on the mean of their "
+    "probabilities, which usually improves with each member, by less and less; training is the mean over the members. "
+    "The model contains all of them, wherever the ring is. A report of a member's folder shows how it learned."
 )
 
 
 class Illustration(NamedTuple):
-    """A figure with its words."""
+    """A figure with its heading and caption."""
 
     name: str
     heading: str
@@ -41,14 +41,13 @@ class Illustration(NamedTuple):
 
 
 def write_report(run: Run, examples: Examples, folder: Path, training: Examples | None = None) -> Path:
-    """Evaluate a run's model and write what there is to see into ``folder``: PNG figures and ``report.html``.
+    """Evaluate a run's model and write a report to ``folder``: PNG figures and ``report.html``.
 
     Args:
         run: a run that has reported at least one epoch.
         examples: held-out images of the model's shape, with labels.
-        folder: where to write; it is made where it is missing.
-        training: images that the run learned from; how it distorted them, if it did, is shown on these, or else on
-            ``examples``.
+        folder: where to write; it is created if missing.
+        training: the training images; the augmentation, if any, is shown on these, or else on ``examples``.
 
     Returns:
         The path of the HTML file, which is written last.
@@ -88,43 +87,43 @@ def _illustrations(
 ) -> Iterator[Illustration]:
     several = len(model.networks) > 1
     yield Illustration(
-        "learning-curves", "How it learned", TOGETHER if several else ALONE, plots.learning_curves(history)
+        "learning-curves", "Learning curves", TOGETHER if several else ALONE, plots.learning_curves(history)
     )
     yield Illustration(
         "confusion-matrix",
-        "What it mixes up",
-        "A row for each true class, a column for each answer. The grey diagonal holds the right answers; the deeper "
-        "the colour off it, the more often that mistake was made.",
+        "Confusion matrix",
+        "A row for each true class, a column for each predicted class. The grey diagonal holds the correct "
+        "predictions; the deeper the colour off it, the more frequent the mistake.",
         plots.confusion_matrix(evaluation),
     )
     yield Illustration(
         "hardest-images",
-        "What it finds hardest",
-        "The images whose true class it thought least probable. In colour is what it said and how sure it was, orange "
-        "where that is wrong and blue where it is right; below stands what the image is.",
+        "Hardest images",
+        "The images whose true class got the lowest probability. The predicted class is blue where it is correct and "
+        "orange where it is wrong, followed by its probability and the true class.",
         plots.hardest_images(evaluation, examples),
     )
     yield Illustration(
         "calibration",
-        "Whether it knows when it is right",
-        "Of the images it was 80 % sure about, it should get 80 % right: the dots should lie on the dashed line. Below "
-        "the line it is too sure, above it too modest. A bar that stands for few images, as the lower panel shows, "
-        "says little.",
+        "Calibration",
+        "Of the images predicted with a confidence of 80 %, 80 % should be correct: the dots should lie on the dashed "
+        "line. Below it the model is overconfident, above it underconfident. Bars for few images (lower panel) are "
+        "not reliable.",
         plots.calibration(evaluation),
     )
     yield Illustration(
         "first-layer-weights",
-        "What its first layer looks for",
-        "A unit answers to ink where its weights are red, and is put off by ink where they are blue; white pixels do "
-        "not matter to it. Strokes and edges are a sign of learning, noise alone is not."
+        "First-layer weights",
+        "Ink raises a unit's input where its weights are red and lowers it where they are blue; white pixels have no "
+        "effect. Strokes and edges are a sign of learning, pure noise is not."
         + " The units are those of the first member."
         * several,
         plots.first_layer_weights(model),
     )
     yield Illustration(
         "samples",
-        "What it was asked to read",
-        "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
+        "Samples",
+        "A row of test images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
     )
 
@@ -134,10 +133,10 @@ def _distortions(
 ) -> Illustration:
     return Illustration(
         "augmentation",
-        "What it was shown instead",
-        "On the left an image as it is, beside it some of the ways in which training distorted such images. No two "
-        "epochs showed the same; validation and test images stayed as they are. Where a version can no longer be read, "
-        "the distortion is too strong.",
+        "Augmentation",
+        "On the left an original image, beside it distortions as used in training, redrawn every epoch; "
+        "validation and test images are not distorted. If a version is no longer readable, the augmentation is too "
+        "strong.",
         plots.augmented(examples, augmentation, ground=preprocessing.ground, seed=seed),
     )
 
@@ -155,7 +154,7 @@ def _section(illustration: Illustration, content: bytes) -> str:
 def _verdict(evaluation: Evaluation) -> str:
     count = len(evaluation.labels)
     mistakes = count - int(evaluation.confusion.trace())
-    return f"Of {count:,} held-out images it read {count - mistakes:,} correctly and {mistakes:,} incorrectly."
+    return f"Of {count:,} test images, {count - mistakes:,} were classified correctly and {mistakes:,} incorrectly."
 
 
 def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
@@ -174,7 +173,7 @@ def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
 def _class_rows(evaluation: Evaluation) -> str:
     rows = []
     for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
-        # Without images of a class there is nothing to say of it.
+        # Without images of a class its metrics are undefined.
         cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
         rows.append(table_row(name, *cells, f"{count:,}"))
     return "\n".join(rows)

@@ -84,7 +84,7 @@ def test_where_there_is_no_digit_none_is_guessed(client: httpx.Client, kind: str
     answer = client.post("/api/draw", content=content).json()
     assert set(answer) == {"empty", "classes", "why"}
     assert answer["empty"]
-    assert "no digit to see" in answer["why"]
+    assert "no digit found" in answer["why"]
 
 
 def small_model(*layers: Any, members: int = 1, dark_on_light: bool = False, shift: float = 0.0) -> Model:
@@ -160,7 +160,7 @@ def test_drawings_that_come_together_do_not_disturb_each_other() -> None:
         assert list(pool.map(partial(look, model), contents * 3)) == alone * 3
 
 
-@pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "cut short")])
+@pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "truncated")])
 def test_what_is_no_picture_gets_a_line(client: httpx.Client, content: bytes, line: str) -> None:
     for answer in (client.post("/api/draw", content=content), keep(client, content, "3")):
         assert answer.status_code == 400
@@ -228,7 +228,7 @@ def test_what_is_no_drawing_with_a_label_gets_a_line(client: httpx.Client, body:
 def test_an_empty_drawing_is_not_kept(client: httpx.Client, site: Site) -> None:
     answer = keep(client, png(np.full((280, 280), 255, np.uint8)), "3")
     assert answer.status_code == 400
-    assert "no digit to see" in answer.json()["error"]
+    assert "no digit found" in answer.json()["error"]
     assert not site.drawings.exists()
 
 

@@ -1,4 +1,4 @@
-"""Studies on one page, with their figures as PNG files beside it: an atlas of mistakes to hand out."""
+"""Studies on one page, with their figures as PNG files beside it: an atlas of mistakes for handouts."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def write_study_page(results: Sequence[Comparison | Chain], folder: Path) -> Pat
 
     Args:
         results: what the page shows, in this order.
-        folder: where to write; it is made where it is missing.
+        folder: where to write; it is created if missing.
 
     Returns:
         The path of the page, which is written last.
@@ -72,7 +72,7 @@ def _comparison(result: Comparison, folder: Path, heading: str) -> str:
     header, rows = comparison_table(result)
     learned, held, truth = result.images
     how = (
-        f"{learned:,} images to learn from, {held:,} held out, {truth:,} that neither run sees; "
+        f"{learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. Curves of seed {result.seeds[0]}; table: mean and standard deviation "
         f"over {len(result.seeds)} seeds."
     )
@@ -96,11 +96,11 @@ def _chain(result: Chain, folder: Path) -> str:
     what = recipe_summary(result.notebook)
     return f"""<section id="{result.notebook}">
 <h2>One cure after another</h2>
-<p class="lead">{escape(what)} Run here{escape(own)} as it was written, then without one of its mistakes after the
-other.</p>
+<p class="lead">{escape(what)} Run here{escape(own)} as it was written, then with its mistakes cured one after
+another.</p>
 {_table("What was measured", header, [table_row(*row) for row in rows])}
-<p class="how">Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another
-mistake still hides what it is worth. Seed {result.seed}.</p>
+<p class="how">Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as
+long as another mistake hides its effect. Seed {result.seed}.</p>
 {_curves(first.course, last.course, result.classes, "as written", result.notebook, folder)}
 {_findings(first.course, first.mistakes)}
 </section>"""
