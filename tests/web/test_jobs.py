@@ -25,6 +25,7 @@ from glassnet.nn import ACTIVATIONS, OPTIMIZERS
 from glassnet.training import Run, resume
 from glassnet.web import Site
 from glassnet.web.jobs import AT_ONCE, Jobs
+from glassnet.web.store import Store
 
 WAIT = 15  # seconds
 
@@ -69,7 +70,7 @@ def saved_state(run: Path) -> Any:
 
 @pytest.fixture
 def jobs(site: Site) -> Iterator[Jobs]:
-    jobs = Jobs(site)
+    jobs = Jobs(Store(site))
     yield jobs
     jobs.close()
 
@@ -205,7 +206,8 @@ import sys, time
 from pathlib import Path
 from glassnet.web import Site
 from glassnet.web.jobs import Jobs
-jobs = Jobs(Site(Path(sys.argv[1]), None, Path("drawings")))
+from glassnet.web.store import Store
+jobs = Jobs(Store(Site(Path(sys.argv[1]), None, Path("drawings"))))
 how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False}
 how |= {"mistakes": None, "mistakes_from": None}
 for paused in (True, False):
@@ -319,7 +321,7 @@ def test_kept_drawings_are_learned(client: httpx.Client, site: Site) -> None:
         ({"mistakes": ["no-such"]}, "mistakes: 'no-such' is unknown"),
         ({"recipe": "small", "as_written": True}, "cures no notebook"),
         ({"folder": "/tmp"}, "no setting called 'folder'"),
-        ([], "no JSON object"),
+        ([], "not a JSON object"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_line(client: httpx.Client, site: Site, order: Any, line: str) -> None:
@@ -334,7 +336,7 @@ def test_what_cannot_be_is_refused_with_its_line(client: httpx.Client, site: Sit
 def test_a_body_that_is_no_json_is_refused(client: httpx.Client) -> None:
     answer = client.post("/api/runs", content=b'{"data": ')
     assert answer.status_code == 400
-    assert "no JSON object" in answer.json()["error"]
+    assert "not a JSON object" in answer.json()["error"]
 
 
 def test_settings_are_shown_as_they_come_out(client: httpx.Client) -> None:

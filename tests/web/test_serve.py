@@ -27,7 +27,6 @@ Start = Callable[..., subprocess.Popen[str]]
 STREAMING = """
 import asyncio, sys
 from sse_starlette import EventSourceResponse
-from starlette.routing import Route
 from glassnet.cli import main
 from glassnet.web import service
 
@@ -36,10 +35,10 @@ async def ticks():
         yield {"data": "tick"}
         await asyncio.sleep(0.05)
 
-async def stream(request):
+@service.router.get("/stream")
+async def stream():
     return EventSourceResponse(ticks())
 
-service.routes = lambda site, preparing: [Route("/stream", stream)]
 sys.exit(main(["serve", "--port", "0"]))
 """
 

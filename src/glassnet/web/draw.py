@@ -4,36 +4,30 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
 from ..nn import Dense, Network
 from ..nn.types import Array
-from .shelf import Shelf
+from .dependencies import Preparing, TheStore
 
-__all__ = ["look", "routes"]
+__all__ = ["look", "router"]
 
 NAME = "the drawing"  # what errors call it
 
 
-def routes(shelf: Shelf, preparing: CapacityLimiter) -> list[Route]:
-    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model.
+router = APIRouter()
 
-    ``preparing`` limits how many pictures are decoded at a time.
-    """
 
-    async def draw(request: Request) -> Response:
-        picture, run = await request.body(), request.query_params.get("run")
-        return JSONResponse(await run_sync(lambda: look(shelf.model(run), picture), limiter=preparing))
-
-    return [Route("/api/draw", draw, methods=["POST"])]
+@router.post("/api/draw")
+async def draw(request: Request, store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+    """Answer a drawing by the site's model, or by that of the run that is named."""
+    picture = await request.body()
+    return await run_sync(lambda: look(store.model(run), picture), limiter=preparing)
 
 
 def look(model: Model, picture: bytes) -> dict[str, Any]:

@@ -10,16 +10,13 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from fastapi import HTTPException
 
 from ..errors import TrainingError
 from ..training import make_run_folder
-from .shelf import Shelf
-from .site import Site
+from .store import Store
 
-__all__ = ["AT_ONCE", "GRACE", "WORDS", "Jobs"]
-
-WORDS = ("pause", "go", "step", "stop")  # what a run is told; `job` says what they mean
+__all__ = ["AT_ONCE", "GRACE", "Jobs"]
 
 AT_ONCE = 2  # runs: what the page's pair of curves needs, and a machine still has time for the page beside it
 GRACE = 4.0  # seconds in which a run whose server ends may finish its step and save
@@ -30,11 +27,11 @@ class Jobs:
     """The training processes of a server.
 
     Args:
-        site: into whose runs folder their runs go.
+        store: of the site into whose runs folder their runs go.
     """
 
-    def __init__(self, site: Site) -> None:
-        self.site, self.shelf = site, Shelf(site)
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._jobs: dict[str, _Job] = {}
         self._lock = Lock()
 
@@ -51,9 +48,9 @@ class Jobs:
             HTTPException: enough runs are going already.
         """
         with self._lock:
-            self._check_room()
+            self._check_limit()
             name = f"{spec['name']}-{spec['recipe']}" + "-as-written" * spec["as_written"]
-            folder = make_run_folder(None, name, self.site.runs)
+            folder = make_run_folder(None, name, self.store.site.runs)
             job = self._begin(folder, {**spec, "resume": False})
         job.begun.wait(BEGIN)
         if job.error and not job.under_way:
@@ -72,11 +69,11 @@ class Jobs:
             TrainingError: it cannot go on.
             HTTPException: it is going already or finished, or enough others are going.
         """
-        folder = self.shelf.run(name).path
+        folder = self.store.run(name).path
         with self._lock:
             if self._is_going(name):
                 raise HTTPException(409, f"{name}: is going already")
-            self._check_room()
+            self._check_limit()
             job = self._begin(folder, {"resume": True, "paused": False})
         job.begun.wait(BEGIN)
         if job.error:
@@ -85,7 +82,7 @@ class Jobs:
             raise HTTPException(409, f"{name}: has come to its end; start a new run instead")
 
     def control(self, name: str, word: str) -> None:
-        """Pass one of `WORDS` on to a run; after "stop", wait until it has saved and ended.
+        """Pass a word on to a run, as `job` has them; after "stop", wait until it has saved and ended.
 
         Raises:
             FileError: no such run.
@@ -94,7 +91,7 @@ class Jobs:
         with self._lock:
             going = self._is_going(name)
         if not going:
-            self.shelf.run(name)
+            self.store.run(name)
             raise HTTPException(409, f"{name}: is not being trained by this page")
         self._jobs[name].obey(word)
 
@@ -116,7 +113,7 @@ class Jobs:
         for job in jobs:
             job.wait_or_kill(end - time.monotonic())
 
-    def _check_room(self) -> None:
+    def _check_limit(self) -> None:
         if sum(job.is_going for job in self._jobs.values()) >= AT_ONCE:
             raise HTTPException(429, f"{AT_ONCE} runs are going already; stop one of them, or wait for its end")
 
