@@ -89,7 +89,7 @@ def test_the_headers_let_the_page_draw_its_charts(page: Page) -> None:
     page.goto("/#watch")
     page.evaluate(
         """async () => {
-            const { chart } = await import("/static/chart.js");
+            const { chart } = await import("/static/shared/chart.js");
             const place = document.body.appendChild(document.createElement("div"));
             await chart(place, { title: "Loss", x: "step", y: "loss" }).draw([{ name: "a", x: [1, 2], y: [3, 4] }]);
         }"""

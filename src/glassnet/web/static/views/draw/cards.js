@@ -1,8 +1,8 @@
 // What the network makes of a drawing: cards, each { card, show(answer) }, where an answer is what the server gave.
 
-import { h } from "../../dom.js";
-import { count, number, percent } from "../../format.js";
-import { paintGray, paintSigned } from "../../pixels.js";
+import { h } from "../../shared/dom.js";
+import { count, number, percent } from "../../shared/format.js";
+import { paintGray, paintSigned } from "../../shared/pixels.js";
 
 const BARS = 10; // of a model with more classes, the most probable
 

@@ -1,9 +1,9 @@
 // What the network takes for what: a matrix, and behind each of its cells the images themselves.
 
-import { get } from "../../api.js";
-import { h } from "../../dom.js";
-import { count, percent } from "../../format.js";
-import { paintGray } from "../../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count, percent } from "../../shared/format.js";
+import { paintGray } from "../../shared/pixels.js";
 import { asking } from "./asking.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

@@ -1,9 +1,9 @@
 // Loss, accuracy, learning rate and images a second of one run, or of several laid over each other.
 
-import { chart } from "../../chart.js";
-import { denser } from "../../denser.js";
-import { h } from "../../dom.js";
-import { LINES } from "../../palette.js";
+import { chart } from "../../shared/chart.js";
+import { denser } from "../../shared/denser.js";
+import { h } from "../../shared/dom.js";
+import { LINES } from "../../shared/palette.js";
 
 const MOST = 600; // points of a line: more than the screen can tell apart
 const BY = { step: "steps", epoch: "epochs", seconds: "seconds of training" };

@@ -1,9 +1,9 @@
 // The first layer's weights as images, and what goes forward and back through each layer.
 
-import { get } from "../../api.js";
-import { h } from "../../dom.js";
-import { count, number, percent } from "../../format.js";
-import { paintSigned } from "../../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count, number, percent } from "../../shared/format.js";
+import { paintSigned } from "../../shared/pixels.js";
 import { asking } from "./asking.js";
 
 const FULL = 127; // what the server sends for a large weight

@@ -1,6 +1,6 @@
 // A number field for each of the tiny network's parameters, and one slider for the one that was touched last.
 
-import { h } from "../dom.js";
+import { h } from "../../shared/dom.js";
 import { plain } from "./stages.js";
 
 const REACH = 2; // of the slider, either way

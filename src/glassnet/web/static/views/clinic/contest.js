@@ -1,12 +1,12 @@
 // Two runs beside each other while they go, and what came of them.
 
-import { events, get } from "../api.js";
-import { chart } from "../chart.js";
-import { denser } from "../denser.js";
-import { h } from "../dom.js";
-import { number, percent } from "../format.js";
-import { notice } from "../notice.js";
-import { LINES } from "../palette.js";
+import { events, get } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { denser } from "../../shared/denser.js";
+import { h } from "../../shared/dom.js";
+import { number, percent } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { LINES } from "../../shared/palette.js";
 
 const SIDES = {
   planted: { words: "with the mistake", name: "mistake", colour: LINES[1], dash: "solid" },

@@ -1,6 +1,6 @@
 // The fields of a run's settings, built from what the server says there is to set. An empty field is left to the recipe.
 
-import { h } from "./dom.js";
+import { h } from "../../shared/dom.js";
 
 const FIRST = ["hidden", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
 const RECIPE = "by the recipe";

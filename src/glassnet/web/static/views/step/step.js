@@ -1,6 +1,6 @@
-import { h } from "../dom.js";
-import { mountTiny } from "../step/tiny.js";
-import { mountTrained } from "../step/trained.js";
+import { h } from "../../shared/dom.js";
+import { mountTiny } from "./tiny.js";
+import { mountTrained } from "./trained.js";
 
 const KINDS = { tiny: "A network of 23 numbers", trained: "A trained network" };
 

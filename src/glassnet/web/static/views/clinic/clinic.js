@@ -1,7 +1,7 @@
-import { get, post } from "../api.js";
-import { contest } from "../clinic/contest.js";
-import { h } from "../dom.js";
-import { clear, notice } from "../notice.js";
+import { get, post } from "../../shared/api.js";
+import { contest } from "./contest.js";
+import { h } from "../../shared/dom.js";
+import { clear, notice } from "../../shared/notice.js";
 
 // The circumstances that a person may change; the rest stays as the mistake needs it to show.
 const FIELDS = {

@@ -1,8 +1,8 @@
 // A stage's numbers as something to look at, where they are too many to read.
 
-import { h } from "../dom.js";
-import { number, percent } from "../format.js";
-import { paintGray, paintSigned } from "../pixels.js";
+import { h } from "../../shared/dom.js";
+import { number, percent } from "../../shared/format.js";
+import { paintGray, paintSigned } from "../../shared/pixels.js";
 
 const ACROSS = 32; // numbers of a row that stand beside each other in its picture
 

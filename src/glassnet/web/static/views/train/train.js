@@ -1,11 +1,11 @@
 // Choose, start, and hold in one's hand: a run of one's own. The address keeps what was chosen and which run it became.
 
-import { events, get, post } from "../api.js";
-import { chart } from "../chart.js";
-import { h } from "../dom.js";
-import { quoted, settingsForm } from "../form.js";
-import { count, number, percent, seconds } from "../format.js";
-import { notice } from "../notice.js";
+import { events, get, post } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { h } from "../../shared/dom.js";
+import { quoted, settingsForm } from "./form.js";
+import { count, number, percent, seconds } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
 
 const WAIT = 250; // milliseconds after a key before the settings are looked at
 const STATES = {

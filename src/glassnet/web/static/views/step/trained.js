@@ -1,9 +1,9 @@
 // A trained network and one of its test images: the same stages, with pictures where the numbers are too many to read.
 
-import { get } from "../api.js";
-import { h } from "../dom.js";
-import { count } from "../format.js";
-import { paintGray } from "../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count } from "../../shared/format.js";
+import { paintGray } from "../../shared/pixels.js";
 import { stages } from "./stages.js";
 
 export async function mountTrained(root, settings, keep) {

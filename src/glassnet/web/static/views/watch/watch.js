@@ -1,14 +1,14 @@
 // Watch a run as it goes, or afterwards: its curves, its weights, its layers, and what it takes for what.
 // #watch?run=a&run=b: the first run is looked into; the curves of the others are laid over its own.
 
-import { h } from "../dom.js";
-import { count, percent, seconds } from "../format.js";
-import { notice } from "../notice.js";
-import { confusion } from "./watch/confusion.js";
-import { curves } from "./watch/curves.js";
-import { follow } from "./watch/follow.js";
-import { inside } from "./watch/inside.js";
-import { list } from "./watch/list.js";
+import { h } from "../../shared/dom.js";
+import { count, percent, seconds } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { confusion } from "./confusion.js";
+import { curves } from "./curves.js";
+import { follow } from "./follow.js";
+import { inside } from "./inside.js";
+import { list } from "./list.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 

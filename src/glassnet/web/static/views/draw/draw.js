@@ -1,11 +1,11 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
-import { get, post, postImage } from "../api.js";
-import { Drawing, paper } from "../brush.js";
-import { h } from "../dom.js";
-import { count } from "../format.js";
-import { notice } from "../notice.js";
-import { answerCard, evidenceCard, insideCard, seenCard } from "./draw/cards.js";
+import { get, post, postImage } from "../../shared/api.js";
+import { Drawing, paper } from "./brush.js";
+import { h } from "../../shared/dom.js";
+import { count } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 
 const DIGITS = [..."0123456789"];
 const SECOND = 1000; // ms: how often a network in training is asked again

@@ -1,10 +1,10 @@
 // The network of 23 numbers: its pixels, truth, learning rate and every parameter under the hand, everything else live.
 
-import { post } from "../api.js";
-import { chart } from "../chart.js";
-import { h } from "../dom.js";
-import { notice } from "../notice.js";
-import { paintGray } from "../pixels.js";
+import { post } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { h } from "../../shared/dom.js";
+import { notice } from "../../shared/notice.js";
+import { paintGray } from "../../shared/pixels.js";
 import { parameterFields } from "./fields.js";
 import { network } from "./network.js";
 import { stages } from "./stages.js";

@@ -1,6 +1,6 @@
 // The tiny network as nodes and edges: what goes up, what blame comes down, and how far everything moves.
 
-import { h } from "../dom.js";
+import { h } from "../../shared/dom.js";
 import { plain, symbol } from "./stages.js";
 
 const DECIMALS = 3; // of the numbers in the circles
