@@ -96,7 +96,7 @@ def is_alive(pid: int) -> bool:
 def test_a_run_of_the_page_is_the_run_of_the_shell(jobs: Jobs, tmp_path: Path, spec: Spec, drawings: Path) -> None:
     name = jobs.start(spec(**SHORT))
     assert name.endswith("-drawings-small")
-    wait_for(lambda: not jobs._jobs[name].is_going)
+    wait_for(lambda: not jobs._jobs[name].is_running)
     theirs, ours = Run(tmp_path / "runs" / name), train(load_dataset(drawings), "small", out=tmp_path / "ours", **SHORT)
     assert theirs.config == ours.config
     assert [row["loss"] for row in theirs.history] == [row["loss"] for row in ours.history]
@@ -128,11 +128,11 @@ def test_a_pause_between_two_halves_changes_nothing_in_the_run(
     assert jobs.states()[name]["state"] == "paused"
     jobs.control(name, "go")
     assert "state" not in jobs.states()[name]
-    wait_for(lambda: not jobs._jobs[name].is_going)
+    wait_for(lambda: not jobs._jobs[name].is_running)
     whole = train(load_dataset(drawings), "small", out=tmp_path / "whole", **SHORT)
     halves = Run(tmp_path / "runs" / name)
     assert np.array_equal(halves.model.network.parameters, whole.model.network.parameters)
-    with pytest.raises(HTTPException, match="come to its end"):
+    with pytest.raises(HTTPException, match="is finished"):
         jobs.resume(name)
 
 
@@ -151,7 +151,7 @@ def test_only_so_many_at_once(jobs: Jobs, spec: Spec) -> None:
     assert refused.value.status_code == 429
     jobs.control(names[0], "stop")
     jobs.resume(names[0])
-    with pytest.raises(HTTPException, match="going already"):
+    with pytest.raises(HTTPException, match="already running"):
         jobs.resume(names[0])
 
 

@@ -1,4 +1,4 @@
-"""What a network makes of a drawing: its answer, what it saw, and what spoke for that answer and against it."""
+"""What a network makes of a drawing: its answer, its input, and the evidence for that answer and against it."""
 
 from itertools import pairwise
 from typing import Any
@@ -38,8 +38,8 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
 
         e = (x − x₀) ∂z/∂x        x the pixel's input, x₀ that of a pixel without ink
 
-    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). Ground
-    has none. In a network of ReLU z is linear as long as no unit opens or shuts.
+    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). The
+    background has none. In a network of ReLU z is linear as long as no unit switches on or off.
 
     The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
     member's. The model itself is left alone: drawings may come in several threads.
@@ -55,7 +55,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         ``evidence`` and ``runner_up_evidence`` (h, w).
 
     Raises:
-        DataError: it is no picture, or a damaged one; or the model's answer is no number.
+        DataError: it is not a picture, or a damaged one; or the model's answer is not finite.
     """
     gray = read_picture(picture, NAME)
     try:

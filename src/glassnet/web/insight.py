@@ -1,4 +1,4 @@
-"""What there is to see inside a run's network as it is now: first weights, layers, and what it confuses.
+"""What is inside a run's network as it is now: first-layer weights, layers, and the confusion matrix.
 
 Each answer is worked out once for a model, in a thread, however many watch. It looks at validation images of the run.
 """
@@ -41,7 +41,7 @@ Index: TypeAlias = Annotated[int, InPath(ge=0)]  # of a class
 
 
 @dataclass
-class Glimpse:
+class Snapshot:
     """A run's network at one moment, with what has been worked out of it.
 
     Attributes:
@@ -68,10 +68,10 @@ class Insight:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._glimpses: dict[Path, Glimpse] = {}
-        self._one_at_a_time = asyncio.Lock()  # the training beside it wants the processor too
+        self._snapshots: dict[Path, Snapshot] = {}
+        self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
 
-    async def answer(self, run: Run, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> Response:
+    async def answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> Response:
         """Return the JSON of what is asked of a run's network, worked out anew only where the network is a new one.
 
         Raises:
@@ -81,23 +81,23 @@ class Insight:
             content = await run_in_threadpool(self._answer, run, kind, work_out)
         return Response(content, media_type="application/json")
 
-    def _answer(self, run: Run, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> bytes:
-        glimpse = self._glimpse(run)
-        if kind not in glimpse.answers:
-            answer = {"step": glimpse.step} | work_out(run, glimpse)
-            glimpse.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
-        return glimpse.answers[kind]
+    def _answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> bytes:
+        snapshot = self._snapshot(run)
+        if kind not in snapshot.answers:
+            answer = {"step": snapshot.step} | work_out(run, snapshot)
+            snapshot.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
+        return snapshot.answers[kind]
 
-    def _glimpse(self, run: Run) -> Glimpse:
+    def _snapshot(self, run: Run) -> Snapshot:
         newest = newest_model(run.path)
-        known = self._glimpses.pop(run.path, None)
+        known = self._snapshots.pop(run.path, None)
         if known is None or newest is None or known.written != newest[1]:
             model = self.store.model(run.path.name)  # which says so where there is none
             file, written = newest or (run.path, 0)
-            known = Glimpse(model, written, step_of(file), {})
-        self._glimpses[run.path] = known
-        while len(self._glimpses) > RUNS:
-            del self._glimpses[next(iter(self._glimpses))]
+            known = Snapshot(model, written, step_of(file), {})
+        self._snapshots[run.path] = known
+        while len(self._snapshots) > RUNS:
+            del self._snapshots[next(iter(self._snapshots))]
         return known
 
     def examples(self, run: Run, model: Model) -> Examples:
@@ -115,11 +115,11 @@ class Insight:
             raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
         return held
 
-    def evaluation(self, run: Run, glimpse: Glimpse) -> Evaluation:
+    def evaluation(self, run: Run, snapshot: Snapshot) -> Evaluation:
         """Return what the network says of all validation images; raises as `examples`."""
-        if glimpse.evaluation is None:
-            glimpse.evaluation = evaluate(glimpse.model, self.examples(run, glimpse.model))
-        return glimpse.evaluation
+        if snapshot.evaluation is None:
+            snapshot.evaluation = evaluate(snapshot.model, self.examples(run, snapshot.model))
+        return snapshot.evaluation
 
 
 async def _insight(request: Request) -> Insight:
@@ -134,17 +134,17 @@ router = APIRouter()
 @router.get("/api/runs/{name}/weights")
 async def weights(run: NamedRun, insight: TheInsight) -> Response:
     """Return the weights of a run's first layer."""
-    return await insight.answer(run, "weights", lambda _, glimpse: look_at_weights(glimpse.model))
+    return await insight.answer(run, "weights", lambda _, snapshot: look_at_weights(snapshot.model))
 
 
 @router.get("/api/runs/{name}/layers")
 async def layers(run: NamedRun, insight: TheInsight) -> Response:
     """Return what goes forward and back through a run's layers for some validation images."""
 
-    def work_out(run: Run, glimpse: Glimpse) -> Answer:
-        examples = insight.examples(run, glimpse.model)
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        examples = insight.examples(run, snapshot.model)
         few = np.arange(0, len(examples), -(-len(examples) // SEEN))
-        return look_at_layers(glimpse.model, examples.take(few))
+        return look_at_layers(snapshot.model, examples.take(few))
 
     return await insight.answer(run, "layers", work_out)
 
@@ -153,8 +153,8 @@ async def layers(run: NamedRun, insight: TheInsight) -> Response:
 async def confusion(run: NamedRun, insight: TheInsight) -> Response:
     """Return a run's confusion matrix on its validation images."""
 
-    def work_out(run: Run, glimpse: Glimpse) -> Answer:
-        evaluation = insight.evaluation(run, glimpse)
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        evaluation = insight.evaluation(run, snapshot)
         matrix = evaluation.confusion.tolist()
         return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
 
@@ -165,10 +165,10 @@ async def confusion(run: NamedRun, insight: TheInsight) -> Response:
 async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index) -> Response:
     """Return the images in a cell of a run's confusion matrix."""
 
-    def work_out(run: Run, glimpse: Glimpse) -> Answer:
-        if max(true, said) >= len(glimpse.model.classes):
-            raise HTTPException(404, f"no such cell: the classes are 0 to {len(glimpse.model.classes) - 1}")
-        return confused(insight.evaluation(run, glimpse), insight.examples(run, glimpse.model), true, said)
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        if max(true, said) >= len(snapshot.model.classes):
+            raise HTTPException(404, f"no such cell: the classes are 0 to {len(snapshot.model.classes) - 1}")
+        return confused(insight.evaluation(run, snapshot), insight.examples(run, snapshot.model), true, said)
 
     return await insight.answer(run, f"confusion/{true}/{said}", work_out)
 
@@ -181,7 +181,7 @@ def look_at_weights(model: Model) -> Answer:
         ``of`` (how many units there are).
 
     Raises:
-        DataError: no layer takes the pixels.
+        DataError: no dense layer takes the pixels.
     """
     height, width = model.image_shape
     for layer in model.network.layers:
@@ -190,7 +190,7 @@ def look_at_weights(model: Model) -> Answer:
             full = float(np.quantile(np.abs(W), LARGE)) or 1.0
             units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
             return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "full": full}
-    raise DataError("no layer of this network multiplies the pixels by weights")
+    raise DataError("this network has no dense layer whose weights could be shown")
 
 
 def look_at_layers(model: Model, examples: Examples) -> Answer:
@@ -201,7 +201,7 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
     Returns:
         ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``activations`` (``mean``,
-        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are above zero for no image,
+        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are zero for all images,
         None where the activation is not a ReLU), ``histogram`` (``low``, ``high``, ``counts``)) and ``gradients``
         (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
     """
@@ -226,7 +226,7 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
 
 def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -> Answer:
-    """Return the images of class ``true`` of which the network said ``said``, up to 60, the surest first."""
+    """Return the images of class ``true`` of which the network said ``said``, up to 60, the most probable first."""
     cell = np.flatnonzero((evaluation.labels == true) & (evaluation.predictions == said))
     sure = evaluation.probabilities[cell, said]
     order = np.argsort(-sure, kind="stable")[:CELL]

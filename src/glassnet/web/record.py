@@ -145,7 +145,7 @@ def last_step(folder: Path) -> Row:
 
 
 def _row(line: bytes, key: str) -> Row | None:
-    """Return a line's object, or None where it is no line of a run."""
+    """Return a line's object, or None where it is not a line of a run."""
     try:
         row = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -160,7 +160,7 @@ def _is_number(value: object) -> bool:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _written(path: Path) -> int:

@@ -28,7 +28,7 @@ CHUNK = 2000  # rows in an event
 
 
 class Position(NamedTuple):
-    """How much of a run a client has been told: up to which epoch, which step and which model file.
+    """How much of a run a client has received: up to which epoch, which step and which model file.
 
     It counts by what the rows say rather than by lines, so it means the same after a run was resumed and lines were
     dropped: the steps that are taken again give the same, bit for bit.
@@ -55,7 +55,7 @@ class Watched:
 
     Args:
         path: the run folder.
-        known: what this server knows of a run that it trains itself, laid over what the folder says.
+        known: what this server knows of a run that it trains itself; it takes precedence over what the folder says.
     """
 
     def __init__(self, path: Path, known: Callable[[], Facts]) -> None:
@@ -152,7 +152,7 @@ class Watching:
 
     Args:
         store: whose runs these are.
-        jobs: what knows of the runs that this server trains itself, to be laid over what their folders say.
+        jobs: the runs that this server trains itself; what they know takes precedence over what their folders say.
     """
 
     def __init__(self, store: Store, jobs: Jobs) -> None:

@@ -35,7 +35,7 @@ export async function mount(root, settings) {
     choose: (name) => show([name, ...names.slice(1).filter((other) => other !== name)], "pushState"),
     toggle(name) {
       if (absent) show([name], "pushState");
-      else if (!names.includes(name) && names.length === MOST) notice(`The curves of ${MOST} runs fit over each other. Take one away first.`);
+      else if (!names.includes(name) && names.length === MOST) notice(`At most ${MOST} runs can be compared. Remove one first.`);
       else if (!names.includes(name)) show([...names, name], "replaceState");
       else if (names.length > 1) show(names.filter((other) => other !== name), "replaceState");
       runs.show(names);
@@ -172,8 +172,8 @@ function heading(root, name) {
     bar.max = total ?? facts.epochs ?? 1;
     bar.value = total ? last?.step ?? 0 : facts.epoch;
     const best = facts.validation_accuracy ?? facts.accuracy;
-    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the epoch that is kept" : " of the validation images, in the epoch that is kept"));
+    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the best epoch" : " of the validation images, in the best epoch"));
     const { hidden = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `${facts.members} networks together`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
   };
 }
