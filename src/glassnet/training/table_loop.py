@@ -20,10 +20,9 @@ from .checkpoint import State, run_tensors
 from .config import Config
 from .loop import Loop
 from .threads import available_threads, choose_threads
+from .validation import validate_table
 
-__all__ = ["Learned", "TableLoop", "outputs"]
-
-BLOCK = 512  # rows at a time: their activations stay in the processor's cache
+__all__ = ["Learned", "TableLoop"]
 
 LASTING = ("hidden", "activation", "batch_norm", "dropout", "dtype", "optimizer")
 """The settings of the network and of its moments, which what goes on must have as they were."""
@@ -99,7 +98,7 @@ class TableLoop(Loop):
             network,
             loss,
             batches,
-            lambda: _judge(self.judged, validation),
+            lambda: validate_table(self.judged, validation),
             callbacks,
             advice="features of one scale (StandardScaler)",
         )
@@ -139,23 +138,6 @@ class TableLoop(Loop):
             dict(network.rng.bit_generator.state),
             self.state,
         )
-
-
-def outputs(network: Network, X: Array) -> Array:
-    """Return the logits (n, k) of X (n, d), a block of rows at a time."""
-    Z = np.empty((len(X), *network.output_shape), network.dtype)
-    for start in range(0, len(X), BLOCK):
-        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK])
-    return Z
-
-
-def _judge(network: Network, table: Table | None) -> tuple[float | None, float | None]:
-    """Return the mean loss and the accuracy, weighted as the examples are."""
-    if table is None:
-        return None, None
-    Z = outputs(network, table.X)
-    loss = SoftmaxCrossEntropy(Z.shape[1]).forward(Z, table.y, table.w)
-    return loss, float(np.average(Z.argmax(axis=1) == table.y, weights=table.w))
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None) -> Batches:
