@@ -14,9 +14,10 @@ from .run import BOX, Run, find_runs, open_model
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
-from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
+from .workers import ASKED, Workers, pack, require_search, unpack
 
 __all__ = [
+    "ASKED",
     "BOX",
     "LIVE",
     "STEPS",
@@ -29,8 +30,6 @@ __all__ = [
     "Run",
     "RunUnderWay",
     "Settings",
-    "StopSign",
-    "StopWhenAsked",
     "Trainer",
     "TrainingInterrupted",
     "Workers",

@@ -15,23 +15,24 @@ In other processes the members are what they would be here, bit for bit: each ha
 worker on a machine that does not see the folder trains in one of its own, and sends the files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from ..data import Dataset, Examples
+from ..data import Dataset
 from ..errors import FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
 from .callbacks import Callback
-from .checkpoint import read_state
+from .checkpoint import State, read_state
 from .config import Config
 from .history import Row, read_history, write_history
 from .interruption import INTERRUPTED, TrainingInterrupted, interruptible
 from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer, validate
-from .workers import StopSign, StopWhenAsked, Workers, pack, unpack
+from .workers import ASKED, Workers, pack, unpack
 
 __all__ = ["train_members"]
 
@@ -52,150 +53,140 @@ def train_members(
         DataError, TrainingError, FileError: as for a single run; or a member that does not fit the others.
         TrainingInterrupted: Ctrl-C, with everything saved.
     """
-    rows = read_history(folder / HISTORY)
-    models: list[Model] = []
-    kept: list[Row] = []  # of each member, the row of its best epoch
-    ends: list[Row] = []  # and that of its last
-    with ExitStack() as stack:
-        if not workers.alone:
-            wait_for = stack.enter_context(_side_by_side(folder, config, dataset, workers))
-        for number in range(1, config.members + 1):
-            if not workers.alone:
-                wait_for(number)
-            trainer = _train_member(folder, config, number, dataset, callbacks)
-            if not trainer.state.finished:
-                return
-            models.append(Model.load(trainer.folder / MODEL))
-            kept.append(_best_row(trainer))
-            ends.append(trainer.rows[-1])
-            if number > len(rows):
-                joined = Model.join(models)
-                joined.save(folder / MODEL)
-                rows.append(_row(kept, ends, joined, trainer.validation))
-                write_history(folder / HISTORY, rows)
-                for callback in callbacks:
-                    callback.on_member(number, rows[-1])
-            if trainer.paused and number < config.members:  # as the member's last step was taken
-                if trainer.stopped == INTERRUPTED:
-                    raise TrainingInterrupted(folder, trainer.state.step)
-                return
+    ensemble = _Ensemble(folder, config, dataset, callbacks)
+    ensemble.join()
+    runs = workers.run(_train_member, _pieces(ensemble, workers))
+    with interruptible(workers.stop):
+        try:
+            for number, (files, stopped) in runs:
+                unpack(files, ensemble.member(number))
+                ensemble.join()
+                if stopped:
+                    workers.stop(stopped)
+        except Exception:
+            workers.stop("failed")
+            for number, (files, _) in runs:  # what others have come to is kept
+                unpack(files, ensemble.member(number))
+            raise
+    if missing := ensemble.missing():
+        member = ensemble.member(missing[0])
+        if workers.stopped == INTERRUPTED:
+            raise TrainingInterrupted(folder, _state(member).step)
+        if workers.stopped == ASKED:  # and not by this process, which would have said why
+            raise TrainingError(f"{member}: a worker lost its connection; go on with: glassnet resume {folder}")
+
+
+def _pieces(ensemble: "_Ensemble", workers: Workers) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield number and arguments of `_train_member` for each member that is not yet done."""
+    callbacks = ensemble.callbacks if workers.alone else workers.callbacks
+    place, named = ensemble.folder.resolve(), (ensemble.folder / CONFIG).read_bytes()
+    shared = workers.share(ensemble.dataset)
+    for number in ensemble.missing():
+        files = pack(ensemble.member(number))
+        yield number, (place, named, ensemble.config.member(number), number, shared, callbacks, files)
 
 
 def _train_member(
-    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[Callback]
-) -> Trainer:
-    """Train a member to its end, from wherever it is, and return its trainer."""
-    member = folder / f"member-{number}"
-    if not (member / CONFIG).exists():
-        write_atomically(member / CONFIG, config.member(number).to_toml().encode())
-    trainer = Trainer(Config.load(member / CONFIG), dataset, callbacks)
-    with only_process(member):
-        try:
-            trainer.run(member)
-        except TrainingInterrupted as interrupted:
-            raise TrainingInterrupted(folder, interrupted.step) from None
-    return trainer
-
-
-@contextmanager
-def _side_by_side(folder: Path, config: Config, dataset: Dataset, workers: Workers) -> Iterator[Callable[[int], None]]:
-    """Train the members that are not yet done in other processes.
-
-    Yields:
-        A function that waits for a member. It raises TrainingInterrupted where the member was stopped by Ctrl-C.
-    """
-    place, named, shared = folder.resolve(), (folder / CONFIG).read_bytes(), workers.share(dataset)
-    missing = [number for number in range(1, config.members + 1) if not _is_finished(folder / f"member-{number}")]
-    with interruptible(workers.stop):
-        started = {
-            number: workers.start(
-                _train_elsewhere, place, named, config, number, shared, workers.sign, pack(place / f"member-{number}")
-            )
-            for number in missing
-        }
-
-        def wait_for(number: int) -> None:
-            member = folder / f"member-{number}"
-            if number in started:
-                unpack(started[number].result() or {}, member)
-                if not _is_finished(member):
-                    if not workers.stopped:
-                        raise TrainingError(f"{member}: stopped by itself; go on with: glassnet resume {folder}")
-                    raise TrainingInterrupted(folder, _step(member))
-
-        try:
-            yield wait_for
-        except BaseException:
-            workers.stop()
-            for number, work in started.items():  # what others have come to is kept
-                if work.exception() is None:
-                    unpack(work.result() or {}, folder / f"member-{number}")
-            raise
-
-
-def _train_elsewhere(
     folder: Path,
     named: bytes,
     config: Config,
     number: int,
     dataset: Dataset,
-    sign: StopSign,
+    callbacks: Sequence[Callback],
     files: dict[str, bytes],
-) -> dict[str, bytes]:
-    """Train a member in a worker, and return its files where the worker does not see the ensemble's folder.
+) -> tuple[dict[str, bytes], str | None]:
+    """Train a member to its end, from wherever it is; called in a worker.
 
     Args:
         folder: of the ensemble, absolute.
-        named: what its configuration file holds, by which it is recognised.
-        config: of the ensemble.
+        named: what the ensemble's configuration file holds, by which its folder is recognised.
+        config: of the member, if it has none yet.
         number: of the member.
         dataset: what it learns.
-        sign: to stop.
+        callbacks: that its run calls.
         files: of the member, as far as it has come.
+
+    Returns:
+        Its files where this process does not see the ensemble's folder, and why it was stopped, if it was.
     """
-    callbacks = [StopWhenAsked(sign)]
-    if (folder / CONFIG).is_file() and (folder / CONFIG).read_bytes() == named:
+    seen = (folder / CONFIG).is_file() and (folder / CONFIG).read_bytes() == named
+    with ExitStack() as stack:
+        member = folder / f"member-{number}"
+        if not seen:
+            member = Path(stack.enter_context(TemporaryDirectory(prefix="glassnet-")))
+            unpack(files, member)
+        if not (member / CONFIG).exists():
+            write_atomically(member / CONFIG, config.to_toml().encode())
+        trainer = Trainer(Config.load(member / CONFIG), dataset, callbacks)
+        stack.enter_context(only_process(member))
         with suppress(TrainingInterrupted):
-            _train_member(folder, config, number, dataset, callbacks)
-        return {}
-    with TemporaryDirectory(prefix="glassnet-") as here:
-        unpack(files, Path(here, f"member-{number}"))
-        with suppress(TrainingInterrupted):
-            _train_member(Path(here), config, number, dataset, callbacks)
-        return pack(Path(here, f"member-{number}"))
+            trainer.run(member)
+        return {} if seen else pack(member), trainer.stopped if trainer.paused else None
 
 
-def _is_finished(member: Path) -> bool:
-    return (member / CHECKPOINT).is_file() and read_state(member / CHECKPOINT).finished
+class _Ensemble:
+    """The members that are done, joined in their order."""
+
+    def __init__(self, folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[Callback]) -> None:
+        self.folder, self.config, self.dataset, self.callbacks = folder, config, dataset, callbacks
+        self.rows = read_history(folder / HISTORY)
+        self.validation = dataset.split(config.validation, config.split_seed)[1]
+        self.models: list[Model] = []
+        self.kept: list[Row] = []  # of each member, the row of its best epoch
+        self.ends: list[Row] = []  # and that of its last
+
+    def member(self, number: int) -> Path:
+        """Return the folder of a member, counted from 1."""
+        return self.folder / f"member-{number}"
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the members that are not yet done."""
+        return [n for n in range(1, self.config.members + 1) if not _state(self.member(n)).finished]
+
+    def join(self) -> None:
+        """Join the members that are done to those before them; those before which one is missing wait for it."""
+        while (number := len(self.models) + 1) <= self.config.members and _state(self.member(number)).finished:
+            self._add(self.member(number))
+            if number > len(self.rows):
+                joined = Model.join(self.models)
+                joined.save(self.folder / MODEL)
+                self.rows.append(self._row(joined))
+                write_history(self.folder / HISTORY, self.rows)
+                for callback in self.callbacks:
+                    callback.on_member(number, self.rows[-1])
+
+    def _add(self, member: Path) -> None:
+        """Read what a member has come to."""
+        model, history, best = Model.load(member / MODEL), read_history(member / HISTORY), _state(member).best_epoch
+        if model.fingerprint != self.dataset.fingerprint:
+            raise TrainingError(f"{member}: the data has changed since; put the old data back, or train anew")
+        rows = [row for row in history if row["epoch"] == best]
+        if not rows:
+            raise FileError(
+                f"{member / HISTORY}: the row of epoch {best} is missing; delete {member}, then resume the ensemble: "
+                "the member is trained anew"
+            )
+        self.models.append(model)
+        self.kept.append(rows[0])
+        self.ends.append(history[-1])
+
+    def _row(self, joined: Model) -> Row:
+        """Return the row of the members so far.
+
+        Epochs, steps and seconds are those of all together. Loss and accuracy in training are means over the members;
+        in validation they are those of the mean probability.
+        """
+        loss, accuracy = validate(joined, self.validation)
+        return {
+            **{key: sum(row[key] for row in self.ends) for key in ("epoch", "step", "seconds")},
+            "learning_rate": self.ends[-1]["learning_rate"],
+            "loss": fmean(row["loss"] for row in self.kept),
+            "accuracy": fmean(row["accuracy"] for row in self.kept),
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+        }
 
 
-def _step(member: Path) -> int:
-    return read_state(member / CHECKPOINT).step if (member / CHECKPOINT).is_file() else 0
-
-
-def _best_row(trainer: Trainer) -> Row:
-    """Return the row of the epoch whose model a finished run has kept."""
-    for row in trainer.rows:
-        if row["epoch"] == trainer.state.best_epoch:
-            return row
-    raise FileError(
-        f"{trainer.folder / HISTORY}: the row of epoch {trainer.state.best_epoch} is missing; delete "
-        f"{trainer.folder}, then resume the ensemble: the member is trained anew"
-    )
-
-
-def _row(kept: Sequence[Row], ends: Sequence[Row], joined: Model, validation: Examples) -> Row:
-    """Return the row of the members so far.
-
-    Epochs, steps and seconds are those of all together. Loss and accuracy in training are means over the members;
-    in validation they are those of the mean probability.
-    """
-    loss, accuracy = validate(joined, validation)
-    return {
-        **{key: sum(row[key] for row in ends) for key in ("epoch", "step", "seconds")},
-        "learning_rate": ends[-1]["learning_rate"],
-        "loss": fmean(row["loss"] for row in kept),
-        "accuracy": fmean(row["accuracy"] for row in kept),
-        "validation_loss": loss,
-        "validation_accuracy": accuracy,
-    }
+def _state(member: Path) -> State:
+    """Return how far a member has come."""
+    return read_state(member / CHECKPOINT) if (member / CHECKPOINT).is_file() else State()

@@ -8,9 +8,9 @@ Of the other trials nothing but their rows in the study stays: fifty runs would 
 Only the process of the search opens the file, however many workers there are, so that nobody waits for a lock.
 """
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,9 @@ WAIT = 60  # seconds, for somebody who looks into the file
 _NOT_SEARCHED = {"data", "classes", "threads"}  # what the data says, and what changes no result
 
 
-def open_study(folder: Path, config: Config, searched: list[str], dataset: Dataset) -> "Study":
-    """Open the study in a folder, or begin one; trials that a killed search has left running are marked as failed.
+@contextmanager
+def open_study(folder: Path, config: Config, searched: list[str], dataset: Dataset) -> Iterator["Study"]:
+    """Open the study in a folder, or begin one; what is left of it running, also by a killed search, has failed.
 
     Raises:
         FileError: a damaged file, or one that is no search's.
@@ -62,42 +63,50 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
         known = study.user_attrs
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         raise FileError(f"{path}: not a study, or a damaged one; choose another folder with --out") from error
-    settings = _settings(config)
-    if study.trials:
-        _check(folder, known, dataset, settings, searched)
-    else:
-        study.set_user_attr("fingerprint", dataset.fingerprint)
-        study.set_user_attr("source", dataset.source or dataset.name)
-        study.set_user_attr("settings", settings)
-        study.set_user_attr("searched", searched)
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    # Another seed after each trial, so that a search that goes on does not repeat itself.
-    study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
-    return study
+    own = {
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source or dataset.name,
+        "settings": config.model_dump(mode="json", exclude=_NOT_SEARCHED),
+        "searched": searched,
+    }
+    with ExitStack() as closing:
+        closing.callback(storage.engine.dispose)
+        closing.callback(storage.remove_session)
+        if study.trials:
+            _check(folder, known, own)
+        else:
+            for name, value in own.items():
+                study.set_user_attr(name, value)
+        _fail_running(study)
+        closing.callback(_fail_running, study)
+        # Another seed after each trial, so that a search that goes on does not repeat itself.
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
+        yield study
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    settings = config.model_dump(mode="json", exclude=_NOT_SEARCHED)
-    return dict(json.loads(json.dumps(settings)))
+def _fail_running(study: "Study") -> None:
+    from optuna.trial import TrialState
+
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _check(folder: Path, known: dict[str, Any], dataset: Dataset, settings: dict[str, Any], names: list[str]) -> None:
+def _check(folder: Path, known: dict[str, Any], own: dict[str, Any]) -> None:
     """Refuse a study of other data or of other settings."""
-    if not {"fingerprint", "source", "settings", "searched"} <= set(known):
+    if not set(own) <= set(known):
         raise FileError(f"{folder / STUDY}: a study, but no search of glassnet's; choose another folder with --out")
-    if known["fingerprint"] != dataset.fingerprint:
+    if known["fingerprint"] != own["fingerprint"]:
         raise DataError(
             f"{folder}: a search of another data set ({known['source']}, or as it was then); "
             "choose another folder with --out"
         )
-    for name, value in settings.items():
+    for name, value in own["settings"].items():
         if known["settings"].get(name) != value:
             raise ConfigError(
                 f"{folder}: this search has {name} {known['settings'].get(name)}, not {value}; "
                 "give the same settings, or another folder with --out"
             )
-    if known["searched"] != names:
+    if known["searched"] != own["searched"]:
         raise ConfigError(
             f"{folder}: this search is over {', '.join(known['searched']) or 'nothing'}; "
             "give the same settings, or another folder with --out"

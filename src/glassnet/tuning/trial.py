@@ -1,6 +1,7 @@
 """One trial: a run in a folder of its own, ended early where it has no prospects."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, RunUnderWay, StopSign, StopWhenAsked, Trainer, TrainingInterrupted, pack
+from ..training import Callback, Config, RunUnderWay, Trainer, TrainingInterrupted, pack
 from ..training.history import Row
 from ..training.trainer import CONFIG
 
@@ -30,8 +31,8 @@ class Outcome:
         values: epoch and what was judged by, of each report.
         seconds: of training.
         pruned: whether it was ended early, or broke.
-        stopped: whether it was told to stop, and has no outcome.
-        interrupted: whether it was told so as it came to its end.
+        finished: whether it came to an end, if only to an early one.
+        stopped: why it was told to stop, if it was, which may have been at its end.
         complaint: why it broke.
         files: its run folder, where it has the best value so far.
     """
@@ -39,8 +40,8 @@ class Outcome:
     values: list[tuple[int, float]] = field(default_factory=list)
     seconds: float = 0.0
     pruned: bool = False
-    stopped: bool = False
-    interrupted: bool = False
+    finished: bool = False
+    stopped: str | None = None
     complaint: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -67,7 +68,11 @@ def direction_of(config: Config) -> Literal["minimize", "maximize"]:
 
 
 def run_trial(
-    config: Config, dataset: Dataset, others: Sequence["FrozenTrial"], best: float | None, sign: StopSign | None
+    config: Config,
+    dataset: Dataset,
+    others: Sequence["FrozenTrial"],
+    best: float | None,
+    callbacks: Sequence[Callback],
 ) -> Outcome:
     """Train with the settings of a trial, in a temporary folder; a worker on another machine can do it too.
 
@@ -80,10 +85,7 @@ def run_trial(
         dataset: what it learns.
         others: trials that are done.
         best: the best value so far; only what is better sends its files.
-        sign: to stop.
-
-    Raises:
-        TrainingInterrupted: Ctrl-C, in the process of the search itself.
+        callbacks: of the run.
     """
     import optuna
 
@@ -95,18 +97,16 @@ def run_trial(
     with TemporaryDirectory(prefix="glassnet-") as place:
         folder = Path(place)
         write_atomically(folder / CONFIG, config.to_toml().encode())
-        trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), StopWhenAsked(sign)])
+        trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), *callbacks])
         try:
-            trainer.run(folder)
-        except TrainingInterrupted:
-            if sign is None:
-                raise
+            with suppress(TrainingInterrupted):
+                trainer.run(folder)
         except TrainingError as error:
-            outcome.pruned, outcome.complaint = True, str(error)
+            outcome.finished, outcome.pruned, outcome.complaint = True, True, str(error)
             return outcome
-        outcome.stopped, outcome.interrupted = not trainer.state.finished, trainer.paused
+        outcome.finished, outcome.stopped = trainer.state.finished, trainer.stopped if trainer.paused else None
         value = trainer.state.best
-        if not (outcome.stopped or outcome.pruned) and value is not None:
+        if outcome.finished and not outcome.pruned and value is not None:
             better = best is None or (value > best if config.monitor == "validation_accuracy" else value < best)
             outcome.files = pack(folder) if better else {}
     return outcome
