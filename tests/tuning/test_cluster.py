@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 import pytest
 
@@ -293,3 +294,39 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
         "One is started with: dask scheduler\n"
     )
     assert not out.exists()
+
+
+@pytest.fixture
+def without_glassnet(tmp_path: Path) -> dict[str, str]:
+    """The environment of a Python that has all packages but glassnet, if it is started with -S."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for entry in Path(distributed.__file__).parent.parent.iterdir():
+        if "glassnet" not in entry.name:
+            (packages / entry.name).symlink_to(entry)
+    return os.environ | {"PYTHONPATH": str(packages)}
+
+
+def test_a_cluster_without_workers_or_without_glassnet(
+    digits: Dataset, tmp_path: Path, without_glassnet: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(kind: str, *words: str) -> subprocess.Popen[Any]:
+        command = [sys.executable, "-S", "-m", f"distributed.cli.dask_{kind}", *words, "--no-dashboard"]
+        return subprocess.Popen(command, env=without_glassnet, stderr=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr("glassnet.training.cluster.PATIENCE", 2)
+    with start("scheduler", "--host", "127.0.0.1", "--port", "0") as scheduler:
+        try:
+            address = next(line for line in scheduler.stderr if "Scheduler at" in line).split()[-1]
+            with pytest.raises(ConfigError, match=f"the scheduler at {address} has no workers; start one with: dask"):
+                train(digits, out=tmp_path / "run", dask=address, **SETTINGS)
+            with start("worker", address, "--no-nanny") as worker:
+                try:
+                    next(line for line in worker.stderr if "Registered to" in line)
+                    with pytest.raises(ConfigError, match=r"dask: the scheduler has no glassnet; install"):
+                        train(digits, out=tmp_path / "run", dask=address, **SETTINGS)
+                finally:
+                    worker.kill()
+        finally:
+            scheduler.kill()
+    assert not (tmp_path / "run").exists()

@@ -2,6 +2,7 @@
 
 from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
+from .cluster import require_search
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .launch import make_run_folder, resume, train
@@ -14,7 +15,7 @@ from .run import BOX, Run, find_runs, open_model
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
-from .workers import ASKED, Workers, pack, require_search, unpack
+from .workers import ASKED, Workers, pack, unpack
 
 __all__ = [
     "ASKED",

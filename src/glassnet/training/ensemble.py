@@ -55,68 +55,45 @@ def train_members(
     """
     ensemble = _Ensemble(folder, config, dataset, callbacks)
     ensemble.join()
-    runs = workers.run(_train_member, _pieces(ensemble, workers))
+    runs = workers.run(_train_member, ensemble.pieces(workers))
     with interruptible(workers.stop):
         try:
-            for number, (files, stopped) in runs:
-                unpack(files, ensemble.member(number))
+            for member, (files, stopped) in runs:
+                unpack(files, member)
                 ensemble.join()
                 if stopped:
                     workers.stop(stopped)
         except Exception:
             workers.stop("failed")
-            for number, (files, _) in runs:  # what others have come to is kept
-                unpack(files, ensemble.member(number))
+            for member, (files, _) in runs:  # what others have come to is kept
+                unpack(files, member)
             raise
     if missing := ensemble.missing():
-        member = ensemble.member(missing[0])
         if workers.stopped == INTERRUPTED:
-            raise TrainingInterrupted(folder, _state(member).step)
+            raise TrainingInterrupted(folder, _state(missing[0]).step)
         if workers.stopped == ASKED:  # and not by this process, which would have said why
-            raise TrainingError(f"{member}: a worker lost its connection; go on with: glassnet resume {folder}")
-
-
-def _pieces(ensemble: "_Ensemble", workers: Workers) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield number and arguments of `_train_member` for each member that is not yet done."""
-    callbacks = ensemble.callbacks if workers.alone else workers.callbacks
-    place, named = ensemble.folder.resolve(), (ensemble.folder / CONFIG).read_bytes()
-    shared = workers.share(ensemble.dataset)
-    for number in ensemble.missing():
-        files = pack(ensemble.member(number))
-        yield number, (place, named, ensemble.config.member(number), number, shared, callbacks, files)
+            raise TrainingError(f"{missing[0]}: a worker lost its connection; go on with: glassnet resume {folder}")
 
 
 def _train_member(
-    folder: Path,
-    named: bytes,
-    config: Config,
-    number: int,
-    dataset: Dataset,
-    callbacks: Sequence[Callback],
-    files: dict[str, bytes],
+    member: Path, files: dict[str, bytes], dataset: Dataset, callbacks: Sequence[Callback]
 ) -> tuple[dict[str, bytes], str | None]:
     """Train a member to its end, from wherever it is; called in a worker.
 
     Args:
-        folder: of the ensemble, absolute.
-        named: what the ensemble's configuration file holds, by which its folder is recognised.
-        config: of the member, if it has none yet.
-        number: of the member.
+        member: its run folder, absolute.
+        files: what is there. A process that does not see that folder, or another of this name, has its own.
         dataset: what it learns.
         callbacks: that its run calls.
-        files: of the member, as far as it has come.
 
     Returns:
-        Its files where this process does not see the ensemble's folder, and why it was stopped, if it was.
+        Its files where the folder is not seen, and why it was stopped, if it was.
     """
-    seen = (folder / CONFIG).is_file() and (folder / CONFIG).read_bytes() == named
     with ExitStack() as stack:
-        member = folder / f"member-{number}"
+        seen = (member / CONFIG).is_file() and (member / CONFIG).read_bytes() == files[CONFIG]
         if not seen:
             member = Path(stack.enter_context(TemporaryDirectory(prefix="glassnet-")))
             unpack(files, member)
-        if not (member / CONFIG).exists():
-            write_atomically(member / CONFIG, config.to_toml().encode())
         trainer = Trainer(Config.load(member / CONFIG), dataset, callbacks)
         stack.enter_context(only_process(member))
         with suppress(TrainingInterrupted):
@@ -125,28 +102,38 @@ def _train_member(
 
 
 class _Ensemble:
-    """The members that are done, joined in their order."""
+    """The members that are done, joined in their order, and those that are missing."""
 
     def __init__(self, folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[Callback]) -> None:
         self.folder, self.config, self.dataset, self.callbacks = folder, config, dataset, callbacks
+        self.members = [folder / f"member-{number}" for number in range(1, config.members + 1)]
         self.rows = read_history(folder / HISTORY)
         self.validation = dataset.split(config.validation, config.split_seed)[1]
         self.models: list[Model] = []
-        self.kept: list[Row] = []  # of each member, the row of its best epoch
+        self.kept: list[Row] = []  # of each model's member, the row of its best epoch
         self.ends: list[Row] = []  # and that of its last
 
-    def member(self, number: int) -> Path:
-        """Return the folder of a member, counted from 1."""
-        return self.folder / f"member-{number}"
+    def missing(self) -> list[Path]:
+        """Return the folders of the members that are not yet done."""
+        return [member for member in self.members if not _state(member).finished]
 
-    def missing(self) -> list[int]:
-        """Return the numbers of the members that are not yet done."""
-        return [n for n in range(1, self.config.members + 1) if not _state(self.member(n)).finished]
+    def pieces(self, workers: Workers) -> Iterator[tuple[Path, tuple[Any, ...]]]:
+        """Yield the folder of each member that is missing, and the arguments of `_train_member`."""
+        callbacks = self.callbacks if workers.alone else workers.callbacks
+        shared = workers.share(self.dataset)
+        for member in self.missing():
+            if not (member / CONFIG).exists():
+                config = self.config.member(self.members.index(member) + 1)
+                write_atomically(member / CONFIG, config.to_toml().encode())
+            yield member, (member.resolve(), pack(member), shared, callbacks)
 
     def join(self) -> None:
         """Join the members that are done to those before them; those before which one is missing wait for it."""
-        while (number := len(self.models) + 1) <= self.config.members and _state(self.member(number)).finished:
-            self._add(self.member(number))
+        for number, member in enumerate(self.members, 1):
+            if not _state(member).finished:
+                return
+            if number > len(self.models):
+                self._add(member)
             if number > len(self.rows):
                 joined = Model.join(self.models)
                 joined.save(self.folder / MODEL)

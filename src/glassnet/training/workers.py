@@ -4,28 +4,17 @@ A piece of work gets all that it needs as arguments and returns all that it has 
 that shares no disk with this one. Files travel as bytes.
 """
 
-import asyncio
 import multiprocessing
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import ExitStack, suppress
 from importlib import import_module
-from logging import CRITICAL, getLogger
 from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import create_connection
 from threading import Lock, Thread
 from time import perf_counter
 from types import ModuleType, TracebackType
@@ -34,10 +23,10 @@ from typing import Any, Self, TypeVar
 from ..errors import ConfigError, TrainingError
 from ..files import write_atomically
 from .callbacks import Callback, RunUnderWay
+from .cluster import connect
 
-__all__ = ["ASKED", "Workers", "pack", "require_search", "unpack"]
+__all__ = ["ASKED", "Workers", "pack", "unpack"]
 
-PATIENCE = 5  # seconds for a scheduler to answer and for a worker to be there
 LOOK_EVERY = 0.2  # seconds between two looks at whether the work shall go on
 ASKED = "asked to"  # why a run in a worker was stopped by the process that began it, or by that process's end
 
@@ -62,7 +51,7 @@ class Workers:
         stopped: the reason that `stop` was given first, or None.
 
     Raises:
-        ConfigError: fewer than one job, Dask is missing, no scheduler answers, or it has no workers.
+        ConfigError: fewer than one job, or a cluster that cannot be used; see `glassnet.training.cluster.connect`.
     """
 
     def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
@@ -73,7 +62,7 @@ class Workers:
         self._executor: Executor = _ThisProcess()
         self._hold = ExitStack()  # what the work goes on for as long as this process holds it
         with ExitStack() as closing:
-            self._client = _connect(dask, closing) if dask is not None else None
+            self._client = connect(dask, closing) if dask is not None else None
             self.jobs = min(jobs or (sum(self._client.ncores().values()) if self._client else 1), pieces)
             self.alone = self.jobs == 1 and self._client is None
             if self._client is not None:
@@ -138,7 +127,6 @@ class Workers:
 
         Raises:
             TrainingError: a process ended before its work was done.
-            ConfigError: a worker of the cluster lacks a package.
             Exception: whatever ``work`` raises first. The other pieces are stopped, and their results yielded, before.
         """
         waiting, failure = iter(pieces), None
@@ -150,7 +138,7 @@ class Workers:
                     continue
                 if not running:
                     break
-                done = wait(running, return_when=FIRST_COMPLETED).done.pop()
+                done = wait_for(running, return_when=FIRST_COMPLETED).done.pop()
                 key, result = running.pop(done), done.result()
             except Exception as error:  # noqa: BLE001  # raised when the other pieces have stopped
                 # A signal to a group of processes also ends those that have not begun their work.
@@ -158,8 +146,12 @@ class Workers:
                 self.stop("failed")
             else:
                 yield key, result
+        if failure and _is_gone(failure):
+            raise TrainingError(
+                "a worker process ended before its work was done, perhaps for want of memory; go on with fewer jobs"
+            ) from failure
         if failure:
-            raise _explained(failure) from failure
+            raise failure
 
 
 class _StopWhenAsked(Callback):
@@ -240,16 +232,6 @@ def _is_gone(error: Exception) -> bool:
     return isinstance(error, BrokenExecutor | CancelledError) or type(error).__module__.startswith("distributed.")
 
 
-def _explained(error: Exception) -> Exception:
-    if _is_gone(error):
-        return TrainingError(
-            "a worker process ended before its work was done, perhaps for want of memory; go on with fewer jobs"
-        )
-    if isinstance(error, ModuleNotFoundError):
-        return ConfigError(f"dask: the workers have no {error.name}; install glassnet there too")
-    return error
-
-
 def pack(folder: Path) -> dict[str, bytes]:
     """Return the files of a run folder by name; of one that is not there, none."""
     return {file.name: file.read_bytes() for file in sorted(folder.glob("[!.]*")) if file.is_file()}
@@ -259,47 +241,3 @@ def unpack(files: dict[str, bytes], folder: Path) -> None:
     """Write what `pack` gave, the checkpoint last, which never knows more than the other files."""
     for name in sorted(files, key=lambda name: (name.startswith("checkpoint"), name)):
         write_atomically(folder / name, files[name])
-
-
-def require_search(what: str, packages: Iterable[str]) -> None:
-    """Raise ConfigError where a package of the extra ``search`` is missing; ``what`` needs it."""
-    for package in packages:
-        try:
-            with warnings.catch_warnings():  # Optuna brings tqdm, which misses ipywidgets aloud in a notebook
-                warnings.filterwarnings("ignore", "IProgress not found")
-                import_module(package)
-        except ModuleNotFoundError as error:
-            missing = (error.name or package).partition(".")[0]
-            raise ConfigError(f'{what} needs {missing}, which is missing; pip install "glassnet[search]"') from error
-
-
-def _connect(address: str, closing: ExitStack) -> Any:
-    """Return a client of the scheduler at an address; it has at least one worker."""
-    require_search("--dask", ["distributed"])
-    distributed = import_module("distributed")
-    log = getLogger("distributed")
-    level = log.level
-    log.setLevel(CRITICAL)  # what is wrong is told in one line
-    closing.callback(log.setLevel, level)
-    try:
-        # A handshake first: where there is no scheduler, a client would go on trying in the background.
-        create_connection(distributed.comm.get_address_host_port(address), PATIENCE).close()
-        asyncio.run(asyncio.wait_for(_shake_hands(address), PATIENCE))
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except Exception as error:  # whatever may listen there and not be a scheduler
-        raise ConfigError(
-            f"dask: no scheduler answers at {address!r}; is the address right? One is started with: dask scheduler"
-        ) from error
-    closing.callback(client.close)
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        raise ConfigError(
-            f"dask: the scheduler at {address} has no workers; start one with: dask worker {address}"
-        ) from error
-    return client
-
-
-async def _shake_hands(address: str) -> None:
-    comm = await import_module("distributed.comm").connect(address, timeout=PATIENCE)
-    await comm.close()

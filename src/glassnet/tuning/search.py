@@ -1,7 +1,6 @@
 """The search: Optuna proposes settings, workers try them, and Optuna's study keeps what came out."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,11 @@ from ..training.interruption import INTERRUPTED, interruptible
 from ..training.launch import choose_config
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
-from .trial import Outcome, direction_of, run_trial
+from .trial import Outcome, cost, run_trial
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna import Trial as OptunaTrial
+    from optuna import Trial as AskedTrial
     from optuna.trial import FrozenTrial
 
 __all__ = ["Search", "Trial", "search"]
@@ -143,14 +142,17 @@ def search(
         only_process(make_run_folder(folder, "")),
         open_study(folder, config, names, dataset) as study,
     ):
-        _clear(folder, study, config)
-        loop = _Loop(study, folder, config, names, dataset, workers)
-        left = trials - len(done_trials(study))
+        keep_best(study, folder, config)  # a killed search may have left another's folder
+        pieces = _ask(study, trials - len(done_trials(study)), config, names, dataset, workers)
         with interruptible(workers.stop):
-            for trial in loop.tell(left):
-                keep_best(study, folder, config)
-                if on_trial:
-                    on_trial(_found(study, folder, config), _summary(trial))
+            for asked, outcome in workers.run(run_trial, pieces):
+                if outcome.stopped:
+                    workers.stop(outcome.stopped)
+                if outcome.finished:
+                    trial = _tell(study, asked, outcome, folder, config)
+                    keep_best(study, folder, config)
+                    if on_trial:
+                        on_trial(_found(study, folder, config), trial)
         found = _found(study, folder, config)
         if len(found.trials) < trials and workers.stopped == INTERRUPTED:
             raise KeyboardInterrupt(
@@ -170,66 +172,42 @@ def _check_searchable(config: Config) -> None:
         raise ConfigError(f"mistakes: a search of a network with {config.mistakes[0]} finds nothing; leave it out")
 
 
-def _clear(folder: Path, study: "Study", config: Config) -> None:
-    """Delete what a killed search has left of a trial that was never told of."""
-    best = best_of(done_trials(study), config)
-    for leftover in folder.glob("trial-*"):
-        if best is None or leftover.name != f"trial-{best.number}":
-            shutil.rmtree(leftover, ignore_errors=True)
+def _ask(
+    study: "Study", trials: int, config: Config, names: list[str], dataset: Dataset, workers: Workers
+) -> Iterator[tuple["AskedTrial", tuple[Any, ...]]]:
+    """Yield so many trials with settings that Optuna proposes, and of each the arguments of `run_trial`."""
+    shared = workers.share(dataset)
+    for _ in range(trials):
+        trial = study.ask()
+        settings = suggest(trial, names, config, dataset)
+        trial.set_user_attr("settings", settings)
+        own = Config.model_validate(config.model_dump() | settings)
+        if own.threads is None and not workers.alone:
+            own = own.model_copy(update={"threads": max(available_threads() // min(workers.jobs, trials), 1)})
+        done = done_trials(study)
+        best = best_of(done, config)
+        yield trial, (own, shared, done, best and best.value, workers.callbacks)
 
 
-class _Loop:
-    """Asks the study for settings, has them tried, and tells the study what came out."""
+def _tell(study: "Study", trial: "AskedTrial", outcome: Outcome, folder: Path, config: Config) -> Trial:
+    """Write down what came out of a trial: its run folder, where it is kept, and then its row in the study."""
+    from optuna.trial import TrialState
 
-    def __init__(
-        self, study: "Study", folder: Path, config: Config, names: list[str], dataset: Dataset, workers: Workers
-    ) -> None:
-        self.study, self.folder, self.config, self.names = study, folder, config, names
-        self.dataset, self.workers = dataset, workers
-
-    def ask(self, trials: int) -> Iterator[tuple["OptunaTrial", tuple[Any, ...]]]:
-        """Yield so many trials, and of each the arguments of `run_trial`."""
-        shared, jobs = self.workers.share(self.dataset), min(self.workers.jobs, trials)
-        for _ in range(trials):
-            trial = self.study.ask()
-            settings = suggest(trial, self.names, self.config, self.dataset)
-            trial.set_user_attr("settings", settings)
-            config = Config.model_validate(self.config.model_dump() | settings)
-            if config.threads is None and not self.workers.alone:
-                config = config.model_copy(update={"threads": max(available_threads() // jobs, 1)})
-            done = done_trials(self.study)
-            best = best_of(done, self.config)
-            yield trial, (config, shared, done, best and best.value, self.workers.callbacks)
-
-    def tell(self, trials: int) -> Iterator["FrozenTrial"]:
-        """Have so many trials tried, and yield each that has an outcome when the study knows of it."""
-        for trial, outcome in self.workers.run(run_trial, self.ask(trials)):
-            if outcome.stopped:
-                self.workers.stop(outcome.stopped)
-            if outcome.finished:
-                yield self._tell(trial, outcome)
-
-    def _tell(self, trial: "OptunaTrial", outcome: Outcome) -> "FrozenTrial":
-        """Write down what came out of a trial: its run folder, where it is kept, and then its row in the study."""
-        import optuna
-
-        unpack(outcome.files, self.folder / f"trial-{trial.number}")
-        for name in ("seconds", "complaint"):
-            trial.set_user_attr(name, getattr(outcome, name))
-        trial.set_user_attr("kept", bool(outcome.files))
-        for epoch, value in outcome.values:
-            trial.report(value, epoch)
-        if outcome.pruned:
-            return self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-        choose = max if direction_of(self.config) == "maximize" else min
-        return self.study.tell(trial, choose(value for _, value in outcome.values))
+    unpack(outcome.files, folder / f"trial-{trial.number}")
+    attributes = {"seconds": outcome.seconds, "complaint": outcome.complaint, "kept": bool(outcome.files)}
+    for name, fact in attributes.items():
+        trial.set_user_attr(name, fact)
+    for epoch, value in outcome.values.items():
+        trial.report(value, epoch)
+    if outcome.pruned:
+        return _summary(study.tell(trial, state=TrialState.PRUNED))
+    return _summary(study.tell(trial, min(outcome.values.values(), key=lambda value: cost(value, config))))
 
 
 def _found(study: "Study", folder: Path, config: Config) -> Search:
-    sign = -1 if direction_of(config) == "maximize" else 1
     trials = sorted(
         map(_summary, done_trials(study)),
-        key=lambda trial: (trial.pruned, trial.value is None, sign * (trial.value or 0.0), trial.number),
+        key=lambda trial: (trial.pruned, trial.value is None, cost(trial.value or 0.0, config), trial.number),
     )
     return Search(folder, config.monitor, tuple(trials))
 

@@ -20,7 +20,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError
 from ..files import write_atomically
 from ..training import Config
-from .trial import direction_of
+from .trial import cost, direction_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -100,17 +100,15 @@ def _check(folder: Path, known: dict[str, Any], own: dict[str, Any]) -> None:
             f"{folder}: a search of another data set ({known['source']}, or as it was then); "
             "choose another folder with --out"
         )
-    for name, value in own["settings"].items():
-        if known["settings"].get(name) != value:
-            raise ConfigError(
-                f"{folder}: this search has {name} {known['settings'].get(name)}, not {value}; "
-                "give the same settings, or another folder with --out"
-            )
+    other = [
+        f"this search has {name} {known['settings'].get(name)}, not {value}"
+        for name, value in own["settings"].items()
+        if known["settings"].get(name) != value
+    ]
     if known["searched"] != own["searched"]:
-        raise ConfigError(
-            f"{folder}: this search is over {', '.join(known['searched']) or 'nothing'}; "
-            "give the same settings, or another folder with --out"
-        )
+        other.append(f"this search is over {', '.join(known['searched']) or 'nothing'}")
+    if other:
+        raise ConfigError(f"{folder}: {other[0]}; give the same settings, or another folder with --out")
 
 
 def done_trials(study: "Study") -> list["FrozenTrial"]:
@@ -122,24 +120,22 @@ def done_trials(study: "Study") -> list["FrozenTrial"]:
 
 def best_of(done: Sequence["FrozenTrial"], config: Config) -> "FrozenTrial | None":
     """Return the best of the trials that are done and whose run is kept, or None where there is none."""
-    sign = -1 if direction_of(config) == "maximize" else 1
     kept = [trial for trial in done if trial.user_attrs.get("kept")]
-    return min(kept, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+    return min(kept, key=lambda trial: (cost(trial.value or 0.0, config), trial.number), default=None)
 
 
 def keep_best(study: "Study", folder: Path, config: Config) -> None:
-    """Write the best settings, and delete the run folders of trials that are done and not the best."""
-    done = done_trials(study)  # once: by the next look another may be done, and be better
-    best = best_of(done, config)
+    """Write the best settings, and delete all run folders but that of the best trial."""
+    best = best_of(done_trials(study), config)
+    for other in folder.glob("trial-*"):
+        if best is None or other.name != f"trial-{best.number}":
+            shutil.rmtree(other, ignore_errors=True)
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
     text = _recipe_of(chosen, f"Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.")
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())
-    for trial in done:
-        if trial.number != best.number:
-            shutil.rmtree(folder / f"trial-{trial.number}", ignore_errors=True)
 
 
 def _recipe_of(config: Config, comment: str) -> str:

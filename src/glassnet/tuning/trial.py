@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, RunUnderWay, Trainer, TrainingInterrupted, pack
+from ..training import Callback, Config, Run, RunUnderWay, Trainer, TrainingInterrupted, pack
 from ..training.history import Row
 from ..training.trainer import CONFIG
 
@@ -18,53 +18,55 @@ if TYPE_CHECKING:
     from optuna import Trial
     from optuna.trial import FrozenTrial
 
-__all__ = ["Outcome", "direction_of", "run_trial"]
+__all__ = ["Outcome", "cost", "direction_of", "run_trial"]
 
 STARTUP = 5  # trials that come to their end before any is judged by them
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What came out of a trial.
 
     Attributes:
-        values: epoch and what was judged by, of each report.
+        values: what it was judged by, of each report by its epoch.
         seconds: of training.
-        pruned: whether it was ended early, or broke.
         finished: whether it came to an end, if only to an early one.
+        pruned: whether it was ended early, or broke.
+        complaint: why it broke, or "".
         stopped: why it was told to stop, if it was, which may have been at its end.
-        complaint: why it broke.
         files: its run folder, where it has the best value so far.
     """
 
-    values: list[tuple[int, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    pruned: bool = False
-    finished: bool = False
-    stopped: str | None = None
-    complaint: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
+    values: dict[int, float]
+    seconds: float
+    finished: bool
+    pruned: bool
+    complaint: str
+    stopped: str | None
+    files: dict[str, bytes]
 
 
 class Prune(Callback):
     """Asks Optuna's pruner after each report whether the run is worth its time."""
 
-    def __init__(self, trial: "Trial", outcome: Outcome) -> None:
-        self.trial, self.outcome = trial, outcome
+    def __init__(self, trial: "Trial") -> None:
+        self.trial, self.pruned = trial, False
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
-        value = row[run.config.monitor]
-        self.outcome.values.append((row["epoch"], value))
-        self.outcome.seconds = row["seconds"]
-        self.trial.report(value, row["epoch"])
+        self.trial.report(row[run.config.monitor], row["epoch"])
         if row["epoch"] < run.config.epochs and self.trial.should_prune():
-            self.outcome.pruned = True
+            self.pruned = True
             run.finish("pruned")
 
 
 def direction_of(config: Config) -> Literal["minimize", "maximize"]:
     """Return whether what a run is judged by shall be large or small."""
     return "maximize" if config.monitor == "validation_accuracy" else "minimize"
+
+
+def cost(value: float, config: Config) -> float:
+    """Return a number that is the smaller the better a value is that a run is judged by."""
+    return -value if direction_of(config) == "maximize" else value
 
 
 def run_trial(
@@ -93,20 +95,26 @@ def run_trial(
     pruner = optuna.pruners.MedianPruner(STARTUP, n_warmup_steps=config.epochs // 10)
     study = optuna.create_study(direction=direction_of(config), pruner=pruner)
     study.add_trials(others)
-    outcome = Outcome()
+    prune, complaint = Prune(study.ask()), ""
     with TemporaryDirectory(prefix="glassnet-") as place:
         folder = Path(place)
         write_atomically(folder / CONFIG, config.to_toml().encode())
-        trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), *callbacks])
+        trainer = Trainer(config, dataset, [prune, *callbacks])
         try:
             with suppress(TrainingInterrupted):
                 trainer.run(folder)
         except TrainingError as error:
-            outcome.finished, outcome.pruned, outcome.complaint = True, True, str(error)
-            return outcome
-        outcome.finished, outcome.stopped = trainer.state.finished, trainer.stopped if trainer.paused else None
-        value = trainer.state.best
-        if outcome.finished and not outcome.pruned and value is not None:
-            better = best is None or (value > best if config.monitor == "validation_accuracy" else value < best)
-            outcome.files = pack(folder) if better else {}
-    return outcome
+            complaint = str(error)
+        rows, finished = Run(folder).history, trainer.state.finished or bool(complaint)
+        costs = [cost(row[config.monitor], config) for row in rows]
+        pruned = prune.pruned or bool(complaint)
+        kept = finished and not pruned and (best is None or min(costs) < cost(best, config))
+        return Outcome(
+            values={row["epoch"]: row[config.monitor] for row in rows},
+            seconds=rows[-1]["seconds"] if rows else 0.0,
+            finished=finished,
+            pruned=pruned,
+            complaint=complaint,
+            stopped=trainer.stopped if trainer.paused else None,
+            files=pack(folder) if kept else {},
+        )
