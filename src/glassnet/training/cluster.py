@@ -1,4 +1,4 @@
-"""A way to a Dask cluster, and what is wrong where there is none."""
+"""Connecting to a Dask cluster, with one clear line for whatever may be missing."""
 
 import asyncio
 import warnings

@@ -28,14 +28,14 @@ from .cluster import connect
 __all__ = ["ASKED", "Workers", "pack", "unpack"]
 
 LOOK_EVERY = 0.2  # seconds between two looks at whether the work shall go on
-ASKED = "asked to"  # why a run in a worker was stopped by the process that began it, or by that process's end
+ASKED = "asked to"  # why a run in a worker was stopped by its parent process, or by that process's end
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """Processes that each do one piece of work at a time. Use it in ``with``.
+    """Worker processes that each do one piece of work at a time, here or on a Dask cluster. Use it in ``with``.
 
     Args:
         jobs: how many pieces of work go on at once; by default one, which this process does itself, or as many as the
@@ -44,10 +44,10 @@ class Workers:
         pieces: how many pieces there will be; there are no more jobs than these.
 
     Attributes:
-        jobs: as resolved.
+        jobs: how many pieces of work go on at once.
         alone: whether this process does the work itself.
-        callbacks: for a run in a worker: they end it, with everything saved, when `stop` is called or when this process
-            is gone.
+        callbacks: to be given to a run in a worker; they stop it, with everything saved, when `stop` is called or this
+            process has ended.
         stopped: the reason that `stop` was given first, or None.
 
     Raises:
@@ -60,7 +60,7 @@ class Workers:
         self.stopped: str | None = None
         self.callbacks: list[Callback] = []
         self._executor: Executor = _ThisProcess()
-        self._hold = ExitStack()  # what the work goes on for as long as this process holds it
+        self._held = ExitStack()  # what the workers look at: they stop when this process no longer holds it
         with ExitStack() as closing:
             self._client = connect(dask, closing) if dask is not None else None
             self.jobs = min(jobs or (sum(self._client.ncores().values()) if self._client else 1), pieces)
@@ -73,27 +73,27 @@ class Workers:
             self._closing = closing.pop_all()
 
     def _use_processes(self, closing: ExitStack) -> None:
-        """Have processes of this machine do the work; each holds the other end of a pipe."""
-        context = multiprocessing.get_context("spawn")  # the threads of a BLAS do not outlive a fork
+        """Start processes on this machine as they are needed. They stop when the pipe from this process is closed."""
+        context = multiprocessing.get_context("spawn")  # a forked process would lack the threads of its BLAS
         reader, writer = context.Pipe(duplex=False)
         closing.callback(reader.close)
         pool = _Processes(self.jobs, context, initializer=_begin_worker, initargs=(reader,))
         self._executor = closing.enter_context(pool)
-        self._hold.callback(writer.close)
+        self._held.callback(writer.close)
         self.callbacks = [_StopWhenAsked(_pipe_is_open)]
 
     def _use_cluster(self, closing: ExitStack) -> None:
-        """Have a cluster do the work; its scheduler says who has a lock.
+        """Use the workers of a cluster. They stop when this process no longer has a lock that the scheduler keeps.
 
-        A killed process loses it when its lease is not renewed for Dask's
-        ``distributed.scheduler.locks.lease-timeout``, by default 30 seconds.
+        A process that was killed loses the lock after Dask's ``distributed.scheduler.locks.lease-timeout``, by default
+        30 seconds.
         """
         client: Any = self._client
         lock = import_module("distributed").Lock(scheduler_rpc=client.scheduler, loop=client.loop)
         lock.acquire()
         self._executor = closing.enter_context(client.get_executor(pure=False))
-        self._hold.callback(lock.close)  # a scheduler may live for months
-        self._hold.callback(lock.release)
+        self._held.callback(lock.close)  # a scheduler may live for months
+        self._held.callback(lock.release)
         self.callbacks = [_StopWhenAsked(lock.locked)]
 
     def __enter__(self) -> Self:
@@ -107,10 +107,10 @@ class Workers:
         if self.stopped is None:
             self.stopped = reason
             with suppress(OSError):  # a scheduler that is gone need not be told
-                self._hold.close()
+                self._held.close()
 
     def share(self, value: Any) -> Any:
-        """Return what stands for a large ``value`` among the arguments of work, so that a cluster gets it once."""
+        """Return what to pass to work in place of a large ``value``, so that a cluster gets it only once."""
         return value if self._client is None else self._client.scatter(value, broadcast=True, hash=False)
 
     def run(
@@ -141,7 +141,7 @@ class Workers:
                 done = wait_for(running, return_when=FIRST_COMPLETED).done.pop()
                 key, result = running.pop(done), done.result()
             except Exception as error:  # noqa: BLE001  # raised when the other pieces have stopped
-                # A signal to a group of processes also ends those that have not begun their work.
+                # A signal to all processes of a terminal also ends workers that are just starting.
                 failure = failure or (None if self.stopped and _is_gone(error) else error)
                 self.stop("failed")
             else:
@@ -155,6 +155,8 @@ class Workers:
 
 
 class _StopWhenAsked(Callback):
+    """Stops a run when ``goes_on``, called every now and then, returns False."""
+
     def __init__(self, goes_on: Callable[[], bool]) -> None:
         self.goes_on, self._due = goes_on, 0.0
 
@@ -180,10 +182,10 @@ class _ThisProcess(Executor):
 
 
 class _Processes(ProcessPoolExecutor):
-    """Processes of this machine that may be begun by any script.
+    """Processes of this machine, for scripts with and without ``if __name__ == "__main__"``.
 
-    A new process imports the module that is ``__main__``, and so would run a script again that does not guard against
-    it. No work is defined there, so it gets an empty one.
+    A spawned process imports the script that is ``__main__``, which without that line would run once more. No work is
+    defined there, so the process is given an empty module instead.
     """
 
     def submit(self, work: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
@@ -209,7 +211,7 @@ def _begin_worker(pipe: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent has ended and the work under way is saved; it would wait for more for ever."""
+    """Exit when the parent has ended and the current work is saved, for the pool would wait for more work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -154,12 +154,8 @@ def search(
                     if on_trial:
                         on_trial(_found(study, folder, config), trial)
         found = _found(study, folder, config)
-        if len(found.trials) < trials and workers.stopped == INTERRUPTED:
-            raise KeyboardInterrupt(
-                f"stopped after {len(found.trials)} of {trials} trials, which are kept; the same search again goes on"
-            )
-        if len(found.trials) < trials and workers.stopped == ASKED:  # and not by this process
-            raise TrainingError(f"{folder}: a worker lost its connection; the same search again goes on")
+        if len(found.trials) < trials:
+            _say_how_to_go_on(found, trials, workers)
     return found
 
 
@@ -170,6 +166,15 @@ def _check_searchable(config: Config) -> None:
         raise ConfigError("validation: a search chooses by validation images; set validation above 0")
     if config.mistakes:
         raise ConfigError(f"mistakes: a search of a network with {config.mistakes[0]} finds nothing; leave it out")
+
+
+def _say_how_to_go_on(found: Search, trials: int, workers: Workers) -> None:
+    if workers.stopped == INTERRUPTED:
+        raise KeyboardInterrupt(
+            f"stopped after {len(found.trials)} of {trials} trials, which are kept; the same search again goes on"
+        )
+    if workers.stopped == ASKED:  # and not by this process, which would have said why
+        raise TrainingError(f"{found.path}: a worker lost its connection; the same search again goes on")
 
 
 def _ask(

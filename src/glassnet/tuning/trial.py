@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, Run, RunUnderWay, Trainer, TrainingInterrupted, pack
+from ..training import Callback, Config, Run, RunUnderWay, Trainer, TrainingInterrupted, pack, require_search
 from ..training.history import Row
 from ..training.trainer import CONFIG
 
@@ -89,6 +89,7 @@ def run_trial(
         best: the best value so far; only what is better sends its files.
         callbacks: of the run.
     """
+    require_search("a search", ["optuna"])  # which may be missing on another machine
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
