@@ -2,7 +2,6 @@
 
 from .assembly import build_loss, build_network
 from .callbacks import Callback, EarlyStopping, RunUnderWay
-from .cluster import require_search
 from .config import Config, Settings
 from .interruption import TrainingInterrupted
 from .launch import make_run_folder, resume, train
@@ -15,10 +14,9 @@ from .run import BOX, Run, find_runs, open_model
 from .threads import available_threads, choose_threads
 from .trainer import Trainer
 from .wording import explain
-from .workers import ASKED, Workers, pack, unpack
+from .workers import Workers
 
 __all__ = [
-    "ASKED",
     "BOX",
     "LIVE",
     "STEPS",
@@ -46,12 +44,9 @@ __all__ = [
     "notebook_names",
     "open_model",
     "open_ranks",
-    "pack",
     "recipe_names",
     "recipe_summary",
     "recipe_text",
-    "require_search",
     "resume",
     "train",
-    "unpack",
 ]

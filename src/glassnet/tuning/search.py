@@ -9,19 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..data import Dataset
 from ..errors import ConfigError, FileError, TrainingError
 from ..files import only_process
-from ..training import (
-    ASKED,
-    Config,
-    Run,
-    Trainer,
-    Workers,
-    available_threads,
-    make_run_folder,
-    require_search,
-    unpack,
-)
+from ..training import Config, Run, Trainer, Workers, available_threads, make_run_folder
+from ..training.cluster import require_search
 from ..training.interruption import INTERRUPTED, interruptible
 from ..training.launch import choose_config
+from ..training.workers import ASKED, unpack
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
 from .trial import Outcome, cost, run_trial

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, Run, RunUnderWay, Trainer, TrainingInterrupted, pack, require_search
+from ..training import Callback, Config, Run, RunUnderWay, Trainer, TrainingInterrupted
+from ..training.cluster import require_search
 from ..training.history import Row
 from ..training.trainer import CONFIG
+from ..training.workers import pack
 
 if TYPE_CHECKING:
     from optuna import Trial
