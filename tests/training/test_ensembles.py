@@ -207,7 +207,7 @@ def test_a_member_is_locked_while_it_is_trained(whole: Run, digits: Dataset, tmp
     half = train(digits, out=tmp_path / "half", members=4, seed=7, callbacks=[AtStep(8, 20)], **SETTINGS)
     with (
         only_process(half.path / "member-2"),
-        pytest.raises(FileError, match="another process is at work in this folder"),
+        pytest.raises(FileError, match="another process is working in this folder"),
     ):
         resume(half.path)
 
@@ -216,8 +216,8 @@ def test_wrong_use(digits: Dataset, tmp_path: Path) -> None:
     for settings, complaint in (
         ({"members": 0}, "members: must be at least 1, not 0"),
         ({"members": 101}, "members: must be at most 100, not 101"),
-        ({"members": 2, "seed": 2**32 - 1}, "members: the last one's seed"),
-        ({"members": 2, "recipe": "notebook-001", "as_written": True}, "members: .* is shown on one network"),
+        ({"members": 2, "seed": 2**32 - 1}, "members: the last member's seed"),
+        ({"members": 2, "recipe": "notebook-001", "as_written": True}, "members: .* is planted in a single network"),
     ):
         with pytest.raises(ConfigError, match=complaint):
             train(digits, out=tmp_path / "a", **settings)

@@ -27,7 +27,6 @@ Start = Callable[..., subprocess.Popen[str]]
 STREAMING = """
 import asyncio, sys
 from sse_starlette import EventSourceResponse
-from starlette.routing import Route
 from glassnet.cli import main
 from glassnet.web import service
 
@@ -36,10 +35,10 @@ async def ticks():
         yield {"data": "tick"}
         await asyncio.sleep(0.05)
 
-async def stream(request):
+@service.router.get("/stream")
+async def stream():
     return EventSourceResponse(ticks())
 
-service.routes = lambda site, preparing: [Route("/stream", stream)]
 sys.exit(main(["serve", "--port", "0"]))
 """
 
@@ -160,7 +159,7 @@ def test_a_second_server_on_the_same_port(start: Start, tmp_path: Path) -> None:
         (["--port", "65536"], "--port 65536: must be from 0 to 65535"),
         (["--port", "-1"], "--port -1: must be"),
         (["--host", "no-such-host.invalid"], "there is no such host"),
-        (["--host", "192.0.2.1"], "--host 192.0.2.1: is no address of this machine"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1: is not an address of this machine"),
         (["--host", ""], "--host: is empty"),
         (["nowhere"], "nowhere: no folder of runs"),
         ([__file__], "not a safetensors file"),

@@ -93,14 +93,14 @@ def load_checkpoint(
             )
         if file.metadata.get("fingerprint") != fingerprint:
             raise TrainingError(
-                f"{path}: the data has changed since this run began; put the old data back, or train anew"
+                f"{path}: the data has changed since this run began; restore the old data, or train again"
             )
         targets = run_tensors(network, optimizer, average)
         tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
         try:
             state = _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:
-            raise FileError(f"{path}: damaged metadata; the run cannot go on from this checkpoint") from error
+            raise FileError(f"{path}: damaged metadata; the run cannot be resumed from this checkpoint") from error
     for name, target in targets.items():
         target[...] = tensors[name]
     optimizer.steps = state.step
@@ -115,7 +115,7 @@ def read_state(path: Path) -> State:
         try:
             return _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:
-            raise FileError(f"{path}: damaged metadata; nobody knows how far the run had come") from error
+            raise FileError(f"{path}: damaged metadata; the state of the run is unknown") from error
 
 
 @cache

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tomli_w
-
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError
 from ..files import write_atomically
@@ -126,17 +124,10 @@ def keep_best(study: "Study", folder: Path, config: Config) -> None:
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
-    text = _recipe_of(chosen, f"Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.")
+    settings = chosen.model_copy(update={"threads": None}).to_recipe()
+    text = f"# Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.\n{settings}"
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())
     for trial in done:
         if trial.number != best.number:
             shutil.rmtree(folder / f"trial-{trial.number}", ignore_errors=True)
-
-
-def _recipe_of(config: Config, comment: str) -> str:
-    """Return a configuration as a recipe: the one that it began with, and what is different."""
-    recipe = Config.resolve(config.recipe).model_dump(mode="json")
-    own = config.model_dump(mode="json", exclude_none=True, exclude={"threads"})
-    different = {name: value for name, value in own.items() if value != recipe[name] and value != ""}
-    return f"# {comment}\n" + tomli_w.dumps({"recipe": config.recipe} | different)
