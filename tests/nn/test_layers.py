@@ -127,6 +127,16 @@ def test_the_masks_of_parts_of_a_batch_make_up_that_of_the_whole(engine, shares)
         np.testing.assert_array_equal(network.forward(X[p.rows], p), expected[p.rows])
 
 
+def test_a_loop_of_ones_own_gets_another_mask_at_each_step(engine):
+    network, p = alone(Dropout(0.5), 200, engine)
+    X, masks = np.ones((5, 200), np.float32), []
+    for _ in range(3):
+        masks.append(network.forward(X, p).copy())
+        network.backward(np.ones((5, 200), np.float32), p)
+    assert (masks[0] != masks[1]).any()
+    assert (masks[1] != masks[2]).any()
+
+
 def test_dropout_changes_nothing_when_predicting(engine):
     layer = Dropout(0.5)
     network, p = alone(layer, 20, engine)
