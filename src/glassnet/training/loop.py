@@ -25,8 +25,8 @@ from .callbacks import AnyCallback, EarlyStopping
 from .checkpoint import State, run_tensors
 from .config import Config
 from .history import Row, is_better
-from .keeper import Keeper
 from .steps import Steps
+from .storage import Storage
 from .validation import Validation
 
 __all__ = ["Loop"]
@@ -51,7 +51,7 @@ class Loop:
         network: what learns.
         loss: what it makes small.
         batches: what it learns, and among whom the work is shared out.
-        judge: returns loss and accuracy of `judged` on the validation examples.
+        validate: returns loss and accuracy of `judged` on the validation examples.
         callbacks: called between the steps.
         until: the epoch to end with; by default the last.
         advice: what else may help where the weights do not stay finite.
@@ -60,7 +60,7 @@ class Loop:
         best: parameters and statistics of the best epoch since the loop began, or None before there is one; without
             validation examples the last is the best.
         paused: whether it was stopped from outside, if only after the last step.
-        keeper: where it keeps what it learns.
+        storage: where it keeps what it learns.
     """
 
     callbacks: list[AnyCallback[Self]]
@@ -71,13 +71,13 @@ class Loop:
         network: Network,
         loss: SoftmaxCrossEntropy,
         batches: Source,
-        judge: Callable[[], Validation],
+        validate: Callable[[], Validation],
         callbacks: Sequence[AnyCallback[Self]] = (),
         *,
         until: int | None = None,
         advice: str = "",
     ) -> None:
-        self.config, self.loss, self.judge, self.advice = config, loss, judge, advice
+        self.config, self.loss, self.validate, self.advice = config, loss, validate, advice
         self.ranks, self.until = batches.ranks, until or config.epochs
         self.average = WeightAverage(network, config.ema) if config.ema else None
         self.optimizer = build_optimizer(config, network)
@@ -90,7 +90,7 @@ class Loop:
         self.stopped: str | None = None
         self.paused = False
         self.best: tuple[Array, Array] | None = None
-        self.keeper = Keeper()
+        self.storage = Storage()
         self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
 
@@ -114,7 +114,7 @@ class Loop:
         self.stopped, self.state.finished = reason, True
 
     def run(self) -> None:
-        """Train to the epoch to end with, or until something stops it, from where the keeper has it.
+        """Train to the epoch to end with, or until something stops it, from where the storage has it.
 
         Raises:
             TrainingError: the weights stopped being finite.
@@ -132,7 +132,7 @@ class Loop:
                 if not self.break_off(error):
                     raise
             finally:
-                self.keeper.save_best(self)
+                self.storage.save_best(self)
             self.ranks.agree(self._end)
 
     def break_off(self, error: TrainingError) -> bool:
@@ -148,7 +148,7 @@ class Loop:
         return decision != Decision.FINISHED
 
     def _start(self: Self) -> Decision:
-        self.keeper.begin(self)
+        self.storage.begin(self)
         if self.state.finished:
             return Decision.FINISHED
         for callback in self.callbacks:
@@ -204,11 +204,11 @@ class Loop:
         """Call the callbacks, and see whether to stop here or to save."""
         for callback in self.callbacks:
             callback.on_step(self, self._loss)
-        if not (self.keeper.resumable and self.steps.complete):
+        if not (self.storage.resumable and self.steps.complete):
             return Decision.GO_ON
         if self.stopped:
             return Decision.STOP
-        return Decision.SAVE if self.keeper.is_due() else Decision.GO_ON
+        return Decision.SAVE if self.storage.is_due() else Decision.GO_ON
 
     def _is_due(self, epoch: int) -> bool:
         """Whether this epoch, counted from 1, ends with a report."""
@@ -222,7 +222,7 @@ class Loop:
             raise self._diverged("stopped being finite")
         if largest > LARGEST and not self.config.mistakes:
             raise self._diverged("grew without bound")
-        validation = self.judge()
+        validation = self.validate()
         if validation[0] is not None and not math.isfinite(validation[0]):
             raise self._diverged("stopped being finite")
         state = self.state
@@ -235,7 +235,7 @@ class Loop:
         if is_better(self.config.monitor, value, state.best):
             state.best, state.best_epoch = value, state.epoch
             self.best = judged.parameters.copy(), judged.statistics.copy()
-        self.keeper.add_row(self, row)
+        self.storage.add_row(self, row)
         for callback in self.callbacks:
             callback.on_epoch(self, row)
         return self._go_on_or_stop()
@@ -244,7 +244,7 @@ class Loop:
         """Save, the moments that the other ranks keep up included."""
         for moment in self.optimizer.state.values():
             self.ranks.gather(moment)
-        self.ranks.agree(lambda: self.keeper.save(self))
+        self.ranks.agree(lambda: self.storage.save(self))
 
     def _end(self: Self) -> None:
         for callback in self.callbacks:

@@ -82,7 +82,7 @@ class RunLoop(Loop):
         )
         self._model = Model(self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
         if folder:
-            self.keeper = RunFolder(folder, self._model)
+            self.storage = RunFolder(folder, self._model)
 
     @property
     def model(self) -> Model:
@@ -93,8 +93,8 @@ class RunLoop(Loop):
     @property
     def folder(self) -> Path:
         """The run folder."""
-        assert isinstance(self.keeper, RunFolder)
-        return self.keeper.path
+        assert isinstance(self.storage, RunFolder)
+        return self.storage.path
 
     def tell(self) -> None:
         """Write the line that tells of the steps since the last one now, as before a pause."""
@@ -122,5 +122,5 @@ class RunLoop(Loop):
         _, accuracy = validate(self.model, self.batches.examples)
         assert accuracy is not None  # there are always images to learn from
         self.rows.append(self.row(None, accuracy, (None, validate(self.model, self.validation)[1])))
-        self.keeper.add_row(self, self.rows[-1])
+        self.storage.add_row(self, self.rows[-1])
         return True

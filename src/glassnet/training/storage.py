@@ -7,10 +7,10 @@ from .history import Row
 if TYPE_CHECKING:
     from .loop import Loop
 
-__all__ = ["Keeper"]
+__all__ = ["Storage"]
 
 
-class Keeper:
+class Storage:
     """Where a loop keeps what it learns. This one keeps nothing: all of it stays in memory.
 
     Attributes:
