@@ -81,7 +81,7 @@ def test_evaluate_takes_data_alone(mnist_folder, capsys):
     assert main(["evaluate", str(BOX), str(mnist_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == alone
     assert main(["evaluate", str(mnist_folder)]) == 0
-    assert "comes with glassnet" in capsys.readouterr().out
+    assert "bundled with glassnet" in capsys.readouterr().out
 
 
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
