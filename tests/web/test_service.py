@@ -244,11 +244,11 @@ def test_a_model_that_is_written_anew_is_read_anew(site: Site, tmp_path: Path) -
 
 
 class Slow(Model):
-    """The model in the box, which remembers how many images came at a time and waits before it answers."""
+    """The bundled model, which remembers how many images came at a time and waits before it answers."""
 
     def __init__(self) -> None:
-        box = open_model()
-        super().__init__(box.networks, box.preprocessing, box.classes)
+        bundled = open_model()
+        super().__init__(bundled.networks, bundled.preprocessing, bundled.classes)
         self.counts: list[int] = []
         self.go = threading.Event()
 

@@ -12,7 +12,7 @@ from glassnet import load_dataset, textbook, train
 from glassnet.clinic import MISTAKES
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain
-from glassnet.training import BOX, Config, Run
+from glassnet.training import BUNDLED, Config, Run
 from glassnet.web import Site
 
 
@@ -149,7 +149,7 @@ def test_without_mnist_the_page_downloads_nothing_and_says_what_to_do(
     assert answer.status_code == 400
     assert "choose a run that learned digits" in answer.json()["error"]
     assert not (tmp_path / "cache").exists()
-    assert BOX.is_file()
+    assert BUNDLED.is_file()
 
 
 def test_the_clinic_knows_every_mistake(client: httpx.Client) -> None:

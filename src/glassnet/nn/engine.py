@@ -224,7 +224,9 @@ class Engine:
         n, k = Z.shape
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         E = np.array(Z.T, order="C")  # (k, n)
-        own = labels.astype(np.intp, copy=False) * n + np.arange(n)  # where in E, laid out flat, z of the true class stands
+        own = labels.astype(np.intp, copy=False) * n + np.arange(
+            n
+        )  # where in E, laid out flat, z of the true class stands
         E -= np.maximum.reduce(E)
         z_own, largest = E.take(own), np.count_nonzero(E == 0)
         losses = (smoothing - 1) * z_own

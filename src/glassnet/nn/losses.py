@@ -119,7 +119,10 @@ class SoftmaxCrossEntropy:
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
         # Seen as unsigned, what is negative is large.
-        if labels.dtype.kind not in "iu" or labels.astype(np.intp, copy=False).view(np.uintp).max(initial=0) >= self.classes:
+        if (
+            labels.dtype.kind not in "iu"
+            or labels.astype(np.intp, copy=False).view(np.uintp).max(initial=0) >= self.classes
+        ):
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
     def shares(self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None) -> Array | float:
