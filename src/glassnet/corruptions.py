@@ -141,7 +141,7 @@ def _pixels(ink: Images, percent: float) -> float:
 
 def _signs(ink: Images, rng: Random) -> NDArray[np.float64]:
     """Draw −1 or 1 for each picture."""
-    return rng.choice([-1.0, 1.0], len(ink))
+    return rng.choice(np.array([-1.0, 1.0]), len(ink))
 
 
 def _as_pixels(values: Floats) -> Images:

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, FileError
+from .errors import ConfigError, FileError, missing_package
 from .files import write_atomically
 from .training import Run, RunCallback, RunUnderWay
 from .training.folder import CONFIG, STEPS
@@ -280,7 +280,4 @@ def _require_tensorboard() -> None:
     try:
         import_module("tensorboard.summary.writer.record_writer")
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(
-            f'event files need {package}, which is missing; pip install "glassnet[tensorboard]"'
-        ) from error
+        raise missing_package("an event file", error, "tensorboard") from error

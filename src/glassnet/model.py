@@ -282,7 +282,8 @@ def _log_mean(answers: Iterable[Array]) -> Array:
     It stays among logarithms throughout: a class that no answer gives a probability which float32 can hold still has a
     finite one.
     """
-    total, count = np.float32(-np.inf), 0
+    total: Array = np.asarray(-np.inf, np.float32)
+    count = 0
     for Z in answers:
         Z = Z - Z.max(axis=1, keepdims=True)
         Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))

@@ -1,10 +1,9 @@
 """The report of a run: figures as PNG files, and a self-contained HTML page that shows them."""
 
 from collections.abc import Iterator
-from dataclasses import astuple
-from html import escape
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -13,7 +12,7 @@ from .data import Augmentation, Examples, Preprocessing
 from .evaluation import Evaluation, evaluate
 from .files import write_atomically
 from .model import Model
-from .page import fill_page, image, png, table_row
+from .page import png, render_page
 from .training import Run
 from .training.history import Row
 
@@ -31,13 +30,24 @@ TOGETHER = (
 )
 
 
-class Illustration(NamedTuple):
+@dataclass(frozen=True)
+class Illustration:
     """A figure with its heading and caption."""
 
     name: str
     heading: str
     caption: str
     figure: Figure
+
+    @cached_property
+    def png(self) -> bytes:
+        """The content of a PNG file."""
+        return png(self.figure)
+
+    @property
+    def words(self) -> str:
+        """The titles of its axes, for those who do not see it."""
+        return "; ".join(filter(None, (axes.get_title(loc="left") for axes in self.figure.axes)))
 
 
 def write_report(run: Run, examples: Examples, folder: Path, training: Examples | None = None) -> Path:
@@ -62,18 +72,15 @@ def write_report(run: Run, examples: Examples, folder: Path, training: Examples 
     if augmentation := run.config.augmentation:
         shown = examples if training is None else training
         illustrations.append(_distortions(shown, augmentation, model.preprocessing, run.config.seed))
-    sections = []
     for illustration in illustrations:
-        content = png(illustration.figure)
-        write_atomically(folder / f"{illustration.name}.png", content)
-        sections.append(_section(illustration, content))
-    page = fill_page(
+        write_atomically(folder / f"{illustration.name}.png", illustration.png)
+    page = render_page(
         "report.html",
-        source=escape(Path(run.config.data).name or "arrays in memory"),
-        run=escape(run.path.resolve().name),
-        verdict=escape(_verdict(evaluation)),
+        source=Path(run.config.data).name or "arrays in memory",
+        run=run.path.resolve().name,
+        verdict=_verdict(evaluation),
         headlines=_headlines(model, history, evaluation),
-        sections="\n".join(sections),
+        illustrations=illustrations,
         classes=_class_rows(evaluation),
         settings=_setting_rows(run),
     )
@@ -141,25 +148,15 @@ def _distortions(
     )
 
 
-def _section(illustration: Illustration, content: bytes) -> str:
-    heading, caption = escape(illustration.heading), escape(illustration.caption)
-    titles = [axes.get_title(loc="left") for axes in illustration.figure.axes]
-    words = "; ".join(filter(None, titles))
-    return (
-        f'<figure id="{illustration.name}">\n<figcaption><h2>{heading}</h2><p>{caption}</p></figcaption>\n'
-        f"{image(content, words)}\n</figure>"
-    )
-
-
 def _verdict(evaluation: Evaluation) -> str:
     count = len(evaluation.labels)
     mistakes = count - int(evaluation.confusion.trace())
     return f"Of {count:,} test images, {count - mistakes:,} were classified correctly and {mistakes:,} incorrectly."
 
 
-def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
+def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> dict[str, str]:
     last = history[-1]
-    figures = {
+    return {
         "accuracy": f"{100 * evaluation.accuracy:.2f} %",
         "mean loss, nats": f"{evaluation.loss:.4f}",
         "calibration error": f"{100 * evaluation.calibration_error:.2f} %",
@@ -167,21 +164,16 @@ def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
         "epochs": f"{last['epoch']:,}",
         "training time": f"{last['seconds']:,.1f} s",
     }
-    return "\n".join(f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items())
 
 
-def _class_rows(evaluation: Evaluation) -> str:
-    rows = []
+def _class_rows(evaluation: Evaluation) -> Iterator[list[str]]:
     for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
         # Without images of a class its metrics are undefined.
         cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
-        rows.append(table_row(name, *cells, f"{count:,}"))
-    return "\n".join(rows)
+        yield [name, *cells, f"{count:,}"]
 
 
-def _setting_rows(run: Run) -> str:
-    rows = []
+def _setting_rows(run: Run) -> Iterator[list[str]]:
     for name, value in run.config.model_dump(mode="json", exclude_none=True).items():
         words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        rows.append(table_row(name, words or "none"))
-    return "\n".join(rows)
+        yield [name, words or "none"]

@@ -91,8 +91,8 @@ def test_tiny(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "z₁ = 1·0.3 + 0.2·(−0.3) + 0·0.7 + 0.4·0.6 + 0.2 = 0.68" in out
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    shown = readme.partition("pocket calculator, such as\n\n```text\n")[2].partition("```")[0]
+    page = (Path(__file__).parents[2] / "docs/use/explain.md").read_text("utf-8")
+    shown = page.partition("pocket calculator, such as\n\n```text\n")[2].partition("```")[0]
     assert shown
     assert shown in out
     assert main(["explain", "--tiny", "--json", "--learning-rate", "0.25"]) == 0

@@ -161,6 +161,6 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     )
     for words in (["log", runs], ["train", "--out", tmp_path / "r"], ["resume", runs / "a"]):
         err = refused(capsys, *words, "--tensorboard", tmp_path / "logs")
-        assert 'pip install "glassnet[tensorboard]"' in err
+        assert "; pip install tensorboard" in err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (runs / "a" / "history.jsonl").read_bytes() == history

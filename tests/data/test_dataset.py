@@ -30,6 +30,14 @@ def test_holding_out_is_a_stratified_partition(labels, share, seed):
         assert mine != 1 or label in labels[kept]
 
 
+def test_a_split_is_the_one_that_it_always_was():
+    """A run that is resumed splits again: with other indices it would validate on what it has learned."""
+    labels = np.array([2, 0, 1, 1, 0, 2, 0, 1, 0, 0, 2, 1, 1, 0, 2, 0, 0, 1, 0, 2])
+    kept, held = hold_out(labels, 0.25, 7)
+    assert held.tolist() == [0, 2, 3, 6, 13]
+    assert kept.tolist() == [1, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19]
+
+
 def test_a_split_depends_on_the_seed_alone():
     dataset = make(np.arange(60) % 3, np.arange(240).astype(np.uint8).reshape(60, 2, 2))
     first, again, other = (dataset.split(0.25, seed)[1].images for seed in (1, 1, 2))

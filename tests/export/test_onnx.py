@@ -60,13 +60,16 @@ def test_the_inputs_and_outputs_are_named(tmp_path: Path) -> None:
     assert [(o.name, o.shape) for o in runtime.get_outputs()] == [("probabilities", ["n", 10]), ("label", ["n"])]
 
 
-def test_a_graph_with_another_answer_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("wrong", ["Neg", "Log"])  # the logarithms of negative numbers are NaN
+def test_a_graph_with_another_answer_is_not_written(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from glassnet.export import onnx_file
 
     model = around(Dense)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
-            onnx_file.NODES, Dense, lambda graph, X, layer: graph.add("Neg", onnx_file._dense(graph, X, layer))
+            onnx_file.NODES, Dense, lambda graph, X, layer: graph.add(wrong, onnx_file._dense(graph, X, layer))
         )
         model.save(tmp_path / "m.safetensors")
         assert main(["export", str(tmp_path / "m.safetensors"), "--onnx", str(tmp_path / "m.onnx")]) == 2
@@ -93,7 +96,7 @@ def test_without_the_package_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnx", None)
     files = ["--onnx", str(tmp_path / "m.onnx"), "--numpy", str(tmp_path / "m.py")]
     assert main(["export", *files]) == 2
-    assert capsys.readouterr().err == 'glassnet: ONNX needs onnx, which is missing; pip install "glassnet[onnx]"\n'
+    assert capsys.readouterr().err == "glassnet: ONNX needs onnx, which is missing; pip install onnx\n"
     assert list(tmp_path.iterdir()) == []
 
 

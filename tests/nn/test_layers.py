@@ -1,7 +1,10 @@
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from itertools import product
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -223,6 +226,36 @@ def test_batch_norm_of_a_constant_unit_or_of_one_row_is_its_shift(engine):
         np.testing.assert_allclose(Y, np.tile(layer.beta, (len(X), 1)))
         assert np.isfinite(layer.backward(np.ones(X.shape), p.layers[0])).all()
         assert np.isfinite(network.statistics).all()
+
+
+@pytest.mark.parametrize("shares", [(4, 9), (0, 13), (1, 2, 10)], ids=str)
+def test_batch_norm_of_parts_that_add_up_their_sums_is_that_of_the_whole_batch(engine, shares):
+    """Each part goes through a network of its own, as in processes; here they are threads."""
+    rng = np.random.default_rng(8)
+    network, _, p = batch_norm(3, engine)
+    X, dY = rng.normal(5, 2, size=(13, 3)), rng.normal(size=(13, 3))
+    twins = [deepcopy(network) for _ in shares]
+    Y, dX = network.forward(X, p).copy(), network.layers[0].backward(dY.copy(), p.layers[0])
+    all_here, given = Barrier(len(shares), timeout=60), [None] * len(shares)
+
+    def work(member):
+        def add_up(sums):
+            given[member] = sums.copy()
+            all_here.wait()
+            sums[...] = np.sum(given, axis=0)
+            all_here.wait()
+
+        twin, rows = twins[member], slice(sum(shares[:member]), sum(shares[: member + 1]))
+        own = Pass(twin, training=True)
+        own.rows, own.count, own.add_up = rows, len(X), add_up
+        np.testing.assert_allclose(twin.forward(X[rows], own), Y[rows], rtol=1e-11)
+        np.testing.assert_allclose(twin.layers[0].backward(dY[rows].copy(), own.layers[0]), dX[rows], rtol=1e-9)
+        np.testing.assert_allclose(twin.statistics, network.statistics, rtol=1e-12)
+        return twin.gradients
+
+    with ThreadPoolExecutor(len(shares)) as threads:
+        gradients = list(threads.map(work, range(len(shares))))
+    np.testing.assert_allclose(sum(gradients), network.gradients, rtol=1e-10)
 
 
 @pytest.mark.parametrize("options", [{"momentum": 1.0}, {"momentum": -0.1}, {"epsilon": 0.0}, {"epsilon": math.nan}])

@@ -90,6 +90,26 @@ def test_weight_two_is_the_same_example_twice(engine):
     assert weighted.value == pytest.approx(repeated.value)
 
 
+@pytest.mark.parametrize("class_weights", [None, (1.0, 0.0, 2.5)])
+@pytest.mark.parametrize("sample_weights", [None, np.arange(9.0)], ids=str)
+def test_blocks_that_know_the_total_weight_add_up_to_the_batch(engine, class_weights, sample_weights):
+    rng = np.random.default_rng(6)
+    logits, labels = rng.normal(size=(9, 3)), np.arange(9) % 3
+    loss = SoftmaxCrossEntropy(3, 0.1, class_weights, engine)
+    whole = loss(logits, labels, sample_weights)
+    weights = np.ones(9) if sample_weights is None else sample_weights
+    total = float(weights @ (np.ones(3) if class_weights is None else np.array(class_weights))[labels])
+    if sample_weights is None:
+        assert loss.weight(labels) == total
+    some = [None] * 3 if sample_weights is None else np.split(weights, (2, 7))
+    parts = [
+        loss(*block, total) for block in zip(np.split(logits, (2, 7)), np.split(labels, (2, 7)), some, strict=True)
+    ]
+    assert sum(part.value for part in parts) == pytest.approx(whole.value, rel=1e-12)
+    np.testing.assert_allclose(np.concatenate([part.gradient for part in parts]), whole.gradient, rtol=1e-12)
+    np.testing.assert_array_equal(np.concatenate([part.right for part in parts]), whole.right)
+
+
 @pytest.mark.parametrize("sample_weights", [None, [1.0, 0.0, 0.0]])
 def test_a_batch_of_weight_zero_teaches_nothing(engine, sample_weights):
     loss = SoftmaxCrossEntropy(3, 0.1, class_weights=[0.0, 0.0, 1.0], engine=engine)

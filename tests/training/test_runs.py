@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,9 +33,9 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, trainer: RunUnderWay, loss: float) -> None:
-        if trainer.state.step == self.step:
-            trainer.stop("for a test")
+    def on_step(self, loop: RunUnderWay, loss: float) -> None:
+        if loop.state.step == self.step:
+            loop.stop("for a test")
 
 
 def contents(run: Run) -> dict[str, bytes]:
@@ -88,13 +89,24 @@ def test_the_fast_recipe_reads_mnist(tmp_path: Path) -> None:
     assert np.mean(run.model.predict(mnist.test.images) == mnist.test.labels) > 0.97
 
 
+def test_a_run_that_version_0_1_0_began_goes_on_to_the_end_that_it_came_to_there(tmp_path: Path) -> None:
+    golden = Path(__file__).parent.parent / "golden"
+    run = Run(shutil.copytree(golden / "run-0.1.0", tmp_path / "run"))
+    assert not run.finished
+    assert [row["epoch"] for row in resume(run.path).history] == [1, 2, 3]
+    assert run.finished
+    expected = Model.load(golden / "run-0.1.0.safetensors").network
+    np.testing.assert_allclose(run.model.network.parameters, expected.parameters, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(run.model.network.statistics, expected.statistics, rtol=1e-3, atol=1e-4)
+
+
 def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
     class Spoil(Callback):
         """Ruins the network in the third epoch."""
 
-        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
-            if trainer.state.epoch == 2:
-                trainer.network.parameters[...] = 0
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.epoch == 2:
+                loop.network.parameters[...] = 0
 
     run = train(digits, out=tmp_path / "run", callbacks=[Spoil()], **(SETTINGS | {"epochs": 3}))
     best = max(row["validation_accuracy"] for row in run.history)
@@ -107,8 +119,8 @@ def test_early_stopping_ends_the_run_for_good(tmp_path: Path, digits: Dataset) -
     class Freeze(Callback):
         """From the second epoch on nothing gets better."""
 
-        def on_epoch(self, trainer: RunUnderWay, row: dict) -> None:
-            trainer.schedule = lambda step: 0.0
+        def on_epoch(self, loop: RunUnderWay, row: dict) -> None:
+            loop.schedule = lambda step: 0.0
 
     settings = SETTINGS | {"epochs": 50, "batch_norm": False, "dropout": 0.0}
     run = train(digits, out=tmp_path / "run", patience=3, callbacks=[Freeze()], **settings)
@@ -185,10 +197,10 @@ def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
     class Explode(Callback):
-        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
-            if trainer.state.step == 20:
-                trainer.network.parameters[3] = np.inf
-                trainer.stop("now")
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.step == 20:
+                loop.network.parameters[3] = np.inf
+                loop.stop("now")
 
     with pytest.raises(TrainingError, match="stopped being finite"):
         train(digits, out=tmp_path / "run", callbacks=[Explode()], **SETTINGS)
@@ -369,10 +381,10 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
     assert f"go on with: glassnet resume {folder}" in last
-    trainer = RunLoop(Run(folder).config, digits, folder=folder)
-    trainer.stop("at once")
-    trainer.run()
-    assert str(trainer.state.step) in last
+    loop = RunLoop(Run(folder).config, digits, folder=folder)
+    loop.stop("at once")
+    loop.run()
+    assert str(loop.state.step) in last
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,8 +414,8 @@ def test_it_trains_outside_the_main_thread(tmp_path: Path, digits: Dataset) -> N
 
 def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Dataset) -> None:
     class Press(Callback):
-        def on_step(self, trainer: RunUnderWay, loss: float) -> None:
-            if trainer.state.step == 5:
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.step == 5:
                 signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)

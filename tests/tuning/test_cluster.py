@@ -38,7 +38,7 @@ def cluster() -> Iterator[str]:
     """The address of a scheduler with two workers, processes as a person starts them."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as local:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as local:
         yield local.scheduler_address
 
 

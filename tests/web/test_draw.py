@@ -207,22 +207,34 @@ def test_nothing_of_the_file_is_kept_but_its_gray_values(client: httpx.Client, s
 def test_a_label_is_one_of_the_classes(client: httpx.Client, site: Site, label: str) -> None:
     answer = keep(client, picture(), label)
     assert answer.status_code == 400
-    assert "no class of this model" in answer.json()["error"]
+    assert "not a class of this model" in answer.json()["error"]
     assert not site.drawings.exists()
 
 
 @pytest.mark.parametrize("label", ["..", "a/b", ".a", "", "a\nb"])
 def test_a_class_that_is_no_folder_s_name_gets_none(tmp_path: Path, label: str) -> None:
     with pytest.raises(drawings.DataError, match="cannot be a folder's name"):
-        drawings.Drawings(tmp_path / "kept").keep(picture(), label)
+        drawings.keep_drawing(picture(), label, tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"image": "\xff", "label": "3"}', b'{"image": "?", "label": 3}'])
-def test_what_is_no_drawing_with_a_label_gets_a_line(client: httpx.Client, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b"", "the body is not a JSON object"),
+        (b"[]", "the body is not a JSON object"),
+        (b'{"image": "', "the body is not a JSON object"),
+        (b'{"image": "\xff", "label": "3"}', "error parsing the body"),
+        (b"{}", "image: is missing"),
+        (b'{"image": "A", "label": "3"}', "image: must be in base64, not 'A'"),
+        (b'{"image": "", "label": 3}', "label: must be a text, not 3"),
+        (b'{"image": "", "lable": "3"}', "no setting called 'lable' (did you mean 'label'?)"),
+    ],
+)
+def test_what_is_no_drawing_with_a_label_gets_a_line(client: httpx.Client, body: bytes, line: str) -> None:
     answer = client.post("/api/drawings", content=body)
     assert answer.status_code == 400
-    assert "PNG in base64" in answer.json()["error"]
+    assert line in answer.json()["error"]
 
 
 def test_an_empty_drawing_is_not_kept(client: httpx.Client, site: Site) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..errors import ConfigError, FileError
+from ..errors import FileError, missing_package
 from ..training import open_model
 from ..training.folder import CONFIG
 from .output import print_facts
@@ -68,8 +68,7 @@ def _require_web() -> None:
     try:
         import_module("glassnet.web")
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(f'the page needs {package}, which is missing; pip install "glassnet[web]"') from error
+        raise missing_package("the page", error, "web") from error
 
 
 def _site(place: Path | None) -> tuple["Site", str]:

@@ -14,7 +14,7 @@ from ..errors import FileError
 from ..files import open_tensors, write_tensors
 from .dataset import Images
 
-__all__ = ["Table", "cache_folder", "remembered"]
+__all__ = ["Table", "cache_folder", "is_remembered", "remembered"]
 
 KIND = "csv-cache"
 
@@ -40,7 +40,7 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
 
     A damaged entry is made again; if it cannot be written, the next load is as slow as this one.
     """
-    kept = cache_folder() / "tables" / f"{key}.safetensors"
+    kept = _path(key)
     with suppress(FileError):
         return _recall(kept)
     table = make()
@@ -50,6 +50,15 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
     with suppress(FileError):
         write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table)})
     return table
+
+
+def is_remembered(key: str) -> bool:
+    """Whether there is a table kept under ``key``."""
+    return _path(key).is_file()
+
+
+def _path(key: str) -> Path:
+    return cache_folder() / "tables" / f"{key}.safetensors"
 
 
 def _recall(kept: Path) -> Table:

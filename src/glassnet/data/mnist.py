@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import DataError
 from .arrays import as_images, as_labels
-from .cache import Table, cache_folder, remembered
+from .cache import Table, cache_folder, is_remembered, remembered
 from .dataset import Examples
 from .idx import FILES, find_idx
 
-__all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples"]
+__all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples", "openml_is_here"]
 
+OPENML_TABLE = "mnist_784-1"  # what the cache calls its images
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -138,8 +139,13 @@ def openml_examples(classes: tuple[str, ...]) -> Examples:
     Raises:
         DataError: no network, or OpenML does not answer, or not with this table.
     """
-    images, labels = remembered("mnist_784-1", lambda: _fetch_openml(classes))
+    images, labels = remembered(OPENML_TABLE, lambda: _fetch_openml(classes))
     return Examples(images, np.asarray(labels).astype(np.int64))
+
+
+def openml_is_here() -> bool:
+    """Whether `openml_examples` finds its images in the cache, so that nothing is downloaded."""
+    return is_remembered(OPENML_TABLE)
 
 
 def _fetch_openml(classes: tuple[str, ...]) -> Table:

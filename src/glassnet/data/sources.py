@@ -18,10 +18,10 @@ from .dataset import Dataset, Examples, Images, hold_out
 from .folder import class_folders, count_pictures, read_class_folders
 from .idx import FILES, find_idx, read_idx
 from .kaggle_csv import read_csv
-from .mnist import mnist_files, openml_examples
+from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
 from .npz import read_npz
 
-__all__ = ["load_dataset"]
+__all__ = ["load_dataset", "needs_download"]
 
 TEST_SHARE, TEST_SEED = 0.2, 0  # held out where a source has no test images: a property of the data, not of a run
 
@@ -106,6 +106,13 @@ NAMED: dict[str, Callable[[], Dataset]] = {
     "openml": _openml,
     "mnist_784": _openml,
 }
+
+
+def needs_download(source: str) -> bool:
+    """Return whether `load_dataset` would have to download the data of a source."""
+    if source == "mnist":
+        return not mnist_is_here()
+    return NAMED.get(source) is _openml and not openml_is_here()
 
 
 def _from_arrays(arrays: tuple[ArrayLike, ...], names: tuple[str, ...]) -> Dataset:

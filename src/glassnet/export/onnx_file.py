@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..errors import ConfigError, FileError
+from ..errors import ConfigError, FileError, missing_package
 from ..model import Model
 from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, Network, ReLU, Sigmoid, Tanh, softmax
 
@@ -54,8 +54,7 @@ def onnx_graph(model: "Model | DigitClassifier") -> "ModelProto":
     try:
         from onnx import checker, helper
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(f'ONNX needs {package}, which is missing; pip install "glassnet[onnx]"') from error
+        raise missing_package("ONNX", error, "onnx") from error
     body, metadata = _of_model(model) if isinstance(model, Model) else _of_estimator(model)
     proto = helper.make_model(
         body,

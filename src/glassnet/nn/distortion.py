@@ -86,12 +86,9 @@ def interpolate(images: NDArray[Any], places: Floats, ground: float, out: NDArra
     framed.fill(ground)
     framed[:, 1:-2, 1:-2] = images
     corner = scratch("corner", places.shape[1:], np.intp)
-    places += 1
-    bounds = scratch("bounds", corner.shape)
-    for axis, side in enumerate((height, width)):
-        for limit, bound in ((np.maximum, 0), (np.minimum, side + 1)):
-            bounds.fill(bound)  # with an array it is four times as quick as with a number
-            limit(places[axis], bounds, out=places[axis])
+    for axis, side in zip(places.reshape(2, len(corner), -1), (height, width), strict=True):
+        np.maximum(axis, _row(-1, axis.shape[1]), out=axis)
+        np.minimum(axis, _row(side, axis.shape[1]), out=axis)
     _split(places, line, framed[0].size, corner, scratch)
     below, right = places  # of a pixel's side
     upper, lower, other = (scratch(name, corner.shape) for name in ("upper", "lower", "other"))
@@ -106,13 +103,19 @@ def interpolate(images: NDArray[Any], places: Floats, ground: float, out: NDArra
     np.copyto(out, upper, casting="unsafe")  # cuts off what is left of the point
 
 
+@lru_cache(maxsize=16)
+def _row(bound: int, length: int) -> Floats:
+    """Return equal numbers: with an array, a bound is set four times as quickly as with a number."""
+    return np.full(length, bound, np.float32)
+
+
 def _split(places: Floats, line: int, size: int, corner: NDArray[np.intp], scratch: Scratch) -> None:
-    """Split places into the pixel above and to the left, as an index into all pixels, and what is left.
+    """Split places into the pixel above and to the left, as an index into all framed pixels, and what is left.
 
     Args:
-        places: rows and columns (2, n, h, w), at least 0; only the part after the point stays.
-        line: pixels in a row.
-        size: pixels in an image.
+        places: rows and columns (2, n, h, w), at least −1; only the part after the point stays.
+        line: pixels in a row of a framed image.
+        size: pixels in a framed image.
         corner: (n, h, w), where the indices go.
         scratch: memory.
     """
@@ -123,7 +126,7 @@ def _split(places: Floats, line: int, size: int, corner: NDArray[np.intp], scrat
     row, column = whole
     row *= line
     row += column
-    row += np.arange(0, size * len(row), size, dtype=np.int32)[:, None, None]
+    row += np.arange(line + 1, line + 1 + size * len(row), size, dtype=np.int32)[:, None, None]  # past the frame
     np.copyto(corner, row)
 
 

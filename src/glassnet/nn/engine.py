@@ -145,7 +145,7 @@ class Engine:
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        """DW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
+        """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
         sum_of_rows(dZ, db)
         if isinstance(X, SomeColumns):
             X.transposed_product(dZ, db, dW, self.scratch)
@@ -153,7 +153,7 @@ class Engine:
             transposed_product(X, dZ, dW, self.scratch)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        """DX = dZ Wᵀ for dZ (n, k) and W (d, k), into ``out`` (n, d)."""
+        """dX = dZ Wᵀ for dZ (n, k) and W (d, k), into ``out`` (n, d)."""
         return np.matmul(dZ, W.T, out=out)
 
     def column_sums(self, X: Array, out: Array) -> Array:
@@ -224,9 +224,8 @@ class Engine:
         n, k = Z.shape
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         E = np.array(Z.T, order="C")  # (k, n)
-        own = labels.astype(np.intp, copy=False) * n + np.arange(
-            n
-        )  # where in E, laid out flat, z of the true class stands
+        # Where in E, laid out flat, z of the true class stands.
+        own = labels.astype(np.intp, copy=False) * n + np.arange(n)
         E -= np.maximum.reduce(E)
         z_own, largest = E.take(own), np.count_nonzero(E == 0)
         losses = (smoothing - 1) * z_own
@@ -236,7 +235,7 @@ class Engine:
         sums = np.add.reduce(E)  # (n,)
         losses += np.log(sums)
         # Argmax takes longer than all the rest, and is needed only where several are largest or some are NaN.
-        alone = largest == n and not isnan(np.add.reduce(sums))
+        alone = largest == n and (n == 1 or not isnan(np.add.reduce(sums)))
         right = z_own == 0 if alone else Z.argmax(axis=1) == labels
         w = weights if isinstance(weights, float) else weights.astype(E.dtype)
         E *= w / sums  # w p

@@ -67,7 +67,7 @@ def relu_gradient(da: Array, z: Array, a: Array) -> Array:
 
 
 def leaky_relu(z: Array, slope: float) -> Array:
-    """Z where z > 0, else s z; with s < 1 the larger of the two is the right one."""
+    """z where z > 0, else s z; with s < 1 the larger of the two is the right one."""
     a: Array = maximum(z, slope * z)
     return a
 
@@ -109,24 +109,24 @@ def tanh_gradient(da: Array, z: Array, a: Array) -> Array:
 
 
 def sgd(theta: Array, g: Array, eta: float) -> Array:
-    """Θ − η g."""
+    """θ − η g."""
     return theta - eta * g
 
 
 def momentum(theta: Array, v: Array, g: Array, eta: float, mu: float) -> tuple[Array, Array]:
-    """V ← μ v + g, then θ − η v."""
+    """v ← μ v + g, then θ − η v."""
     v = mu * v + g
     return theta - eta * v, v
 
 
 def nesterov(theta: Array, v: Array, g: Array, eta: float, mu: float) -> tuple[Array, Array]:
-    """V ← μ v + g, then θ − η (g + μ v)."""
+    """v ← μ v + g, then θ − η (g + μ v)."""
     v = mu * v + g
     return theta - eta * (g + mu * v), v
 
 
 def rmsprop(theta: Array, s: Array, g: Array, eta: float, rho: float, epsilon: float) -> tuple[Array, Array]:
-    """S ← ρ s + (1 − ρ) g², then θ − η g / (√s + ε)."""
+    """s ← ρ s + (1 − ρ) g², then θ − η g / (√s + ε)."""
     s = rho * s + (1 - rho) * (g * g)
     return theta - eta * (g / (sqrt(s) + epsilon)), s
 
@@ -149,12 +149,12 @@ def moving_average(mean: Array, theta: Array, share: float) -> Array:
 
 
 def multiple(theta: Array, factor: float) -> Array:
-    """Factor · θ."""
+    """factor · θ."""
     return factor * theta
 
 
 def add_multiple(g: Array, theta: Array, factor: float) -> Array:
-    """G + factor · θ."""
+    """g + factor · θ."""
     return g + factor * theta
 
 

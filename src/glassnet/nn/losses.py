@@ -101,7 +101,7 @@ class SoftmaxCrossEntropy:
         self.check(logits, labels)
         w = self.shares(labels, sample_weights, total)
         losses, right, gradient = self.engine.cross_entropy(logits, labels, self.label_smoothing, w)
-        value = losses.sum() * w if isinstance(w, float) else losses @ w
+        value = np.add.reduce(losses) * w if isinstance(w, float) else losses @ w
         return LossAndGradient(float(value), gradient, right)
 
     def probabilities(self, logits: Array) -> Array:
@@ -118,11 +118,9 @@ class SoftmaxCrossEntropy:
             raise ValueError(
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
+        whole = labels.dtype.kind in "iu"
         # Seen as unsigned, what is negative is large.
-        if (
-            labels.dtype.kind not in "iu"
-            or labels.astype(np.intp, copy=False).view(np.uintp).max(initial=0) >= self.classes
-        ):
+        if not whole or np.maximum.reduce(labels.astype(np.intp, copy=False).view(np.uintp), initial=0) >= self.classes:
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
     def shares(self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None) -> Array | float:

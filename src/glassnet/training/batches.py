@@ -171,4 +171,4 @@ class TableBatches(Source):
         self._X, self._inputs = table.X, np.empty((size, table.X.shape[1]), table.X.dtype)
 
     def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
-        return np.take(self._X, chosen, axis=0, out=self._inputs[: len(chosen)], mode="clip")
+        return self._X.take(chosen, axis=0, out=self._inputs[: len(chosen)], mode="clip")

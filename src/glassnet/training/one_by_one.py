@@ -82,11 +82,12 @@ class OneByOne:
             The loss of the example before its step, and whether it was recognised (0 or 1); or None, with W and b up
             to date and no step taken, where the loss is not finite or cannot be computed.
         """
-        if self._has_changed():
+        if self._seen is not None and self._has_changed(self._seen):
             self._size = self._taken  # what was prepared holds no longer
-        if self.between_blocks:
+        if self._taken == self._size:
             self._prepare(epoch, i)
-        t, y = self._taken, self._labels[self._taken : self._taken + 1]
+        t = self._taken
+        y = self._labels[t : t + 1]
         z = self._Z[t] - self._likeness[t, :t] @ self._moves[:t]
         self.passed.step, Y = epoch * len(self.examples.labels) + i, z[None]
         for layer, p in self.others:
@@ -104,7 +105,7 @@ class OneByOne:
         np.multiply(dY[0], rate, out=self._moves[t])
         self._dY = dY
         self._taken += 1
-        if self.between_blocks:
+        if self._taken == self._size:
             self._end_block()
         return loss, int(right[0])
 
@@ -117,10 +118,10 @@ class OneByOne:
         self._move(self._caught_up)
         self._seen = self._lower.copy()
 
-    def _has_changed(self) -> bool:
+    def _has_changed(self, seen: Array) -> bool:
         """Whether whoever looked has also changed W or b."""
-        seen, self._seen = self._seen, None
-        return seen is not None and not np.array_equal(seen, self._lower)
+        self._seen = None
+        return not np.array_equal(seen, self._lower)
 
     def _prepare(self, epoch: int, i: int) -> None:
         """Compute what the rest of a block needs of W and b as they are now."""

@@ -24,7 +24,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from ..errors import ConfigError, GlassnetError, TrainingError
+from ..errors import ConfigError, GlassnetError, TrainingError, missing_package
 from ..files import write_atomically
 from .callbacks import Callback, LoopUnderWay
 
@@ -244,8 +244,7 @@ def require_search(what: str, packages: Iterable[str]) -> None:
                 warnings.filterwarnings("ignore", "IProgress not found")
                 import_module(package)
         except ModuleNotFoundError as error:
-            missing = (error.name or package).partition(".")[0]
-            raise ConfigError(f'{what} needs {missing}, which is missing; pip install "glassnet[search]"') from error
+            raise missing_package(what, error, "search") from error
 
 
 def _connect(address: str, closing: ExitStack) -> Any:

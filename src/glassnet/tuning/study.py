@@ -43,13 +43,14 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     path = folder / STUDY
     try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": WAIT}}
-        )
+        # Without a pool each connection is closed when it has been used; one left in a pool is never closed.
+        engine = {"connect_args": {"timeout": WAIT}, "poolclass": NullPool}
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=engine)
         study = optuna.create_study(
             study_name=NAME,
             storage=storage,

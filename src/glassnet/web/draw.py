@@ -1,39 +1,33 @@
-"""What a network makes of a drawing: its answer, what it saw, and what spoke for that answer and against it."""
+"""What a network makes of a drawing: its answer, its input, and the evidence for that answer and against it."""
 
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
 from ..nn import Dense, Network, Pass
 from ..nn.types import Array
-from .shelf import Shelf
+from .dependencies import Preparing, TheStore
 
-__all__ = ["look", "routes"]
+__all__ = ["look", "router"]
 
 NAME = "the drawing"  # what errors call it
 
 
-def routes(shelf: Shelf, preparing: CapacityLimiter) -> list[Route]:
-    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model.
+router = APIRouter()
 
-    ``preparing`` limits how many pictures are decoded at a time.
-    """
 
-    async def draw(request: Request) -> Response:
-        picture, run = await request.body(), request.query_params.get("run")
-        return JSONResponse(await run_sync(lambda: look(shelf.model(run), picture), limiter=preparing))
-
-    return [Route("/api/draw", draw, methods=["POST"])]
+@router.post("/api/draw")
+async def draw(request: Request, store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+    """Answer a drawing by the site's model, or by that of the run that is named."""
+    picture = await request.body()
+    return await run_sync(lambda: look(store.model(run), picture), limiter=preparing)
 
 
 def look(model: Model, picture: bytes) -> dict[str, Any]:
@@ -44,8 +38,8 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
 
         e = (x − x₀) ∂z/∂x        x the pixel's input, x₀ that of a pixel without ink
 
-    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). Ground
-    has none. In a network of ReLU z is linear as long as no unit opens or shuts.
+    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). The
+    background has none. In a network of ReLU z is linear as long as no unit switches on or off.
 
     The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
     member's. The model itself is left alone: drawings may come in several threads.
@@ -61,7 +55,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         ``evidence`` and ``runner_up_evidence`` (h, w).
 
     Raises:
-        DataError: it is no picture, or a damaged one; or the model's answer is no number.
+        DataError: it is not a picture, or a damaged one; or the model's answer is not finite.
     """
     gray = read_picture(picture, NAME)
     try:
