@@ -19,7 +19,8 @@ from .training import Config
 from .training.batches import Table
 from .training.history import Row
 from .training.sklearn_callbacks import CallbackSupport, with_callbacks
-from .training.table_loop import Learned, TableLoop, outputs
+from .training.table_loop import Learned, TableLoop
+from .training.validation import outputs
 
 __all__ = ["DigitClassifier"]
 

@@ -31,7 +31,8 @@ from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
 from .history import Row, read_history, write_rows
 from .interruption import INTERRUPTED, TrainingInterrupted, interruptible
-from .run_loop import RunLoop, validate
+from .run_loop import RunLoop
+from .validation import validate
 from .workers import StopSign, StopWhenAsked, Workers, pack, unpack
 
 __all__ = ["train_members"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import IntEnum
 from time import perf_counter
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 
@@ -28,11 +28,9 @@ from .config import Config
 from .history import Row, is_better
 from .keeper import Keeper
 from .steps import Steps
+from .validation import Validation
 
-__all__ = ["Judge", "Loop"]
-
-Judge: TypeAlias = Callable[[], tuple[float | None, float | None]]
-"""Returns loss and accuracy of `Loop.judged` on the validation examples, or None twice where there are none."""
+__all__ = ["Loop"]
 
 LARGEST = 1e15  # of a weight: of two layers of such weights, the products are no longer finite in float32
 
@@ -54,7 +52,7 @@ class Loop:
         network: what learns.
         loss: what it makes small.
         batches: what it learns, and among whom the work is shared out.
-        judge: validates.
+        judge: returns loss and accuracy of `judged` on the validation examples.
         callbacks: called between the steps.
         until: the epoch to end with; by default the last.
         advice: what else may help where the weights do not stay finite.
@@ -75,7 +73,7 @@ class Loop:
         network: Network,
         loss: SoftmaxCrossEntropy,
         batches: Source,
-        judge: Judge,
+        judge: Callable[[], Validation],
         callbacks: Sequence[AnyCallback[Self]] = (),
         *,
         until: int | None = None,
@@ -262,7 +260,7 @@ class Loop:
         for callback in self.callbacks:
             callback.on_end(self)
 
-    def row(self, loss: float | None, accuracy: float, validation: tuple[float | None, float | None]) -> Row:
+    def row(self, loss: float | None, accuracy: float, validation: Validation) -> Row:
         """Return the row of the epoch under way."""
         state = self.state
         return {

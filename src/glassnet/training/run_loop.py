@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ..data import Dataset, Examples, Preprocessing
+from ..data import Dataset, Preprocessing
 from ..errors import TrainingError
 from ..model import Model
-from ..nn import Engine, SoftmaxCrossEntropy
+from ..nn import Engine
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
@@ -18,8 +16,9 @@ from .interruption import TrainingInterrupted, interruptible
 from .live import StepLog
 from .loop import Loop
 from .ranks import ALONE, Ranks
+from .validation import validate
 
-__all__ = ["RunLoop", "validate"]
+__all__ = ["RunLoop"]
 
 
 class RunLoop(Loop):
@@ -123,13 +122,3 @@ class RunLoop(Loop):
         self.rows.append(self.row(None, accuracy, (None, validate(self.model, self.validation)[1])))
         self.keeper.add_row(self, self.rows[-1])
         return True
-
-
-def validate(model: Model, examples: Examples) -> tuple[float | None, float | None]:
-    """Return a model's loss and accuracy on images, or None twice where there are none."""
-    if not len(examples):
-        return None, None
-    Z = np.concatenate([model.logits(block.images) for block in examples.blocks()])
-    y = examples.labels
-    found = SoftmaxCrossEntropy(len(model.classes))(Z, y)
-    return found.value, float(np.mean(found.right))

@@ -11,7 +11,7 @@ from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
 from ..engines import available_threads, choose_threads
 from ..errors import ConfigError
-from ..nn import Engine, Network, Pass, SoftmaxCrossEntropy
+from ..nn import Engine, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network
 from .batches import Batches, Source, Table, TableBatches
@@ -19,10 +19,9 @@ from .callbacks import Callback, check_callbacks
 from .checkpoint import State, run_tensors
 from .config import Config
 from .loop import Loop
+from .validation import validate_table
 
-__all__ = ["Learned", "TableLoop", "outputs"]
-
-BLOCK = 512  # rows at a time: their activations stay in the processor's cache
+__all__ = ["Learned", "TableLoop"]
 
 LASTING = ("hidden", "activation", "batch_norm", "dropout", "dtype", "optimizer")
 """The settings of the network and of its moments, which what goes on must have as they were."""
@@ -95,7 +94,7 @@ class TableLoop(Loop):
             network,
             loss,
             batches,
-            lambda: _judge(self.judged, validation),
+            lambda: validate_table(self.judged, validation),
             callbacks,
             advice="features of one scale (StandardScaler)",
         )
@@ -134,23 +133,6 @@ class TableLoop(Loop):
             run_tensors(network, self.optimizer, self.average),
             self.state,
         )
-
-
-def outputs(network: Network, X: Array) -> Array:
-    """Return the logits (n, k) of X (n, d), a block of rows at a time."""
-    Z, p = np.empty((len(X), *network.output_shape), network.dtype), Pass(network)
-    for start in range(0, len(X), BLOCK):
-        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK], p)
-    return Z
-
-
-def _judge(network: Network, table: Table | None) -> tuple[float | None, float | None]:
-    """Return the mean loss and the accuracy, weighted as the examples are."""
-    if table is None:
-        return None, None
-    Z = outputs(network, table.X)
-    found = SoftmaxCrossEntropy(Z.shape[1])(Z, table.y, table.w)
-    return found.value, float(np.average(found.right, weights=table.w))
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None) -> Batches:
