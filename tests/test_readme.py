@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,14 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) >= 3
     for block in blocks:
         exec(block, names)
     assert (tmp_path / "digits.safetensors").exists()
-    assert names["loss"].forward(names["network"].forward(names["X"]), names["y"]) < 0.1  # type: ignore[attr-defined]
+    network, loss, X, y = (names[name] for name in ("network", "loss", "X", "y"))
+    assert loss(network.forward(X), y).value < 0.1
 
 
 def test_every_command_that_it_names_exists(capsys: pytest.CaptureFixture[str]) -> None:

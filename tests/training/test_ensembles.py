@@ -234,12 +234,15 @@ def test_before_the_first_member_is_done_there_is_no_model(digits: Dataset, tmp_
         _ = run.best
 
 
-def test_other_data_is_refused_by_members_that_are_done(digits: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "step"), [(1, 20), (0, 33)])
+def test_other_data_is_refused_by_members_that_are_done(digits: Dataset, tmp_path: Path, seed: int, step: int) -> None:
     arrays = load_dataset((digits.train.images, digits.train.labels))
-    run = train(arrays, out=tmp_path / "a", members=2, callbacks=[AtStep(1, 20)], **SETTINGS)
+    run = train(arrays, out=tmp_path / "a", members=2, callbacks=[AtStep(seed, step)], **SETTINGS)
+    assert len(run.history) == 1
     changed = load_dataset((255 - digits.train.images, digits.train.labels))
     with pytest.raises(TrainingError, match="the data has changed"):
         resume(run.path, changed)
+    assert (run.path / "member-2").exists() == bool(seed)
     assert len(resume(run.path, arrays).model.networks) == 2
 
 

@@ -4,6 +4,6 @@
 many threads one gets.
 """
 
-from .threads import MAX_THREADS, available_threads, choose_threads, limit_blas
+from .threads import MAX_THREADS, available_threads, choose_threads, computing
 
-__all__ = ["MAX_THREADS", "available_threads", "choose_threads", "limit_blas"]
+__all__ = ["MAX_THREADS", "available_threads", "choose_threads", "computing"]

@@ -1,14 +1,17 @@
-"""How many threads the matrix products get."""
+"""How many threads an engine gets on this machine."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["MAX_THREADS", "available_threads", "choose_threads", "limit_blas"]
+from ..nn import Engine
+
+__all__ = ["MAX_THREADS", "available_threads", "choose_threads", "computing"]
 
 MAX_THREADS = 1024  # each has working memory of its own, and a BLAS takes their number as a C int
 
@@ -34,9 +37,16 @@ def choose_threads(batch_size: int, sizes: list[int]) -> int:
     return available_threads() if largest >= WORTHWHILE else 1
 
 
-def limit_blas(threads: int | None) -> AbstractContextManager[Any]:
-    """Give the matrix products of the whole process so many threads for a while; None leaves them as they are."""
-    return nullcontext() if threads is None else _controller().limit(limits=threads, user_api="blas")
+@contextmanager
+def computing(engine: Engine) -> Iterator[None]:
+    """What steps are computed in: as many BLAS threads as the engine's products have, and none of NumPy's warnings.
+
+    The limit holds for the whole process.
+    """
+    blas = nullcontext() if engine.products is None else _controller().limit(limits=engine.products, user_api="blas")
+    # What overflows is found by looking at the loss, which says more than a warning.
+    with blas, np.errstate(all="ignore"):
+        yield
 
 
 @cache

@@ -98,7 +98,7 @@ def interpolate(images: NDArray[Any], places: Floats, ground: float, out: NDArra
         flat[start + 1 :].take(corner, out=other, mode="clip")
         _move_towards(row, other, right)
     _move_towards(upper, lower, below)
-    if out.dtype.kind == "u":
+    if out.dtype.kind in "iu":
         upper += 0.5
     np.copyto(out, upper, casting="unsafe")  # cuts off what is left of the point
 

@@ -54,17 +54,23 @@ class Engine:
 
     Args:
         threads: how many, the one that asks included.
+        products: how many threads the BLAS gives a product while steps are computed (`glassnet.engines.computing`);
+            None leaves that to the BLAS.
     """
 
     name = "numpy"
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+    def __init__(self, threads: int = 1, products: int | None = None) -> None:
+        self.threads, self.products = threads, products
         self._team, self._memory = Team(threads), _Memory()
 
-    def __reduce__(self) -> tuple[type["Engine"], tuple[int]]:
-        """Be copied and pickled as what it was made of: threads and memory belong to one engine in one process."""
-        return type(self), (self.threads,)
+    def __reduce__(self) -> tuple[type["Engine"], tuple[int, int | None]]:
+        """Be pickled as what it was made of: threads and memory belong to one process."""
+        return type(self), (self.threads, self.products)
+
+    def __deepcopy__(self, memo: object) -> "Engine":
+        """Copies of a network may compute with the same engine."""
+        return self
 
     def share_out(self, work: Callable[[int, int], None], parts: int) -> None:
         """Call ``work(member, part)`` once for each part, 0 … parts − 1, in whichever thread is idle.

@@ -156,9 +156,10 @@ class _Measurement:
     def __init__(self, network: Network, loss: Loss, X: Array, y: NDArray[Any], regularizer: L2 | None) -> None:
         self.network, self.loss, self.X, self.y, self.regularizer = network, loss, X, y, regularizer
         self.statistics = network.statistics.copy()
-        self.p = Pass(network, training=True)  # whose step stays the same, and with it the dropout masks
+        self.p = Pass(network, training=True)
 
     def _forward(self) -> LossAndGradient:
+        self.p.step = 0  # the same step, and so the same dropout masks
         found = self.loss(self.network.forward(self.X, self.p), self.y)
         self.network.statistics[...] = self.statistics
         return found

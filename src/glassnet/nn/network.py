@@ -110,11 +110,15 @@ class Network:
         return Y
 
     def backward(self, dY: Array, p: Pass) -> None:
-        """Write the gradients, given dY = ∂L/∂outputs (n, k) of the last forward of ``p``; dY may be overwritten."""
+        """Write the gradients, given dY = ∂L/∂outputs (n, k) of the last forward of ``p``; dY may be overwritten.
+
+        That ends a step: ``p.step`` is one more.
+        """
         for layer, own in zip(self.layers[: self._lowest : -1], p.layers[: self._lowest : -1], strict=True):
             dY = layer.backward(dY, own)
         if self._lowest < len(self.layers):  # nobody below needs an input gradient
             self.layers[self._lowest].parameter_gradients(dY, p.layers[self._lowest])
+        p.step += 1
 
     def weights(self) -> Iterator[tuple[Array, Array]]:
         """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""

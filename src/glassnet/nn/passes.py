@@ -34,7 +34,7 @@ class Pass:
             so that backward has no place to write to.
 
     Attributes:
-        step: the number of the step, or whatever else tells one batch from another.
+        step: the number of the step; backward counts it up, so that the next batch has dropout masks of its own.
         block: the number of the part, where a batch goes through the network part by part.
         rows: which rows of the batch are given, where others go through the network elsewhere.
         count: the number of rows of the whole batch, then.

@@ -17,7 +17,7 @@ from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BUNDLED, Run, find_runs, open_model
 from .run_loop import RunLoop
 from .wording import explain
-from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
+from .workers import Workers
 
 __all__ = [
     "BUNDLED",
@@ -37,8 +37,6 @@ __all__ = [
     "RunLoop",
     "RunUnderWay",
     "Settings",
-    "StopSign",
-    "StopWhenAsked",
     "TrainingInterrupted",
     "Workers",
     "available_threads",
@@ -54,13 +52,10 @@ __all__ = [
     "notebook_names",
     "open_model",
     "open_ranks",
-    "pack",
     "prepare",
     "recipe_names",
     "recipe_summary",
     "recipe_text",
-    "require_search",
     "resume",
     "train",
-    "unpack",
 ]

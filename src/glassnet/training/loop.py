@@ -7,8 +7,7 @@ those that rank 0 alone can make, since it alone validates, saves and calls call
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from enum import IntEnum
 from time import perf_counter
@@ -16,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from ..engines import limit_blas
+from ..engines import computing
 from ..errors import TrainingError
 from ..nn import Network, SoftmaxCrossEntropy, WeightAverage
 from ..nn.types import Array
@@ -62,7 +61,6 @@ class Loop:
             validation examples the last is the best.
         paused: whether it was stopped from outside, if only after the last step.
         keeper: where it keeps what it learns.
-        blas_threads: how many threads matrix products have; None leaves them as they are.
     """
 
     callbacks: list[AnyCallback[Self]]
@@ -95,7 +93,6 @@ class Loop:
         self.keeper = Keeper()
         self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
-        self.blas_threads: int | None = self.steps.blas_threads
 
     @property
     def network(self) -> Network:
@@ -123,7 +120,7 @@ class Loop:
             TrainingError: the weights stopped being finite.
             FileError: what was learned cannot be kept, such as on a full disk. What was saved before is still there.
         """
-        with self.ranks.working(), self.computing():
+        with self.ranks.working(), computing(self.steps.network.engine):
             if not self._begin():
                 return
             try:
@@ -137,13 +134,6 @@ class Loop:
             finally:
                 self.keeper.save_best(self)
             self.ranks.agree(self._end)
-
-    @contextmanager
-    def computing(self) -> Iterator[None]:
-        """What steps are taken in: as many BLAS threads as they need, and none of NumPy's warnings."""
-        # What overflows is found by looking at the loss, which says more than a warning.
-        with limit_blas(self.blas_threads), np.errstate(all="ignore"):
-            yield
 
     def break_off(self, error: TrainingError) -> bool:
         """Return whether to end in good order where the weights stopped being finite."""

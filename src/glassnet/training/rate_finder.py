@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset
+from ..engines import computing
 from ..errors import TrainingError
 from .launch import choose_config
 from .run_loop import RunLoop
@@ -123,7 +124,7 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
     def rate(step: int) -> float:
         return FIRST * math.pow(LAST / FIRST, step / (steps - 1))
 
-    with loop.computing():
+    with computing(loop.network.engine):
         for step in range(steps):
             loss = loop.steps.take(*divmod(step, epoch), rate(step)).loss
             if not math.isfinite(loss):

@@ -53,7 +53,9 @@ class RunLoop(Loop):
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
         preprocessing = Preprocessing.fit(training, config.scaling)
-        engine = Engine(ranks.threads(task.threads))
+        threads = ranks.threads(task.threads)
+        # The blocks of a whole batch are shared out among threads, each of which computes its own products.
+        engine = Engine(threads, products=1 if config.batch_size == "all" else threads)
         network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,

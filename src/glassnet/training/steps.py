@@ -70,8 +70,6 @@ class Steps:
         if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network):
             whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
             self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle), config.seed)
-        # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
-        self.blas_threads = 1 if self.whole_batch else network.engine.threads
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
 from ..engines import available_threads, choose_threads
 from ..errors import ConfigError
-from ..nn import Engine, Network, SoftmaxCrossEntropy
+from ..nn import NUMPY, Engine, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network
 from .batches import Batches, Source, Table, TableBatches
@@ -45,9 +45,10 @@ class Learned:
     tensors: dict[str, Array]
     state: State
 
-    def network(self) -> Network:
+    def network(self, engine: Engine = NUMPY) -> Network:
         """Return a network of these layers, with the parameters after the last step."""
-        network = Network.from_specification(self.specification, self.inputs, dtype=self.config.dtype, seed=None)
+        options: dict[str, Any] = {"dtype": self.config.dtype, "seed": None, "engine": engine}
+        network = Network.from_specification(self.specification, self.inputs, **options)
         network.parameters[...], network.statistics[...] = self.tensors["parameters"], self.tensors["statistics"]
         return network
 
@@ -84,11 +85,12 @@ class TableLoop(Loop):
         if before:
             _check_same(before.config, config)
         inputs, size = training.X.shape[1], min(int(config.batch_size), len(training))
-        network = before.network() if before else build_network(config, inputs, classes)
-        loss = SoftmaxCrossEntropy(classes, config.label_smoothing)
+        engine = _engine(config, size, [inputs, *config.hidden, classes])
+        network = before.network(engine) if before else build_network(config, inputs, classes, engine=engine)
+        loss = SoftmaxCrossEntropy(classes, config.label_smoothing, engine=engine)
         batches: Source = TableBatches(training, size, config.seed)
         if config.augmentation:
-            batches = _distorted(training, size, config, image_shape)
+            batches = _distorted(training, size, config, image_shape, engine)
         super().__init__(
             config,
             network,
@@ -100,10 +102,6 @@ class TableLoop(Loop):
         )
         if before:
             self._go_on(before, len(batches))
-        # The limit holds for the whole process, so of several fits at once in as many threads none may set it: the last
-        # to end would leave it where another had put it.
-        small = choose_threads(size, [inputs, *config.hidden, classes]) == 1
-        self.blas_threads = 1 if small and current_thread() is main_thread() else None
 
     def _go_on(self, before: Learned, batches: int) -> None:
         """Bring moments, averages and counts to where they were, and begin the schedule from there."""
@@ -135,7 +133,18 @@ class TableLoop(Loop):
         )
 
 
-def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None) -> Batches:
+def _engine(config: Config, size: int, sizes: list[int]) -> Engine:
+    """Return the engine of a fit.
+
+    How many threads a product has holds for the whole process, so of several fits at once in as many threads none may
+    set it: the last to end would leave it where another had put it.
+    """
+    if current_thread() is not main_thread():
+        return Engine()
+    return Engine(available_threads() if config.augmentation else 1, 1 if choose_threads(size, sizes) == 1 else None)
+
+
+def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None, engine: Engine) -> Batches:
     """Return images in batches in which each is distorted.
 
     Distorted are gray values: 256 of them, evenly from the least number of the table to the largest.
@@ -148,7 +157,6 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
     pixels = np.rint((table.X - least) / scale).astype(np.uint8).reshape(-1, *shape)
     examples = Examples(pixels, table.y)
     preprocessing = replace(Preprocessing.fit(examples, "none"), scale=scale, shift=least)
-    engine = Engine(available_threads() if current_thread() is main_thread() else 1)
     return Batches(
         examples,
         preprocessing,
