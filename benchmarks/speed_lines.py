@@ -138,7 +138,7 @@ def growth_lines(result: Result) -> list[str]:
         *lines,
         "",
         f"{_place(result)}; {_trials(result)}; the images are a file mapped into memory"
-        + (f"; the disk had no room for {left_out} images." if left_out else "."),
+        + (f"; the disk had no space for {left_out} images." if left_out else "."),
     ]
 
 

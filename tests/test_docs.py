@@ -27,10 +27,10 @@ OTHERS = [DOCS / "index.md", NOTEBOOKS, DOCS / "benchmarks.md", DOCS / "use/inde
 TEXTS = {page: page.read_text("utf-8") for page in (*PAGES, *USE, *REFERENCE, *OTHERS)}
 WITH_CELLS = [page for page in (*PAGES, *USE) if "file_format: mystnb\n" in TEXTS[page]]
 INTERNAL = {"__init__", "__main__", "answers", "cli", "files", "page"}
-ROOMS = {
+MODULES = {
     path.stem for path in (ROOT / "src/glassnet").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
 }
-ROOMS -= INTERNAL
+MODULES -= INTERNAL
 
 CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -131,18 +131,18 @@ def test_every_file_of_the_mathematics_is_named() -> None:
 
 def test_the_reference_has_every_public_name() -> None:
     index, told = TEXTS[DOCS / "reference/index.md"], "".join(TEXTS[page] for page in REFERENCE)
-    assert sorted(re.findall(r"automodule:: glassnet\.(\w+)$", told, re.MULTILINE)) == sorted(ROOMS)
+    assert sorted(re.findall(r"automodule:: glassnet\.(\w+)$", told, re.MULTILINE)) == sorted(MODULES)
     assert [
         page.stem for page in REFERENCE if page.stem != "index" and not re.search(rf"^{page.stem}$", index, re.M)
     ] == []
     assert set(re.findall(r"^`(\w+)", index, re.MULTILINE)) == set(glassnet.__all__)
-    for room in map(import_module, (f"glassnet.{name}" for name in ROOMS)):
-        for name in room.__all__:
-            item = getattr(room, name)
+    for module in map(import_module, (f"glassnet.{name}" for name in MODULES)):
+        for name in module.__all__:
+            item = getattr(module, name)
             if inspect.isclass(item) or inspect.isfunction(inspect.unwrap(item)):
                 assert item.__doc__, name  # without one autodoc leaves it out
             else:
-                assert f".. autodata:: {room.__name__}.{name}\n" in told
+                assert f".. autodata:: {module.__name__}.{name}\n" in told
 
 
 def test_each_page_has_an_exercise_with_a_folded_answer() -> None:

@@ -211,8 +211,8 @@ def test_a_mistake_in_a_setting_goes_over_the_recipe(name: str, setting: str, va
 
 
 def test_the_catalogue_is_complete() -> None:
-    rooms = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
-    classes = {getattr(room, name) for room in rooms for name in room.__all__}
+    modules = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
+    classes = {getattr(module, name) for module in modules for name in module.__all__}
     assert classes == set(MISTAKES.values())
 
 

@@ -17,7 +17,7 @@ from glassnet.cli import main
 from glassnet.data import read_csv
 from glassnet.export import submission
 from glassnet.nn import Dense
-from glassnet.training import BOX
+from glassnet.training import BUNDLED
 
 MNIST = Path(os.environ.get("GLASSNET_DATA", "nowhere"), "mnist", "train-images-idx3-ubyte.gz")
 needs_mnist = pytest.mark.skipif(not MNIST.is_file(), reason="no MNIST in GLASSNET_DATA")
@@ -81,7 +81,7 @@ def test_from_kaggles_files_to_a_submission_in_two_commands(
 
     capsys.readouterr()
     learned = int((order[42_000:] < 60_000).sum())
-    assert main(["submit", str(BOX), "test.csv", "--out", "leak.csv"]) == 2
+    assert main(["submit", str(BUNDLED), "test.csv", "--out", "leak.csv"]) == 2
     err = capsys.readouterr().err
     assert f"the model has seen {learned:,} of these 28,000 images in mnist" in err
     assert "--allow-leak" in err

@@ -85,7 +85,7 @@ def test_ranks_come_to_what_one_process_comes_to(tmp_path: Path, kind: str, rank
     output, errors = mpi(tmp_path, ranks, *SMALL, *KINDS[kind], "--out", "many")
     assert_same(tmp_path / "one", tmp_path / "many")
     assert output.count("best") == errors.count("validation loss") == 1, "only rank 0 speaks"
-    assert f"{ranks} ranks; should one of them die, go on with: " in errors
+    assert f"{ranks} ranks; if one of them dies, continue with: " in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["many", "one"], "only rank 0 writes"
     files = {"config.toml", "history.jsonl", "steps.jsonl", "model.safetensors", "checkpoint.safetensors"}
     assert {path.name for path in (tmp_path / "many").iterdir()} == files
@@ -167,7 +167,7 @@ def test_a_rank_that_is_killed_ends_the_run_and_it_can_go_on(tmp_path: Path, vic
     finally:
         process.kill()
     assert process.returncode
-    assert "2 ranks; should one of them die, go on with: " in errors
+    assert "2 ranks; if one of them dies, continue with: " in errors
     assert Run(tmp_path / "run").finished is False
     config = tmp_path / "run" / "config.toml"
     config.write_text(
@@ -185,7 +185,7 @@ def test_an_interrupted_run_is_saved(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert errors.count("nothing is lost; go on with: glassnet resume run") == 1
+    assert errors.count("everything is saved; continue with: glassnet resume run") == 1
     assert not Run(tmp_path / "run").finished
 
 
@@ -322,7 +322,7 @@ def test_without_mpi_the_error_says_what_to_install(tmp_path: Path) -> None:
     ("words", "line"),
     [
         (("--parallel", "mpl"), "parallel: 'mpl' is unknown (did you mean 'mpi'?)"),
-        ((), "mpiexec has begun 2 processes, and each would train a run of its own; give --parallel mpi"),
+        ((), "mpiexec started 2 processes, and each would train a separate run; give --parallel mpi"),
         (("--parallel", "mpi", "--tensorboard", "file/logs"), "file: not a folder; choose another place for the logs"),
     ],
 )

@@ -192,7 +192,7 @@ def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> N
 def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) -> None:
     error = pickle.loads(pickle.dumps(TrainingInterrupted(tmp_path, 7)))
     assert (type(error), error.folder, error.step) == (TrainingInterrupted, tmp_path, 7)
-    assert str(error) == f"stopped at step 7, nothing is lost; go on with: glassnet resume {tmp_path}"
+    assert str(error) == f"stopped at step 7, everything is saved; continue with: glassnet resume {tmp_path}"
 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
@@ -380,7 +380,7 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
-    assert f"go on with: glassnet resume {folder}" in last
+    assert f"continue with: glassnet resume {folder}" in last
     loop = RunLoop(Run(folder).config, digits, folder=folder)
     loop.stop("at once")
     loop.run()

@@ -184,7 +184,7 @@ def test_ctrl_c_saves_all_members(digits: Dataset, tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said.splitlines()[-1].endswith(f"nothing is lost; go on with: glassnet resume {folder}")
+    assert said.splitlines()[-1].endswith(f"everything is saved; continue with: glassnet resume {folder}")
     assert "Traceback" not in said
     for number in (1, 2):
         state = read_state(folder / f"member-{number}" / "checkpoint.safetensors")

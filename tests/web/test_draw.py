@@ -169,7 +169,7 @@ def test_what_is_no_picture_gets_a_line(client: httpx.Client, content: bytes, li
 
 
 def test_a_run_that_is_not_there_gets_a_line(client: httpx.Client) -> None:
-    answer = client.post("/api/draw?run=../box", content=picture())
+    answer = client.post("/api/draw?run=../bundled", content=picture())
     assert answer.status_code == 400
     assert "no such run" in answer.json()["error"]
 

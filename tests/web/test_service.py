@@ -247,8 +247,8 @@ class Slow(Model):
     """The bundled model, which remembers how many images came at a time and waits before it answers."""
 
     def __init__(self) -> None:
-        box = open_model()
-        super().__init__(box.networks, box.preprocessing, box.classes)
+        bundled = open_model()
+        super().__init__(bundled.networks, bundled.preprocessing, bundled.classes)
         self.counts: list[int] = []
         self.go = threading.Event()
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import ConfigError, DataError
 from ..explain import Explanation, explain_tiny, images_to_explain, training_notes
 from ..explain import explain as explain_step
-from ..training import BOX, Run, open_model
+from ..training import BUNDLED, Run, open_model
 from .output import draw_images, print_json
 
 __all__ = ["explain"]
@@ -69,7 +69,7 @@ def explain(
 
 def _explain_run(path: Path | None, image: int, learning_rate: float) -> Explanation:
     model = open_model(path)
-    examples = images_to_explain(model, str(path or BOX))
+    examples = images_to_explain(model, str(path or BUNDLED))
     if not 0 <= image < len(examples):
         raise DataError(f"--image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
     pixels, label = examples.images_at(np.array([image]))[0], int(examples.labels[image])

@@ -14,13 +14,13 @@ from .mpi import launched_ranks, open_ranks
 from .ranks import Ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import BOX, Run, find_runs, open_model
+from .run import BUNDLED, Run, find_runs, open_model
 from .run_loop import RunLoop
 from .wording import explain
 from .workers import Workers
 
 __all__ = [
-    "BOX",
+    "BUNDLED",
     "LIVE",
     "STEPS",
     "AnyCallback",

@@ -1,4 +1,4 @@
-"""The two ways to fill a run folder: train anew, and go on with a run."""
+"""Training a run in a new folder, and resuming one."""
 
 import os
 import time
@@ -157,7 +157,9 @@ def _begun(folder: Path, config: Config) -> Iterator[Path]:
     """Begin a run in a new or empty folder, in which no other process may write until its end."""
     with only_process(folder):
         if (folder / CONFIG).exists():
-            raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
+            raise TrainingError(
+                f"{folder}: has a run already; choose another, or continue with: glassnet resume {folder}"
+            )
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
         write_atomically(folder / CONFIG, config.to_toml().encode())
@@ -211,4 +213,4 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
             else:
                 return folder
     except OSError as error:
-        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --out") from error
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another folder with --out") from error

@@ -12,9 +12,9 @@ from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
 from .history import Row, best_row, read_history
 
-__all__ = ["BOX", "Run", "find_runs", "open_model"]
+__all__ = ["BUNDLED", "Run", "find_runs", "open_model"]
 
-BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
+BUNDLED = Path(__file__).parent.parent / "bundled" / "digits.safetensors"  # made by `make model`
 
 
 class Run:
@@ -126,7 +126,7 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
     Raises:
         FileError: neither a run folder nor a model file there.
     """
-    path = BOX if path is None else Path(path)
+    path = BUNDLED if path is None else Path(path)
     if not path.exists():
         raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)

@@ -12,7 +12,7 @@ from ..errors import DataError, FileError, nearest
 from ..explain import images_to_explain
 from ..files import is_held
 from ..model import Model
-from ..training import BOX, Run, open_model
+from ..training import BUNDLED, Run, open_model
 from ..training.folder import CONFIG, LIVE, MODEL
 from .site import Site
 
@@ -64,7 +64,7 @@ class Store:
             FileError: no such run, or it has no model yet.
         """
         if name is None:
-            place = self.site.model or BOX
+            place = self.site.model or BUNDLED
             path = place / MODEL if place.is_dir() else place
             return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
         run = self.run(name)
