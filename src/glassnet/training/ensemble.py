@@ -83,7 +83,7 @@ def _train_member(
     """Train a member to its end, from wherever it is; called in a worker.
 
     Args:
-        member: its run folder, absolute.
+        member: its run folder, absolute in another process.
         files: what is there. A process that does not see that folder, or another of this name, has its own.
         dataset: what it learns.
         callbacks: that its run calls.
@@ -129,7 +129,8 @@ class _Ensemble:
             if not (member / CONFIG).exists():
                 config = self.config.member(self.members.index(member) + 1)
                 write_atomically(member / CONFIG, config.to_toml().encode())
-            yield member, (member.resolve(), pack(member), shared, callbacks)
+            place = member if workers.alone else member.resolve()
+            yield member, (place, pack(member), shared, callbacks)
 
     def join(self) -> None:
         """Join the members that are done to those before them; those before which one is missing wait for it."""

@@ -5,7 +5,10 @@
     trial-12     the run folder of the best trial so far
 
 Of the other trials nothing but their rows in the study stays: fifty runs would be a gigabyte, of which one is wanted.
-Only the process of the search opens the file, however many workers there are, so that nobody waits for a lock.
+Only the process of the search opens the file, however many workers there are and wherever, so that nobody waits for a
+lock; it asks for settings and tells what came of them by Optuna's ask-and-tell interface. Optuna's storages for
+clusters would need a disk that all machines share (JournalStorage), a database server (RDBStorage) or an open port of
+this process (GrpcStorageProxy), or would keep the study with the scheduler (DaskStorage), where it is lost with it.
 """
 
 import shutil
