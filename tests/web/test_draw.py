@@ -1,6 +1,7 @@
 """What the server makes of drawings, and how it keeps them."""
 
 import base64
+import copy
 import errno
 import io
 import os
@@ -96,7 +97,7 @@ def small_model(*layers: Any, members: int = 1, dark_on_light: bool = False, shi
 
 
 def layer_copies(layers: tuple[Any, ...]) -> list[Any]:
-    return [layer.replica() for layer in layers]
+    return [copy.deepcopy(layer) for layer in layers]
 
 
 def test_input_gradients_are_the_slopes_of_the_scores() -> None:
@@ -129,7 +130,7 @@ def test_the_activations_are_those_of_the_equations(site: Site, digits_run: Path
     answer = look(model, picture())
     x = model.preprocessing.apply(frame_picture(read_picture(picture()), model.preprocessing)[None])
     assert np.shape(answer["prepared"]) == (8, 8)
-    network = model.network.replica()
+    network = model.network
     Y, expected = x, []
     for i, layer in enumerate(network.layers):
         Y = layer.forward(Y).copy()

@@ -42,7 +42,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
     background has none. In a network of ReLU z is linear as long as no unit switches on or off.
 
     The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
-    member's. The model itself is left alone: drawings may come in several threads.
+    member's.
 
     Args:
         model: the network or networks that look.
@@ -62,13 +62,12 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         prepared = frame_picture(gray, model.preprocessing, NAME)
     except DataError as error:
         return {"empty": True, "classes": model.classes, "why": str(error)}
-    networks = [network.replica() for network in model.networks]
-    probabilities = Model(networks, model.preprocessing, model.classes).predict_proba(prepared)[0]
+    probabilities = model.predict_proba(prepared)[0]
     second, first = np.argsort(probabilities)[-2:]
     blank = np.full_like(prepared, model.preprocessing.ground)
     x, ground = model.preprocessing.apply(np.stack([prepared, blank]), dtype=model.network.dtype)
     ink, targets = x - ground, np.array([first, second])
-    evidence = np.mean([ink * input_gradients(network, x, targets) for network in networks], axis=0)
+    evidence = np.mean([ink * input_gradients(network, x, targets) for network in model.networks], axis=0)
     return {
         "empty": False,
         "classes": model.classes,
@@ -76,7 +75,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         "probabilities": probabilities.tolist(),
         "answer": model.classes[first],
         "runner_up": model.classes[second],
-        "layers": _activations(networks[0], x),
+        "layers": _activations(model.network, x),
         "evidence": _short(evidence[0].reshape(prepared.shape)),
         "runner_up_evidence": _short(evidence[1].reshape(prepared.shape)),
     }
