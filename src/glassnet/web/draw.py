@@ -42,7 +42,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
     background has none. In a network of ReLU z is linear as long as no unit switches on or off.
 
     The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
-    member's. The model itself is left alone: drawings may come in several threads.
+    member's.
 
     Args:
         model: the network or networks that look.

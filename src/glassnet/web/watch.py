@@ -178,15 +178,14 @@ class Watching:
         """Return all that is known of a run."""
         return Record(run.path).details() | self._known(run)
 
-    async def events(self, run: Run, position: Position) -> AsyncIterator[ServerSentEvent]:
-        """Yield what there is of a run beyond a position, and then what comes."""
+    def events(self, run: Run, position: Position) -> AsyncIterator[ServerSentEvent]:
+        """Return what there is of a run beyond a position, and then what comes."""
         for left in [name for name, one in self._watched.items() if one.gone or not one.watchers]:
             del self._watched[left]
         one = self._watched.get(run.path.name)
         if one is None:
             one = self._watched[run.path.name] = Watched(run.path, lambda: self._known(run))
-        async for event in one.events(position):
-            yield event
+        return one.events(position)
 
     def _known(self, run: Run) -> Facts:
         return self._jobs.states().get(run.path.name, {})

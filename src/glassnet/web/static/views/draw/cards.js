@@ -70,7 +70,7 @@ export function seenCard() {
       return;
     }
     paintGray(picture.canvas, prepared);
-    picture.caption.textContent = `${prepared.length} × ${prepared[0].length} pixels: all that it gets`;
+    picture.caption.textContent = `${prepared.length} × ${prepared[0].length} pixels`;
   }
   return { card, show };
 }
@@ -132,7 +132,7 @@ function hidden({ name, steps, activations, scaled }) {
   const strongest = scaled.indexOf(Math.max(...scaled));
   caption.textContent =
     `${name[0].toUpperCase()}${name.slice(1)} (${steps.join(", ")}): ${count(activations.filter((a) => a > 0).length)} of ` +
-    `${count(activations.length)} units above zero; the strongest is unit ${strongest + 1} at ${number(activations[strongest])}`;
+    `${count(activations.length)} units above zero; the largest is unit ${strongest + 1} at ${number(activations[strongest])}`;
   canvas.setAttribute("aria-label", caption.textContent);
   canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
     const i = Math.floor((offsetY / canvas.clientHeight) * rows.length) * width + Math.floor((offsetX / canvas.clientWidth) * width);

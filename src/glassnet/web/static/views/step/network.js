@@ -97,7 +97,7 @@ export function network({ onpart, onedge }) {
       const ys = [heights(4), heights(3), heights(2)];
       const layer = layerOf(stage.name);
       const lively = (which) => layer === null || layer === which;
-      const truth = answer.classes.map((name, i) => (i === answer.label ? `${name} (truth)` : name));
+      const truth = answer.classes.map((name, i) => (i === answer.label ? `${name} (true)` : name));
       drawing.replaceChildren(
         ...edges(weights[0], 0, [ys[0], ys[1]], lively(0), selected), ...edges(weights[1], 1, [ys[1], ys[2]], lively(1), selected),
         ...pixels(answer, ys[0]), ...circles(nodes[0], COLUMNS[1], ys[1], ["unit 1", "unit 2", "unit 3"]),

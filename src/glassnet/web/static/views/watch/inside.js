@@ -15,7 +15,7 @@ export function inside(root, path, why) {
   const words = h("p", { class: "small soft" }, why ?? "No network yet.");
   const layers = h("div", { class: "layers" });
   root.replaceChildren(
-    h("section", { class: "card" }, h("h2", {}, "First weights"), caption, units),
+    h("section", { class: "card" }, h("h2", {}, "First-layer weights"), caption, units),
     h("section", { class: "card" }, h("h2", {}, "Layer by layer"), words, layers),
   );
 
@@ -26,7 +26,7 @@ export function inside(root, path, why) {
     answer.units.forEach((rows, i) => paintSigned(units.children[i], rows, FULL));
     const which = answer.of > answer.units.length ? `${answer.units.length} of ${count(answer.of)} units` : `All ${answer.of} units`;
     units.setAttribute("aria-label", `Weights of the first layer at step ${answer.step}, an image for each of ${answer.units.length} units`);
-    caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue makes a unit louder, ink on orange quieter; full colour is ±${number(answer.full, 2)} or more.`;
+    caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue raises a unit's activation, ink on orange lowers it; full colour is ±${number(answer.full, 2)} or more.`;
   }, (error) => { caption.textContent = error.message; });
 
   const figures = asking(async (signal) => {
