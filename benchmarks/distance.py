@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from contenders import RATES, Steps, batches, glassnet_loop, glassnet_steps
+from glassnet.nn import Pass
 from glassnet.training import RunLoop, choose_threads
 from machine import describe_machine, save_result
 from throughput import BATCHES, NETS
@@ -55,19 +56,19 @@ def product_steps(hidden: tuple[int, ...], batch: int) -> Steps:
 def stages(loop: RunLoop) -> Iterator[dict[str, float]]:
     """Take steps as `glassnet.training.Steps` does; yield each one's seconds by stage."""
     network, loss = loop.network, loop.loss
+    p = Pass(network, training=True)
     for epoch, i in batches(loop):
         clock = [perf_counter()]
         X, y, _ = loop.batches.batch(epoch, i)
         clock.append(perf_counter())
-        Z = network.forward(X, training=True)
+        Z = network.forward(X, p)
         clock.append(perf_counter())
-        loss.forward(Z, y)
-        np.count_nonzero(Z.argmax(axis=1) == y)
-        dZ = loss.backward()
+        found = loss(Z, y)
+        np.count_nonzero(found.right)
         clock.append(perf_counter())
-        network.backward(dZ)
+        network.backward(found.gradient, p)
         clock.append(perf_counter())
-        loop.optimizer.step(RATES[OPTIMIZER], loop.batches.team)
+        loop.optimizer.step(RATES[OPTIMIZER])
         clock.append(perf_counter())
         yield dict(zip(STAGES, (b - a for a, b in pairwise(clock)), strict=True))
 

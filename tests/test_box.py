@@ -87,7 +87,7 @@ def test_evaluate_takes_data_alone(mnist_folder, capsys):
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
 def test_explain_needs_no_run(capsys):
     assert main(["explain", "--image", "3"]) == 0
-    assert capsys.readouterr().out.startswith("Test image 3 of the model in the box")
+    assert capsys.readouterr().out.startswith("Test image 3 of the bundled model")
 
 
 def test_the_box_is_filled_with_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):

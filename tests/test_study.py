@@ -230,7 +230,7 @@ def test_a_notebook_on_digits(digits: Dataset) -> None:
     json.dumps(chain.to_json(), allow_nan=False)
     header, rows = chain_table(chain)
     assert all(len(row) == len(header) for row in rows)
-    assert rows[0][:3] == ["as written", "no number", "broken"]
+    assert rows[0][:3] == ["as written", "NaN", "broken"]
     assert rows[2][4].startswith("+")
 
 
@@ -254,7 +254,7 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'notebook-00\d'"):
         study_notebook("notebook-009", digits)
     for run in (lambda data: study("random-biases", data), lambda data: study_notebook("notebook-000", data)):
-        with pytest.raises(DataError, match="199 images"):
+        with pytest.raises(DataError, match="199 training images"):
             run(noise(199))
         one = noise(240)
         with pytest.raises(DataError, match="two classes"):
@@ -269,7 +269,7 @@ def test_the_tables(studied: Callable[[str], Comparison]) -> None:
     assert 60 < cost(result) < 95
     never = replace(result.planted[0], points=(Point(0, None, None, 0.1),))
     _, rows = comparison_table(replace(result, planted=(never,), cured=(never,), seeds=(0,)))
-    assert rows[0][1:] == ["no number", "no number"]
+    assert rows[0][1:] == ["NaN", "NaN"]
     assert rows[1][1:] == ["–", "–"]
     assert rows[2][1:] == ["10.0 %", "10.0 %"]
     assert setting_words({"hidden": [8, 4], "validation": 0.5, "learning_rate": 1 / 3}) == (
@@ -289,7 +289,7 @@ def test_the_figures_name_what_they_show(name: str, studied: Callable[[str], Com
         words = {text.get_text(): text for text in axes.texts}
         assert "cured" in words
         assert any(word.startswith("the mistake") for word in words)
-        assert ("the mistake: broke" in words) == (name in BREAK)
+        assert ("the mistake: diverged" in words) == (name in BREAK)
         heights = sorted(text.xy[1] for text in axes.texts)
         assert all(np.diff(heights) > 0.07)  # none covers another
     assert ("as reported" in {text.get_text() for text in figures[1].axes[0].texts}) == (name in DECEIVE)

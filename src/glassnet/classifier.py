@@ -165,7 +165,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         share = self._share() if X_val is None else 0.1
         if self.patience and not share:
             raise ConfigError(
-                "patience: stopping early needs validation examples; set validation_fraction above 0, or give your own "
+                "patience: early stopping needs validation examples; set validation_fraction above 0, or give your own "
                 "as X_val and y_val"
             )
         config = self._config(rows, before, validation=share)
@@ -174,8 +174,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         present = np.unique(table.y)
         if len(present) < 2:
             raise DataError(
-                f"y: every example that counts is of the class {str(classes[present[0]])!r}; "
-                "learning needs two classes or more"
+                f"y: all examples with a weight above 0 have the class {str(classes[present[0]])!r}; "
+                "training needs at least two classes"
             )
         held: Table | None = None
         if X_val is not None and y_val is not None:
@@ -185,8 +185,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
                 raise DataError(
-                    f"validation_fraction: {config.validation:g} of {len(table)} examples, of which each class keeps "
-                    "one, is none; give more, or examples of your own as X_val and y_val"
+                    f"validation_fraction: {config.validation:g} of {len(table)} examples leaves no validation "
+                    "examples, since each class keeps one for training; give more, or your own as X_val and y_val"
                 )
             table, held = table.take(kept), table.take(rest)
         self._learn(config, table.relative(), held, classes, before, _image_shape(X))
@@ -212,14 +212,14 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         """
         before = self._before()
         if isinstance(self.class_weight, str):
-            raise ConfigError("class_weight: some examples do not say what balances all; give a weight for each class")
+            raise ConfigError("class_weight: cannot be balanced from a part of the data; give a weight for each class")
         if before is None and classes is None:
-            raise DataError("classes: the first call of partial_fit needs all classes that there are")
+            raise DataError("classes: the first call of partial_fit needs all classes")
         known = self.classes_ if before else np.unique(column_or_1d(classes))
         if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
-            raise DataError(f"classes: they are not those of the first call, which were {known.tolist()}")
+            raise DataError(f"classes: differ from those of the first call, {known.tolist()}")
         if len(known) < 2:
-            raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
+            raise DataError(f"classes: training needs at least two classes, not {len(known)}")
         rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
         self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
@@ -302,7 +302,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         """
         labels = np.searchsorted(classes, y).clip(max=len(classes) - 1).astype(np.int64)
         if strangers := np.unique(y[classes[labels] != y]).tolist():
-            raise DataError(f"{name}: {strangers[0]!r} is none of the classes: {', '.join(map(str, classes))}")
+            raise DataError(f"{name}: {strangers[0]!r} is not one of the classes: {', '.join(map(str, classes))}")
         w = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         if (w < 0).any() or not w.any():
             raise DataError("sample_weight: weights must be at least 0, and not all of them zero")
@@ -327,7 +327,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         weights = [unknown.pop(name, 1.0) for name in classes.tolist()]
         if unknown:
             names = ", ".join(map(str, classes))
-            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is none of the classes: {names}")
+            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is not one of the classes: {names}")
         for name, weight in zip(classes, weights, strict=True):
             if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
                 raise ConfigError(f"class_weight: must be finite and at least 0, not {weight!r} for {str(name)!r}")

@@ -1,21 +1,19 @@
-"""What the pages have in common: one style, figures inside the file, nothing from outside."""
+"""What the pages that are files have in common: one style, figures inside the file, nothing from outside."""
 
 import base64
 import io
-from html import escape
 from importlib import resources
-from string import Template
+from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-__all__ = ["fill_page", "image", "png", "table_row"]
+__all__ = ["png", "render_page"]
 
 
-def fill_page(template: str, **parts: str) -> str:
-    """Return an HTML page: a template of this package with the pages' style and ``parts``, which are HTML already."""
-    here = resources.files(__package__)
-    style = here.joinpath("page.css").read_text(encoding="utf-8")
-    return Template(here.joinpath(template).read_text(encoding="utf-8")).substitute(style=style, **parts)
+def render_page(template: str, **parts: object) -> str:
+    """Return an HTML page: a template of this package, filled with ``parts``, whose text is escaped."""
+    return _TEMPLATES.get_template(template).render(parts)
 
 
 def png(figure: Figure) -> bytes:
@@ -25,11 +23,16 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def image(content: bytes, words: str) -> str:
-    """Return an ``img`` that holds a PNG file, with the words for those who do not see it."""
-    return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+def _data_url(content: bytes) -> str:
+    """Return the content of a PNG file as an address that holds it all."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def table_row(name: str, *cells: str) -> str:
-    """Return a row of a table; name and cells are text."""
-    return f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(str(resources.files(__package__)))),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["data_url"] = _data_url

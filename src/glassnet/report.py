@@ -1,10 +1,9 @@
-"""A run on one page: its figures as PNG files, and an HTML file that holds them all and needs nothing else."""
+"""The report of a run: figures as PNG files, and a self-contained HTML page that shows them."""
 
 from collections.abc import Iterator
-from dataclasses import astuple
-from html import escape
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -13,7 +12,7 @@ from .data import Augmentation, Examples, Preprocessing
 from .evaluation import Evaluation, evaluate
 from .files import write_atomically
 from .model import Model
-from .page import fill_page, image, png, table_row
+from .page import png, render_page
 from .training import Run
 from .training.history import Row
 
@@ -21,34 +20,44 @@ __all__ = ["write_report"]
 
 
 ALONE = (
-    "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the network "
-    "has begun to learn its training images by heart. The ring is the best that validation reached."
+    "Loss should fall and accuracy rise. If training keeps improving and validation does not, the network is "
+    "overfitting: it memorises its training images. The ring marks the best validation value."
 )
 TOGETHER = (
-    "A point for each member, at the epochs that it and those before it took. Validation is that of their mean "
-    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model "
-    "is all of them, wherever the ring is. How one learned is told by a report of its own folder."
+    "One point per member, at the total epochs of it and those before it. Validation is measured on the mean of their "
+    "probabilities, which usually improves with each member, by less and less; training is the mean over the members. "
+    "The model contains all of them, wherever the ring is. A report of a member's folder shows how it learned."
 )
 
 
-class Illustration(NamedTuple):
-    """A figure with its words."""
+@dataclass(frozen=True)
+class Illustration:
+    """A figure with its heading and caption."""
 
     name: str
     heading: str
     caption: str
     figure: Figure
 
+    @cached_property
+    def png(self) -> bytes:
+        """The content of a PNG file."""
+        return png(self.figure)
+
+    @property
+    def words(self) -> str:
+        """The titles of its axes, for those who do not see it."""
+        return "; ".join(filter(None, (axes.get_title(loc="left") for axes in self.figure.axes)))
+
 
 def write_report(run: Run, examples: Examples, folder: Path, training: Examples | None = None) -> Path:
-    """Evaluate a run's model and write what there is to see into ``folder``: PNG figures and ``report.html``.
+    """Evaluate a run's model and write a report to ``folder``: PNG figures and ``report.html``.
 
     Args:
         run: a run that has reported at least one epoch.
         examples: held-out images of the model's shape, with labels.
-        folder: where to write; it is made where it is missing.
-        training: images that the run learned from; how it distorted them, if it did, is shown on these, or else on
-            ``examples``.
+        folder: where to write; it is created if missing.
+        training: the training images; the augmentation, if any, is shown on these, or else on ``examples``.
 
     Returns:
         The path of the HTML file, which is written last.
@@ -63,18 +72,15 @@ def write_report(run: Run, examples: Examples, folder: Path, training: Examples 
     if augmentation := run.config.augmentation:
         shown = examples if training is None else training
         illustrations.append(_distortions(shown, augmentation, model.preprocessing, run.config.seed))
-    sections = []
     for illustration in illustrations:
-        content = png(illustration.figure)
-        write_atomically(folder / f"{illustration.name}.png", content)
-        sections.append(_section(illustration, content))
-    page = fill_page(
+        write_atomically(folder / f"{illustration.name}.png", illustration.png)
+    page = render_page(
         "report.html",
-        source=escape(Path(run.config.data).name or "arrays in memory"),
-        run=escape(run.path.resolve().name),
-        verdict=escape(_verdict(evaluation)),
+        source=Path(run.config.data).name or "arrays in memory",
+        run=run.path.resolve().name,
+        verdict=_verdict(evaluation),
         headlines=_headlines(model, history, evaluation),
-        sections="\n".join(sections),
+        illustrations=illustrations,
         classes=_class_rows(evaluation),
         settings=_setting_rows(run),
     )
@@ -88,43 +94,43 @@ def _illustrations(
 ) -> Iterator[Illustration]:
     several = len(model.networks) > 1
     yield Illustration(
-        "learning-curves", "How it learned", TOGETHER if several else ALONE, plots.learning_curves(history)
+        "learning-curves", "Learning curves", TOGETHER if several else ALONE, plots.learning_curves(history)
     )
     yield Illustration(
         "confusion-matrix",
-        "What it mixes up",
-        "A row for each true class, a column for each answer. The grey diagonal holds the right answers; the deeper "
-        "the colour off it, the more often that mistake was made.",
+        "Confusion matrix",
+        "A row for each true class, a column for each predicted class. The grey diagonal holds the correct "
+        "predictions; the deeper the colour off it, the more frequent the mistake.",
         plots.confusion_matrix(evaluation),
     )
     yield Illustration(
         "hardest-images",
-        "What it finds hardest",
-        "The images whose true class it thought least probable. In colour is what it said and how sure it was, orange "
-        "where that is wrong and blue where it is right; below stands what the image is.",
+        "Hardest images",
+        "The images whose true class got the lowest probability. The predicted class is blue where it is correct and "
+        "orange where it is wrong, followed by its probability and the true class.",
         plots.hardest_images(evaluation, examples),
     )
     yield Illustration(
         "calibration",
-        "Whether it knows when it is right",
-        "Of the images it was 80 % sure about, it should get 80 % right: the dots should lie on the dashed line. Below "
-        "the line it is too sure, above it too modest. A bar that stands for few images, as the lower panel shows, "
-        "says little.",
+        "Calibration",
+        "Of the images predicted with a confidence of 80 %, 80 % should be correct: the dots should lie on the dashed "
+        "line. Below it the model is overconfident, above it underconfident. Bars for few images (lower panel) are "
+        "not reliable.",
         plots.calibration(evaluation),
     )
     yield Illustration(
         "first-layer-weights",
-        "What its first layer looks for",
-        "A unit answers to ink where its weights are red, and is put off by ink where they are blue; white pixels do "
-        "not matter to it. Strokes and edges are a sign of learning, noise alone is not."
+        "First-layer weights",
+        "Ink raises a unit's input where its weights are red and lowers it where they are blue; white pixels have no "
+        "effect. Strokes and edges are a sign of learning, pure noise is not."
         + " The units are those of the first member."
         * several,
         plots.first_layer_weights(model),
     )
     yield Illustration(
         "samples",
-        "What it was asked to read",
-        "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
+        "Samples",
+        "A row of test images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
     )
 
@@ -134,33 +140,23 @@ def _distortions(
 ) -> Illustration:
     return Illustration(
         "augmentation",
-        "What it was shown instead",
-        "On the left an image as it is, beside it some of the ways in which training distorted such images. No two "
-        "epochs showed the same; validation and test images stayed as they are. Where a version can no longer be read, "
-        "the distortion is too strong.",
+        "Augmentation",
+        "On the left an original image, beside it distortions as used in training, redrawn every epoch; "
+        "validation and test images are not distorted. If a version is no longer readable, the augmentation is too "
+        "strong.",
         plots.augmented(examples, augmentation, ground=preprocessing.ground, seed=seed),
-    )
-
-
-def _section(illustration: Illustration, content: bytes) -> str:
-    heading, caption = escape(illustration.heading), escape(illustration.caption)
-    titles = [axes.get_title(loc="left") for axes in illustration.figure.axes]
-    words = "; ".join(filter(None, titles))
-    return (
-        f'<figure id="{illustration.name}">\n<figcaption><h2>{heading}</h2><p>{caption}</p></figcaption>\n'
-        f"{image(content, words)}\n</figure>"
     )
 
 
 def _verdict(evaluation: Evaluation) -> str:
     count = len(evaluation.labels)
     mistakes = count - int(evaluation.confusion.trace())
-    return f"Of {count:,} held-out images it read {count - mistakes:,} correctly and {mistakes:,} incorrectly."
+    return f"Of {count:,} test images, {count - mistakes:,} were classified correctly and {mistakes:,} incorrectly."
 
 
-def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
+def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> dict[str, str]:
     last = history[-1]
-    figures = {
+    return {
         "accuracy": f"{100 * evaluation.accuracy:.2f} %",
         "mean loss, nats": f"{evaluation.loss:.4f}",
         "calibration error": f"{100 * evaluation.calibration_error:.2f} %",
@@ -168,21 +164,16 @@ def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> str:
         "epochs": f"{last['epoch']:,}",
         "training time": f"{last['seconds']:,.1f} s",
     }
-    return "\n".join(f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items())
 
 
-def _class_rows(evaluation: Evaluation) -> str:
-    rows = []
+def _class_rows(evaluation: Evaluation) -> Iterator[list[str]]:
     for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
-        # Without images of a class there is nothing to say of it.
+        # Without images of a class its metrics are undefined.
         cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
-        rows.append(table_row(name, *cells, f"{count:,}"))
-    return "\n".join(rows)
+        yield [name, *cells, f"{count:,}"]
 
 
-def _setting_rows(run: Run) -> str:
-    rows = []
+def _setting_rows(run: Run) -> Iterator[list[str]]:
     for name, value in run.config.model_dump(mode="json", exclude_none=True).items():
         words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        rows.append(table_row(name, words or "none"))
-    return "\n".join(rows)
+        yield [name, words or "none"]

@@ -7,7 +7,7 @@ import pytest
 
 from glassnet import Dataset, load_dataset
 from glassnet.errors import TrainingError
-from glassnet.nn import SGD, Dense, Layer, Network, Sigmoid, SoftmaxCrossEntropy
+from glassnet.nn import SGD, Dense, Layer, LossAndGradient, Network, Pass, Sigmoid, SoftmaxCrossEntropy
 from glassnet.training import Callback, RunLoop, RunUnderWay, resume, train
 from glassnet.training.one_by_one import STEPS
 
@@ -87,9 +87,9 @@ def test_the_steps_are_those_of_plain_gradient_descent(digits: Dataset, tmp_path
     network = Network(layers, 64, dtype="float64", seed=run.config.seed)
     loss, rule = SoftmaxCrossEntropy(CLASSES), SGD(network.parameters, network.gradients)
     learned, _ = digits.split(run.config.validation, run.config.seed)
+    p = Pass(network, training=True)
     for image, label in zip(learned.images.reshape(-1, 1, 64) / 255, learned.labels, strict=True):
-        loss.forward(network.forward(image, training=True), np.array([label]))
-        network.backward(loss.backward())
+        network.backward(loss(network.forward(image, p), np.array([label])).gradient, p)
         rule.step(0.05)
     np.testing.assert_allclose(watch.run.network.parameters, network.parameters, rtol=1e-7, atol=1e-10)
 
@@ -145,11 +145,11 @@ def test_a_step_that_fails_leaves_the_steps_before_it(digits: Dataset, tmp_path:
     class FailsAtTheTenth(SoftmaxCrossEntropy):
         calls = 0
 
-        def forward(self, *arguments, **named) -> float:
+        def __call__(self, *arguments, **named) -> LossAndGradient:
             FailsAtTheTenth.calls += 1
             if FailsAtTheTenth.calls >= 10:
                 raise TrainingError("the tenth")
-            return super().forward(*arguments, **named)
+            return super().__call__(*arguments, **named)
 
     whole = train(
         digits, "fast", out=tmp_path / "whole", callbacks=[good := Watch(9)], **SETTINGS | {"optimizer": "sgd"}

@@ -154,7 +154,7 @@ def test_a_loss_that_overflows_ends_it(digits: Dataset, monkeypatch: pytest.Monk
 
 
 def test_wrong_use_gets_one_line(digits: Dataset) -> None:
-    with pytest.raises(TrainingError, match=r"no finite number before .* another scaling than 'none'$"):
+    with pytest.raises(TrainingError, match=r"not finite before .* another scaling than 'none'$"):
         find_learning_rate(digits, scaling="none", initializer_scale=1e30)
     with pytest.raises(TrainingError, match="batch_size: 5000 is more than"):
         find_learning_rate(digits, batch_size=5000)

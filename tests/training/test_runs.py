@@ -184,7 +184,7 @@ def test_a_folder_with_anything_in_it_is_not_touched(tmp_path: Path, digits: Dat
 @pytest.mark.skipif(os.name != "posix", reason="the lock is POSIX")
 def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> None:
     run = train(digits, out=tmp_path / "run", callbacks=[StopAt(5)], **SETTINGS)
-    with only_process(run.path), pytest.raises(FileError, match="another process is at work in this folder"):
+    with only_process(run.path), pytest.raises(FileError, match="another process is working in this folder"):
         resume(run.path)
     assert len(resume(run.path).history) == 4
 

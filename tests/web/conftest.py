@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
-from starlette.applications import Starlette
 
 from glassnet import load_dataset, train
 from glassnet.web import Site, create_app
@@ -35,12 +35,12 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def app(site: Site) -> Starlette:
+def app(site: Site) -> FastAPI:
     return create_app(site)
 
 
 @pytest.fixture
-def address(app: Starlette) -> Iterator[str]:
+def address(app: FastAPI) -> Iterator[str]:
     """The address of a server that serves ``site``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -57,7 +57,7 @@ def test_both_runs_are_shown_and_judged(page: Page, started: list[dict[str, Any]
     page.get_by_label("epochs").fill("3")
     page.get_by_role("button", name="Run both").press("Enter")
     expect(page.get_by_text("The mistake cost 53.0 points of accuracy on 359 images")).to_be_visible()
-    expect(page.get_by_text("reported 8.0 points more than the truth")).to_be_visible()
+    expect(page.get_by_text("reported 8.0 points more than it reaches on new images")).to_be_visible()
     expect(page.get_by_role("row", name="training loss at the end 2.10 0.200")).to_be_visible()
     for title in ("Training loss: mistake 2.10, cured 0.200", "Accuracy as reported: mistake 0.500"):
         expect(page.get_by_role("img", name=title)).to_be_visible()

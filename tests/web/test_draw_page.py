@@ -103,7 +103,7 @@ def test_all_that_there_is_to_see_of_an_answer(page: Page) -> None:
 def test_an_empty_paper_is_not_guessed_at_and_strokes_are_taken_back(page: Page) -> None:
     page.goto("/#draw")
     expect(answer(page)).to_have_text("–")
-    expect(page.locator(".said [aria-live]")).to_contain_text("No digit to see yet.")
+    expect(page.locator(".said [aria-live]")).to_contain_text("No digit yet.")
     expect(page.get_by_role("button", name="Keep it")).to_be_disabled()
     draw(page, 4)
     whole = ink(page)
@@ -190,7 +190,7 @@ def test_what_is_no_picture_is_refused(page: Page) -> None:
     page.goto("/#draw")
     expect(answer(page)).to_have_text("–")
     give(page, "drop", b"not a picture")
-    expect(page.get_by_text("no picture that this browser can read")).to_be_visible()
+    expect(page.get_by_text("This browser cannot read that file")).to_be_visible()
 
 
 def test_drawings_are_kept_with_their_labels(page: Page, site: Site) -> None:
@@ -258,7 +258,7 @@ def test_it_is_readable_in_the_dark(page: Page) -> None:
     draw(page, 0)
     assert settled(page) == "0"
     darkest = "(element) => Math.min(...getComputedStyle(element).color.match(/[0-9]+/g).slice(0, 3).map(Number))"
-    for words in ("What the network sees", "What spoke for it", "Inside the network"):
+    for words in ("What the network sees", "Evidence", "Inside the network"):
         assert page.get_by_role("heading", name=words).evaluate(darkest) > 180
 
 
@@ -291,7 +291,7 @@ def test_while_a_run_trains_its_answer_is_seen_to_change(page: Page, site: Site,
     page.goto("/#draw")
     draw(page, 3)
     assert settled(page) == "3"
-    chooser = page.get_by_label("Who looks at it")
+    chooser = page.get_by_role("combobox", name="Model")
     expect(chooser.get_by_role("option", name="young (in training)")).to_be_attached()
     chooser.select_option("young")
     expect(page).to_have_url(re.compile("#draw\\?run=young$"))

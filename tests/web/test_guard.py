@@ -9,32 +9,29 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from anyio import CapacityLimiter
+from fastapi import FastAPI
 from playwright.sync_api import Page
 from sse_starlette import EventSourceResponse
-from starlette.requests import Request
-from starlette.routing import Route
 
-from glassnet.web import Site, guard, service
+from glassnet.web import guard
 
 QUESTION = json.dumps({"pixels": [[0] * 28] * 28})
 
 
 @pytest.fixture
-def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site with an event stream that goes on for ever."""
-    own = service.routes(site, CapacityLimiter(1))
+def app(app: FastAPI) -> FastAPI:
+    """An application with an event stream that goes on for ever."""
 
     async def ticks() -> AsyncIterator[dict[str, str]]:
         while True:
             yield {"data": "tick"}
             await asyncio.sleep(0.05)
 
-    async def stream(_request: Request) -> EventSourceResponse:
+    @app.get("/stream")
+    async def stream() -> EventSourceResponse:
         return EventSourceResponse(ticks())
 
-    monkeypatch.setattr(service, "routes", lambda site, preparing: [*own, Route("/stream", stream)])
-    return site
+    return app
 
 
 def exchange(address: str, *parts: bytes, pause: float = 0) -> tuple[int, str]:
@@ -92,7 +89,7 @@ def test_the_headers_let_the_page_draw_its_charts(page: Page) -> None:
     page.goto("/#watch")
     page.evaluate(
         """async () => {
-            const { chart } = await import("/static/chart.js");
+            const { chart } = await import("/static/shared/chart.js");
             const place = document.body.appendChild(document.createElement("div"));
             await chart(place, { title: "Loss", x: "step", y: "loss" }).draw([{ name: "a", x: [1, 2], y: [3, 4] }]);
         }"""

@@ -25,6 +25,7 @@ from glassnet.nn import ACTIVATIONS, OPTIMIZERS
 from glassnet.training import Run, resume
 from glassnet.web import Site
 from glassnet.web.jobs import AT_ONCE, Jobs
+from glassnet.web.store import Store
 
 WAIT = 15  # seconds
 
@@ -69,7 +70,7 @@ def saved_state(run: Path) -> Any:
 
 @pytest.fixture
 def jobs(site: Site) -> Iterator[Jobs]:
-    jobs = Jobs(site)
+    jobs = Jobs(Store(site))
     yield jobs
     jobs.close()
 
@@ -95,7 +96,7 @@ def is_alive(pid: int) -> bool:
 def test_a_run_of_the_page_is_the_run_of_the_shell(jobs: Jobs, tmp_path: Path, spec: Spec, drawings: Path) -> None:
     name = jobs.start(spec(**SHORT))
     assert name.endswith("-drawings-small")
-    wait_for(lambda: not jobs._jobs[name].is_going)
+    wait_for(lambda: not jobs._jobs[name].is_running)
     theirs, ours = Run(tmp_path / "runs" / name), train(load_dataset(drawings), "small", out=tmp_path / "ours", **SHORT)
     assert theirs.config == ours.config
     assert [row["loss"] for row in theirs.history] == [row["loss"] for row in ours.history]
@@ -127,11 +128,11 @@ def test_a_pause_between_two_halves_changes_nothing_in_the_run(
     assert jobs.states()[name]["state"] == "paused"
     jobs.control(name, "go")
     assert "state" not in jobs.states()[name]
-    wait_for(lambda: not jobs._jobs[name].is_going)
+    wait_for(lambda: not jobs._jobs[name].is_running)
     whole = train(load_dataset(drawings), "small", out=tmp_path / "whole", **SHORT)
     halves = Run(tmp_path / "runs" / name)
     assert np.array_equal(halves.model.network.parameters, whole.model.network.parameters)
-    with pytest.raises(HTTPException, match="come to its end"):
+    with pytest.raises(HTTPException, match="is finished"):
         jobs.resume(name)
 
 
@@ -150,7 +151,7 @@ def test_only_so_many_at_once(jobs: Jobs, spec: Spec) -> None:
     assert refused.value.status_code == 429
     jobs.control(names[0], "stop")
     jobs.resume(names[0])
-    with pytest.raises(HTTPException, match="going already"):
+    with pytest.raises(HTTPException, match="already running"):
         jobs.resume(names[0])
 
 
@@ -205,7 +206,8 @@ import sys, time
 from pathlib import Path
 from glassnet.web import Site
 from glassnet.web.jobs import Jobs
-jobs = Jobs(Site(Path(sys.argv[1]), None, Path("drawings")))
+from glassnet.web.store import Store
+jobs = Jobs(Store(Site(Path(sys.argv[1]), None, Path("drawings"))))
 how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False}
 how |= {"mistakes": None, "mistakes_from": None}
 for paused in (True, False):
@@ -319,7 +321,7 @@ def test_kept_drawings_are_learned(client: httpx.Client, site: Site) -> None:
         ({"mistakes": ["no-such"]}, "mistakes: 'no-such' is unknown"),
         ({"recipe": "small", "as_written": True}, "cures no notebook"),
         ({"folder": "/tmp"}, "no setting called 'folder'"),
-        ([], "no JSON object"),
+        ([], "not a JSON object"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_line(client: httpx.Client, site: Site, order: Any, line: str) -> None:
@@ -334,7 +336,7 @@ def test_what_cannot_be_is_refused_with_its_line(client: httpx.Client, site: Sit
 def test_a_body_that_is_no_json_is_refused(client: httpx.Client) -> None:
     answer = client.post("/api/runs", content=b'{"data": ')
     assert answer.status_code == 400
-    assert "no JSON object" in answer.json()["error"]
+    assert "not a JSON object" in answer.json()["error"]
 
 
 def test_settings_are_shown_as_they_come_out(client: httpx.Client) -> None:

@@ -21,8 +21,8 @@ from glassnet.cli import main
 from glassnet.data.dataset import Images
 from glassnet.nn.types import Array
 from glassnet.web import Site, create_app
-from glassnet.web.recognition import MOST_IMAGES, Recognition
-from glassnet.web.shelf import Shelf
+from glassnet.web.batcher import MOST_IMAGES, Batcher
+from glassnet.web.store import Store
 
 Json = dict[str, Any]
 
@@ -101,7 +101,7 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
         (b"", "the body is empty"),
         (b"hello", "neither a PNG nor a JPEG"),
         (b"GIF89a" + bytes(50), "neither a PNG nor a JPEG"),
-        (picture()[:200], "cut short or damaged"),
+        (picture()[:200], "truncated or damaged"),
         (picture("JPEG")[:150], "the picture"),
         (bomb(), "at most 64,000,000"),
         (b'{"pixels": [[0, 1', "not JSON"),
@@ -126,8 +126,8 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
         ({"pixels": [["0"] * 28] * 28}, "pixels of type"),
         ({"pixels": [[None] * 28] * 28}, "pixels of type"),
         ({"pixels": [[1.5] * 28] * 28}, "fractions above 1"),
-        ({"pixels": [[7]]}, "no digit to see in image 1"),
-        ({"images": [[[7] * 30] * 30]}, "no digit to see in image 1"),
+        ({"pixels": [[7]]}, "no digit found in image 1"),
+        ({"images": [[[7] * 30] * 30]}, "no digit found in image 1"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(address: str, content: bytes | Json, words: str) -> None:
@@ -236,15 +236,15 @@ def test_a_model_that_is_written_anew_is_read_anew(site: Site, tmp_path: Path) -
     path = tmp_path / "model.safetensors"
     model = open_model()
     model.save(path)
-    shelf = Shelf(Site(site.runs, path, site.drawings))
-    first = shelf.model(None)
-    assert shelf.model(None) is first
+    store = Store(Site(site.runs, path, site.drawings))
+    first = store.model(None)
+    assert store.model(None) is first
     Model(model.networks, model.preprocessing, tuple("abcdefghij")).save(path)
-    assert shelf.model(None).classes[0] == "a"
+    assert store.model(None).classes[0] == "a"
 
 
 class Slow(Model):
-    """The model in the box, which remembers how many images came at a time and waits before it answers."""
+    """The bundled model, which remembers how many images came at a time and waits before it answers."""
 
     def __init__(self) -> None:
         box = open_model()
@@ -264,10 +264,10 @@ def test_what_waits_is_recognised_together_and_each_gets_its_own() -> None:
     parts = [images[:1], images[1:4], images[4:10], images[10:300], images[300:]]
 
     async def ask_all() -> list[Array]:
-        recognition = Recognition()
-        first = asyncio.create_task(recognition.probabilities(model, parts[0]))
+        batcher = Batcher()
+        first = asyncio.create_task(batcher.probabilities(model, parts[0]))
         await asyncio.sleep(0.05)  # it is being computed; the others come meanwhile
-        others = [asyncio.create_task(recognition.probabilities(model, part)) for part in parts[1:]]
+        others = [asyncio.create_task(batcher.probabilities(model, part)) for part in parts[1:]]
         await asyncio.sleep(0)
         model.go.set()
         return [await task for task in (first, *others)]
@@ -283,11 +283,11 @@ def test_a_lone_question_waits_for_nothing() -> None:
     image = np.zeros((1, 28, 28), np.uint8)
 
     async def ask_in_turn() -> float:
-        recognition = Recognition()
-        await recognition.probabilities(model, image)
+        batcher = Batcher()
+        await batcher.probabilities(model, image)
         start = time.perf_counter()
         for _ in range(50):
-            await recognition.probabilities(model, image)
+            await batcher.probabilities(model, image)
         return (time.perf_counter() - start) / 50
 
     assert run(ask_in_turn()) < 0.02
@@ -298,8 +298,8 @@ def test_an_error_reaches_those_who_asked_and_no_others() -> None:
     good, bad = np.zeros((1, 28, 28), np.uint8), np.zeros((1, 8, 8), np.uint8)
 
     async def ask_all() -> list[Array | BaseException]:
-        recognition = Recognition()
-        asked = [recognition.probabilities(m, images) for m, images in ((model, bad), (other, good), (other, good))]
+        batcher = Batcher()
+        asked = [batcher.probabilities(m, images) for m, images in ((model, bad), (other, good), (other, good))]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     wrong, *right = run(ask_all())

@@ -8,8 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from glassnet import load_dataset, textbook, train
+from glassnet import Model, load_dataset, textbook, train
 from glassnet.clinic import MISTAKES
+from glassnet.data import Examples
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain
 from glassnet.training import BOX, Config, Run
@@ -61,17 +62,18 @@ def test_the_tiny_step_equals_the_textbook(client: httpx.Client) -> None:
 
 WRONG: list[tuple[Any, str]] = [
     ({"rate": 0}, "learning_rate: must be more than 0"),
-    ({"rate": "much"}, "rate: give a number"),
-    ({"rate": 10**400}, "rate: give a number from 0 to 1,000,000"),
+    ({"rate": "much"}, "rate: must be a number, not 'much'"),
+    ({"rate": 10**400}, "rate: must be a number"),
+    ({"rate": 2e6}, "rate: must be at most 1e+06"),
     ({"label": 2}, "label 2"),
-    ({"label": True}, "0 for top or 1 for bottom"),
+    ({"label": True}, "label: must be a whole number, not True"),
     ({"image": [[1, 2], [3]]}, "image: "),
     ({"image": [[1, 2], [3, 300]]}, "expected 0 to 255"),
-    ({"image": 7}, "two rows of two pixels"),
+    ({"image": 7}, "image: must be a list, not 7"),
     ({"parameters": {"W1": [[1]]}}, "give W1, b1, W2, b2"),
     ({"parameters": {"W1": 1, "b1": 0, "W2": 0, "b2": 0}}, "W1: give numbers of shape (4, 3)"),
     ({"colour": 1}, "no setting called 'colour'"),
-    ([1], "no JSON object"),
+    ([1], "not a JSON object"),
 ]
 
 
@@ -127,11 +129,11 @@ def test_of_a_large_matrix_the_largest_rows_are_sent(client: httpx.Client, run: 
     [
         ({"run": "yours"}, "no such run"),
         ({"run": "../mine"}, "no such run"),
-        ({"run": "mine", "image": "first"}, "no whole number"),
+        ({"run": "mine", "image": "first"}, "image: must be a whole number, not 'first'"),
         ({"run": "mine", "image": "359"}, "there are 359 test images, 0 to 358"),
         ({"run": "mine", "image": "-1"}, "0 to 358"),
         ({"run": "mine", "rate": "nan"}, "must be more than 0"),
-        ({"run": "mine", "rate": "x"}, "no number"),
+        ({"run": "mine", "rate": "x"}, "rate: must be a number, not 'x'"),
     ],
 )
 def test_a_question_that_has_no_answer(client: httpx.Client, run: Run, query: dict[str, str], line: str) -> None:
@@ -147,9 +149,31 @@ def test_without_mnist_the_page_downloads_nothing_and_says_what_to_do(
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
     answer = client.get("/api/explain")
     assert answer.status_code == 400
-    assert "choose a run that learned digits" in answer.json()["error"]
+    assert "choose a run that was trained on other data" in answer.json()["error"]
     assert not (tmp_path / "cache").exists()
     assert BOX.is_file()
+
+
+def test_a_model_trained_on_openml_downloads_nothing(
+    client: httpx.Client, site: Site, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda *_, **__: pytest.fail("a download"))
+    folder = site.runs / "from-openml"
+    folder.mkdir()
+    (folder / "config.toml").write_text((run.path / "config.toml").read_text())
+    Model(run.model.networks, run.model.preprocessing, run.model.classes, "openml").save(folder / "model.safetensors")
+    answer = client.get("/api/explain", params={"run": "from-openml"})
+    assert answer.status_code == 400
+    assert "from-openml was trained on openml" in answer.json()["error"]
+    assert "the server downloads nothing" in answer.json()["error"]
+
+
+def test_one_image_is_taken_without_the_others(client: httpx.Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = load_dataset("digits").test.images[7].tolist()
+    assert client.get("/api/explain", params={"run": "mine"}).status_code == 200  # the data are in memory from here
+    monkeypatch.setattr(Examples, "images", property(lambda _: pytest.fail("all images were copied")))
+    assert client.get("/api/explain", params={"run": "mine", "image": 7}).json()["image"] == expected
 
 
 def test_the_clinic_knows_every_mistake(client: httpx.Client) -> None:
@@ -190,8 +214,8 @@ def test_a_mistake_that_is_switched_on_later_leaves_the_settings_alone(client: h
         ({"mistake": "one-bias-gradent"}, "did you mean 'one-bias-gradient'"),
         ({"mistake": "no-shuffling", "settings": {"epochs": 0}}, "epochs"),
         ({"mistake": "no-shuffling", "settings": {"recipe": "x"}}, "no setting called 'recipe'"),
-        ({"settings": {}}, "name of a mistake"),
-        ("no-shuffling", "name of a mistake"),
+        ({"settings": {}}, "mistake: is missing"),
+        ("no-shuffling", "not a JSON object"),
     ],
 )
 def test_a_pair_that_cannot_be(client: httpx.Client, question: Any, line: str) -> None:

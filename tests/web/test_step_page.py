@@ -107,7 +107,7 @@ def test_pixels_and_truth_are_under_the_hand(page: Page) -> None:
     page.get_by_label("pixel 3 (x₃)").press("End")
     expect(numbers(page, "X")).to_have_text("1  0.2  1  0.4")
     before = shown(page, "L")[0]
-    page.get_by_role("combobox", name="the truth").select_option("bottom")
+    page.get_by_role("combobox", name="true class").select_option("bottom")
     expect(numbers(page, "L")).not_to_have_text(str(before))
     assert exp(-before) + exp(-shown(page, "L")[0]) == pytest.approx(1, abs=1e-3)
 

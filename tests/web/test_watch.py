@@ -18,9 +18,9 @@ from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
 from glassnet.files import only_process
 from glassnet.nn import SoftmaxCrossEntropy
 from glassnet.training import Callback, RunUnderWay
-from glassnet.web import Site, record, shelf, watch
+from glassnet.web import Site, record, watch
 from glassnet.web.insight import look_at_layers, look_at_weights
-from glassnet.web.shelf import newest_model
+from glassnet.web.store import newest_model
 
 SETTINGS = {"hidden": [16, 12], "epochs": 3, "threads": 1}
 BREAKING = ["unscaled-pixels", "uniform-weights", "softmax-without-maximum"]
@@ -376,16 +376,37 @@ def test_the_network_of_the_moment_counts_while_the_run_goes(run: Run, client: h
         assert newest_model(run.path)[0].name == "live.safetensors"
 
 
+@pytest.mark.parametrize("source", ["mnist", "openml"])
 def test_images_that_are_not_here_are_not_downloaded(
-    run: Run, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    source: str, run: Run, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = (run.path / "config.toml").read_text().replace('data = "digits"', 'data = "mnist"')
+    monkeypatch.delenv("GLASSNET_DATA", raising=False)
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    config = (run.path / "config.toml").read_text().replace('data = "digits"', f'data = "{source}"')
     (run.path / "config.toml").write_text(config)
-    monkeypatch.setattr(shelf, "mnist_is_here", lambda: False)
     for path in ("/api/runs/one/confusion", "/api/clinic/truth?run=one"):
         answer = client.get(path)
         assert answer.status_code == 400
-        assert "the page downloads nothing" in answer.json()["error"]
+        assert "the server downloads nothing" in answer.json()["error"]
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("looks_between", [True, False])
+def test_a_file_that_is_written_anew_in_place_is_read_anew(tmp_path: Path, looks_between: bool) -> None:
+    path = tmp_path / "history.jsonl"
+    lines = record.Lines(path, "epoch")
+    path.write_text("".join(f'{{"epoch": {epoch}, "seconds": 1.0}}\n' for epoch in range(1, 4)))
+    lines.read()
+    number = path.stat().st_ino
+    with path.open("r+") as file:  # the same file, from its beginning
+        file.truncate()
+        if looks_between:
+            lines.read()
+            assert lines.rows == []
+        file.writelines(f'{{"epoch": {epoch}, "seconds": 2.0}}\n' for epoch in range(1, 6))
+    assert path.stat().st_ino == number
+    lines.read()
+    assert lines.rows == [{"epoch": epoch, "seconds": 2.0} for epoch in range(1, 6)]
 
 
 def test_of_very_many_lines_the_older_ones_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

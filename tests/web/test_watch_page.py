@@ -93,7 +93,7 @@ def test_a_run_is_seen_to_improve_in_two_tabs_and_through_a_reload(page: Page, s
     other = popup.value
     for tab in (page, other):
         expect(tab.get_by_role("img", name="Weights of the first layer at step")).to_be_visible()
-        expect(tab.get_by_role("button", name="0 taken for 0")).to_be_visible()
+        expect(tab.get_by_role("button", name="0 predicted as 0")).to_be_visible()
     early, weights = step(page), page.get_by_role("img", name="Weights of").get_attribute("aria-label")
     wait_for(lambda: step(page) > early + 30 and step(other) > early + 30, page)
     wait_for(lambda: page.get_by_role("img", name="Weights of").get_attribute("aria-label") != weights, page)
@@ -130,10 +130,10 @@ def test_several_runs_are_laid_over_each_other(page: Page, site: Site, digits: D
     names = "document.querySelector('.curves .chart').data?.map((line) => line.name)"
     together = ["a, training", "a", "c, training", "c"]
     wait_for(lambda: page.evaluate(names) == together, page)
-    page.get_by_label("Along").select_option("epochs")
+    page.get_by_label("Plot against").select_option("epochs")
     page.reload()
     expect(page.get_by_role("checkbox", name="Curves of c")).to_be_checked()
-    expect(page.get_by_label("Along")).to_have_value("epoch")
+    expect(page.get_by_label("Plot against")).to_have_value("epoch")
     wait_for(lambda: page.evaluate("document.querySelector('.curves .chart')?.data?.length") == 4, page)
     page.get_by_role("checkbox", name="Curves of a").uncheck()
     expect(page.get_by_role("heading", name="c", exact=True)).to_be_visible()
@@ -146,16 +146,16 @@ def test_several_runs_are_laid_over_each_other(page: Page, site: Site, digits: D
 def test_a_cell_of_the_confusion_matrix_is_opened_by_keyboard(page: Page, site: Site, digits: Dataset) -> None:
     finish(site, digits, "one")
     page.goto("/#watch?run=one")
-    expect(page.get_by_role("button", name="0 taken for 0")).to_be_visible()
-    page.get_by_role("button", name="0 taken for 0").focus()
+    expect(page.get_by_role("button", name="0 predicted as 0")).to_be_visible()
+    page.get_by_role("button", name="0 predicted as 0").focus()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
-    cell = page.get_by_role("button", name="2 taken for 2")
+    cell = page.get_by_role("button", name="2 predicted as 2")
     expect(cell).to_be_focused()
     page.keyboard.press("Enter")
     expect(cell).to_have_attribute("aria-pressed", "true")
     count = int(cell.inner_text())
-    expect(page.get_by_role("heading", name=f"{count} images of 2 taken for 2")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"{count} images of 2 predicted as 2")).to_be_visible()
     expect(page.locator(".gallery canvas")).to_have_count(count)
     assert page.evaluate("document.querySelectorAll('.matrix [tabindex=\"0\"]').length") == 1
 
@@ -166,14 +166,14 @@ def test_a_folder_deleted_while_it_is_watched_is_told_and_the_page_lives(
     path = finish(site, digits, "one")
     finish(site, digits, "two")
     page.goto("/#watch?run=one")
-    expect(page.get_by_role("button", name="0 taken for 0")).to_be_visible()
+    expect(page.get_by_role("button", name="0 predicted as 0")).to_be_visible()
     page.wait_for_timeout(600)  # nothing is being asked
     shutil.rmtree(path)
     expect(page.get_by_role("alert")).to_contain_text("deleted or moved")
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("deleted or moved")
     page.get_by_role("link", name="two", exact=True).click()
-    expect(page.get_by_role("button", name="0 taken for 0")).to_be_visible()
+    expect(page.get_by_role("button", name="0 predicted as 0")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
@@ -188,7 +188,7 @@ def test_a_run_from_arrays_shows_its_weights_and_says_why_no_images(page: Page, 
 def test_a_hidden_page_asks_for_nothing_and_catches_up(page: Page, start: Callable[[str], Slow]) -> None:
     start("one")
     page.goto("/#watch?run=one")
-    expect(page.get_by_role("button", name="0 taken for 0")).to_be_visible()
+    expect(page.get_by_role("button", name="0 predicted as 0")).to_be_visible()
     hide = """(hidden) => {
         Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
@@ -211,8 +211,8 @@ def test_a_phone_shows_it_all(page: Page, site: Site, digits: Dataset) -> None:
     finish(site, digits, "20261231-235959-a-rather-long-name-of-data-default")
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto("/#watch")
-    expect(page.get_by_role("button", name="9 taken for 9")).to_be_visible()
-    page.get_by_role("button", name="9 taken for 9").click()
+    expect(page.get_by_role("button", name="9 predicted as 9")).to_be_visible()
+    page.get_by_role("button", name="9 predicted as 9").click()
     expect(page.locator(".gallery canvas").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert (
@@ -223,7 +223,7 @@ def test_a_phone_shows_it_all(page: Page, site: Site, digits: Dataset) -> None:
 def test_charts_do_not_keep_the_page_from_answering(page: Page, start: Callable[[str], Slow]) -> None:
     start("one")
     page.goto("/#watch?run=one")
-    expect(page.get_by_role("button", name="0 taken for 0")).to_be_visible()
+    expect(page.get_by_role("button", name="0 predicted as 0")).to_be_visible()
     page.wait_for_timeout(500)
     waits = page.evaluate("""async () => {
         const waits = [];

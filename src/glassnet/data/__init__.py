@@ -6,10 +6,9 @@ from .cache import cache_folder
 from .dataset import Dataset, Examples
 from .framing import frame_images, frame_picture
 from .kaggle_csv import read_csv
-from .mnist import mnist_is_here
 from .pictures import read_picture
 from .preprocess import Preprocessing
-from .sources import load_dataset
+from .sources import load_dataset, needs_download
 
 __all__ = [
     "Augmentation",
@@ -22,7 +21,7 @@ __all__ = [
     "frame_images",
     "frame_picture",
     "load_dataset",
-    "mnist_is_here",
+    "needs_download",
     "read_csv",
     "read_picture",
 ]

@@ -1,4 +1,4 @@
-"""Where glassnet keeps what it has downloaded or worked out, all of which can be deleted at any time."""
+"""The cache of downloaded and parsed data, which can be deleted at any time."""
 
 import hashlib
 import os
@@ -14,20 +14,20 @@ from ..errors import FileError
 from ..files import open_tensors, write_tensors
 from .dataset import Images
 
-__all__ = ["Table", "cache_folder", "remembered"]
+__all__ = ["Table", "cache_folder", "is_remembered", "remembered"]
 
 KIND = "csv-cache"
 
 
 class Table(NamedTuple):
-    """Images (n, h, w) and their labels (n,), or None where they came without."""
+    """Images (n, h, w) and their labels (n,), or None if they have no labels."""
 
     images: Images
     labels: NDArray[np.uint8] | None
 
 
 def cache_folder() -> Path:
-    """Return ``$GLASSNET_CACHE``, or else the folder that the operating system means for caches."""
+    """Return ``$GLASSNET_CACHE``, or else the operating system's folder for caches."""
     if chosen := os.environ.get("GLASSNET_CACHE"):
         return Path(chosen)
     import pooch
@@ -36,11 +36,11 @@ def cache_folder() -> Path:
 
 
 def remembered(key: str, make: Callable[[], Table]) -> Table:
-    """Return the table kept under ``key``, or else make it and keep it.
+    """Return the table cached under ``key``, or else make it and cache it.
 
-    A cache that is damaged is made again; one that cannot be written only makes the next load as slow as this one.
+    A damaged entry is made again; if it cannot be written, the next load is as slow as this one.
     """
-    kept = cache_folder() / "tables" / f"{key}.safetensors"
+    kept = _path(key)
     with suppress(FileError):
         return _recall(kept)
     table = make()
@@ -50,6 +50,15 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
     with suppress(FileError):
         write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table)})
     return table
+
+
+def is_remembered(key: str) -> bool:
+    """Whether there is a table kept under ``key``."""
+    return _path(key).is_file()
+
+
+def _path(key: str) -> Path:
+    return cache_folder() / "tables" / f"{key}.safetensors"
 
 
 def _recall(kept: Path) -> Table:

@@ -1,4 +1,4 @@
-"""A model as an ONNX graph, the preparation of pixels included, for onnxruntime and whatever else reads it.
+"""A model as an ONNX graph, including the preprocessing, for onnxruntime and other ONNX runtimes.
 
     images (n, h, w) uint8 -> X = pixel · scale + shift -> layers -> softmax -> probabilities (n, k), label (n)
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..errors import ConfigError, FileError
+from ..errors import ConfigError, FileError, missing_package
 from ..model import Model
 from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, Network, ReLU, Sigmoid, Tanh, softmax
 
@@ -46,16 +46,15 @@ def onnx_graph(model: "Model | DigitClassifier") -> "ModelProto":
         model: a model, or an estimator that is fitted.
 
     Raises:
-        ConfigError: the package onnx is not installed, or a layer is not known here.
-        DataError: the model's weights are so large that its answer is no number.
-        FileError: the graph's answers are others than the model's.
+        ConfigError: the package onnx is not installed, or a layer is not supported.
+        DataError: the model's weights are so large that its output is NaN.
+        FileError: the output of the graph differs from the model's.
         NotFittedError: the estimator has learned nothing.
     """
     try:
         from onnx import checker, helper
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(f'ONNX needs {package}, which is missing; pip install "glassnet[onnx]"') from error
+        raise missing_package("ONNX", error, "onnx") from error
     body, metadata = _of_model(model) if isinstance(model, Model) else _of_estimator(model)
     proto = helper.make_model(
         body,
@@ -150,7 +149,7 @@ def _layers(graph: _Graph, X: str, layers: list[Layer]) -> str:
     """Add layers, one after the other, and return the name of the last one's output."""
     for layer in layers:
         if type(layer) not in NODES:
-            raise ConfigError(f"{type(layer).__name__}: a layer that the ONNX export does not know; use another")
+            raise ConfigError(f"{type(layer).__name__}: not supported by the ONNX export; use another layer")
         X = NODES[type(layer)](graph, X, layer)
     return X
 
@@ -192,7 +191,7 @@ NODES: dict[type[Layer], Callable[[_Graph, str, Any], str]] = {
 
 
 def _compare(proto: "ModelProto", model: "Model | DigitClassifier") -> None:
-    """See to it that a graph answers as the model does; raise FileError where it does not."""
+    """Check that a graph gives the output of the model; raise FileError if it does not."""
     from onnx.reference import ReferenceEvaluator
 
     rng = np.random.default_rng(0)
@@ -208,4 +207,6 @@ def _compare(proto: "ModelProto", model: "Model | DigitClassifier") -> None:
         [found] = list(ReferenceEvaluator(proto).run(["probabilities"], given))
     apart = float(np.abs(np.asarray(found) - expected).max())
     if not apart <= CLOSE:  # not true of NaN
-        raise FileError(f"the ONNX graph's probabilities are up to {apart:.1g} from the model's own; not exported")
+        raise FileError(
+            f"the ONNX graph's probabilities differ by up to {apart:.1g} from the model's own; not exported"
+        )

@@ -1,8 +1,7 @@
-"""What a mistake costs: runs with it beside runs without, judged by images that neither has seen.
+"""What a mistake costs: runs with it beside runs without, evaluated on images that neither has seen.
 
-A mistake can also spoil the figures that a person goes by: those that are reported while the network learns. So the
-training images are split in three, to learn from, to hold out, and to know the truth by. The test images of the data
-set are never touched.
+A mistake can also distort the metrics that are reported during training. So the training images are split in three: for
+training, for validation, and for the true accuracy. The test images of the data set are never touched.
 """
 
 import math
@@ -63,7 +62,7 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     _require_images(dataset)
     seeds = tuple(seeds)
     if not seeds:
-        raise ConfigError("seeds: none are given; give one or more")
+        raise ConfigError("seeds: give at least one")
     if len(dataset.train) > MOST:
         dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
     circumstances = dict(CIRCUMSTANCES) | dict(MISTAKES[name].circumstances)
@@ -87,7 +86,7 @@ def pair(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         settings: of both, over the circumstances in which the mistake shows.
 
     Raises:
-        ConfigError: no such mistake, or settings that cannot be.
+        ConfigError: no such mistake, or invalid settings.
     """
     if name not in MISTAKES:
         raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
@@ -157,8 +156,8 @@ def _require_images(dataset: Dataset) -> None:
     dataset.require_trainable()
     if len(dataset.train) < LEAST:
         raise DataError(
-            f"{dataset.source or dataset.name}: {len(dataset.train)} images to learn from show no mistake's cost; give "
-            f"{LEAST} or more"
+            f"{dataset.source or dataset.name}: {len(dataset.train)} training images are too few to show what a "
+            f"mistake costs; give {LEAST} or more"
         )
 
 
@@ -170,7 +169,7 @@ def _run(dataset: Dataset, recipe: str, settings: dict[str, Any], ask_doctor: bo
         try:
             train(replace(dataset, train=rest), recipe, out=Path(folder), callbacks=[probe], **settings)
         except TrainingInterrupted as interrupt:
-            raise KeyboardInterrupt("stopped; nothing of the study is kept") from interrupt
+            raise KeyboardInterrupt("stopped; nothing was saved") from interrupt
     return Course(tuple(probe.points), probe.seconds, probe.broken, probe.findings)
 
 
@@ -213,6 +212,6 @@ class _Probe(RunCallback):
 
 
 def _accuracy(run: RunUnderWay, examples: Examples) -> float:
-    """Return the share that the network recognises now; weights that are no numbers answer class 0 to everything."""
+    """Return the current accuracy; weights that are NaN predict class 0 for everything."""
     with np.errstate(all="ignore"):
         return float(np.mean(run.model.logits(examples.images).argmax(axis=1) == examples.labels))

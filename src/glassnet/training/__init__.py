@@ -1,5 +1,6 @@
 """From data and a configuration to a run that never gets lost."""
 
+from ..engines import available_threads, choose_threads
 from .assembly import build_loss, build_network, prepare
 from .callbacks import AnyCallback, Callback, EarlyStopping, LoopUnderWay, RunCallback, RunUnderWay
 from .config import Config, Settings
@@ -15,9 +16,8 @@ from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BOX, Run, find_runs, open_model
 from .run_loop import RunLoop
-from .threads import available_threads, choose_threads
 from .wording import explain
-from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
+from .workers import Workers
 
 __all__ = [
     "BOX",
@@ -37,8 +37,6 @@ __all__ = [
     "RunLoop",
     "RunUnderWay",
     "Settings",
-    "StopSign",
-    "StopWhenAsked",
     "TrainingInterrupted",
     "Workers",
     "available_threads",
@@ -54,13 +52,10 @@ __all__ = [
     "notebook_names",
     "open_model",
     "open_ranks",
-    "pack",
     "prepare",
     "recipe_names",
     "recipe_summary",
     "recipe_text",
-    "require_search",
     "resume",
     "train",
-    "unpack",
 ]

@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, Examples
+from ..engines import available_threads, choose_threads
 from ..errors import TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES
 from ..nn import (
     ACTIVATIONS,
+    NUMPY,
     OPTIMIZERS,
     AdamW,
     BatchNorm,
     Dense,
     Dropout,
+    Engine,
     Layer,
     Momentum,
     Network,
@@ -31,7 +34,6 @@ from ..nn import (
     warm_up,
 )
 from .config import Config
-from .threads import available_threads, choose_threads
 
 __all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "prepare"]
 
@@ -98,14 +100,17 @@ def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
         )
 
 
-def build_network(config: Config, inputs: int, classes: int, mistakes: Sequence[Mistake] = ()) -> Network:
+def build_network(
+    config: Config, inputs: int, classes: int, mistakes: Sequence[Mistake] = (), engine: Engine = NUMPY
+) -> Network:
     """Return a network for ``inputs`` numbers and ``classes`` outputs, with ``mistakes`` planted."""
     layers = _layers(config, classes)
     for mistake in mistakes:
         layers = [mistake.layer(layer) for layer in layers]
-    network = Network(layers, inputs, dtype=config.dtype, seed=config.seed)
+    network = Network(layers, inputs, dtype=config.dtype, seed=config.seed, engine=engine)
+    rng = np.random.default_rng((config.seed, 1))
     for mistake in mistakes:
-        mistake.initialize(network)
+        mistake.initialize(network, rng)
     return network
 
 
@@ -124,7 +129,11 @@ def _layers(config: Config, classes: int) -> list[Layer]:
 
 
 def build_loss(
-    config: Config, labels: NDArray[np.int64], classes: int, mistakes: Sequence[Mistake] = ()
+    config: Config,
+    labels: NDArray[np.int64],
+    classes: int,
+    mistakes: Sequence[Mistake] = (),
+    engine: Engine = NUMPY,
 ) -> SoftmaxCrossEntropy:
     """Return the loss, with ``mistakes`` planted.
 
@@ -137,18 +146,18 @@ def build_loss(
     kinds = dict.fromkeys(mistake.loss() for mistake in mistakes)
     kinds.pop(SoftmaxCrossEntropy, None)
     loss: type[SoftmaxCrossEntropy] = type("PlantedLoss", tuple(kinds), {}) if kinds else SoftmaxCrossEntropy
-    return loss(classes, config.label_smoothing, weights)
+    return loss(classes, config.label_smoothing, weights, engine)
 
 
 def build_optimizer(config: Config, network: Network) -> Optimizer:
     """Return the optimizer, bound to the parameters and gradients of ``network``."""
-    rule = OPTIMIZERS[config.optimizer]
+    rule, vectors = OPTIMIZERS[config.optimizer], (network.parameters, network.gradients)
     if issubclass(rule, AdamW):
         weights = [W for W, _ in network.weights()]
-        return rule(network.parameters, network.gradients, config.weight_decay, weights)
+        return rule(*vectors, config.weight_decay, weights, engine=network.engine)
     if issubclass(rule, Momentum):
-        return rule(network.parameters, network.gradients, config.momentum)
-    return rule(network.parameters, network.gradients)
+        return rule(*vectors, config.momentum, engine=network.engine)
+    return rule(*vectors, engine=network.engine)
 
 
 def build_schedule(config: Config, steps_per_epoch: int) -> Schedule:

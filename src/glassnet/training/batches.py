@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..data import Augmentation, Examples, Preprocessing
 from ..data.dataset import Images
-from ..nn.team import ALONE, Team
+from ..nn import NUMPY, Engine
 from ..nn.types import Array
 from .ranks import ALONE as ONE_RANK
 from .ranks import Ranks
@@ -42,7 +42,7 @@ class Source(ABC):
         seed: of the order.
         weights: (n,) above 0; None where each example counts alike.
         shuffle: whether each epoch has an order of its own, or all the one that the examples have.
-        team: the threads that share out the work.
+        engine: what to compute with.
         ranks: the processes that share out each batch.
     """
 
@@ -54,11 +54,11 @@ class Source(ABC):
         *,
         weights: NDArray[np.float64] | None = None,
         shuffle: bool = True,
-        team: Team = ALONE,
+        engine: Engine = NUMPY,
         ranks: Ranks = ONE_RANK,
     ) -> None:
         self.labels, self.size, self.seed, self.weights = labels, size, seed, weights
-        self.shuffle, self.team, self.ranks = shuffle, team, ranks
+        self.shuffle, self.engine, self.ranks = shuffle, engine, ranks
         self._epoch, self._order = -1, np.empty(0, np.int64)  # the order in use, and whose it is
 
     def __len__(self) -> int:
@@ -115,16 +115,17 @@ class Batches(Source):
         self.dtype, self.augmentation = dtype, augmentation
 
     def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
-        share = self.ranks.share(len(chosen))
-        if self.augmentation:  # which distorts an image by its place in the whole batch
-            images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
-            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
-            distorted, ground = self._distorted[: len(chosen)], self.preprocessing.ground
-            images = self.augmentation.distort(images, rng, distorted, ground, self.team, share)[share]
-        else:
-            mine = chosen[share]
-            images = self.examples.images_at(mine, out=self._gathered[: len(mine)])
-        return self.preprocessing.apply(images, out=self._inputs[: len(images)])
+        share, form = self.ranks.share(len(chosen)), self.preprocessing
+        images, rows = self.examples.located(chosen[share])
+        out = self._inputs[: len(rows)]
+        if self.augmentation is None:
+            return self.engine.inputs(images, rows, form.scale, form.shift, out)
+        # An image is distorted by its place in the whole batch.
+        images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
+        distorted = self._distorted[: len(chosen)]
+        self.augmentation.distort(images, rng, distorted, form.ground, self.engine, share)
+        return self.engine.inputs(distorted[share], None, form.scale, form.shift, out)
 
     # One batch each, the same memory at every step.
 

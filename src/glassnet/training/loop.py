@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 
+from ..engines import limit_blas
 from ..errors import TrainingError
 from ..nn import Network, SoftmaxCrossEntropy, WeightAverage
 from ..nn.types import Array
@@ -27,7 +28,6 @@ from .config import Config
 from .history import Row, is_better
 from .steps import Steps
 from .storage import Storage
-from .threads import limit_blas
 from .validation import Validation
 
 __all__ = ["Loop"]
@@ -170,11 +170,9 @@ class Loop:
         network = self.network
         for tensor in run_tensors(network, self.optimizer, self.average).values():
             self.ranks.copy(tensor)
-        state, generator = json.loads(
-            self.ranks.broadcast(json.dumps([asdict(self.state), network.rng.bit_generator.state]))
-        )
+        state = json.loads(self.ranks.broadcast(json.dumps(asdict(self.state))))
         if self.ranks.rank:
-            self.state, network.rng.bit_generator.state = State(**state), generator
+            self.state = State(**state)
             self.optimizer.steps = self.state.step
 
     def _go_on_or_stop(self) -> Decision:
@@ -186,7 +184,7 @@ class Loop:
         due = self._is_due(state.epoch + 1)
         taken = state.step - began.step - (state.epoch - began.epoch) * batches
         for i in range(taken, batches):
-            self._take_step(i, due)
+            self._take_step(i)
             decision = self.ranks.agree(self._after_step)
             self._ends = decision == Decision.STOP
             if decision == Decision.SAVE:
@@ -200,9 +198,9 @@ class Loop:
         if due:
             self._ends = self.ranks.agree(self._report) == Decision.STOP
 
-    def _take_step(self, i: int, count: bool) -> None:
+    def _take_step(self, i: int) -> None:
         state, start = self.state, perf_counter()
-        loss, correct, weight = self.steps.take(state.epoch, i, self.schedule(state.step), count)
+        loss, correct, weight = self.steps.take(state.epoch, i, self.schedule(state.step))
         if not math.isfinite(loss):
             raise self._diverged("stopped being finite")
         state.seconds += perf_counter() - start

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest
+from ..engines import available_threads
+from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest, pip_install
 from ..nn.types import Array
 from .config import Config
 from .ranks import ALONE, Ranks
-from .threads import available_threads
 
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
 
@@ -199,7 +199,7 @@ def _mpi_ranks() -> MPIRanks:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
-        raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
+        raise ConfigError(f"parallel: mpi needs MPI, which is not installed; {pip_install('mpi')}") from error
     _, started = launched_ranks()
     if MPI.COMM_WORLD.Get_size() < started:
         raise ConfigError(

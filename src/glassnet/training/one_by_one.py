@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from ..errors import TrainingError
-from ..nn import SGD, Dense, Network, SoftmaxCrossEntropy
+from ..nn import SGD, Dense, Network, Pass, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .batches import Batches
 from .config import Config
@@ -46,16 +46,19 @@ class OneByOne:
         network: with a `Dense` as its first layer.
         loss: of one example.
         examples: the training images, `STEPS` at a time.
+        seed: of the dropout masks.
     """
 
-    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, examples: Batches) -> None:
-        self.loss, self.examples = loss, examples
-        first, *self.others = network.layers
+    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, examples: Batches, seed: int) -> None:
+        self.loss, self.examples, self.passed = loss, examples, Pass(network, training=True, seed=seed)
+        first, *others = network.layers
+        self.first_pass, *passes = self.passed.layers
+        self.others = list(zip(others, passes, strict=True))
         assert isinstance(first, Dense)
         self.first, W, b = first, first.W, first.b
         self._lower = network.parameters[: W.size + b.size]  # W and b
         above = slice(W.size + b.size, None)
-        self.rest = SGD(network.parameters[above], network.gradients[above])
+        self.rest = SGD(network.parameters[above], network.gradients[above], engine=network.engine)
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
         self._taken = self._size = 0  # steps of the block, and how many it has
         self._caught_up = 0  # steps of the block that are in W and b
@@ -79,33 +82,32 @@ class OneByOne:
             The loss of the example before its step, and whether it was recognised (0 or 1); or None, with W and b up
             to date and no step taken, where the loss is not finite or cannot be computed.
         """
-        if self._has_changed():
+        if self._seen is not None and self._has_changed(self._seen):
             self._size = self._taken  # what was prepared holds no longer
-        if self.between_blocks:
+        if self._taken == self._size:
             self._prepare(epoch, i)
-        t, y = self._taken, self._labels[self._taken : self._taken + 1]
+        t = self._taken
+        y = self._labels[t : t + 1]
         z = self._Z[t] - self._likeness[t, :t] @ self._moves[:t]
-        Y = z[None]
-        for layer in self.others:
-            Y = layer.forward(Y, training=True)
+        self.passed.step, Y = epoch * len(self.examples.labels) + i, z[None]
+        for layer, p in self.others:
+            Y = layer.forward(Y, p)
         try:
-            loss = self.loss.forward(Y, y)
+            loss, dY, right = self.loss(Y, y)
         except TrainingError:
             loss = math.nan
         if not math.isfinite(loss):
             self._end_block()
             return None
-        correct = int(Y.argmax() == y[0])
-        dY = self.loss.backward()
-        for layer in reversed(self.others):
-            dY = layer.backward(dY)
+        for layer, p in reversed(self.others):
+            dY = layer.backward(dY, p)
         self.rest.step(rate)
         np.multiply(dY[0], rate, out=self._moves[t])
         self._dY = dY
         self._taken += 1
-        if self.between_blocks:
+        if self._taken == self._size:
             self._end_block()
-        return loss, correct
+        return loss, int(right[0])
 
     def catch_up(self) -> None:
         """Bring W and b, and their gradients, up to date for somebody who looks in the middle of a block."""
@@ -116,10 +118,10 @@ class OneByOne:
         self._move(self._caught_up)
         self._seen = self._lower.copy()
 
-    def _has_changed(self) -> bool:
+    def _has_changed(self, seen: Array) -> bool:
         """Whether whoever looked has also changed W or b."""
-        seen, self._seen = self._seen, None
-        return seen is not None and not np.array_equal(seen, self._lower)
+        self._seen = None
+        return not np.array_equal(seen, self._lower)
 
     def _prepare(self, epoch: int, i: int) -> None:
         """Compute what the rest of a block needs of W and b as they are now."""
@@ -143,6 +145,6 @@ class OneByOne:
         if self._taken > start:
             self.first.W -= self._X[due].T @ self._moves[due]
             self.first.b -= self._moves[due].sum(axis=0)
-            self.first.X = self._X[self._taken - 1 : self._taken]
-            self.first.parameter_gradients(self._dY)  # the last step's, for those who look
+            self.first_pass.X = self._X[self._taken - 1 : self._taken]
+            self.first.parameter_gradients(self._dY, self.first_pass)  # the last step's, for those who look
         self._caught_up = self._taken

@@ -125,7 +125,7 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
 
     with loop.computing():
         for step in range(steps):
-            loss = loop.steps.take(*divmod(step, epoch), rate(step), count=False).loss
+            loss = loop.steps.take(*divmod(step, epoch), rate(step)).loss
             if not math.isfinite(loss):
                 ended_early = True
                 break
@@ -139,7 +139,7 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
                 break
     if not losses:
         raise TrainingError(
-            "the loss is no finite number before anything is learned; try a smaller initializer_scale, or another "
+            "the loss is not finite before the first step; try a smaller initializer_scale, or another "
             f"scaling than {loop.config.scaling!r}"
         )
     rates = np.array([rate(step) for step in range(len(losses))])

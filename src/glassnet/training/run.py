@@ -48,7 +48,7 @@ class Run:
         """The row of the model that was kept: of its epoch, or of all members. FileError before there is one."""
         rows = self.history
         if not rows:
-            raise FileError(f"{self.path}: no {self._part} is complete yet; go on with: glassnet resume {self.path}")
+            raise FileError(f"{self.path}: no {self._part} is complete yet; continue with: glassnet resume {self.path}")
         return rows[-1] if self.config.members > 1 else best_row(rows, self.config.monitor)
 
     @property
@@ -71,7 +71,7 @@ class Run:
         if not (self.path / MODEL).exists():
             if self.broken:
                 raise FileError(f"{self.path}: has no model: a planted mistake broke the run before its first report")
-            raise FileError(f"{self.path}: no model yet: no {self._part} is complete; go on with the run, or wait")
+            raise FileError(f"{self.path}: no model yet: no {self._part} is complete; resume the run, or wait")
         return Model.load(self.path / MODEL)
 
     def dataset(self) -> Dataset:
@@ -119,9 +119,9 @@ def find_runs(place: str | os.PathLike[str]) -> list[Run]:
 
 
 def open_model(path: str | os.PathLike[str] | None = None) -> Model:
-    """Return the model of a run folder or of a model file, or the model in the box where no path is given.
+    """Return the model of a run folder or of a model file, or the bundled model if no path is given.
 
-    The model in the box comes with glassnet and reads handwritten digits; it learned MNIST.
+    The bundled model comes with glassnet; it was trained on MNIST.
 
     Raises:
         FileError: neither a run folder nor a model file there.

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..data import Dataset, Preprocessing
 from ..errors import TrainingError
 from ..model import Model
-from ..nn.team import Team
+from ..nn import Engine
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
@@ -53,7 +53,8 @@ class RunLoop(Loop):
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
         preprocessing = Preprocessing.fit(training, config.scaling)
-        network = build_network(config, task.inputs, classes, task.mistakes)
+        engine = Engine(ranks.threads(task.threads))
+        network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,
             preprocessing,
@@ -62,7 +63,7 @@ class RunLoop(Loop):
             network.dtype,
             shuffle=config.shuffle,
             augmentation=config.augmentation,
-            team=Team(ranks.threads(task.threads)),
+            engine=engine,
             ranks=ranks,
         )
         self.broken: str | None = None
@@ -70,7 +71,7 @@ class RunLoop(Loop):
         super().__init__(
             config,
             network,
-            build_loss(config, training.labels, classes, task.mistakes),
+            build_loss(config, training.labels, classes, task.mistakes, engine),
             self.batches,
             lambda: validate(self.model, self.validation),
             [*([self._log] if folder else []), *callbacks],

@@ -14,10 +14,9 @@ import numpy as np
 
 from ..nn import (
     L2,
-    BatchNorm,
-    Dropout,
     Network,
     Optimizer,
+    Pass,
     SoftmaxCrossEntropy,
     WeightAverage,
     clip_gradient_norm,
@@ -45,7 +44,7 @@ class Steps:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
         average: what follows the network, if anything does.
-        batches: the training examples; all work is shared out among their team and ranks.
+        batches: the training examples; all work is shared out among their ranks.
     """
 
     def __init__(
@@ -58,24 +57,21 @@ class Steps:
         batches: Source,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), batches.team
+        self.average, self.batches, self.regularizer = average, batches, L2(config.l2)
         self.ranks = batches.ranks
-        self._dropouts: list[Dropout] = []
+        self.passed = Pass(network, training=True, seed=config.seed)
         if self.ranks.size > 1:
-            self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
-            for layer in network.layers:
-                if isinstance(layer, BatchNorm):
-                    layer.add_up = self.ranks.sum
+            self.passed.add_up = self.ranks.sum
         self.whole_batch: WholeBatch | None = None
         self.one_by_one: OneByOne | None = None
         if isinstance(batches, Batches) and config.batch_size == "all":
-            whole_batch = (network, loss, batches.examples, batches.preprocessing, self.team, self.ranks)
+            whole_batch = (network, loss, batches.examples, batches.preprocessing, config.seed, self.ranks)
             self.whole_batch = WholeBatch(*whole_batch)
         if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network):
             whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
-            self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle))
+            self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle), config.seed)
         # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
-        self.blas_threads = 1 if self.whole_batch else self.team.size
+        self.blas_threads = 1 if self.whole_batch else network.engine.threads
 
     @property
     def complete(self) -> bool:
@@ -87,19 +83,18 @@ class Steps:
         if self.one_by_one:
             self.one_by_one.catch_up()
 
-    def take(self, epoch: int, i: int, rate: float, count: bool = True) -> Taken:
+    def take(self, epoch: int, i: int, rate: float) -> Taken:
         """Take one step.
 
         Args:
             epoch: counted from 0.
             i: counted from the epoch's first step.
             rate: η.
-            count: whether somebody will look at how many were recognised; a whole batch leaves it where not.
         """
         if self.one_by_one and (one := self.one_by_one.take(epoch, i, rate)):
             return Taken(*one, 1)
         with self.ranks.step():
-            taken = self._gradient(epoch, i, count)
+            taken = self._gradient(epoch, i)
             # A loss that is no number ends the run before the step; planted mistakes are not held back, nor were they.
             if math.isfinite(taken.loss) or self.config.mistakes:
                 self._move(rate)
@@ -110,34 +105,30 @@ class Steps:
         if self.config.l2:
             self.regularizer.add_gradient(self.network)
         if self.config.clip_norm:
-            clip_gradient_norm(self.network.gradients, self.config.clip_norm)
+            clip_gradient_norm(self.network.gradients, self.config.clip_norm, self.network.engine)
         parameters = self.network.parameters
-        self.optimizer.step(rate, self.team, self.ranks.share(parameters.size))
+        self.optimizer.step(rate, self.ranks.share(parameters.size))
         self.ranks.gather(parameters)
         if self.average and self.ranks.rank == 0:
             self.average.update()
 
-    def _gradient(self, epoch: int, i: int, count: bool) -> Taken:
+    def _gradient(self, epoch: int, i: int) -> Taken:
         """Fill the network's gradients, and return what its examples gave before the step."""
-        correct: float
+        step = epoch * len(self.batches) + i
         if self.whole_batch:
-            loss, correct = self.whole_batch.gradient(count)
-            return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), len(self.batches.labels))
+            loss, right = self.whole_batch.gradient(step)
+            return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, right), len(self.batches.labels))
         X, labels, weights = self.batches.batch(epoch, i)
-        size, share = len(labels), self.ranks.share(len(labels))
-        for layer in self._dropouts:
-            layer.part = share, size
-        y = labels[share]
-        Z = self.network.forward(X, training=True)
+        size, p = len(labels), self.passed
+        p.step, p.rows, p.count = step, self.ranks.share(size), size
+        y, Z = labels[p.rows], self.network.forward(X, p)
         if weights is None:
-            weight: float = size
             total = self.loss.weight(labels) if self.ranks.size > 1 else None
-            loss = self.loss.forward(Z, y, total=total)
-            correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
+            found, weight = self.loss(Z, y, total=total), float(size)
+            loss, correct = found.value, float(np.count_nonzero(found.right))
         else:
             # The gradient is that of Σ w ℓ / n: over Σ w, one example alone would count the same whatever its weight.
-            weight = float(weights.sum())
-            loss = self.loss.forward(Z, y, weights, total=size) * size / weight
-            correct = float(weights[Z.argmax(axis=1) == y].sum())
-        self.network.backward(self.loss.backward())
+            found, weight = self.loss(Z, y, weights, total=size), float(weights.sum())
+            loss, correct = found.value * size / weight, float(weights[found.right].sum())
+        self.network.backward(found.gradient, p)
         return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), weight)

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
+from ..engines import available_threads, choose_threads
 from ..errors import ConfigError
-from ..nn import Network, SoftmaxCrossEntropy
-from ..nn.team import Team
+from ..nn import Engine, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network
 from .batches import Batches, Source, Table, TableBatches
@@ -19,7 +19,6 @@ from .callbacks import Callback, check_callbacks
 from .checkpoint import State, run_tensors
 from .config import Config
 from .loop import Loop
-from .threads import available_threads, choose_threads
 from .validation import validate_table
 
 __all__ = ["Learned", "TableLoop"]
@@ -37,7 +36,6 @@ class Learned:
         inputs: d.
         specification: of the network.
         tensors: parameters, moments and averages after the last step, as a checkpoint names them.
-        generator: the state of the one that draws dropout masks.
         state: how far it came.
     """
 
@@ -45,14 +43,12 @@ class Learned:
     inputs: int
     specification: list[dict[str, Any]]
     tensors: dict[str, Array]
-    generator: dict[str, Any]
     state: State
 
     def network(self) -> Network:
         """Return a network of these layers, with the parameters after the last step."""
         network = Network.from_specification(self.specification, self.inputs, dtype=self.config.dtype, seed=None)
         network.parameters[...], network.statistics[...] = self.tensors["parameters"], self.tensors["statistics"]
-        network.rng.bit_generator.state = self.generator
         return network
 
 
@@ -135,7 +131,6 @@ class TableLoop(Loop):
             network.input_shape[0],
             network.specification(),
             run_tensors(network, self.optimizer, self.average),
-            dict(network.rng.bit_generator.state),
             self.state,
         )
 
@@ -153,7 +148,7 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
     pixels = np.rint((table.X - least) / scale).astype(np.uint8).reshape(-1, *shape)
     examples = Examples(pixels, table.y)
     preprocessing = replace(Preprocessing.fit(examples, "none"), scale=scale, shift=least)
-    team = Team(available_threads() if current_thread() is main_thread() else 1)
+    engine = Engine(available_threads() if current_thread() is main_thread() else 1)
     return Batches(
         examples,
         preprocessing,
@@ -162,7 +157,7 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
         table.X.dtype,
         augmentation=config.augmentation,
         weights=table.w,
-        team=team,
+        engine=engine,
     )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..data import Examples
 from ..model import Model
-from ..nn import Network, SoftmaxCrossEntropy
+from ..nn import Network, Pass, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .batches import Table
 
@@ -33,12 +33,12 @@ def validate_table(network: Network, table: Table | None) -> Validation:
 
 def outputs(network: Network, X: Array) -> Array:
     """Return the logits (n, k) of X (n, d), a block of rows at a time."""
-    Z = np.empty((len(X), *network.output_shape), network.dtype)
+    Z, p = np.empty((len(X), *network.output_shape), network.dtype), Pass(network)
     for start in range(0, len(X), BLOCK):
-        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK])
+        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK], p)
     return Z
 
 
 def _score(Z: Array, y: NDArray[np.int64], w: NDArray[np.float64] | None = None) -> tuple[float, float]:
-    loss = SoftmaxCrossEntropy(Z.shape[1]).forward(Z, y, w)
-    return loss, float(np.average(Z.argmax(axis=1) == y, weights=w))
+    found = SoftmaxCrossEntropy(Z.shape[1])(Z, y, w)
+    return found.value, float(np.average(found.right, weights=w))

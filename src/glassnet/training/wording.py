@@ -1,12 +1,13 @@
-"""What pydantic finds wrong with a setting, in the one line that a person gets."""
+"""Pydantic's errors about settings, as one line."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import nearest
 
-__all__ = ["explain"]
+__all__ = ["explain", "fault"]
 
 _WANTED = {
     "greater_than_equal": "at least {ge:g}",
@@ -21,27 +22,37 @@ _WANTED = {
     "float_type": "a number",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
-    "string_type": "a text",
+    "string_type": "a string",
     "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "literal_error": "{expected}",
+    "base64_decode": "in base64",
 }
-"""What pydantic's kinds of error ask for."""
+"""What is expected, by pydantic's type of error."""
 
 
 def explain(error: ValidationError, given: Collection[str], origin: str, known: Iterable[str]) -> str:
-    """Say in one line what is wrong with the first setting that is wrong.
+    """Describe the first invalid setting in one line.
 
     Args:
         error: from validating settings.
-        given: the settings that came as flags or keywords.
-        origin: how to begin the line for any other, such as the name of its file and a colon.
+        given: the names of settings given as flags or keywords.
+        origin: a prefix for all others, such as the name of their file and a colon.
         known: the names of all settings.
     """
     first = error.errors()[0]
     setting = str(first["loc"][0])
-    where = "" if setting in given else origin
-    if first["type"] == "extra_forbidden":
-        return f"{where}no setting called {setting!r}{nearest(setting, known)}"
-    if first["type"] == "value_error":
-        return f"{where}{setting}: {first['msg'].removeprefix('Value error, ')}"
-    wanted = _WANTED.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return f"{where}{setting}: must be {wanted}, not {first['input']!r}"
+    return ("" if setting in given else origin) + fault(first, setting, known)
+
+
+def fault(error: Mapping[str, Any], name: str, known: Iterable[str]) -> str:
+    """Say in one line what is wrong with the value called ``name``; ``known`` are the names that there are."""
+    if error["type"] == "extra_forbidden":
+        return f"no setting called {name!r}{nearest(name, known)}"
+    if error["type"] == "missing":
+        return f"{name}: is missing"
+    if error["type"] == "value_error":
+        return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    wanted = _WANTED.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
+    return f"{name}: must be {wanted}, not {error['input']!r:.80}"

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import plotly
 from anyio import CapacityLimiter
-from starlette.applications import Starlette
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
+from .. import __version__
 from ..errors import GlassnetError
 from ..training import available_threads
 from . import clinic, draw, drawings, insight, service, step, train, watch
+from .batcher import Batcher
 from .guard import guards
 from .jobs import Jobs
-from .shelf import Shelf
+from .questions import error_line
 from .site import Site
+from .store import Store
 
 __all__ = ["create_app"]
 
@@ -30,58 +32,73 @@ STATIC = Path(str(resources.files(__package__))) / "static"
 CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def create_app(site: Site, host: str = "127.0.0.1") -> Starlette:
+def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
     """Return the ASGI application that serves ``site`` on ``host``, one of the names that it then answers to.
 
-    What it trains ends when it does.
+    The runs that it trains end when it does.
     """
-    shelf, jobs = Shelf(site), Jobs(site)
-    # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
-    preparing = CapacityLimiter(available_threads())
+    store = Store(site)
+    jobs = Jobs(store)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
             yield
         finally:
             await run_in_threadpool(jobs.close)
 
-    return Starlette(
-        routes=[
-            Route("/", _page),
-            Route("/charts.js", _charts),
-            *service.routes(site, preparing),
-            *watch.routes(site, jobs.states),
-            *insight.routes(site),
-            *train.routes(site, jobs),
-            *step.routes(shelf),
-            *clinic.routes(shelf),
-            *draw.routes(shelf, preparing),
-            *drawings.routes(shelf, preparing),
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
+    app = FastAPI(
+        title="glassnet",
+        version=__version__,
+        description="Recognises pictures of handwritten digits, or whatever else its model has learned.",
+        docs_url=None,  # their scripts come from another host
+        redoc_url=None,
+        strict_content_type=False,
         lifespan=lifespan,
         middleware=guards(host),
-        exception_handlers={GlassnetError: _refuse, HTTPException: _refuse_request},
+        exception_handlers={
+            GlassnetError: _refuse,
+            HTTPException: _refuse_request,
+            RequestValidationError: _refuse_question,
+        },
     )
+    app.state.store, app.state.jobs, app.state.batcher = store, jobs, Batcher()
+    app.state.insight, app.state.watching = insight.Insight(store), watch.Watching(store, jobs)
+    # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
+    app.state.preparing = CapacityLimiter(available_threads())
+    app.include_router(service.direct)
+    app.include_router(service.router)
+    for view in (watch, insight, train, step, clinic, draw, drawings):
+        app.include_router(view.router, include_in_schema=False)
+    app.add_api_route("/", _page, include_in_schema=False)
+    app.add_api_route("/charts.js", _charts, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app
 
 
-async def _page(_request: Request) -> Response:
+async def _page() -> FileResponse:
     return FileResponse(STATIC / "index.html")
 
 
-async def _charts(_request: Request) -> Response:
+async def _charts() -> FileResponse:
     """The chart library, from the package that is installed beside this one."""
     return FileResponse(CHARTS, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    """A mistake of whoever asked, or a disk that is full: one line that says what, where and what to do."""
+async def _refuse(_request: Request, error: Exception) -> JSONResponse:
+    """A client's mistake, or a full disk: one line that says what, where and what to do."""
     cause = error.__cause__
     is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     return JSONResponse({"error": str(error)}, 507 if is_full else 400)
 
 
-async def _refuse_request(_request: Request, error: Exception) -> Response:
+async def _refuse_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _refuse_question(_request: Request, error: Exception) -> JSONResponse:
+    """A path, a query or a body that cannot be: 404 for a path, and 400 for the others."""
+    assert isinstance(error, RequestValidationError)
+    errors = error.errors()
+    return JSONResponse({"error": error_line(errors)}, 404 if errors[0]["loc"][0] == "path" else 400)

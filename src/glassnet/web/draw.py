@@ -1,39 +1,33 @@
-"""What a network makes of a drawing: its answer, what it saw, and what spoke for that answer and against it."""
+"""What a network makes of a drawing: its answer, its input, and the evidence for that answer and against it."""
 
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
-from ..nn import Dense, Network
+from ..nn import Dense, Network, Pass
 from ..nn.types import Array
-from .shelf import Shelf
+from .dependencies import Preparing, TheStore
 
-__all__ = ["look", "routes"]
+__all__ = ["look", "router"]
 
 NAME = "the drawing"  # what errors call it
 
 
-def routes(shelf: Shelf, preparing: CapacityLimiter) -> list[Route]:
-    """Return the path that answers drawings: ``POST /api/draw``, with ``?run=NAME`` by that run's model.
+router = APIRouter()
 
-    ``preparing`` limits how many pictures are decoded at a time.
-    """
 
-    async def draw(request: Request) -> Response:
-        picture, run = await request.body(), request.query_params.get("run")
-        return JSONResponse(await run_sync(lambda: look(shelf.model(run), picture), limiter=preparing))
-
-    return [Route("/api/draw", draw, methods=["POST"])]
+@router.post("/api/draw")
+async def draw(request: Request, store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+    """Answer a drawing by the site's model, or by that of the run that is named."""
+    picture = await request.body()
+    return await run_sync(lambda: look(store.model(run), picture), limiter=preparing)
 
 
 def look(model: Model, picture: bytes) -> dict[str, Any]:
@@ -44,8 +38,8 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
 
         e = (x − x₀) ∂z/∂x        x the pixel's input, x₀ that of a pixel without ink
 
-    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). Ground
-    has none. In a network of ReLU z is linear as long as no unit opens or shuts.
+    which is, to first order, by how much the ink of this pixel raised the score z (e > 0) or lowered it (e < 0). The
+    background has none. In a network of ReLU z is linear as long as no unit switches on or off.
 
     The answers of an ensemble are its own, evidence is the mean of its members', and the activations are its first
     member's. The model itself is left alone: drawings may come in several threads.
@@ -61,20 +55,19 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         ``evidence`` and ``runner_up_evidence`` (h, w).
 
     Raises:
-        DataError: it is no picture, or a damaged one; or the model's answer is no number.
+        DataError: it is not a picture, or a damaged one; or the model's answer is not finite.
     """
     gray = read_picture(picture, NAME)
     try:
         prepared = frame_picture(gray, model.preprocessing, NAME)
     except DataError as error:
         return {"empty": True, "classes": model.classes, "why": str(error)}
-    networks = [network.replica() for network in model.networks]
-    probabilities = Model(networks, model.preprocessing, model.classes).predict_proba(prepared)[0]
+    probabilities = model.predict_proba(prepared)[0]
     second, first = np.argsort(probabilities)[-2:]
     blank = np.full_like(prepared, model.preprocessing.ground)
-    x, ground = model.preprocessing.apply(np.stack([prepared, blank]), dtype=model.network.dtype)
+    x, ground = model.inputs(np.stack([prepared, blank]))
     ink, targets = x - ground, np.array([first, second])
-    evidence = np.mean([ink * input_gradients(network, x, targets) for network in networks], axis=0)
+    evidence = np.mean([ink * input_gradients(network, x, targets) for network in model.networks], axis=0)
     return {
         "empty": False,
         "classes": model.classes,
@@ -82,7 +75,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         "probabilities": probabilities.tolist(),
         "answer": model.classes[first],
         "runner_up": model.classes[second],
-        "layers": _activations(networks[0], x),
+        "layers": _activations(model.network, x),
         "evidence": _short(evidence[0].reshape(prepared.shape)),
         "runner_up_evidence": _short(evidence[1].reshape(prepared.shape)),
     }
@@ -94,20 +87,21 @@ def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> A
     Each row of a batch has a gradient of its own, so that one backward pass serves them all: row i holds x again, and
     asks for target i.
     """
-    Z = network.forward(np.tile(x, (len(targets), 1)))
+    p = Pass(network)
+    Z = network.forward(np.tile(x, (len(targets), 1)), p)
     dX = np.zeros_like(Z)
     dX[np.arange(len(targets)), targets] = 1
-    for layer in reversed(network.layers):
-        dX = layer.input_gradient(dX)
+    for layer, own in zip(reversed(network.layers), reversed(p.layers), strict=True):
+        dX = layer.input_gradient(dX, own)
     return dX
 
 
 def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
     """Return what comes out of each affine map and the steps that follow it, up to the next one, for one input (d,)."""
     outputs, Y = [], x[None]
-    for layer in network.layers:
-        Y = layer.forward(Y)
-        outputs.append(Y[0].copy())
+    for layer, own in zip(network.layers, Pass(network).layers, strict=True):
+        Y = layer.forward(Y, own)
+        outputs.append(Y[0])
     starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
     return [
         {

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["LARGEST_BODY", "MOST_STREAMS", "PATIENCE", "FewStreams", "OwnNames", "SafeHeaders", "SmallBodies", "guards"]
 
 LARGEST_BODY = 2**20  # bytes
-PATIENCE = 10  # seconds in which a body must have come
+PATIENCE = 10  # seconds in which a body must arrive
 MOST_STREAMS = 32  # event streams that are open at once
 LINGER = 1  # seconds in which a client that is refused may go on sending
 
@@ -39,7 +39,7 @@ def guards(host: str) -> list[Middleware]:
 
 
 class SafeHeaders:
-    """Tell the browser to run and show nothing that is not ours."""
+    """Tell the browser to run and show only what this server sends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,14 +77,16 @@ class OwnNames:
         host, origin = headers.get("host", "").lower(), headers.get("origin")
         names = [f"[{name}]" if ":" in name else name for name in sorted({*self.names, address})]
         if host not in {f"{name}:{port}" for name in names} and not (port == 80 and host in names):
-            return _error(421, f"{host[:80]!r} is none of this server's names; open http://{names[0]}:{port} instead")
+            return _error(
+                421, f"{host[:80]!r} is not one of this server's names; open http://{names[0]}:{port} instead"
+            )
         if scope["method"] not in SAFE_METHODS and origin not in (None, f"{scope['scheme']}://{host}"):
             return _error(403, f"a page of {origin[:80]!r} may not use this server; open http://{host} instead")
         return None
 
 
 class SmallBodies:
-    """Take in a request's body before the application sees it: at most 1 MiB, which has come within ten seconds.
+    """Take in a request's body before the application sees it: at most 1 MiB, which must arrive within ten seconds.
 
     What arrives is counted, whatever its content-length says.
     """
@@ -100,7 +102,7 @@ class SmallBodies:
             with anyio.fail_after(PATIENCE):
                 body = await _whole_body(receive, Headers(scope=scope).get("content-length", "0"))
         except TimeoutError:
-            line = f"the body had not come after {PATIENCE} seconds; send it at once"
+            line = f"the body did not arrive within {PATIENCE} seconds; send it at once"
             await _refuse_unread(_error(408, line), receive, send)
         except _TooLargeError:
             line = f"the body is larger than {LARGEST_BODY:,} bytes; send a smaller picture, or fewer at a time"
@@ -111,7 +113,7 @@ class SmallBodies:
 
 
 class FewStreams:
-    """Keep at most 32 event streams open at once: each is a connection that stays."""
+    """Keep at most 32 event streams open at once: each keeps a connection."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -135,7 +137,7 @@ class FewStreams:
             if more:  # it was broken off, since the server ends
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except* _TooManyStreamsError:
-            line = f"{MOST_STREAMS} pages are watching already, the most that there may be; close one of them"
+            line = f"{MOST_STREAMS} pages are watching already, which is the maximum; close one of them"
             await _error(503, line)(scope, receive, send)
         finally:
             self.open -= counted

@@ -1,7 +1,6 @@
-"""What there is to see inside a run's network as it is now: first weights, layers, and what it confuses.
+"""What is inside a run's network as it is now: first-layer weights, layers, and the confusion matrix.
 
-Each answer is worked out once for a model, in a thread, however many watch. It looks at validation images of the run,
-which are loaded once and kept.
+Each answer is worked out once for a model, in a thread, however many watch. It looks at validation images of the run.
 """
 
 import asyncio
@@ -9,27 +8,25 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import Path as InPath
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from ..data import Examples
 from ..errors import DataError
 from ..evaluation import Evaluation, evaluate
 from ..model import Model
-from ..nn import Dense, Network, ReLU, SoftmaxCrossEntropy
+from ..nn import Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
 from ..training import Run
-from .shelf import Shelf, newest_model
-from .site import Site
-from .watch import find, step_of
+from .dependencies import NamedRun
+from .store import Store, newest_model
+from .watch import step_of
 
-__all__ = ["Insight", "confused", "look_at_layers", "look_at_weights", "routes"]
+__all__ = ["Insight", "confused", "look_at_layers", "look_at_weights", "router"]
 
 UNITS = 64  # first-layer images
 SEEN = 256  # images on which activations and gradients are looked at
@@ -37,17 +34,18 @@ BARS = 40  # of a histogram
 FULL = 127  # what a large weight is sent as: whole numbers are a third of the text
 LARGE = 0.995  # share of the weights that are no larger: a few huge ones would make all others pale
 CELL = 60  # images of a cell of the confusion matrix
-RUNS = 4  # whose images and answers are kept
+RUNS = 4  # whose answers are kept
 
 Answer: TypeAlias = dict[str, Any]
+Index: TypeAlias = Annotated[int, InPath(ge=0)]  # of a class
 
 
 @dataclass
-class Glimpse:
+class Snapshot:
     """A run's network at one moment, with what has been worked out of it.
 
     Attributes:
-        model: with work arrays of its own, since others ask the same network at the same time.
+        model: the network.
         written: when its file was written.
         step: at which it was.
         answers: JSON by kind.
@@ -62,115 +60,117 @@ class Glimpse:
 
 
 class Insight:
-    """The networks that are looked at, and the images with which that is done.
+    """The networks that are looked at.
 
     Args:
-        shelf: where the models come from.
+        store: where the models and the images come from.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-        self._glimpses: dict[Path, Glimpse] = {}
-        self._examples: dict[tuple[str, float, int], Examples] = {}  # by data and split
-        self._one_at_a_time = asyncio.Lock()  # the training beside it wants the processor too
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._snapshots: dict[Path, Snapshot] = {}
+        self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
 
-    async def answer(self, path: Path, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> bytes:
+    async def answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> Response:
         """Return the JSON of what is asked of a run's network, worked out anew only where the network is a new one.
 
         Raises:
             DataError, TrainingError, FileError: no model or no images, and why.
         """
         async with self._one_at_a_time:
-            return await run_in_threadpool(self._answer, path, kind, work_out)
+            content = await run_in_threadpool(self._answer, run, kind, work_out)
+        return Response(content, media_type="application/json")
 
-    def _answer(self, path: Path, kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> bytes:
-        run = Run(path)
-        glimpse = self._glimpse(run)
-        if kind not in glimpse.answers:
-            answer = {"step": glimpse.step} | work_out(run, glimpse)
-            glimpse.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
-        return glimpse.answers[kind]
+    def _answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> bytes:
+        snapshot = self._snapshot(run)
+        if kind not in snapshot.answers:
+            answer = {"step": snapshot.step} | work_out(run, snapshot)
+            snapshot.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
+        return snapshot.answers[kind]
 
-    def _glimpse(self, run: Run) -> Glimpse:
+    def _snapshot(self, run: Run) -> Snapshot:
         newest = newest_model(run.path)
-        known = self._glimpses.get(run.path)
+        known = self._snapshots.pop(run.path, None)
         if known is None or newest is None or known.written != newest[1]:
-            model = self.shelf.model(run.path.name)  # which says so where there is none
+            model = self.store.model(run.path.name)  # which says so where there is none
             file, written = newest or (run.path, 0)
-            replicas = [network.replica() for network in model.networks]
-            own = Model(replicas, model.preprocessing, model.classes, model.trained_on, model.fingerprint)
-            known = Glimpse(own, written, step_of(file), {})
-            _keep(self._glimpses, run.path, known)
+            known = Snapshot(model, written, step_of(file), {})
+        self._snapshots[run.path] = known
+        while len(self._snapshots) > RUNS:
+            del self._snapshots[next(iter(self._snapshots))]
         return known
 
     def examples(self, run: Run, model: Model) -> Examples:
-        """Return a run's validation images, a copy, so that the rest of the data need not be kept.
+        """Return a run's validation images.
 
         Raises:
             TrainingError, DataError: there are none, or the data is no longer what the run learns from.
         """
         config = run.config
-        part = (model.fingerprint, config.validation, config.split_seed)
-        if part not in self._examples:
-            dataset = self.shelf.dataset(run)
-            if dataset.fingerprint != model.fingerprint:
-                raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
-            _, held = dataset.split(config.validation, config.split_seed)
-            if not len(held):
-                raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
-            _keep(self._examples, part, Examples(held.images.copy(), held.labels))
-        return self._examples[part]
+        dataset = self.store.dataset(run, model.fingerprint)
+        if dataset.fingerprint != model.fingerprint:
+            raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
+        _, held = dataset.split(config.validation, config.split_seed)
+        if not len(held):
+            raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
+        return held
 
-    def evaluation(self, run: Run, glimpse: Glimpse) -> Evaluation:
+    def evaluation(self, run: Run, snapshot: Snapshot) -> Evaluation:
         """Return what the network says of all validation images; raises as `examples`."""
-        if glimpse.evaluation is None:
-            glimpse.evaluation = evaluate(glimpse.model, self.examples(run, glimpse.model))
-        return glimpse.evaluation
+        if snapshot.evaluation is None:
+            snapshot.evaluation = evaluate(snapshot.model, self.examples(run, snapshot.model))
+        return snapshot.evaluation
 
 
-def routes(site: Site) -> list[Route]:
-    """Return the paths under which networks are looked into."""
-    shelf = Shelf(site)
-    insight = Insight(shelf)
+async def _insight(request: Request) -> Insight:
+    insight: Insight = request.app.state.insight
+    return insight
 
-    def weights(_run: Run, glimpse: Glimpse) -> Answer:
-        return look_at_weights(glimpse.model)
 
-    def layers(run: Run, glimpse: Glimpse) -> Answer:
-        examples = insight.examples(run, glimpse.model)
+TheInsight = Annotated[Insight, Depends(_insight)]
+router = APIRouter()
+
+
+@router.get("/api/runs/{name}/weights")
+async def weights(run: NamedRun, insight: TheInsight) -> Response:
+    """Return the weights of a run's first layer."""
+    return await insight.answer(run, "weights", lambda _, snapshot: look_at_weights(snapshot.model))
+
+
+@router.get("/api/runs/{name}/layers")
+async def layers(run: NamedRun, insight: TheInsight) -> Response:
+    """Return what goes forward and back through a run's layers for some validation images."""
+
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        examples = insight.examples(run, snapshot.model)
         few = np.arange(0, len(examples), -(-len(examples) // SEEN))
-        return look_at_layers(glimpse.model, examples.take(few))
+        return look_at_layers(snapshot.model, examples.take(few))
 
-    def confusion(run: Run, glimpse: Glimpse) -> Answer:
-        evaluation = insight.evaluation(run, glimpse)
+    return await insight.answer(run, "layers", work_out)
+
+
+@router.get("/api/runs/{name}/confusion")
+async def confusion(run: NamedRun, insight: TheInsight) -> Response:
+    """Return a run's confusion matrix on its validation images."""
+
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        evaluation = insight.evaluation(run, snapshot)
         matrix = evaluation.confusion.tolist()
         return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
 
-    def asked(kind: str, work_out: Callable[[Run, Glimpse], Answer]) -> Route:
-        async def respond(request: Request) -> Response:
-            path = await find(shelf, request.path_params["name"])
-            return Response(await insight.answer(path, kind, work_out), media_type="application/json")
+    return await insight.answer(run, "confusion", work_out)
 
-        return Route(f"/api/runs/{{name}}/{kind}", respond)
 
-    async def cell(request: Request) -> Response:
-        path = await find(shelf, request.path_params["name"])
-        true, said = request.path_params["true"], request.path_params["said"]
+@router.get("/api/runs/{name}/confusion/{true}/{said}")
+async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index) -> Response:
+    """Return the images in a cell of a run's confusion matrix."""
 
-        def work_out(run: Run, glimpse: Glimpse) -> Answer:
-            if max(true, said) >= len(glimpse.model.classes):
-                raise HTTPException(404, f"no such cell: the classes are 0 to {len(glimpse.model.classes) - 1}")
-            return confused(insight.evaluation(run, glimpse), insight.examples(run, glimpse.model), true, said)
+    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+        if max(true, said) >= len(snapshot.model.classes):
+            raise HTTPException(404, f"no such cell: the classes are 0 to {len(snapshot.model.classes) - 1}")
+        return confused(insight.evaluation(run, snapshot), insight.examples(run, snapshot.model), true, said)
 
-        kind = f"confusion/{true}/{said}"
-        return Response(await insight.answer(path, kind, work_out), media_type="application/json")
-
-    return [
-        asked("weights", weights),
-        asked("layers", layers),
-        asked("confusion", confusion),
-        Route("/api/runs/{name}/confusion/{true:int}/{said:int}", cell),
-    ]
+    return await insight.answer(run, f"confusion/{true}/{said}", work_out)
 
 
 def look_at_weights(model: Model) -> Answer:
@@ -181,7 +181,7 @@ def look_at_weights(model: Model) -> Answer:
         ``of`` (how many units there are).
 
     Raises:
-        DataError: no layer takes the pixels.
+        DataError: no dense layer takes the pixels.
     """
     height, width = model.image_shape
     for layer in model.network.layers:
@@ -190,7 +190,7 @@ def look_at_weights(model: Model) -> Answer:
             full = float(np.quantile(np.abs(W), LARGE)) or 1.0
             units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
             return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "full": full}
-    raise DataError("no layer of this network multiplies the pixels by weights")
+    raise DataError("this network has no dense layer whose weights could be shown")
 
 
 def look_at_layers(model: Model, examples: Examples) -> Answer:
@@ -201,24 +201,24 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
     Returns:
         ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``activations`` (``mean``,
-        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are above zero for no image,
+        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are zero for all images,
         None where the activation is not a ReLU), ``histogram`` (``low``, ``high``, ``counts``)) and ``gradients``
         (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
     """
     network = model.network
-    X = model.preprocessing.apply(examples.images, dtype=network.dtype)
+    X, p = model.inputs(examples.images), Pass(network, gradients=np.empty_like(network.gradients))
     found: list[Answer] = []
     with np.errstate(all="ignore"):
         Y = X
-        for name, layers in _groups(network):
-            for layer in layers:
-                Y = layer.forward(Y, training=False)
-            shut = any(isinstance(layer, ReLU) for layer in layers)
+        for name, layers in _groups(network, p):
+            for layer, own in layers:
+                Y = layer.forward(Y, own)
+            shut = any(isinstance(layer, ReLU) for layer, _ in layers)
             found.append({"name": name, "units": Y.shape[1], "activations": _activations(Y, shut)})
         loss = SoftmaxCrossEntropy(len(model.classes))
-        loss.forward(Y, examples.labels)
-        network.backward(loss.backward())
-        weights = [(layer.W, layer.dW) for layer in network.layers if isinstance(layer, Dense)]
+        network.backward(loss(Y, examples.labels).gradient, p)
+        pairs = zip(network.layers, p.layers, strict=True)
+        weights = [(layer.W, own.dW) for layer, own in pairs if isinstance(layer, Dense)]
         for answer, (W, dW) in zip(found, weights, strict=True):
             norm, size = float(np.linalg.norm(dW)), float(np.linalg.norm(W))
             answer["gradients"] = {"norm": _finite(norm), "relative": _finite(norm / size if size else 0.0)}
@@ -226,7 +226,7 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
 
 def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -> Answer:
-    """Return the images of class ``true`` of which the network said ``said``, up to 60, the surest first."""
+    """Return the images of class ``true`` of which the network said ``said``, up to 60, the most probable first."""
     cell = np.flatnonzero((evaluation.labels == true) & (evaluation.predictions == said))
     sure = evaluation.probabilities[cell, said]
     order = np.argsort(-sure, kind="stable")[:CELL]
@@ -236,19 +236,20 @@ def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -
     return {"images": images, "of": len(cell)}
 
 
-def _groups(network: Network) -> list[tuple[str, list[Any]]]:
+def _groups(network: Network, p: Pass) -> list[tuple[str, list[tuple[Layer, LayerPass]]]]:
     """Return the layers from each `Dense` up to the next, with a name; what comes before the first belongs to it."""
+    layers = list(zip(network.layers, p.layers, strict=True))
     starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
     ends = [*starts[1:], len(network.layers)]
     names = [f"hidden {number}" for number in range(1, len(starts))] + ["output"]
-    return [(name, network.layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]
+    return [(name, layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]
 
 
 def _activations(A: NDArray[Any], shut: bool) -> Answer:
     """Return the figures of a layer's activations A (n, units); ``shut``: whether they come out of a ReLU."""
     values = A[np.isfinite(A)].astype(np.float64)
     if not values.size:
-        raise DataError("the network's weights are so large that its activations are no numbers")
+        raise DataError("the network's weights are so large that its activations are not finite")
     counts, edges = np.histogram(values, BARS)
     return {
         "mean": float(values.mean()),
@@ -261,11 +262,3 @@ def _activations(A: NDArray[Any], shut: bool) -> Answer:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
-    """Remember the latest few."""
-    kept.pop(key, None)
-    kept[key] = value
-    while len(kept) > RUNS:
-        del kept[next(iter(kept))]

@@ -2,9 +2,9 @@
 
 A pipe from the server is its standard input. The first line says what to train, and each further line is a word:
 
-    pause   hold the run after the step under way
-    go      let it go on
-    step    let it take one step, and hold it again
+    pause   pause the run after the current step
+    go      continue it
+    step    take one step, and pause again
     stop    save and end; the run can be resumed
 
 The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too:
@@ -23,39 +23,42 @@ from ..errors import GlassnetError
 from ..training import Live, RunCallback, RunUnderWay, TrainingInterrupted, resume, train
 from .jobs import GRACE
 
-__all__ = ["Hand", "main"]
+__all__ = ["Control", "main"]
 
-LOOK = 0.2  # seconds after which a held run looks whether a signal has stopped it
+LOOK = 0.2  # seconds after which a paused run checks whether a signal has stopped it
 
 
-class Hand(RunCallback):
-    """Holds a run between two steps, lets it go on, or ends it, as the words say.
+class Control(RunCallback):
+    """Pauses a run between two steps, lets it go on, or ends it, as the words say.
 
-    The seconds that a run counts are those of its steps, so they stand still while it is held.
+    The seconds that a run counts are those of its steps, so they stand still while it is paused.
 
     Args:
-        held: whether the run is to wait before its first step.
-        live: shows the network as it is while the run is held.
+        paused: whether the run is to wait before its first step.
+        live: shows the network as it is while the run is paused.
     """
 
-    def __init__(self, held: bool, live: Live) -> None:
+    def __init__(self, paused: bool, live: Live) -> None:
         self._changed, self._live = Condition(), live
-        self._held, self._steps, self._ended = held, 0, False
+        self._paused, self._steps, self._ended = paused, 0, False
 
     def obey(self, word: str) -> None:
         """Take a word; an unknown one changes nothing. Called by the thread that listens."""
         with self._changed:
             if word in ("pause", "go"):
-                self._held, self._steps = word == "pause", 0
+                self._paused, self._steps = word == "pause", 0
             elif word == "step":
-                self._held, self._steps = True, self._steps + self._held  # a run that goes is held after its step
+                self._paused, self._steps = (
+                    True,
+                    self._steps + self._paused,
+                )  # a run that is going is paused after its step
             elif word == "stop":
                 self._ended = True
             self._changed.notify()
 
     def on_start(self, run: RunUnderWay) -> None:
         _say(begun=True)
-        if not run.state.step:  # else it has been let go already
+        if not run.state.step:  # else it has been continued already
             self._wait(run)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
@@ -63,30 +66,30 @@ class Hand(RunCallback):
 
     def _wait(self, run: RunUnderWay) -> None:
         """Return when the next step may be taken, or the run is to end."""
-        if self._held:
+        if self._paused:
             self._live.write(run)
             run.tell()
         with self._changed:
-            while self._held and not (self._steps or self._ended or run.stopped):
+            while self._paused and not (self._steps or self._ended or run.stopped):
                 self._changed.wait(LOOK)
-                self._ended |= not run.folder.exists()  # nobody can let it go any more
+                self._ended |= not run.folder.exists()  # nobody can continue it any more
             self._steps = max(self._steps - 1, 0)
             if self._ended:
                 run.stop("as the page asked")
 
 
 def main() -> None:
-    """Train what the first line of the input says, under the hand of the lines that follow."""
+    """Train what the first line of the input says, as the lines that follow say."""
     words = FileIO(0, closefd=False)  # without a buffer, whose lock the waiting thread would hold when Python ends
     first = words.readline()
     if not first:
         return
     order = json.loads(first)
     live = Live()
-    hand = Hand(order["paused"], live)
-    Thread(target=_listen, args=(words, hand), daemon=True).start()
+    control = Control(order["paused"], live)
+    Thread(target=_listen, args=(words, control), daemon=True).start()
     try:
-        _train(order, [live, hand])
+        _train(order, [live, control])
     except TrainingInterrupted:
         pass  # by a signal; everything is saved
     except GlassnetError as error:
@@ -105,13 +108,13 @@ def _train(order: dict[str, Any], callbacks: list[RunCallback]) -> None:
     train(load_dataset(order["data"]), order["recipe"], out=order["folder"], callbacks=callbacks, **how)
 
 
-def _listen(words: FileIO, hand: Hand) -> None:
+def _listen(words: FileIO, control: Control) -> None:
     for line in words:
-        hand.obey(line.decode().strip())
+        control.obey(line.decode().strip())
     last = Timer(GRACE, os._exit, [1])
     last.daemon = True
     last.start()
-    hand.obey("stop")
+    control.obey("stop")
 
 
 def _say(**said: Any) -> None:

@@ -10,16 +10,13 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from fastapi import HTTPException
 
 from ..errors import TrainingError
 from ..training import make_run_folder
-from .shelf import Shelf
-from .site import Site
+from .store import Store
 
-__all__ = ["AT_ONCE", "GRACE", "WORDS", "Jobs"]
-
-WORDS = ("pause", "go", "step", "stop")  # what a run is told; `job` says what they mean
+__all__ = ["AT_ONCE", "GRACE", "Jobs"]
 
 AT_ONCE = 2  # runs: what the page's pair of curves needs, and a machine still has time for the page beside it
 GRACE = 4.0  # seconds in which a run whose server ends may finish its step and save
@@ -30,11 +27,11 @@ class Jobs:
     """The training processes of a server.
 
     Args:
-        site: into whose runs folder their runs go.
+        store: of the site into whose runs folder their runs go.
     """
 
-    def __init__(self, site: Site) -> None:
-        self.site, self.shelf = site, Shelf(site)
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._jobs: dict[str, _Job] = {}
         self._lock = Lock()
 
@@ -48,12 +45,12 @@ class Jobs:
         Raises:
             TrainingError: the run cannot begin; the line of its process says why.
             FileError: its folder cannot be made.
-            HTTPException: enough runs are going already.
+            HTTPException: enough runs are running already.
         """
         with self._lock:
-            self._check_room()
+            self._check_limit()
             name = f"{spec['name']}-{spec['recipe']}" + "-as-written" * spec["as_written"]
-            folder = make_run_folder(None, name, self.site.runs)
+            folder = make_run_folder(None, name, self.store.site.runs)
             job = self._begin(folder, {**spec, "resume": False})
         job.begun.wait(BEGIN)
         if job.error and not job.under_way:
@@ -70,38 +67,38 @@ class Jobs:
         Raises:
             FileError: no such run.
             TrainingError: it cannot go on.
-            HTTPException: it is going already or finished, or enough others are going.
+            HTTPException: it is running already or finished, or enough others are running.
         """
-        folder = self.shelf.run(name).path
+        folder = self.store.run(name).path
         with self._lock:
-            if self._is_going(name):
-                raise HTTPException(409, f"{name}: is going already")
-            self._check_room()
+            if self._is_running(name):
+                raise HTTPException(409, f"{name}: is already running")
+            self._check_limit()
             job = self._begin(folder, {"resume": True, "paused": False})
         job.begun.wait(BEGIN)
         if job.error:
             raise TrainingError(job.error)
         if job.process.poll() is not None and not job.under_way:
-            raise HTTPException(409, f"{name}: has come to its end; start a new run instead")
+            raise HTTPException(409, f"{name}: is finished; start a new run instead")
 
     def control(self, name: str, word: str) -> None:
-        """Pass one of `WORDS` on to a run; after "stop", wait until it has saved and ended.
+        """Pass a word on to a run, as `job` has them; after "stop", wait until it has saved and ended.
 
         Raises:
             FileError: no such run.
             HTTPException: this server does not train it.
         """
         with self._lock:
-            going = self._is_going(name)
+            going = self._is_running(name)
         if not going:
-            self.shelf.run(name)
+            self.store.run(name)
             raise HTTPException(409, f"{name}: is not being trained by this page")
         self._jobs[name].obey(word)
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Return what is known here and cannot be seen in a run's folder, to be laid over what is seen there.
+        """Return what is known here and cannot be seen in a run's folder; it takes precedence over what is seen there.
 
-        That is ``state`` where a run is held ("paused"), and ``ended``: why its process ended before its time, or None.
+        That is ``state``, "paused", of a run that is paused, and ``ended``: why its process ended early, or None.
         """
         with self._lock:
             return {name: job.known() for name, job in self._jobs.items()}
@@ -111,17 +108,17 @@ class Jobs:
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
-            job.let_go()
+            job.close_pipe()
         end = time.monotonic() + GRACE
         for job in jobs:
             job.wait_or_kill(end - time.monotonic())
 
-    def _check_room(self) -> None:
-        if sum(job.is_going for job in self._jobs.values()) >= AT_ONCE:
-            raise HTTPException(429, f"{AT_ONCE} runs are going already; stop one of them, or wait for its end")
+    def _check_limit(self) -> None:
+        if sum(job.is_running for job in self._jobs.values()) >= AT_ONCE:
+            raise HTTPException(429, f"{AT_ONCE} runs are already running; stop one of them, or wait until it ends")
 
-    def _is_going(self, name: str) -> bool:
-        return name in self._jobs and self._jobs[name].is_going
+    def _is_running(self, name: str) -> bool:
+        return name in self._jobs and self._jobs[name].is_running
 
     def _begin(self, folder: Path, order: Mapping[str, Any]) -> "_Job":
         job = self._jobs[folder.name] = _Job({**order, "folder": str(folder)})
@@ -133,8 +130,8 @@ class _Job:
 
     Attributes:
         paused: whether it was told to wait.
-        error: why it ended before its time.
-        under_way: whether it got as far as its first step.
+        error: why it ended early.
+        under_way: whether it reached its first step.
         begun: set as soon as it is under way, or has ended.
     """
 
@@ -149,18 +146,18 @@ class _Job:
         )
         self.paused: bool = order["paused"]
         self.error: str | None = None
-        self.under_way, self.begun, self._letting_go = False, Event(), False
+        self.under_way, self.begun, self._closing = False, Event(), False
         self._tell(json.dumps(order))
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     @property
-    def is_going(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
-        paused = {"state": "paused"} if self.is_going and self.paused else {}
+        paused = {"state": "paused"} if self.is_running and self.paused else {}
         return {"ended": self.error} | paused
 
     def obey(self, word: str) -> None:
@@ -170,9 +167,9 @@ class _Job:
         if word == "stop":
             self._listener.join(GRACE)
 
-    def let_go(self) -> None:
+    def close_pipe(self) -> None:
         """Close the pipe, which ends the process as the server's own end would."""
-        self._letting_go = True
+        self._closing = True
         with suppress(OSError):
             assert self.process.stdin
             self.process.stdin.close()
@@ -198,9 +195,9 @@ class _Job:
             if self.under_way:
                 self.begun.set()
         code = self.process.wait()
-        if code and not self.error and not self._letting_go:
+        if code and not self.error and not self._closing:
             why = "was killed, or ran out of memory" if code < 0 else "failed; the server's terminal says how"
             self.error = f"the process that trained this run {why}; what it had saved is there: resume it"
         self.process.stdout.close()
-        self.let_go()
+        self.close_pipe()
         self.begun.set()

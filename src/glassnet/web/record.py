@@ -1,8 +1,9 @@
 """What a run folder says of its run, read again only where it has changed."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from ..errors import FileError, GlassnetError
 from ..files import is_held
@@ -22,8 +23,9 @@ LINE = 2048  # bytes: more than a line of steps.jsonl has
 class Lines:
     """The JSON objects of a file that grows by lines.
 
-    A last line that is still being written waits until it is whole; one that is no object is passed over. A file that
-    was put in the old one's place, as when a run is resumed, is read from its beginning.
+    A last line that is still being written waits until it is whole; one that is not an object is passed over. A file
+    that was put in the old one's place, as when a run is resumed, or that was written anew in place is read from its
+    beginning.
 
     Args:
         path: of the file, which need not be there yet.
@@ -34,26 +36,31 @@ class Lines:
         self.path, self.key = path, key
         self.rows: list[Row] = []
         self._file, self._size = 0, 0  # which file, and how much of it has been read
+        self._last = b""  # the end of what has been read: where it is no longer there, the file was written anew
 
     def read(self) -> None:
         """Read what has come since the last time. Of very many lines every other one of the older half is forgotten."""
         try:
-            status = self.path.stat()
-            if status.st_ino != self._file or status.st_size < self._size:
-                self.rows, self._file, self._size = [], status.st_ino, 0
-            if status.st_size == self._size:
-                return
             with self.path.open("rb") as file:
-                file.seek(self._size)
-                content = file.read()
+                content = self._new_content(file)
         except OSError:
             return
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
+        self._last = (self._last + whole)[-LINE:]
         self.rows += parse_steps(whole, self.key)
         while len(self.rows) > MOST:
             half = len(self.rows) // 2
             self.rows[:half] = self.rows[:half:2]
+
+    def _new_content(self, file: BinaryIO) -> bytes:
+        """Return what lies beyond what has been read; of another file than before that is all of it."""
+        number = os.fstat(file.fileno()).st_ino
+        file.seek(self._size - len(self._last))
+        if number != self._file or file.read(len(self._last)) != self._last:
+            self.rows, self._file, self._size, self._last = [], number, 0, b""
+            file.seek(0)
+        return file.read()
 
 
 class Record:

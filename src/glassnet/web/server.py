@@ -65,7 +65,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"--port {port}: may not be used ({_reason(error)}); give one above 1023") from error
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError(f"--host {host}: is no address of this machine; 127.0.0.1 always is") from error
+            raise ConfigError(f"--host {host}: is not an address of this machine; 127.0.0.1 always is") from error
         raise ConfigError(
             f"--port {port}: cannot listen there on {host} ({_reason(error)}); "
             "is another server running? Give another --port, or 0 for any that is free"

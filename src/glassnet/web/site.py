@@ -8,11 +8,11 @@ __all__ = ["Site"]
 
 @dataclass(frozen=True)
 class Site:
-    """Where the page's runs, model and drawings are. A client names none of these places.
+    """Where the page's runs, model and drawings are. Clients cannot change them.
 
     Attributes:
         runs: the folder of run folders that are shown, and into which new ones go.
-        model: the run folder or model file that recognises drawings where no run is chosen; None: the model in the box.
+        model: the run folder or model file that recognises drawings where no run is chosen; None: the bundled model.
         drawings: the folder of kept drawings, a folder for each class in it.
     """
 

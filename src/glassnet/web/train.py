@@ -1,85 +1,77 @@
 """Runs that the page begins and steers: what can be chosen, whether it can be, and the buttons."""
 
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from fastapi import APIRouter, Body
+from pydantic import Field, ValidationError
 
 from ..clinic import MISTAKES
-from ..data import mnist_is_here
+from ..data import needs_download
 from ..data.augmentation import RANGES
 from ..data.folder import class_folders
 from ..errors import ConfigError, GlassnetError, nearest
-from ..training import Config, Settings, explain, notebook_names, recipe_names, recipe_summary
+from ..training import Config, Settings, notebook_names, recipe_names, recipe_summary
 from ..training.recipe import read_recipe
-from .jobs import WORDS, Jobs
-from .record import Record
+from .dependencies import TheJobs, TheStore
+from .questions import Question, SettingsByName, error_line
+from .record import Facts
 from .site import Site
+from .watch import TheWatching
 
-__all__ = ["routes"]
+__all__ = ["router"]
 
 
-class _Order(BaseModel):
-    """What a client asks for."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+class Order(Question):
+    """What is to be trained, and how."""
 
     data: str = "digits"
     recipe: str | None = None
     as_written: bool = False
-    settings: dict[str, Any] = {}
-    mistakes: list[str] = []
+    settings: SettingsByName = Field(default={})
+    mistakes: list[str] = Field(default=[])
     mistakes_from: int | None = None
     paused: bool = False
 
 
-def routes(site: Site, jobs: Jobs) -> list[Route]:
-    """Return what begins and steers runs.
+Word: TypeAlias = Literal["pause", "go", "step", "stop", "resume"]
+router = APIRouter()
 
-    Args:
-        site: what data there are, and where runs go.
-        jobs: what trains.
-    """
 
-    async def options(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(_options, site))
+@router.get("/api/options")
+def options(store: TheStore) -> dict[str, Any]:
+    """Return all that can be chosen."""
+    return _options(store.site)
 
-    async def check(request: Request) -> Response:
-        """Say what the settings come to, or what is wrong with them: to be asked is no mistake."""
-        try:
-            spec, config = await run_in_threadpool(_spec, site, await request.body())
-        except GlassnetError as error:
-            return JSONResponse({"error": str(error)})
-        return JSONResponse(
-            {"recipe": spec["recipe"], "settings": config.model_dump(include=set(Settings.model_fields))}
-        )
 
-    async def start(request: Request) -> Response:
-        spec, _ = await run_in_threadpool(_spec, site, await request.body())
-        return JSONResponse({"name": await run_in_threadpool(jobs.start, spec)}, 201)
+@router.post("/api/settings")
+def check(body: Annotated[Any, Body()], store: TheStore) -> dict[str, Any]:
+    """Return what the settings come to, or what is wrong with them: to be asked is not a mistake."""
+    try:
+        spec, config = _spec(store.site, Order.model_validate(body))
+    except ValidationError as error:
+        return {"error": error_line(error.errors())}
+    except GlassnetError as error:
+        return {"error": str(error)}
+    return {"recipe": spec["recipe"], "settings": config.model_dump(include=set(Settings.model_fields))}
 
-    async def steer(request: Request) -> Response:
-        name, word = request.path_params["name"], request.path_params["word"]
-        if word == "resume":
-            await run_in_threadpool(jobs.resume, name)
-        elif word in WORDS:
-            await run_in_threadpool(jobs.control, name, word)
-        else:
-            raise HTTPException(404, f"a run is told {', '.join(WORDS)} or resume, not {word[:80]!r}")
-        return JSONResponse(
-            await run_in_threadpool(lambda: Record(site.runs / name).details() | jobs.states().get(name, {}))
-        )
 
-    return [
-        Route("/api/options", options),
-        Route("/api/settings", check, methods=["POST"]),
-        Route("/api/runs", start, methods=["POST"]),
-        Route("/api/runs/{name}/{word}", steer, methods=["POST"]),
-    ]
+@router.post("/api/runs", status_code=201)
+def start(order: Order, store: TheStore, jobs: TheJobs) -> dict[str, str]:
+    """Begin a run and return its name."""
+    spec, _ = _spec(store.site, order)
+    return {"name": jobs.start(spec)}
+
+
+@router.post("/api/runs/{name}/{word}")
+def steer(
+    name: str, word: Literal["pause", "go", "step", "stop", "resume"], jobs: TheJobs, watching: TheWatching
+) -> Facts:
+    """Tell a run a word, and return how it then stands."""
+    if word == "resume":
+        jobs.resume(name)
+    else:
+        jobs.control(name, word)
+    return watching.details(jobs.store.run(name))
 
 
 def _sources(site: Site) -> dict[str, dict[str, Any]]:
@@ -89,7 +81,7 @@ def _sources(site: Site) -> dict[str, dict[str, Any]]:
     """
     digits = [str(digit) for digit in range(10)]
     sources = {"digits": {"classes": digits, "recipe": "small", "source": "digits"}}
-    if mnist_is_here():
+    if not needs_download("mnist"):
         sources["mnist"] = {"classes": digits, "recipe": "default", "source": "mnist"}
     kept = [folder.name for folder in class_folders(site.drawings)] if site.drawings.is_dir() else []
     if len(kept) > 1:
@@ -132,18 +124,12 @@ def _setting(name: str, properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _spec(site: Site, body: bytes) -> tuple[dict[str, Any], Config]:
+def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     """Return what `Jobs.start` takes, and the configuration that it comes to.
 
     Raises:
-        ConfigError: something in the body cannot be; recipes and data are taken by the names that are offered alone.
+        ConfigError: something in the order cannot be; only the recipes and data that are offered are taken.
     """
-    try:
-        order = _Order.model_validate_json(body)
-    except ValidationError as error:
-        if not error.errors()[0]["loc"]:
-            raise ConfigError('the body is no JSON object; send {"data": …, "recipe": …, "settings": {…}}') from error
-        raise ConfigError(explain(error, (), "", _Order.model_fields)) from error
     sources = _sources(site)
     if order.data not in sources:
         raise ConfigError(f"data: {order.data[:80]!r} is not among the data here{nearest(order.data[:80], sources)}")
@@ -151,9 +137,6 @@ def _spec(site: Site, body: bytes) -> tuple[dict[str, Any], Config]:
     recipe = order.recipe or source["recipe"]
     if recipe not in recipe_names():
         raise ConfigError(f"recipe: {recipe[:80]!r} is unknown{nearest(recipe[:80], recipe_names())}")
-    for name in order.settings:
-        if name not in Settings.model_fields:
-            raise ConfigError(f"no setting called {name[:80]!r}{nearest(name[:80], Settings.model_fields)}")
     how = {"as_written": order.as_written, "settings": order.settings}
     # Mistakes that are not given are those of the recipe, which an empty list would take out.
     planted = {"mistakes": order.mistakes or None, "mistakes_from": order.mistakes_from}

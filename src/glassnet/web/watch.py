@@ -3,36 +3,32 @@
 import asyncio
 import json
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
+from fastapi import APIRouter, Depends, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from ..errors import FileError, GlassnetError
+from ..training import Run
 from ..training.folder import CONFIG, LIVE, STEPS
 from ..training.history import Row
+from .dependencies import NamedRun
+from .jobs import Jobs
 from .record import Facts, Lines, Record, last_step
-from .shelf import Shelf, newest_model
-from .site import Site
+from .store import Store, newest_model
 
-__all__ = ["Watched", "find", "routes"]
+__all__ = ["Watched", "Watching", "router"]
 
 LOOK_EVERY = 0.5  # seconds
 CHUNK = 2000  # rows in an event
 
-States = Callable[[], Mapping[str, Facts]]
-"""What tells of the runs that this server trains itself, by name; it is laid over what their folders say."""
-
 
 class Position(NamedTuple):
-    """How much of a run a client has been told: up to which epoch, which step and which model file.
+    """How much of a run a client has received: up to which epoch, which step and which model file.
 
     It counts by what the rows say rather than by lines, so it means the same after a run was resumed and lines were
     dropped: the steps that are taken again give the same, bit for bit.
@@ -59,7 +55,7 @@ class Watched:
 
     Args:
         path: the run folder.
-        known: what this server knows of a run that it trains itself, laid over what the folder says.
+        known: what this server knows of a run that it trains itself; it takes precedence over what the folder says.
     """
 
     def __init__(self, path: Path, known: Callable[[], Facts]) -> None:
@@ -151,63 +147,78 @@ class Watched:
         return self.gone, self.facts, self.model, steps[-1:], rows[-1:]
 
 
-def routes(site: Site, states: States = dict) -> list[Route]:
-    """Return the paths under which runs are listed and watched.
+class Watching:
+    """All runs of a site that somebody looks at.
 
     Args:
-        site: whose runs these are.
-        states: what this server knows of runs that it trains itself, such as ``{"state": "paused"}``, by name.
+        store: whose runs these are.
+        jobs: the runs that this server trains itself; what they know takes precedence over what their folders say.
     """
-    shelf = Shelf(site)
-    records: dict[str, Record] = {}
-    watched: dict[str, Watched] = {}
 
-    def list_runs() -> list[Facts]:
-        named = dict(states())
-        names = shelf.names()
-        for name in set(records) - set(names):
-            records.pop(name, None)  # another thread may list the runs too
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self._store, self._jobs = store, jobs
+        self._records: dict[str, Record] = {}
+        self._watched: dict[str, Watched] = {}
+
+    def list_runs(self) -> list[Facts]:
+        """Return the facts of every run, the youngest first."""
+        states, names = self._jobs.states(), self._store.names()
+        for name in set(self._records) - set(names):
+            self._records.pop(name, None)  # another thread may list the runs too
         found = []
         for name in names:
             try:
-                record = records[name] = records.get(name) or Record(site.runs / name)
+                record = self._records[name] = self._records.get(name) or Record(self._store.site.runs / name)
             except FileError:  # deleted this very moment
                 continue
-            found.append(record.facts() | named.get(name, {}))
+            found.append(record.facts() | states.get(name, {}))
         return sorted(found, key=itemgetter("started"), reverse=True)
 
-    async def runs(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(list_runs))
+    def details(self, run: Run) -> Facts:
+        """Return all that is known of a run."""
+        return Record(run.path).details() | self._known(run)
 
-    async def run(request: Request) -> Response:
-        name = request.path_params["name"]
-        path = await find(shelf, name)
-        return JSONResponse(await run_in_threadpool(lambda: Record(path).details() | states().get(name, {})))
-
-    async def events(request: Request) -> Response:
-        name = request.path_params["name"]
-        path = await find(shelf, name)
-        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        for left in [known for known, one in watched.items() if one.gone or not one.watchers]:
-            del watched[left]
-        one = watched.get(name)
+    async def events(self, run: Run, position: Position) -> AsyncIterator[ServerSentEvent]:
+        """Yield what there is of a run beyond a position, and then what comes."""
+        for left in [name for name, one in self._watched.items() if one.gone or not one.watchers]:
+            del self._watched[left]
+        one = self._watched.get(run.path.name)
         if one is None:
-            one = watched[name] = await run_in_threadpool(lambda: Watched(path, lambda: states().get(name, {})))
-        return EventSourceResponse(one.events(Position.parse(after)))
+            one = self._watched[run.path.name] = Watched(run.path, lambda: self._known(run))
+        async for event in one.events(position):
+            yield event
 
-    return [
-        Route("/api/runs", runs),
-        Route("/api/runs/{name}", run),
-        Route("/api/runs/{name}/events", events),
-    ]
+    def _known(self, run: Run) -> Facts:
+        return self._jobs.states().get(run.path.name, {})
 
 
-async def find(shelf: Shelf, name: str) -> Path:
-    """Return the folder of the run that a client names; raise HTTPException where there is none."""
-    try:
-        return (await run_in_threadpool(shelf.run, name)).path
-    except FileError as error:
-        raise HTTPException(404, str(error)) from error
+async def _watching(request: Request) -> Watching:
+    watching: Watching = request.app.state.watching
+    return watching
+
+
+TheWatching = Annotated[Watching, Depends(_watching)]
+router = APIRouter()
+
+
+@router.get("/api/runs")
+def runs(watching: TheWatching) -> list[Facts]:
+    """List the runs, the youngest first."""
+    return watching.list_runs()
+
+
+@router.get("/api/runs/{name}")
+def run(run: NamedRun, watching: TheWatching) -> Facts:
+    """Return all that is known of a run."""
+    return watching.details(run)
+
+
+@router.get("/api/runs/{name}/events")
+async def events(
+    run: NamedRun, watching: TheWatching, last_event_id: Annotated[str, Header()] = "", after: str = ""
+) -> EventSourceResponse:
+    """Stream what is new in a run, beyond the event that the client had last."""
+    return EventSourceResponse(watching.events(run, Position.parse(last_event_id or after)))
 
 
 def step_of(model: Path) -> int:

@@ -1,8 +1,8 @@
 // The page: one view at a time, named by the address. #train?recipe=fast&hidden=64 is the view "train" and its settings,
 // so that an address can be kept, sent and come back to.
 
-import { h } from "./dom.js";
-import { clear, notice } from "./notice.js";
+import { h } from "./shared/dom.js";
+import { clear, notice } from "./shared/notice.js";
 
 const VIEWS = ["draw", "watch", "train", "step", "clinic"];
 const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
@@ -30,7 +30,7 @@ async function show() {
   document.title = `${TITLES[name]} · glassnet`;
   const root = h("div", { class: `view ${name}` });
   try {
-    const view = await import(`./views/${name}.js`);
+    const view = await import(`./views/${name}/${name}.js`);
     if (own !== visit) return;
     clear();
     main.replaceChildren(root);

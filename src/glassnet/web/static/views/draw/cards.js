@@ -1,8 +1,8 @@
 // What the network makes of a drawing: cards, each { card, show(answer) }, where an answer is what the server gave.
 
-import { h } from "../../dom.js";
-import { count, number, percent } from "../../format.js";
-import { paintGray, paintSigned } from "../../pixels.js";
+import { h } from "../../shared/dom.js";
+import { count, number, percent } from "../../shared/format.js";
+import { paintGray, paintSigned } from "../../shared/pixels.js";
 
 const BARS = 10; // of a model with more classes, the most probable
 
@@ -32,8 +32,8 @@ export function answerCard() {
   function show({ empty, classes, why, probabilities, answer, runner_up: other }) {
     const shares = new Map(classes.map((name, i) => [name, empty ? null : probabilities[i]]));
     if (empty) {
-      say("No digit to see yet.");
-      sure.textContent = why || "Nothing is drawn yet, and nothing is guessed.";
+      say("No digit yet.");
+      sure.textContent = why || "Draw a digit, and the network says which one it is.";
     } else {
       say(`That looks like ${answer}.`, answer);
       sure.replaceChildren(
@@ -60,7 +60,7 @@ export function seenCard() {
   const card = h("section", { class: "card" },
     h("h2", {}, "What the network sees"),
     h("p", { class: "soft small" },
-      "The drawing is cut out, made as large as the digits it learned from, and set in the middle."),
+      "The drawing is cropped, scaled to the size of the training digits, and centred."),
     h("div", { class: "seen" }, picture.element));
 
   function show({ empty, prepared }) {
@@ -79,11 +79,11 @@ export function evidenceCard() {
   const answer = figure("For the answer");
   const other = figure("For the runner-up");
   const card = h("section", { class: "card" },
-    h("h2", {}, "What spoke for it"),
+    h("h2", {}, "Evidence"),
     h("p", { class: "soft small" },
-      "How much the ink of each pixel moved a digit’s score, by the slope of the score at this drawing. ",
-      h("span", { class: "key for" }, "Blue"), " spoke for the digit, ", h("span", { class: "key against" }, "orange"),
-      " against it; the stronger the colour, the more."),
+      "How much the ink of each pixel raised or lowered a digit’s score: input times gradient. ",
+      h("span", { class: "key for" }, "Blue"), " is evidence for the digit, ", h("span", { class: "key against" }, "orange"),
+      " evidence against it; the stronger the colour, the more."),
     h("div", { class: "pair" }, answer.element, other.element));
 
   function paint(part, words, rows, largest) {
@@ -111,11 +111,11 @@ export function insideCard() {
   const layers = h("div", { class: "layers" });
   const card = h("section", { class: "card" },
     h("h2", {}, "Inside the network"),
-    h("p", { class: "soft small" }, "Each square is a unit: the darker, the stronger it answers to this drawing."),
+    h("p", { class: "soft small" }, "Each square is a unit: the darker, the larger its activation."),
     layers);
 
   function show({ empty, layers: all, classes }) {
-    if (empty) layers.replaceChildren(h("p", { class: "soft" }, "All is quiet."));
+    if (empty) layers.replaceChildren(h("p", { class: "soft" }, "Nothing to show yet."));
     else layers.replaceChildren(...all.map((layer, i) => (i < all.length - 1 ? hidden(layer) : scores(layer, classes))));
   }
   return { card, show };

@@ -1,21 +1,21 @@
 // What the network takes for what: a matrix, and behind each of its cells the images themselves.
 
-import { get } from "../../api.js";
-import { h } from "../../dom.js";
-import { count, percent } from "../../format.js";
-import { paintGray } from "../../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count, percent } from "../../shared/format.js";
+import { paintGray } from "../../shared/pixels.js";
 import { asking } from "./asking.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // path: of the run; why: a line that says why images cannot be looked at, or null.
 export function confusion(root, path, why) {
-  const words = h("p", { class: "small soft" }, why ?? "No network to look at yet.");
+  const words = h("p", { class: "small soft" }, why ?? "No network yet.");
   const table = h("table", { class: "matrix", onkeydown: move });
   const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
   const gallery = h("div", { class: "gallery" });
   root.replaceChildren(
-    h("section", { class: "card" }, h("h2", {}, "What it takes for what"), words,
+    h("section", { class: "card" }, h("h2", {}, "Confusion matrix"), words,
       h("div", { class: "columns" }, h("div", { class: "scroll" }, table), h("div", { class: "behind" }, heading, gallery))),
   );
   let cells = []; // buttons by row and column
@@ -26,7 +26,7 @@ export function confusion(root, path, why) {
     const answer = await get(`${path}/confusion`, { signal });
     if (answer.classes.join() !== classes.join()) build(answer.classes);
     const right = answer.matrix.reduce((sum, row, i) => sum + row[i], 0);
-    words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are right at step ${count(answer.step)}. Rows are what an image is, columns what the network says.`;
+    words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are correct at step ${count(answer.step)}. Rows are true classes, columns predictions.`;
     answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, row)));
     if (open) images.again();
   }, (error) => { words.textContent = error.message; }, 1000);
@@ -35,8 +35,8 @@ export function confusion(root, path, why) {
     const [i, j] = open;
     const answer = await get(`${path}/confusion/${i}/${j}`, { signal });
     if (open[0] !== i || open[1] !== j) return;
-    const some = answer.of > answer.images.length ? `, the surest ${answer.images.length} of them` : "";
-    heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} taken for ${classes[j]}${some}`;
+    const some = answer.of > answer.images.length ? `, the ${answer.images.length} with the highest probability` : "";
+    heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} predicted as ${classes[j]}${some}`;
     gallery.replaceChildren(...answer.images.map(({ pixels, probability }) => {
       const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": `A ${classes[i]}` });
       paintGray(canvas, pixels);
@@ -58,7 +58,7 @@ export function confusion(root, path, why) {
     const cell = cells[i][j];
     const share = times / Math.max(1, row.reduce((sum, value) => sum + value, 0));
     cell.textContent = times || "·";
-    cell.setAttribute("aria-label", `${classes[i]} taken for ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}`);
+    cell.setAttribute("aria-label", `${classes[i]} predicted as ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}`);
     // The root makes a few mistakes visible beside a hundred right answers.
     cell.style.setProperty("--share", `${times ? Math.round(18 + 72 * Math.sqrt(share)) : 0}%`);
     cell.className = `${i === j ? "right" : "wrong"}${times ? "" : " none"}${share > 0.35 ? " full" : ""}`;

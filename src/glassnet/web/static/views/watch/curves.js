@@ -1,9 +1,9 @@
 // Loss, accuracy, learning rate and images a second of one run, or of several laid over each other.
 
-import { chart } from "../../chart.js";
-import { denser } from "../../denser.js";
-import { h } from "../../dom.js";
-import { LINES } from "../../palette.js";
+import { chart } from "../../shared/chart.js";
+import { denser } from "../../shared/denser.js";
+import { h } from "../../shared/dom.js";
+import { LINES } from "../../shared/palette.js";
 
 const MOST = 600; // points of a line: more than the screen can tell apart
 const BY = { step: "steps", epoch: "epochs", seconds: "seconds of training" };
@@ -14,7 +14,7 @@ export function curves(root, by, chosen) {
   const legend = h("p", { class: "small soft" });
   const places = [0, 1, 2, 3].map(() => h("div"));
   root.replaceChildren(
-    h("div", { class: "row" }, h("h2", {}, "How it learns"), h("label", { class: "by" }, "Along", choice)),
+    h("div", { class: "row" }, h("h2", {}, "How it learns"), h("label", { class: "by" }, "Plot against", choice)),
     legend,
     h("div", { class: "columns curves" }, places),
   );
@@ -36,7 +36,7 @@ export function curves(root, by, chosen) {
       { title: "Loss", values: pair("loss", "validation_loss"), options: {} },
       { title: "Accuracy", values: pair("accuracy", "validation_accuracy"), options: { percent: true } },
       { title: "Learning rate", values: one("learning_rate"), options: { height: 200 } },
-      { title: "Images a second", values: one("images_per_second"), options: { height: 200 } },
+      { title: "Images per second", values: one("images_per_second"), options: { height: 200 } },
     ].map(({ title, values, options }, i) => {
       const { draw, close } = chart(places[i], { title, ...common, ...options });
       return { draw: () => draw(runs.flatMap(values)), close };
@@ -84,7 +84,7 @@ export function curves(root, by, chosen) {
     several = runs.length > 1;
     legend.textContent = several
       ? "Each run in its own colour: validation solid, training dotted."
-      : "Training is measured on the images that the network is learning from, validation on images kept aside.";
+      : "Training is measured on the images that the network is learning from, validation on held-out images.";
     make();
     charts.forEach((_, i) => due.add(i));
     frame ||= requestAnimationFrame(next);

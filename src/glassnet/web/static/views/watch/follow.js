@@ -1,7 +1,7 @@
 // A run as it goes: its facts, its rows (one an epoch) and its steps (up to four a second), told to `heard` as they come.
 // A page that nobody sees closes its stream, and goes on from the same place when it is seen again.
 
-import { events } from "../../api.js";
+import { events } from "../../shared/api.js";
 
 const isGoing = (facts) => facts?.state === "running" || facts?.state === "paused";
 

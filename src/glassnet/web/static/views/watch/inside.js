@@ -1,18 +1,18 @@
 // The first layer's weights as images, and what goes forward and back through each layer.
 
-import { get } from "../../api.js";
-import { h } from "../../dom.js";
-import { count, number, percent } from "../../format.js";
-import { paintSigned } from "../../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count, number, percent } from "../../shared/format.js";
+import { paintSigned } from "../../shared/pixels.js";
 import { asking } from "./asking.js";
 
 const FULL = 127; // what the server sends for a large weight
 
 // path: of the run; why: a line that says why images cannot be looked at, or null.
 export function inside(root, path, why) {
-  const caption = h("p", { class: "small soft" }, "No network to look at yet.");
+  const caption = h("p", { class: "small soft" }, "No network yet.");
   const units = h("div", { class: "units", role: "img", "aria-label": "Weights of the first layer" });
-  const words = h("p", { class: "small soft" }, why ?? "No network to look at yet.");
+  const words = h("p", { class: "small soft" }, why ?? "No network yet.");
   const layers = h("div", { class: "layers" });
   root.replaceChildren(
     h("section", { class: "card" }, h("h2", {}, "First weights"), caption, units),
@@ -31,7 +31,7 @@ export function inside(root, path, why) {
 
   const figures = asking(async (signal) => {
     const answer = await get(`${path}/layers`, { signal });
-    words.textContent = `Seen on ${answer.images} validation images at step ${count(answer.step)}.`;
+    words.textContent = `Measured on ${answer.images} validation images at step ${count(answer.step)}.`;
     layers.replaceChildren(...answer.layers.map(layer));
   }, (error) => { words.textContent = error.message; });
 
@@ -49,11 +49,11 @@ export function inside(root, path, why) {
 function layer({ name, units, activations, gradients }) {
   const { mean, spread, zeros, dead, histogram } = activations;
   const facts = [
-    ["Activation", `${number(mean, 2)} ± ${number(spread, 2)}`, "Mean and spread over all units and images"],
+    ["Activation", `${number(mean, 2)} ± ${number(spread, 2)}`, "Mean and standard deviation over all units and images"],
     ["Zeros", percent(zeros, 0), "Share of activations that are exactly zero"],
-    ["Dead units", dead == null ? "–" : `${dead} of ${units}`, "Units that are above zero for none of these images"],
-    ["Gradient", `${number(gradients.norm, 2)}`, "Length of the gradient of this layer's weights"],
-    ["… to weights", gradients.relative == null ? "–" : `${number(100 * gradients.relative, 2)} %`, "Length of the gradient as a share of the weights' own"],
+    ["Dead units", dead == null ? "–" : `${dead} of ${units}`, "Units that are zero for all of these images"],
+    ["Gradient", `${number(gradients.norm, 2)}`, "Norm of the gradient of this layer's weights"],
+    ["… to weights", gradients.relative == null ? "–" : `${number(100 * gradients.relative, 2)} %`, "Norm of the gradient relative to that of the weights"],
   ];
   return h("div", { class: "layer" },
     h("h3", {}, name, " ", h("span", { class: "soft small" }, `${count(units)} units`)),

@@ -1,9 +1,9 @@
 // The runs that there are: choose one to watch, and tick others to lay their curves over it.
 
-import { get } from "../../api.js";
-import { h } from "../../dom.js";
-import { percent, seconds } from "../../format.js";
-import { LINES } from "../../palette.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { percent, seconds } from "../../shared/format.js";
+import { LINES } from "../../shared/palette.js";
 
 const EVERY = 3000; // ms
 

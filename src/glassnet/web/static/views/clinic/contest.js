@@ -1,12 +1,12 @@
 // Two runs beside each other while they go, and what came of them.
 
-import { events, get } from "../api.js";
-import { chart } from "../chart.js";
-import { denser } from "../denser.js";
-import { h } from "../dom.js";
-import { number, percent } from "../format.js";
-import { notice } from "../notice.js";
-import { LINES } from "../palette.js";
+import { events, get } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { denser } from "../../shared/denser.js";
+import { h } from "../../shared/dom.js";
+import { number, percent } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { LINES } from "../../shared/palette.js";
 
 const SIDES = {
   planted: { words: "with the mistake", name: "mistake", colour: LINES[1], dash: "solid" },
@@ -153,11 +153,11 @@ export function contest() {
 
 function sentence(planted, cured) {
   if (planted.accuracy == null) return "The mistake broke the run before there was a network to judge.";
-  const later = planted.later ? "Judged by the best network that each run kept, which may be of before the mistake: " : "";
+  const later = planted.later ? "Judged by the best network of each run, which may be from before the mistake: " : "";
   const cost = 100 * (cured.accuracy - planted.accuracy);
-  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by the best network that it had until then: " : later;
+  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by its best network until then: " : later;
   const flatters = 100 * (planted.reported - planted.accuracy);
-  const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than the truth.` : "";
+  const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than it reaches on new images.` : "";
   if (Math.abs(cost) < CHANCE) {
     return `${broke}the two differ by ${Math.abs(cost).toFixed(1)} points on ${cured.images} images that neither has seen, which is no more than chance.${lie}`.replace(/^t/, "T");
   }

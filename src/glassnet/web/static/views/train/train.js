@@ -1,16 +1,16 @@
 // Choose, start, and hold in one's hand: a run of one's own. The address keeps what was chosen and which run it became.
 
-import { events, get, post } from "../api.js";
-import { chart } from "../chart.js";
-import { h } from "../dom.js";
-import { quoted, settingsForm } from "../form.js";
-import { count, number, percent, seconds } from "../format.js";
-import { notice } from "../notice.js";
+import { events, get, post } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { h } from "../../shared/dom.js";
+import { quoted, settingsForm } from "./form.js";
+import { count, number, percent, seconds } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
 
 const WAIT = 250; // milliseconds after a key before the settings are looked at
 const STATES = {
   running: { said: "Running", next: "Pause", word: "pause", going: true },
-  paused: { said: "Paused", next: "Go on", word: "go", going: true },
+  paused: { said: "Paused", next: "Continue", word: "go", going: true },
   stopped: { said: "Stopped; nothing is lost", next: "Resume", word: "resume" },
   finished: { said: "Finished", next: "Resume" },
   broken: { said: "Broken by a planted mistake", next: "Resume" },
@@ -27,7 +27,7 @@ export async function mount(root, settings) {
     clearTimeout(timer);
     timer = setTimeout(() => check().catch((error) => form.complain(error.message)), WAIT);
   });
-  const train = command("The same from the shell");
+  const train = command("The same on the command line");
   const begin = h("button", { class: "main" }, "Start");
   const element = h("form", { class: "card", novalidate: true, onsubmit: start, "aria-label": "What to train" },
     h("h2", {}, "What to train"), form.element,
@@ -35,7 +35,7 @@ export async function mount(root, settings) {
     train.element);
   root.append(
     h("div", {}, h("h1", {}, "Train"),
-      h("p", { class: "soft" }, "Choose, start, and take a network through its steps. The address keeps what you chose: a link is a lesson.")),
+      h("p", { class: "soft" }, "Choose settings, start a run, and control it step by step. The address keeps your settings, so a link can be shared.")),
     h("div", { class: "columns" }, element, panel.element));
 
   function keepAddress() {
@@ -95,13 +95,13 @@ function runPanel(folder, changed) {
   let rows = [];
   let end = () => {};
 
-  const state = h("p", { class: "state", "aria-live": "polite" }, "No run yet. Start one, and it is here that you steer it.");
+  const state = h("p", { class: "state", "aria-live": "polite" }, "No run yet. Start one and control it here.");
   const wrong = h("p", { class: "wrong", role: "alert" });
   const next = h("button", { class: "main", type: "button", onclick: () => tell(STATES[run.state].word) }, "Pause");
   const step = h("button", { type: "button", onclick: () => tell("step") }, "One step");
   const stop = h("button", { type: "button", onclick: () => tell("stop") }, "Stop");
   const facts = h("dl", { class: "facts" });
-  const watch = h("a", {}, "Look inside while it learns");
+  const watch = h("a", {}, "Look inside while it trains");
   const resume = command("Once stopped, it can go on from the shell");
   const curves = { loss: h("div"), accuracy: h("div") };
   const charts = {

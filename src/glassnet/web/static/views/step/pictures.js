@@ -1,8 +1,8 @@
 // A stage's numbers as something to look at, where they are too many to read.
 
-import { h } from "../dom.js";
-import { number, percent } from "../format.js";
-import { paintGray, paintSigned } from "../pixels.js";
+import { h } from "../../shared/dom.js";
+import { number, percent } from "../../shared/format.js";
+import { paintGray, paintSigned } from "../../shared/pixels.js";
 
 const ACROSS = 32; // numbers of a row that stand beside each other in its picture
 
@@ -44,7 +44,7 @@ function units(stage) {
   const largest = Math.max(1e-9, ...stage.array.flat(2).map(Math.abs));
   const what = stage.name === "dW1" ? "gradients" : "weights";
   return [
-    h("p", { class: "small" }, `The ${stage.array.length} units that fire most, and the ${what} of each as an image.`),
+    h("p", { class: "small" }, `The ${stage.array.length} most active units, and the ${what} of each as an image.`),
     h("div", { class: "units" }, stage.array.map((rows, i) =>
       h("figure", {}, painted(paintSigned, rows, `${what} of unit ${stage.units[i]}`, "", largest),
         h("figcaption", { class: "soft small" }, `unit ${stage.units[i]}`)))),
@@ -61,7 +61,7 @@ function bars(answer, stage) {
   const row = (value, i) => {
     const width = `width:${(100 * Math.abs(value)) / largest}%`;
     return h("tr", { class: i === answer.label && "true" },
-      h("th", { scope: "row" }, answer.classes[i], i === answer.label && h("span", { class: "soft small" }, " truth")),
+      h("th", { scope: "row" }, answer.classes[i], i === answer.label && h("span", { class: "soft small" }, " true class")),
       h("td", { class: "track" }, h("i", { class: value < 0 ? "less" : "more", style: width })),
       h("td", {}, before ? `${said(before[i])} → ${said(value)}` : said(value)));
   };

@@ -1,6 +1,6 @@
 // A number field for each of the tiny network's parameters, and one slider for the one that was touched last.
 
-import { h } from "../dom.js";
+import { h } from "../../shared/dom.js";
 import { plain } from "./stages.js";
 
 const REACH = 2; // of the slider, either way
@@ -70,8 +70,8 @@ export function parameterFields({ onchange, onselect }) {
   }
 
   const element = h("section", { class: "card", "aria-label": "Weights and biases" },
-    h("h2", {}, "The 23 numbers that it learns"),
-    h("p", { class: "soft" }, "Type a number, or step it with the arrow keys; the one touched last is also under the slider."),
+    h("h2", {}, "The 23 parameters"),
+    h("p", { class: "soft" }, "Type a number or use the arrow keys; the slider moves the one that was touched last."),
     h("div", { class: "row parameterTables" }, TABLES.map(table)));
 
   return {

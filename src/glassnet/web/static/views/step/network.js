@@ -1,6 +1,6 @@
 // The tiny network as nodes and edges: what goes up, what blame comes down, and how far everything moves.
 
-import { h } from "../dom.js";
+import { h } from "../../shared/dom.js";
 import { plain, symbol } from "./stages.js";
 
 const DECIMALS = 3; // of the numbers in the circles
@@ -9,10 +9,10 @@ const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [520, 400];
 const COLUMNS = [70, 262, 440]; // of inputs, hidden units and outputs
 const WORDS = {
-  forward: "Lines are weights: blue adds, vermillion takes away, thick is large. In the circles stands what each unit puts out. A line that is clicked comes under the slider.",
-  backward: "Lines are the gradients of the weights: how the loss would rise with each. In the circles stands each unit's blame.",
-  update: "Lines are how far each weight moves, and in the circles how far each bias does.",
-  after: "The network after the step, and what it now puts out.",
+  forward: "Lines are weights: blue is positive, vermillion negative, thick is large. Circles show the output of each unit. Click a line to move its weight with the slider.",
+  backward: "Lines are the gradients of the weights: how the loss would rise with each. Circles show the gradient at each unit, dZ.",
+  update: "Lines show how far each weight moves, circles how far each bias moves.",
+  after: "The network after the step, and its new outputs.",
 };
 
 function s(tag, attributes, ...children) {

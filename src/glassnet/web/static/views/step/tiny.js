@@ -1,10 +1,10 @@
 // The network of 23 numbers: its pixels, truth, learning rate and every parameter under the hand, everything else live.
 
-import { post } from "../api.js";
-import { chart } from "../chart.js";
-import { h } from "../dom.js";
-import { notice } from "../notice.js";
-import { paintGray } from "../pixels.js";
+import { post } from "../../shared/api.js";
+import { chart } from "../../shared/chart.js";
+import { h } from "../../shared/dom.js";
+import { notice } from "../../shared/notice.js";
+import { paintGray } from "../../shared/pixels.js";
 import { parameterFields } from "./fields.js";
 import { network } from "./network.js";
 import { stages } from "./stages.js";
@@ -53,14 +53,14 @@ export async function mountTiny(root, settings, keep) {
   const more = h("button", { onclick: () => take(MANY) }, `Again, ${MANY} times`);
   const verdict = h("p", { "aria-live": "polite", class: "verdict" });
   const curve = h("div", {});
-  const line = chart(curve, { title: "Loss", x: "steps taken", y: "loss (0: sure and right)", height: 220 });
+  const line = chart(curve, { title: "Loss", x: "steps taken", y: "loss", height: 220 });
 
   root.append(
     h("div", { class: "columns" }, picture.element, h("section", { class: "card", "aria-label": "The step" },
-      h("p", { class: "soft" }, "The image has four pixels. The network is to say which half has more ink."),
+      h("p", { class: "soft" }, "The image has four pixels. The network says which half has more ink."),
       h("div", { class: "shown" }, image, h("div", { class: "pixelsliders" },
         sliders.map((slider, i) => h("label", {}, h("span", {}, `pixel ${i + 1} (x${"₁₂₃₄"[i]}): `, figures[i]), slider)))),
-      h("div", { class: "row" }, h("label", {}, "the truth", label), h("label", {}, "learning rate η", rate)),
+      h("div", { class: "row" }, h("label", {}, "true class", label), h("label", {}, "learning rate η", rate)),
       verdict, h("div", { class: "row" }, step, more, h("button", { onclick: reset }, "Reset")), curve)),
     walk.element, fields.element);
   picture.element.append(fields.slider);

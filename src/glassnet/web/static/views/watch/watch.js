@@ -1,14 +1,14 @@
 // Watch a run as it goes, or afterwards: its curves, its weights, its layers, and what it takes for what.
 // #watch?run=a&run=b: the first run is looked into; the curves of the others are laid over its own.
 
-import { h } from "../dom.js";
-import { count, percent, seconds } from "../format.js";
-import { notice } from "../notice.js";
-import { confusion } from "./watch/confusion.js";
-import { curves } from "./watch/curves.js";
-import { follow } from "./watch/follow.js";
-import { inside } from "./watch/inside.js";
-import { list } from "./watch/list.js";
+import { h } from "../../shared/dom.js";
+import { count, percent, seconds } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { confusion } from "./confusion.js";
+import { curves } from "./curves.js";
+import { follow } from "./follow.js";
+import { inside } from "./inside.js";
+import { list } from "./list.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 
@@ -35,7 +35,7 @@ export async function mount(root, settings) {
     choose: (name) => show([name, ...names.slice(1).filter((other) => other !== name)], "pushState"),
     toggle(name) {
       if (absent) show([name], "pushState");
-      else if (!names.includes(name) && names.length === MOST) notice(`The curves of ${MOST} runs fit over each other. Take one away first.`);
+      else if (!names.includes(name) && names.length === MOST) notice(`At most ${MOST} runs can be compared. Remove one first.`);
       else if (!names.includes(name)) show([...names, name], "replaceState");
       else if (names.length > 1) show(names.filter((other) => other !== name), "replaceState");
       runs.show(names);
@@ -172,8 +172,8 @@ function heading(root, name) {
     bar.max = total ?? facts.epochs ?? 1;
     bar.value = total ? last?.step ?? 0 : facts.epoch;
     const best = facts.validation_accuracy ?? facts.accuracy;
-    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the epoch that is kept" : " of the validation images, in the epoch that is kept"));
+    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the best epoch" : " of the validation images, in the best epoch"));
     const { hidden = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `${facts.members} networks together`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
   };
 }

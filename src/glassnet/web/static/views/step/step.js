@@ -1,13 +1,13 @@
-import { h } from "../dom.js";
-import { mountTiny } from "../step/tiny.js";
-import { mountTrained } from "../step/trained.js";
+import { h } from "../../shared/dom.js";
+import { mountTiny } from "./tiny.js";
+import { mountTrained } from "./trained.js";
 
-const KINDS = { tiny: "A network of 23 numbers", trained: "A trained network" };
+const KINDS = { tiny: "A network with 23 parameters", trained: "A trained network" };
 
 // Settings go into the address without a new entry in the history: there would be one for each movement of a slider.
 function keep(settings) {
   const query = new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
-  if ("run" in settings) query.set("run", settings.run); // empty: the model in the box
+  if ("run" in settings) query.set("run", settings.run); // empty: the bundled model
   history.replaceState(null, "", `#step?${query}`);
 }
 
@@ -16,8 +16,8 @@ export async function mount(root, settings) {
   root.append(
     h("h1", {}, "Step through"),
     h("p", { class: "lede" },
-      "One image goes through one step of learning: forward to an answer, backward to find who is to blame for its errors, "
-      + "and a small move of every weight. Walk through it with the arrow keys, and change what you like."),
+      "One image goes through one training step: forward to a prediction, backward to the gradients, "
+      + "and a small update of every parameter. Walk through it with the arrow keys, and change what you like."),
     h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, words]) =>
       h("a", { class: "button", href: name === "tiny" ? "#step" : "#step?show=trained", "aria-current": name === kind && "true" }, words))));
   return (kind === "tiny" ? mountTiny : mountTrained)(root, settings, keep);

@@ -1,11 +1,11 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
-import { get, post, postImage } from "../api.js";
-import { Drawing, paper } from "../brush.js";
-import { h } from "../dom.js";
-import { count } from "../format.js";
-import { notice } from "../notice.js";
-import { answerCard, evidenceCard, insideCard, seenCard } from "./draw/cards.js";
+import { get, post, postImage } from "../../shared/api.js";
+import { Drawing, paper } from "./brush.js";
+import { h } from "../../shared/dom.js";
+import { count } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 
 const DIGITS = [..."0123456789"];
 const SECOND = 1000; // ms: how often a network in training is asked again
@@ -37,7 +37,7 @@ export function mount(root, settings) {
   root.append(
     h("div", { class: "row head" },
       h("h1", {}, "Draw a digit"),
-      h("label", { class: "model" }, "Who looks at it", model)),
+      h("label", { class: "model" }, "Model", model)),
     h("div", { class: "desk" },
       h("section", { class: "card", "aria-label": "Drawing" },
         canvas,
@@ -108,7 +108,7 @@ export function mount(root, settings) {
     try {
       await drawing.lay(picture);
     } catch {
-      notice("That is no picture that this browser can read. Try a PNG or JPEG.");
+      notice("This browser cannot read that file as a picture. Try a PNG or JPEG.");
       return;
     }
     turn++;
@@ -155,7 +155,7 @@ export function mount(root, settings) {
     const names = runs.map(({ name }) => name);
     if (run !== null && !names.includes(run)) names.unshift(run);
     model.replaceChildren(
-      h("option", { value: "" }, "The page’s own model"),
+      h("option", { value: "" }, "The default model"),
       ...names.map((name) => h("option", { value: name }, training(name) ? `${name} (in training)` : name)),
     );
     model.value = run ?? "";

@@ -1,9 +1,9 @@
 // A trained network and one of its test images: the same stages, with pictures where the numbers are too many to read.
 
-import { get } from "../api.js";
-import { h } from "../dom.js";
-import { count } from "../format.js";
-import { paintGray } from "../pixels.js";
+import { get } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count } from "../../shared/format.js";
+import { paintGray } from "../../shared/pixels.js";
 import { stages } from "./stages.js";
 
 export async function mountTrained(root, settings, keep) {
@@ -22,14 +22,14 @@ export async function mountTrained(root, settings, keep) {
       h("div", { class: "row fields" },
         h("label", {}, "network", model),
         h("label", {}, "test image, counted from 0", image),
-        h("button", { onclick: () => turn(-1) }, "Image before"),
+        h("button", { onclick: () => turn(-1) }, "Previous image"),
         h("button", { onclick: () => turn(1) }, "Next image"),
         h("label", {}, "learning rate η", rate)),
       h("div", { class: "shown" }, canvas, words)),
     walk.element);
 
   const runs = await get("/api/runs");
-  model.append(h("option", { value: "" }, "the model in the box"), ...runs.map(({ name }) => h("option", { value: name }, name)));
+  model.append(h("option", { value: "" }, "the bundled model"), ...runs.map(({ name }) => h("option", { value: name }, name)));
   const wanted = settings.get("run") ?? runs.find(({ epoch }) => epoch > 0)?.name ?? "";
   if (![...model.options].some(({ value }) => value === wanted)) model.append(h("option", { value: wanted }, wanted));
   model.value = wanted;

@@ -6,7 +6,6 @@ answered at once.
 
 import asyncio
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..data.dataset import Images
 from ..model import Model
 from ..nn.types import Array
 
-__all__ = ["MOST_IMAGES", "Recognition"]
+__all__ = ["MOST_IMAGES", "Batcher"]
 
 MOST_IMAGES = 512  # of several requests that are computed together
 
@@ -26,15 +25,11 @@ class _Question(NamedTuple):
     answer: asyncio.Future[Array]
 
 
-class Recognition:
-    """One thread that computes, and the questions that wait for it.
-
-    A network has one set of work arrays, so a model that is given here must be used nowhere else at the same time.
-    """
+class Batcher:
+    """The questions that wait, and the task that answers them."""
 
     def __init__(self) -> None:
         self._waiting: deque[_Question] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recognition")
         self._work: asyncio.Task[None] | None = None
 
     async def probabilities(self, model: Model, images: Images) -> Array:
@@ -54,7 +49,7 @@ class Recognition:
         loop = asyncio.get_running_loop()
         while self._waiting:
             together = self._take()
-            computing = loop.run_in_executor(self._thread, _compute, together)
+            computing = loop.run_in_executor(None, _compute, together)
             await asyncio.wait([computing])
             error = computing.exception()
             for i, question in enumerate(together):

@@ -1,16 +1,16 @@
-import { get, post } from "../api.js";
-import { contest } from "../clinic/contest.js";
-import { h } from "../dom.js";
-import { clear, notice } from "../notice.js";
+import { get, post } from "../../shared/api.js";
+import { contest } from "./contest.js";
+import { h } from "../../shared/dom.js";
+import { clear, notice } from "../../shared/notice.js";
 
 // The circumstances that a person may change; the rest stays as the mistake needs it to show.
 const FIELDS = {
   hidden: ["hidden units", { type: "text", placeholder: "none", title: "Units of each hidden layer, from the input up, such as 64, 32" }],
   learning_rate: ["learning rate", { type: "number", min: 0, step: "any" }],
-  batch_size: ["images in a step", { type: "number", min: 1 }],
+  batch_size: ["batch size", { type: "number", min: 1 }],
   epochs: ["epochs", { type: "number", min: 1, title: "Passes through the training images" }],
   from: ["mistake from epoch", { type: "number", min: 1, placeholder: "the start", title: "The epoch after which the mistake is switched on; until then both runs are the same" }],
-  seed: ["seed", { type: "number", min: 0, title: "Of split, first weights and order: the same in both runs" }],
+  seed: ["seed", { type: "number", min: 0, title: "Of the split, the initial weights and the order of images: the same in both runs" }],
 };
 
 const title = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("-", " ");
@@ -31,11 +31,11 @@ export async function mount(root, settings) {
 
   root.append(
     h("h1", {}, "Clinic"),
-    h("p", { class: "lede" }, "A mistake that networks written by hand have, planted in a run beside its cure. Both learn the same digits from the same first weights; only the mistake differs."),
+    h("p", { class: "lede" }, "A common mistake in hand-written networks, in one run, beside a run without it. Both train on the same digits from the same initial weights; only the mistake differs."),
     h("div", { class: "columns" },
       h("section", { class: "card", "aria-label": "The mistake" }, h("label", {}, "the mistake", choice), words),
       h("section", { class: "card", "aria-label": "The runs" },
-        h("h2", {}, "In which circumstances"),
+        h("h2", {}, "Settings"),
         h("div", { class: "fields" }, Object.entries(inputs).map(([name, input]) => h("label", {}, FIELDS[name][0], input))),
         others, h("div", { class: "row" }, start, stop))),
     pair.element);
@@ -48,7 +48,7 @@ export async function mount(root, settings) {
       h("h3", {}, "What it does"), h("p", {}, mistake.effect), h("h3", {}, "What to look for"), h("p", {}, mistake.symptom),
       h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)));
     const rest = Object.entries(mistake.settings).filter(([name]) => !(name in FIELDS) && name !== "validation");
-    others.textContent = `Besides: 8×8 digits, ${rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`).join(", ")}; `
+    others.textContent = `Also: 8×8 digits, ${rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`).join(", ")}; `
       + `${Math.round(100 * mistake.settings.validation)} % of the training images are held out.`;
   }
 

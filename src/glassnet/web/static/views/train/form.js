@@ -1,9 +1,9 @@
 // The fields of a run's settings, built from what the server says there is to set. An empty field is left to the recipe.
 
-import { h } from "./dom.js";
+import { h } from "../../shared/dom.js";
 
 const FIRST = ["hidden", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
-const RECIPE = "by the recipe";
+const RECIPE = "from the recipe";
 
 const spoken = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
 const written = (value) => (value == null ? "off" : [value].flat().map(String).join(", "));
@@ -74,7 +74,7 @@ export function settingsForm(options, given, changed) {
   };
   const element = h("div", { class: "settings" },
     grid(["data", "recipe"]), notebook, grid(FIRST),
-    folded("Distort the training images", some(true)), folded("All other settings", some(false)), general);
+    folded("Augmentation of the training images", some(true)), folded("All other settings", some(false)), general);
 
   const absent = (name) => ({ name: fields[name].control.value, source: fields[name].control.value, classes: [], recipe: "default", summary: "" });
   const source = () => data[fields.data.control.value] ?? absent("data");

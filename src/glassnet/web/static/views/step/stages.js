@@ -1,7 +1,7 @@
 // The stages of a step, one at a time: a list to choose from, arrow keys, the equation large, its arithmetic below.
 
-import { h } from "../dom.js";
-import { isStill } from "../palette.js";
+import { h } from "../../shared/dom.js";
+import { isStill } from "../../shared/palette.js";
 import { picture } from "./pictures.js";
 
 const FEW = 4; // numbers that stand beside a stage's name in the list

@@ -1,0 +1,147 @@
+"""The runs of a site by name, their models as they are now, and the data that they learned."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+from ..data import Dataset, Examples, load_dataset, needs_download
+from ..errors import DataError, FileError, nearest
+from ..explain import images_to_explain
+from ..files import is_held
+from ..model import Model
+from ..training import BOX, Run, open_model
+from ..training.folder import CONFIG, LIVE, MODEL
+from .site import Site
+
+__all__ = ["Store", "newest_model"]
+
+MODELS, DATASETS = 8, 2  # that stay in memory; those asked for least recently go first
+
+
+class Store:
+    """What there is to look at. A name that a client gives is looked up among those there are; it is never a path.
+
+    One store serves the whole site: models and data sets may be used by many threads at once.
+
+    Args:
+        site: whose runs these are.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._load = lru_cache(MODELS)(_load)
+        self._datasets: dict[tuple[object, ...], Dataset] = {}
+        self._loading = Lock()
+
+    def names(self) -> list[str]:
+        """Return the names of the runs, the youngest first."""
+        if not self.site.runs.is_dir():
+            return []
+        times: dict[str, float] = {}
+        for path in self.site.runs.iterdir():
+            with suppress(OSError, UnicodeEncodeError):  # no permission, just deleted, or a name that is not text
+                path.name.encode()
+                if (path / CONFIG).is_file():
+                    times[path.name] = path.stat().st_mtime
+        return sorted(times, key=lambda name: times[name], reverse=True)
+
+    def run(self, name: str) -> Run:
+        """Return a run; raise FileError where there is none of that name."""
+        names = self.names()
+        if name not in names:
+            raise FileError(f"{name[:80]!r}: no such run{nearest(name, names) if names else '; there are no runs yet'}")
+        return Run(self.site.runs / name)
+
+    def model(self, name: str | None) -> Model:
+        """Return a run's model as it is now, or the site's own where no run is named.
+
+        While a run is watched that is the network of a moment ago; otherwise the best that it has kept.
+
+        Raises:
+            FileError: no such run, or it has no model yet.
+        """
+        if name is None:
+            place = self.site.model or BOX
+            path = place / MODEL if place.is_dir() else place
+            return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
+        run = self.run(name)
+        newest = newest_model(run.path)
+        if newest is None:
+            return run.model  # which says that there is none yet
+        try:
+            return self._read(newest[0])
+        except (FileError, OSError):
+            if newest[0].exists():
+                raise
+            return self.model(name)  # the run has just ended and taken away the network of the moment
+
+    def dataset(self, run: Run, fingerprint: str = "") -> Dataset:
+        """Return the data that a run learns, which must be on this machine.
+
+        Args:
+            run: one of this site's.
+            fingerprint: of the data as its model learned it; data that are the same stay in memory.
+
+        Raises:
+            DataError: they are not, or are gone, or can no longer be read.
+            TrainingError: they were arrays in memory.
+        """
+        source, classes = run.config.data, run.config.classes
+        _refuse_download(source, run.path.name, f" {run.path}")
+        return self._remember((source, classes, fingerprint), run.dataset)
+
+    def test_images(self, model: Model, name: str) -> Examples:
+        """Return the test images of the data that a model learned, which must be on this machine.
+
+        Raises:
+            DataError: they are not, or as `glassnet.explain.images_to_explain`.
+        """
+        _refuse_download(model.trained_on, name)
+
+        def load(source: str, classes: tuple[str, ...]) -> Dataset:
+            return self._remember((source, classes, model.fingerprint), lambda: load_dataset(source, classes=classes))
+
+        return images_to_explain(model, name, load)
+
+    def _read(self, path: Path) -> Model:
+        """Return the model of a file, which is read again when it has been written anew."""
+        return self._load(path, path.stat().st_mtime_ns)
+
+    def _remember(self, key: tuple[object, ...], load: Callable[[], Dataset]) -> Dataset:
+        """Return the data set of a key, whose last part is the fingerprint that it should have."""
+        with self._loading:
+            dataset = self._datasets.pop(key, None) or load()
+            if dataset.fingerprint == key[-1]:
+                self._datasets[key] = dataset
+            while len(self._datasets) > DATASETS:
+                del self._datasets[next(iter(self._datasets))]
+            return dataset
+
+
+def newest_model(folder: Path) -> tuple[Path, int] | None:
+    """Return the file of a run's network as it is now and when it was written, in ns; None before there is one.
+
+    The network of the moment counts while the run goes: one that was killed may have left it behind.
+    """
+    for file in (folder / LIVE, folder / MODEL):
+        with suppress(OSError):
+            written = file.stat().st_mtime_ns
+            if file.name == MODEL or is_held(folder) or os.name != "posix":  # elsewhere nobody can tell
+                return file, written
+    return None
+
+
+def _load(path: Path, _written: int) -> Model:
+    return Model.load(path)
+
+
+def _refuse_download(source: str, name: str, run: str = "") -> None:
+    """Raise DataError where data would first have to be downloaded, which the server never does."""
+    if needs_download(source):
+        raise DataError(
+            f"{name} was trained on {source}, whose images are not on this machine, and the server downloads nothing; "
+            f"fetch them with `glassnet evaluate{run}`, or choose a run that was trained on other data"
+        )
