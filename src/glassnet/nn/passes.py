@@ -7,16 +7,25 @@ that it computes in. So one network can be used by many threads at once, each wi
 from collections.abc import Callable
 from math import prod
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
+from .engine import Engine
 from .types import Array
 
-if TYPE_CHECKING:
-    from .network import Network
-
 __all__ = ["LayerPass", "Pass"]
+
+
+class Layered(Protocol):
+    """What a pass needs of the network that it goes through."""
+
+    layers: list[Any]
+    engine: Engine
+    dtype: np.dtype[Any]
+    gradients: Array
+
+    def views(self, vector: Array) -> dict[str, Array]: ...
 
 
 class Pass:
@@ -43,7 +52,7 @@ class Pass:
     """
 
     def __init__(
-        self, network: "Network", *, training: bool = False, seed: int = 0, gradients: Array | None = None
+        self, network: Layered, *, training: bool = False, seed: int = 0, gradients: Array | None = None
     ) -> None:
         self.training, self.seed, self.step, self.block = training, seed, 0, 0
         self.rows: slice = slice(None)
@@ -68,7 +77,7 @@ class LayerPass(SimpleNamespace):
         dW, db, …: views of the gradients of the layer's parameters, where there are gradients.
     """
 
-    def __init__(self, batch: Pass, network: "Network", number: int) -> None:
+    def __init__(self, batch: Pass, network: Layered, number: int) -> None:
         super().__init__()
         self.batch, self.number = batch, number
         self.engine, self.dtype, self.training = network.engine, network.dtype, batch.training

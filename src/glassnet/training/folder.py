@@ -31,7 +31,7 @@ MODEL, CHECKPOINT, LIVE = "model.safetensors", "checkpoint.safetensors", "live.s
 SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
 
 
-class RunFolder(Storage):
+class RunFolder(Storage[Loop]):
     """Keeps a run in its folder.
 
     A checkpoint never knows more than the other files, which are written before it.

@@ -90,7 +90,7 @@ class Loop:
         self.stopped: str | None = None
         self.paused = False
         self.best: tuple[Array, Array] | None = None
-        self.storage = Storage()
+        self.storage: Storage[Self] = Storage()
         self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
 
@@ -113,7 +113,7 @@ class Loop:
         """End as `stop` does, for good."""
         self.stopped, self.state.finished = reason, True
 
-    def run(self) -> None:
+    def run(self: Self) -> None:
         """Train to the epoch to end with, or until something stops it, from where the storage has it.
 
         Raises:
@@ -240,7 +240,7 @@ class Loop:
             callback.on_epoch(self, row)
         return self._go_on_or_stop()
 
-    def _save(self) -> None:
+    def _save(self: Self) -> None:
         """Save, the moments that the other ranks keep up included."""
         for moment in self.optimizer.state.values():
             self.ranks.gather(moment)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from ..data import Dataset, Preprocessing
 from ..errors import TrainingError
@@ -111,7 +112,7 @@ class RunLoop(Loop):
         if interrupted() and not self.state.finished:
             raise TrainingInterrupted(self.folder, self.state.step)
 
-    def break_off(self, error: TrainingError) -> bool:
+    def break_off(self: Self, error: TrainingError) -> bool:
         """A planted mistake may have broken the run: then end it here, and report what the network answers now.
 
         Where weights are NaN, so are all outputs, and argmax says that the first is the largest: class 0.
