@@ -95,9 +95,17 @@ def test_a_run_that_version_0_1_0_began_goes_on_to_the_end_that_it_came_to_there
     assert not run.finished
     assert [row["epoch"] for row in resume(run.path).history] == [1, 2, 3]
     assert run.finished
-    expected = Model.load(golden / "run-0.1.0.safetensors").network
-    np.testing.assert_allclose(run.model.network.parameters, expected.parameters, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(run.model.network.statistics, expected.statistics, rtol=1e-3, atol=1e-4)
+    expected, found, images = (
+        Model.load(golden / "run-0.1.0.safetensors"),
+        run.model,
+        load_dataset("digits").test.images,
+    )
+    for name, parameter in expected.network.named_parameters.items():
+        if name != "0.b":  # batch normalisation takes it off again, so that only rounding moves it
+            np.testing.assert_allclose(
+                found.network.named_parameters[name], parameter, rtol=1e-3, atol=1e-4, err_msg=name
+            )
+    np.testing.assert_allclose(found.predict_proba(images), expected.predict_proba(images), atol=5e-3)
 
 
 def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
