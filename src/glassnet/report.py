@@ -20,13 +20,13 @@ __all__ = ["write_report"]
 
 
 ALONE = (
-    "Loss should fall and accuracy rise. Where training goes on getting better and validation does not, the network "
-    "has begun to learn its training images by heart. The ring is the best that validation reached."
+    "Loss should fall and accuracy rise. Where training keeps improving and validation does not, the network overfits. "
+    "The ring marks the best validation result."
 )
 TOGETHER = (
-    "A point for each member, at the epochs that it and those before it took. Validation is that of their mean "
-    "probability, which mostly gets better with each, and ever less; training is the mean of each by itself. The model "
-    "is all of them, wherever the ring is. How one learned is told by a report of its own folder."
+    "A point for each member, at the number of epochs that it and those before it took. Validation is that of their "
+    "mean probability, which mostly improves with each member, by less and less; training is the mean of the members. "
+    "The model is all of them, wherever the ring is. A report of a member's own folder shows how that member learned."
 )
 
 
@@ -95,42 +95,42 @@ def _illustrations(
 ) -> Iterator[Illustration]:
     several = len(model.networks) > 1
     yield Illustration(
-        "learning-curves", "How it learned", TOGETHER if several else ALONE, plots.learning_curves(history)
+        "learning-curves", "Learning curves", TOGETHER if several else ALONE, plots.learning_curves(history)
     )
     yield Illustration(
         "confusion-matrix",
-        "What it mixes up",
-        "A row for each true class, a column for each answer. The grey diagonal holds the right answers; the deeper "
-        "the colour off it, the more often that mistake was made.",
+        "Confusion matrix",
+        "A row for each true class, a column for each predicted class. The grey diagonal holds the correct ones; the "
+        "deeper the colour off it, the more frequent that mistake.",
         plots.confusion_matrix(evaluation),
     )
     yield Illustration(
         "hardest-images",
-        "What it finds hardest",
-        "The images whose true class it thought least probable. In colour is what it said and how sure it was, orange "
-        "where that is wrong and blue where it is right; below stands what the image is.",
+        "Hardest images",
+        "The images whose true class got the lowest probability. In colour is the prediction with its probability, "
+        "orange where it is wrong and blue where it is correct; below is the true class.",
         plots.hardest_images(evaluation, examples),
     )
     yield Illustration(
         "calibration",
-        "Whether it knows when it is right",
-        "Of the images it was 80 % sure about, it should get 80 % right: the dots should lie on the dashed line. Below "
-        "the line it is too sure, above it too modest. A bar that stands for few images, as the lower panel shows, "
-        "says little.",
+        "Calibration",
+        "Of the images predicted with a probability of 80 %, 80 % should be correct: the dots should lie on the dashed "
+        "line. Below the line the network is overconfident, above it underconfident. Where the lower panel shows few "
+        "images, a dot says little.",
         plots.calibration(evaluation),
     )
     yield Illustration(
         "first-layer-weights",
-        "What its first layer looks for",
-        "A unit answers to ink where its weights are red, and is put off by ink where they are blue; white pixels do "
-        "not matter to it. Strokes and edges are a sign of learning, noise alone is not."
+        "First-layer weights",
+        "Ink raises a unit's activation where its weights are red and lowers it where they are blue; white pixels do "
+        "not matter. Strokes and edges are a sign of learning, noise alone is not."
         + " The units are those of the first member."
         * several,
         plots.first_layer_weights(model),
     )
     yield Illustration(
         "samples",
-        "What it was asked to read",
+        "Samples",
         "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
     )
@@ -141,7 +141,7 @@ def _distortions(
 ) -> Illustration:
     return Illustration(
         "augmentation",
-        "What it was shown instead",
+        "Augmentation",
         "On the left an image as it is, beside it some of the ways in which training distorted such images. No two "
         "epochs showed the same; validation and test images stayed as they are. Where a version can no longer be read, "
         "the distortion is too strong.",
