@@ -159,7 +159,7 @@ def main(seconds: float = 10, trials: int = 5) -> None:
             events += seen
     alone, watched = (median(kept) for kept in rates.values())
     print(f"training: {alone:.0f} images a second, with {WATCHERS} watchers {watched:.0f} ({events} events seen)")
-    machine = describe_machine("numpy", "starlette", "uvicorn", "glassnet")
+    machine = describe_machine("numpy", "fastapi", "uvicorn", "glassnet")
     measured = {"watchers": WATCHERS, "alone": rates[0], "watched": rates[WATCHERS], "events": events}
     save_result("serving", {"machine": machine, "seconds": seconds, "loads": loads, "training": measured})
 

@@ -158,6 +158,14 @@ def test_no_other_method_and_no_other_path(address: str) -> None:
     assert "error" in httpx.get(f"{address}/api/nothing").json()
 
 
+def test_the_service_alone_is_described_and_no_page_loads_scripts_from_elsewhere(address: str) -> None:
+    described = httpx.get(f"{address}/openapi.json").json()
+    assert set(described["paths"]) == {"/api/health", "/api/model", "/api/predict"}
+    for path in ("/docs", "/redoc", "/docs/oauth2-redirect"):
+        assert httpx.get(address + path).status_code == 404
+    assert httpx.head(address).status_code == 200
+
+
 def test_the_description_is_true(address: str) -> None:
     """Send what it says may be sent, and compare what comes with what it says will come."""
     jsonschema = pytest.importorskip("jsonschema")

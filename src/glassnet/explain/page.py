@@ -24,8 +24,8 @@ __all__ = ["write_page"]
 
 DIVERGING = "RdBu_r"  # as in the report: red is more, blue is less
 LOUDEST = 6  # units of the first layer that are shown as pictures
-WEIGHTS = "The units that fire most: their weights as images, and below each what it passes on."
-GRADIENTS = "The units that fire most: their gradients are the input as an image, times the dZ₁ below each."
+WEIGHTS = "The most active units: their weights as images, and below each its activation."
+GRADIENTS = "The most active units: their gradients are the input as an image, times the dZ₁ below each."
 MANY = 20  # classes: with more, there is no row for each
 
 Parts = dict[str, Any]
@@ -150,7 +150,7 @@ def _bars(values: Array) -> Parts:
 
 
 def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) -> Parts:
-    """Return columns of a matrix (pixels, units) as images, for the units of the first layer that fire most.
+    """Return columns of a matrix (pixels, units) as images, for the most active units of the first layer.
 
     ``figures`` (units,) has the number below each.
     """

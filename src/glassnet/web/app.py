@@ -70,8 +70,8 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
     app.include_router(service.router)
     for view in (watch, insight, train, step, clinic, draw, drawings):
         app.include_router(view.router, include_in_schema=False)
-    app.add_api_route("/", _page, include_in_schema=False)
-    app.add_api_route("/charts.js", _charts, include_in_schema=False)
+    app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/charts.js", _charts, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
