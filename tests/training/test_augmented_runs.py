@@ -87,7 +87,7 @@ def test_batches_are_distorted_images_with_their_own_labels(digits: Dataset) -> 
 
 def test_the_threads_of_a_run_share_out_the_distortions(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     loop, asked = RunLoop(Config.resolve("fast", rotation=10, threads=2), digits), []
-    monkeypatch.setattr(loop.batches.team, "share_out", lambda work, parts: asked.append(parts))
+    monkeypatch.setattr(loop.batches.engine, "share_out", lambda work, parts: asked.append(parts))
     loop.batches.batch(0, 0)
     assert asked == [1]  # 192 images of 64 pixels are one part
 

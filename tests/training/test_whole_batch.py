@@ -137,7 +137,7 @@ def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> 
 
 
 def test_what_all_images_at_once_cannot_have() -> None:
-    with pytest.raises(ConfigError, match=r"batch_norm: .* give a batch_size"):
+    with pytest.raises(ConfigError, match=r"batch_norm: .* give a number as batch_size"):
         Config.resolve("fast", batch_size="all", batch_norm=True)
     for wrong in ("most", 0, 1.5):
         with pytest.raises(ConfigError, match="batch_size: "):
