@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+EVERYTHING := --editable ".[web,tensorboard,search,mpi,onnx]"
 
 .PHONY: help setup demo test lint format docs screenshots bench notebooks model wheel clean
 
@@ -16,13 +19,13 @@ test: lint  ## every check and every test
 
 setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
 
-lint: $(VENV)/installed-dev  ## style, types, and which room imports which
+lint: $(VENV)/installed-dev  ## style, types, and which module imports which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/installed-dev  ## put the code into the house's form
+format: $(VENV)/installed-dev  ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -30,10 +33,10 @@ docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running e
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-screenshots: $(VENV)/installed-dev  ## take the README's pictures of the page (needs chromium)
+screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)
 	$(BIN)/python docs/screenshots.py
 
-bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the README's tables (40 minutes)
+bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/throughput.py
@@ -53,8 +56,8 @@ notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and 
 	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/table.py
 
-model: $(VENV)/installed-dev  ## train the model in the box again, and write it with its figures into src/glassnet/box
-	$(BIN)/python benchmarks/box.py
+model: $(VENV)/installed-dev  ## train the bundled model again, and write it with its figures to src/glassnet/bundled
+	$(BIN)/python benchmarks/bundled.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
 	$(BIN)/python -m build
@@ -66,22 +69,27 @@ clean:  ## remove what was made, but not your runs
 # would warn ten times that they speak to the build unencrypted, from this machine to itself.)
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "Installing glassnet into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/pip
 	@echo "Installing glassnet and its tools into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PIP) $(EVERYTHING) --group dev
 	@touch $@ $(VENV)/installed
 
-$(VENV)/installed-docs: pyproject.toml | $(BIN)/python
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/pip
 	@echo "Installing glassnet and what the tutorial is built with into $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@$(PIP) $(EVERYTHING) --group docs
 	@mkdir -p $(VENV)/etc/ipython && echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-peers: pyproject.toml | $(VENV)/installed-dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,peers]"
+	@$(PIP) $(EVERYTHING) --group dev --group peers
+	@touch $@
+
+# A pip that knows --group; those that come with Python 3.11 to 3.13 are older.
+$(VENV)/pip: | $(BIN)/python
+	@$(PIP) "pip>=25.1"
 	@touch $@
 
 $(BIN)/python:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from glassnet.data import Augmentation
 from glassnet.data.augmentation import inverse_matrices
-from glassnet.nn import Adam, Dense, Network, ReLU, SoftmaxCrossEntropy
+from glassnet.nn import Adam, Dense, Network, Pass, ReLU, SoftmaxCrossEntropy
 from machine import describe_machine, save_result
 
 TRIALS, BATCH, SIDE = 100, 128, 28
@@ -69,10 +69,10 @@ def training_step() -> Callable[[], None]:
     X, y = rng.random((BATCH, SIDE * SIDE), np.float32), rng.integers(0, 10, BATCH)
     network = Network([Dense(1024), ReLU(), Dense(1024), ReLU(), Dense(10)], SIDE * SIDE, dtype="float32", seed=0)
     loss, optimizer = SoftmaxCrossEntropy(10), Adam(network.parameters, network.gradients)
+    p = Pass(network, training=True)
 
     def step() -> None:
-        loss.forward(network.forward(X, training=True), y)
-        network.backward(loss.backward())
+        network.backward(loss(network.forward(X, p), y).gradient, p)
         optimizer.step(0.001)
 
     return step

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet import Config, load_dataset
-from glassnet.training import Trainer, available_threads
+from glassnet.training import Loop, RunLoop, available_threads
 
 THREADS = available_threads()
 RATES = {"adam": 0.001, "momentum": 0.01}
@@ -32,10 +32,10 @@ def mnist() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return train.images.reshape(len(train), -1) / np.float32(255), train.labels
 
 
-def glassnet_trainer(
+def glassnet_loop(
     hidden: tuple[int, ...], batch: int, optimizer: str, threads: int | None = None, **options: Any
-) -> Trainer:
-    """The parts of a run, put together as `glassnet.train` does; ``options`` are those of `Trainer`."""
+) -> RunLoop:
+    """The loop of a run in memory, put together as `glassnet.train` does; ``options`` are those of `RunLoop`."""
     config = Config.resolve(
         "fast",  # which has neither batch normalisation nor distortions
         hidden=hidden,
@@ -47,25 +47,25 @@ def glassnet_trainer(
         validation=0,
         threads=threads,
     )
-    return Trainer(config, load_dataset("mnist"), **options)
+    return RunLoop(config, load_dataset("mnist"), **options)
 
 
-def batches(trainer: Trainer) -> Iterator[tuple[int, int]]:
+def batches(loop: Loop) -> Iterator[tuple[int, int]]:
     """Yield the epoch and the number in it of each full batch, epoch after epoch."""
     for epoch in count():
-        for i in range(len(trainer.batches.labels) // trainer.batches.size):
+        for i in range(len(loop.steps.batches.labels) // loop.steps.batches.size):
             yield epoch, i
 
 
 def glassnet_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
     """As `glassnet.train` takes them, with as many threads as it chooses."""
-    trainer = glassnet_trainer(hidden, batch, optimizer)
-    upcoming = batches(trainer)
+    loop = glassnet_loop(hidden, batch, optimizer)
+    upcoming = batches(loop)
 
     def take(steps: int) -> None:
-        with trainer.computing():
+        with loop.computing():
             for _ in range(steps):
-                trainer.steps.take(*next(upcoming), lambda _: RATES[optimizer], True)
+                loop.steps.take(*next(upcoming), RATES[optimizer])
 
     return take
 

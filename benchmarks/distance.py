@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from contenders import RATES, Steps, batches, glassnet_steps, glassnet_trainer
-from glassnet.training import Trainer, choose_threads
+from contenders import RATES, Steps, batches, glassnet_loop, glassnet_steps
+from glassnet.nn import Pass
+from glassnet.training import RunLoop, choose_threads
 from machine import describe_machine, save_result
 from throughput import BATCHES, NETS
 from workers import Contest
@@ -52,31 +53,31 @@ def product_steps(hidden: tuple[int, ...], batch: int) -> Steps:
     return take
 
 
-def stages(trainer: Trainer) -> Iterator[dict[str, float]]:
+def stages(loop: RunLoop) -> Iterator[dict[str, float]]:
     """Take steps as `glassnet.training.Steps` does; yield each one's seconds by stage."""
-    network, loss = trainer.network, trainer.loss
-    for epoch, i in batches(trainer):
+    network, loss = loop.network, loop.loss
+    p = Pass(network, training=True)
+    for epoch, i in batches(loop):
         clock = [perf_counter()]
-        X, y = trainer.batches.batch(epoch, i)
+        X, y, _ = loop.batches.batch(epoch, i)
         clock.append(perf_counter())
-        Z = network.forward(X, training=True)
+        Z = network.forward(X, p)
         clock.append(perf_counter())
-        loss.forward(Z, y)
-        np.count_nonzero(Z.argmax(axis=1) == y)
-        dZ = loss.backward()
+        found = loss(Z, y)
+        np.count_nonzero(found.right)
         clock.append(perf_counter())
-        network.backward(dZ)
+        network.backward(found.gradient, p)
         clock.append(perf_counter())
-        trainer.optimizer.step(RATES[OPTIMIZER], trainer.batches.team)
+        loop.optimizer.step(RATES[OPTIMIZER])
         clock.append(perf_counter())
         yield dict(zip(STAGES, (b - a for a, b in pairwise(clock)), strict=True))
 
 
 def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, float]:
     """The share of each stage in the steps of so many seconds; the first steps warm up."""
-    trainer, sums = glassnet_trainer(hidden, batch, OPTIMIZER), dict.fromkeys(STAGES, 0.0)
-    with trainer.computing():
-        for taken, step in enumerate(stages(trainer)):
+    loop, sums = glassnet_loop(hidden, batch, OPTIMIZER), dict.fromkeys(STAGES, 0.0)
+    with loop.computing():
+        for taken, step in enumerate(stages(loop)):
             if taken >= 3:
                 sums = {name: sums[name] + step[name] for name in STAGES}
             if sum(sums.values()) > seconds:

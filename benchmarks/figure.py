@@ -1,4 +1,4 @@
-"""Draw the README's figures: throughput, a panel for each net and rule; and accuracy against seconds of training."""
+"""Draw the figures of docs/benchmarks.md: images a second for each net and rule, and accuracy against seconds."""
 
 from statistics import median
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from glassnet.plots import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
-from speed_lines import FIGURE, LADDER, ROOT, RULES, Result, net_name
+from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
 
 # The rest of Okabe and Ito's colours is for the peers; what is not counted is broken.
 STYLES: dict[str, dict[str, Any]] = {
@@ -62,8 +62,8 @@ def draw_ladder(result: Result) -> None:
     write_title(axes, "Five recipes, five seeds each: accuracy on the test images against time")
     name_axes(axes, "seconds of training, two cores", "test accuracy, %")
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(ROOT / LADDER)
-    print(LADDER)
+    figure.savefig(DOCS / LADDER)
+    print(DOCS / LADDER)
 
 
 def draw_throughput(cells: list[Result]) -> None:
@@ -79,8 +79,8 @@ def draw_throughput(cells: list[Result]) -> None:
         row[0].set_ylim(bottom=0)  # of both panels, and only now: it ends the choice of limits
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL, labelcolor=GREY)
-    figure.savefig(ROOT / FIGURE)
-    print(FIGURE)
+    figure.savefig(DOCS / FIGURE)
+    print(DOCS / FIGURE)
 
 
 if __name__ == "__main__":

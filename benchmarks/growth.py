@@ -100,8 +100,8 @@ def make_file(path: Path, images: int) -> None:
 
 def main(trials: int = 3, most: int = COUNTS[-1]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        room = (shutil.disk_usage(folder).free - SPARE) // PIXELS
-        counts = [count for count in COUNTS if count <= min(most, room)]
+        space = (shutil.disk_usage(folder).free - SPARE) // PIXELS
+        counts = [count for count in COUNTS if count <= min(most, space)]
         file, learned, first = Path(folder) / "images", min(LEARNED, most), counts[0]
         make_file(file, counts[-1])
         lines = {

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from contenders import RATES, batches, glassnet_trainer
-from glassnet.training import Trainer, open_ranks
+from contenders import RATES, batches, glassnet_loop
+from glassnet.training import Loop, open_ranks
 from machine import describe_machine, save_result
 
 HIDDEN, BATCH, OPTIMIZER = (1024, 1024), 512, "adam"
@@ -30,8 +30,8 @@ NETWORKS = {"10 Gbit/s": (30e-6, 10e9 / 8), "100 Gbit/s": (3e-6, 100e9 / 8)}  # 
 ASSUMPTIONS = (
     "each machine is as quick as one rank here, has one thread, and none is slower than the others",
     "an all-reduce of n bytes on m machines takes 2 log₂ m α + 2 (m − 1)/m n β (Rabenseifner's algorithm; Thakur, "
-    "Rabenseifner and Gropp, 2005), to gather n bytes half of that, to add up two numbers 2 log₂ m α, and to announce "
-    "a step log₂ m α; nothing of it goes on while a step is computed",
+    "Rabenseifner and Gropp, 2005), to gather n bytes half of that, to add up two numbers 2 log₂ m α, and to tell "
+    "whether to go on log₂ m α; nothing of it goes on while a step is computed",
     "α and β are those measured here between two ranks ('as here'), or the ones assumed for a network: "
     + ", ".join(f"{name} with {a * 1e6:.0f} µs" for name, (a, _) in NETWORKS.items()),
     "a machine moves its own share of the parameters, in that share of the optimizer's time",
@@ -39,26 +39,28 @@ ASSUMPTIONS = (
 )
 
 
-def step_seconds(trainer: Trainer, seconds: float) -> float:
+def step_seconds(loop: Loop, seconds: float) -> float:
     """Return the median time of a step."""
     times: list[float] = []
     end = perf_counter() + seconds
-    for epoch, i in batches(trainer):
+    for epoch, i in batches(loop):
         start = perf_counter()
-        trainer.steps.take(epoch, i, lambda _: RATES[OPTIMIZER], True)
+        loop.steps.take(epoch, i, RATES[OPTIMIZER])
+        loop.ranks.agree(lambda: None)
         times.append(perf_counter() - start)
-        if perf_counter() > end and len(times) > 4:
+        if loop.ranks.agree(lambda: perf_counter() > end and len(times) > 4):
             return median(times[2:])
     raise AssertionError("batches never end")
 
 
-def optimizer_seconds(trainer: Trainer) -> float:
+def optimizer_seconds(loop: Loop) -> float:
     """Return the median time in which the optimizer moves all parameters."""
-    trainer.network.gradients[...] = np.random.default_rng(0).normal(size=trainer.network.gradients.size)
+    gradients = loop.network.gradients
+    gradients[...] = np.random.default_rng(0).normal(size=gradients.size)
     times = []
     for _ in range(50):
         start = perf_counter()
-        trainer.optimizer.step(RATES[OPTIMIZER])
+        loop.optimizer.step(RATES[OPTIMIZER])
         times.append(perf_counter() - start)
     return median(times)
 
@@ -83,14 +85,11 @@ def as_rank(what: str, seconds: float) -> None:
     if what == "reduce":
         result = allreduce_seconds()
     if what == "optimizer":
-        result[BATCH] = optimizer_seconds(glassnet_trainer(HIDDEN, BATCH, OPTIMIZER, threads=1))
+        result[BATCH] = optimizer_seconds(glassnet_loop(HIDDEN, BATCH, OPTIMIZER, threads=1))
     for share in {"steps": [BATCH], "shares": SHARES}.get(what, []):
-        trainer = glassnet_trainer(HIDDEN, share, OPTIMIZER, threads=1, ranks=ranks)
-        if ranks.rank:
-            trainer.follow()
-        else:
-            with ranks.leading(), trainer.computing():
-                result[share] = step_seconds(trainer, seconds)
+        loop = glassnet_loop(HIDDEN, share, OPTIMIZER, threads=1, ranks=ranks)
+        with loop.computing():
+            result[share] = step_seconds(loop, seconds)
     if ranks.rank == 0:
         print(json.dumps(result))
 

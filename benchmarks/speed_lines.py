@@ -1,6 +1,6 @@
-"""The lines of the README that say how quick glassnet is and how it grows, from what was measured."""
+"""The lines of docs/benchmarks.md that say how quick glassnet is and how it grows, from what was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from pathlib import Path
 from statistics import median
@@ -9,8 +9,8 @@ from typing import Any
 from contenders import FLOAT32
 from machine import spread
 
-FIGURE, LADDER = "docs/throughput.png", "docs/ladder.png"
-ROOT = Path(__file__).parent.parent
+DOCS = Path(__file__).parent.parent / "docs"
+FIGURE, LADDER = "throughput.png", "ladder.png"  # in DOCS, beside the page that shows them
 PEERS = {"PyTorch eager": ("eager",), "PyTorch's quickest": FLOAT32, "scikit-learn": ("scikit-learn",)}
 RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
 
@@ -21,7 +21,7 @@ def throughput_lines(result: Result) -> list[str]:
     cells, machine = result["cells"], result["machine"]
     lines = [
         f"Training in float32: images a second as a multiple of {' / '.join(PEERS)}, over batch sizes.",
-        *([f"\n![Images a second, every contender]({FIGURE})"] if (ROOT / FIGURE).exists() else []),
+        *([f"\n![Images a second, every contender]({FIGURE})"] if (DOCS / FIGURE).exists() else []),
     ]
     for rule, name in RULES.items():
         grid = {(net_name(cell), cell["batch"]): cell for cell in cells if cell["optimizer"] == rule}
@@ -40,11 +40,17 @@ def throughput_lines(result: Result) -> list[str]:
 
 
 def ladder_lines(result: Result) -> list[str]:
+    return [
+        "The same recipe in glassnet and in PyTorch.",
+        *([f"\n![Test accuracy against seconds of training]({LADDER})"] if (DOCS / LADDER).exists() else []),
+        "",
+        *ladder_table(result),
+    ]
+
+
+def ladder_table(result: Result) -> list[str]:
     machine = result["machine"]
     lines = [
-        f"Seconds to accuracy: the same recipe in glassnet and in PyTorch ({LADDER} draws it).",
-        *([f"\n![Test accuracy against seconds of training]({LADDER})"] if (ROOT / LADDER).exists() else []),
-        "",
         "| recipe | glassnet: test accuracy, % | s | PyTorch: test accuracy, % | s | PyTorch / glassnet, s |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
@@ -132,7 +138,7 @@ def growth_lines(result: Result) -> list[str]:
         *lines,
         "",
         f"{_place(result)}; {_trials(result)}; the images are a file mapped into memory"
-        + (f"; the disk had no room for {left_out} images." if left_out else "."),
+        + (f"; the disk had no space for {left_out} images." if left_out else "."),
     ]
 
 
@@ -233,13 +239,18 @@ def _ratio(cell: Result, names: Sequence[str]) -> str:
     return f"{median(ratios):.2f}" if ratios else "–"
 
 
+def geometric_means(ratios: Collection[list[float]]) -> list[float]:
+    """Return the geometric mean over all cells of each trial."""
+    return [prod(trial) ** (1 / len(ratios)) for trial in zip(*ratios, strict=True)]
+
+
 def _mean_line(peer: str, names: Sequence[str], cells: list[Result]) -> str:
     """The geometric mean over all cells, its range over the trials, and the cell that is worst off."""
     ratios = {(net_name(cell), cell["batch"], RULES[cell["optimizer"]]): against(cell, names) for cell in cells}
     known = {key: values for key, values in ratios.items() if values}
     if not known:
         return f"- {peer}: not measured"
-    means = [prod(trial) ** (1 / len(known)) for trial in zip(*known.values(), strict=True)]
+    means = geometric_means(known.values())
     (net, batch, rule), lowest = min(known.items(), key=lambda item: median(item[1]))
     return (
         f"- {peer}: **{median(means):.2f} ×** as geometric mean of {len(known)} cells ({min(means):.2f} to "

@@ -1,17 +1,23 @@
-"""Write the measured figures into the README and the documentation, between the two comments that mark their place."""
+"""Write the measured figures into the documentation and the README, between the two comments that mark their place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
+from typing import Any
 
 from machine import RESULTS, load_result, spread
 from speed_lines import (
-    ROOT,
+    DOCS,
+    PEERS,
     Result,
+    against,
     distance_lines,
+    geometric_means,
     grid_search_lines,
     growth_lines,
     ladder_lines,
+    ladder_table,
     parallel_lines,
     prediction_lines,
     serving_lines,
@@ -20,6 +26,8 @@ from speed_lines import (
 )
 
 END = "<!-- end of measured -->"
+
+Lines = Callable[[Result], list[str]]
 
 
 def accuracy_lines(result: Result) -> list[str]:
@@ -73,35 +81,91 @@ def notebook_lines(result: Result) -> list[str]:
     return lines
 
 
-BENCH: dict[str, Callable[[Result], list[str]]] = {
-    "accuracy": accuracy_lines,
-    "ladder": ladder_lines,
-    "throughput": throughput_lines,
-    "distance": distance_lines,
-    "prediction": prediction_lines,
-    "growth": growth_lines,
-    "serving": serving_lines,
-    "grid_search": grid_search_lines,
-    "parallel": parallel_lines,
-    "startup": startup_lines,
-    "loading": loading_lines,
+def best_recipe(result: Result) -> str:
+    best = result["recipes"]["best"]
+    return f"`glassnet train mnist --recipe best` | {spread(best['test_accuracy'])} % in {mean(best['seconds']):.0f} s"
+
+
+def throughput(result: Result) -> str:
+    ratios = {peer: [against(cell, names) for cell in result["cells"]] for peer, names in PEERS.items()}
+    means = [f"{median(geometric_means(cells)):.2f} × {peer}" for peer, cells in ratios.items() if all(cells)]
+    what = f"images a second in training, geometric mean of {len(result['cells'])} networks, batches and optimizers"
+    return f"{what} | {', '.join(means)}"
+
+
+def one_prediction(result: Result) -> str:
+    seconds = result["counts"]["1"]["seconds"]
+    ours, theirs = (1e6 * median(seconds[name]) for name in ("glassnet", "onnxruntime"))
+    return f"one prediction, 784-128-64-10 | {ours:.3g} µs; onnxruntime {theirs:.3g} µs"
+
+
+def grid_search(result: Result) -> str:
+    ours, theirs = (result["dtypes"]["float32"][name]["seconds"] for name in ("DigitClassifier", "MLPClassifier"))
+    ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
+    return f"the same `GridSearchCV` in float32 | {ratio:.1f} × as quick as scikit-learn's `MLPClassifier`"
+
+
+def memory(result: Result) -> str:
+    most = max(result["images"], key=lambda point: point["at"])
+    return f"memory to train on {most['at']:,} images | {max(most['peak']) / 2**20:.0f} MiB"
+
+
+def titled(title: str, lines: Lines) -> Lines:
+    return lambda result: [f"## {title}", "", *lines(result)]
+
+
+BENCH: dict[str, Lines] = {
+    "accuracy": titled("The recipes", accuracy_lines),
+    "ladder": titled("Seconds to accuracy", ladder_lines),
+    "throughput": titled("Training speed", throughput_lines),
+    "distance": titled("How near to the machine's own speed", distance_lines),
+    "prediction": titled("Predictions", prediction_lines),
+    "growth": titled("Growth", growth_lines),
+    "serving": titled("The server", serving_lines),
+    "grid_search": titled("The estimator", grid_search_lines),
+    "parallel": titled("Many machines", parallel_lines),
+    "startup": titled("Starting up", startup_lines),
+    "loading": titled("Loading", loading_lines),
+}
+
+# One row each of the README's table.
+ROWS: dict[str, Callable[[Result], str]] = {
+    "accuracy": best_recipe,
+    "throughput": throughput,
+    "prediction": one_prediction,
+    "grid_search": grid_search,
+    "growth": memory,
 }
 
 
-def write(path: Path, command: str, parts: dict[str, Callable[[Result], list[str]]]) -> None:
-    """Put what is measured between the comment that names the command that measures it and the next end.
+def measured(parts: Mapping[str, Callable[[Result], Any]]) -> list[Any]:
+    """Return what the parts say of their results; a part that has not been measured yet is left out."""
+    return [lines(load_result(name)) for name, lines in parts.items() if (RESULTS / f"{name}.json").exists()]
 
-    A part that has not been measured yet is left out.
-    """
-    measured = [lines(load_result(name)) for name, lines in parts.items() if (RESULTS / f"{name}.json").exists()]
+
+def readme_blocks() -> list[list[str]]:
+    """Return what the README shows: the ladder, and a row each of a few other results."""
+    rows = ["| measured | |", "| --- | --- |", *(f"| {row} |" for row in measured(ROWS))]
+    return [*measured({"ladder": ladder_table}), rows]
+
+
+def filled(text: str, command: str, blocks: list[list[str]]) -> str:
+    """Return a page with blocks of lines between the comment that names what measures them and the next end."""
     begin = f"<!-- measured: {command} -->"
-    before, _, rest = path.read_text("utf-8").partition(begin)
+    before, _, rest = text.partition(begin)
     _, _, after = rest.partition(END)
-    text = "\n\n".join("\n".join(lines) for lines in measured)
-    path.write_text(f"{before}{begin}\n{text}\n{END}{after}", "utf-8")
+    lines = "\n\n".join(map("\n".join, blocks))
+    return f"{before}{begin}\n{lines}\n{END}{after}"
+
+
+# What is measured by which command, and where it is shown.
+PAGES: dict[Path, tuple[str, Callable[[], list[list[str]]]]] = {
+    DOCS.parent / "README.md": ("make bench", readme_blocks),
+    DOCS / "benchmarks.md": ("make bench", partial(measured, BENCH)),
+    DOCS / "notebooks.md": ("make notebooks", partial(measured, {"notebooks": notebook_lines})),
+}
 
 
 if __name__ == "__main__":
-    write(ROOT / "README.md", "make bench", BENCH)
-    for page in ("README.md", "docs/notebooks.md"):
-        write(ROOT / page, "make notebooks", {"notebooks": notebook_lines})
+    for page, (command, blocks) in PAGES.items():
+        page.write_text(filled(page.read_text("utf-8"), command, blocks()), "utf-8")

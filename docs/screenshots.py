@@ -1,4 +1,4 @@
-"""Pictures of the page's five views for the README: ``make screenshots``.
+"""Pictures of the page's five views for the README and docs/use/page.md: ``make screenshots``.
 
 A server is begun on a free port in a temporary folder, a digit is drawn by mouse, and two small runs are trained.
 """

@@ -90,7 +90,13 @@ def test_a_contender_that_answers_otherwise_is_refused(monkeypatch: pytest.Monke
 
 def test_what_is_not_measured_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(table, "RESULTS", tmp_path)
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- measured: make bench -->\nold\n<!-- end of measured -->\nafter\n", "utf-8")
-    table.write(page, "make bench", table.BENCH)
-    assert page.read_text("utf-8") == "before\n<!-- measured: make bench -->\n\n<!-- end of measured -->\nafter\n"
+    page = "before\n<!-- measured: make bench -->\nold\n<!-- end of measured -->\nafter\n"
+    without = "before\n<!-- measured: make bench -->\n\n<!-- end of measured -->\nafter\n"
+    assert table.filled(page, "make bench", table.measured(table.BENCH)) == without
+
+
+@pytest.mark.parametrize("page", table.PAGES, ids=lambda page: page.stem)
+def test_a_page_shows_what_was_measured(page: Path) -> None:
+    text, (command, blocks) = page.read_text("utf-8"), table.PAGES[page]
+    assert "±" in text
+    assert table.filled(text, command, blocks()) == text

@@ -88,7 +88,7 @@ def test_a_run_of_arrays_in_memory_has_no_test_accuracy_and_says_why(tmp_path: P
 def test_other_validation_images_are_pointed_out(runs: Path, tmp_path: Path, digits: Dataset) -> None:
     seeded = train(digits, out=tmp_path / "seeded", hidden=[4], epochs=1, seed=1, **SETTINGS)
     ensemble = train(digits, out=tmp_path / "two", hidden=[4], epochs=1, members=2, **SETTINGS)
-    assert "same validation images" in compare_runs([Run(runs / "a-poor"), seeded]).notes[0]
+    assert "The validation images are not the same" in compare_runs([Run(runs / "a-poor"), seeded]).notes[0]
     together = compare_runs([Run(runs / "a-poor"), ensemble, *find_runs(ensemble.path / "member-2")])
     assert together.notes == []  # an ensemble's members are all judged by the images of its first seed
     line = next(line for line in together.lines if line.name == "two")
@@ -101,7 +101,7 @@ def test_arrays_that_were_others_are_pointed_out(tmp_path: Path, digits: Dataset
     runs = [
         train(data, out=tmp_path / str(number), hidden=[4], epochs=1, **SETTINGS) for number, data in enumerate(arrays)
     ]
-    assert "Not all learned the same data" in compare_runs(runs).notes[0]
+    assert "The data are not the same" in compare_runs(runs).notes[0]
     assert compare_runs(runs[:1] * 2).notes == []
 
 
@@ -160,7 +160,7 @@ def test_a_damaged_run_is_left_out_and_a_note_says_why(tmp_path: Path, runs: Pat
             "a-settings/config.toml",
             "b-rows/history.jsonl, line 1",
             "c-nan/history.jsonl, line 1",
-            "d-empty: is finished",
+            "d-empty: finished",
         ),
         strict=True,
     ):

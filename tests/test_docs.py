@@ -1,5 +1,6 @@
 """The tutorial is true: every cell runs, and what it names exists. `make docs` typesets it; no test needs that."""
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import glassnet
+from glassnet.cli import main
 from glassnet.training import Config, notebook_names
 
 ROOT = Path(__file__).parent.parent
@@ -21,12 +23,14 @@ PAGES = sorted((DOCS / "tutorial").glob("*.md"))
 NOTEBOOKS = DOCS / "notebooks.md"
 USE = sorted(set((DOCS / "use").glob("*.md")) - {DOCS / "use/index.md"})
 REFERENCE = sorted((DOCS / "reference").glob("*.md"))
-TEXTS = {page: page.read_text("utf-8") for page in (DOCS / "index.md", *PAGES, NOTEBOOKS, *USE, *REFERENCE)}
+OTHERS = [DOCS / "index.md", NOTEBOOKS, DOCS / "benchmarks.md", DOCS / "use/index.md"]
+TEXTS = {page: page.read_text("utf-8") for page in (*PAGES, *USE, *REFERENCE, *OTHERS)}
+WITH_CELLS = [page for page in (*PAGES, *USE) if "file_format: mystnb\n" in TEXTS[page]]
 INTERNAL = {"__init__", "__main__", "answers", "cli", "files", "page"}
-ROOMS = {
+MODULES = {
     path.stem for path in (ROOT / "src/glassnet").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
 }
-ROOMS -= INTERNAL
+MODULES -= INTERNAL
 
 CELL = re.compile(r"^```\{code-cell\} python\n((?::.*\n)*)\n?((?:(?!```).*\n)*)```$", re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -38,7 +42,7 @@ def cells(page: Path) -> Iterator[tuple[int, str]]:
         yield TEXTS[page].count("\n", 0, match.start(2)) + 1, match[2]
 
 
-@pytest.mark.parametrize("page", [*PAGES, *USE], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_CELLS, ids=lambda page: page.stem)
 def test_every_cell_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(page.parent)
     names: dict[str, object] = {"__name__": "__main__"}
@@ -72,11 +76,37 @@ def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:
             assert f"`{name}`" in section
 
 
+def test_every_command_that_a_page_names_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    named = {name for text in TEXTS.values() for name in re.findall(r"^glassnet ([a-z-]+)", text, re.MULTILINE)}
+    assert len(named) > 15
+    for command in named:
+        assert main([command, "--help"]) == 0
+
+
+def test_nothing_is_installed_from_an_index_that_has_no_glassnet() -> None:
+    examples = [path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "examples").iterdir())]
+    installed = [what for text in (*TEXTS.values(), *examples) for what in re.findall(r"pip install(.*)", text)]
+    assert len(installed) > 5
+    assert [what for what in installed if re.match(r"( --\S+)* [\"']?glassnet\b", what)] == []
+
+
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_what_a_page_links_exists(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", TEXTS[page]) if "://" not in link]
     assert links or page in (*USE, *REFERENCE)
     assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def defined(source: str) -> set[str]:
+    """Return the classes and functions of a module, and the methods as ``Class.method``."""
+    names = set()
+    for item in ast.parse(source).body:
+        if isinstance(item, ast.ClassDef | ast.FunctionDef):
+            names |= {
+                item.name,
+                *(f"{item.name}.{part.name}" for part in item.body if isinstance(part, ast.FunctionDef)),
+            }
+    return names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -87,9 +117,7 @@ def test_what_a_page_shows_of_the_source_exists(page: Path) -> None:
         source = (page.parent / target).read_text("utf-8")
         for option, value in re.findall(r"^:([\w-]+): (.*)$", options, re.MULTILINE):
             if option == "pyobject":
-                *outer, name = value.split(".")
-                assert all(re.search(rf"^class {part}\b", source, re.MULTILINE) for part in outer), value
-                assert re.search(rf"^\s*(def|class) {name}\b", source, re.MULTILINE), value
+                assert value in defined(source)
             else:
                 assert value in source
 
@@ -103,18 +131,18 @@ def test_every_file_of_the_mathematics_is_named() -> None:
 
 def test_the_reference_has_every_public_name() -> None:
     index, told = TEXTS[DOCS / "reference/index.md"], "".join(TEXTS[page] for page in REFERENCE)
-    assert sorted(re.findall(r"automodule:: glassnet\.(\S+)", told)) == sorted(ROOMS)
+    assert sorted(re.findall(r"automodule:: glassnet\.(\w+)$", told, re.MULTILINE)) == sorted(MODULES)
     assert [
         page.stem for page in REFERENCE if page.stem != "index" and not re.search(rf"^{page.stem}$", index, re.M)
     ] == []
     assert set(re.findall(r"^`(\w+)", index, re.MULTILINE)) == set(glassnet.__all__)
-    for room in map(import_module, (f"glassnet.{name}" for name in ROOMS)):
-        for name in room.__all__:
-            item = getattr(room, name)
+    for module in map(import_module, (f"glassnet.{name}" for name in MODULES)):
+        for name in module.__all__:
+            item = getattr(module, name)
             if inspect.isclass(item) or inspect.isfunction(inspect.unwrap(item)):
                 assert item.__doc__, name  # without one autodoc leaves it out
             else:
-                assert f".. autodata:: {room.__name__}.{name}\n" in told
+                assert f".. autodata:: {module.__name__}.{name}\n" in told
 
 
 def test_each_page_has_an_exercise_with_a_folded_answer() -> None:

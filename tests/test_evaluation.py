@@ -1,5 +1,6 @@
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -7,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from glassnet.data import Examples
+from glassnet.data import Examples, load_dataset
 from glassnet.errors import DataError
-from glassnet.evaluation import Evaluation, evaluate
+from glassnet.evaluation import Evaluation, evaluate, examples_for
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -182,7 +183,7 @@ def test_evaluate_asks_the_model_about_the_images():
     [
         ((0, 2, 3), [], "no images"),
         ((1, 3, 2), [0], "images are 3×2 pixels, but this model was trained on 2×3"),
-        ((3, 2, 3), [0, 2, 1], "image 1 has the label 2, but this model knows 2 classes"),
+        ((3, 2, 3), [0, 2, 1], "image 1 has the label 2, but this model has 2 classes"),
         ((2, 2, 3), [0, -1], "image 1 has the label -1"),
     ],
 )
@@ -191,3 +192,23 @@ def test_what_cannot_be_evaluated_is_named_in_one_line(shape, labels, message):
     with pytest.raises(DataError, match=message) as caught:
         evaluate(Brightness(), examples)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("classes", [("dark", "bright"), ("bright", "dark")])
+def test_no_image_is_copied_to_judge_a_model_by_other_data(classes):
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28)).astype(np.uint8)
+    images[:, 0, 0] = np.arange(20_000) % 2
+    names = [classes[i] for i in images[:, 0, 0]]
+    dataset = load_dataset((images, names), classes=classes)  # of which a fifth is held out
+    model = Brightness()
+    model.fingerprint, model.trained_on = "of other data", ""
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    try:
+        examples = examples_for(model, dataset)
+        assert tracemalloc.get_traced_memory()[1] < images.nbytes / 2  # for the sum, some thousand images at a time
+    finally:
+        tracemalloc.stop()
+    assert len(examples) == 20_000
+    first = np.concatenate([block.images[:, 0, 0] for block in examples.blocks()])
+    assert [model.classes[label] for label in examples.labels] == [classes[i] for i in first]

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,7 @@ def test_the_mean_over_shifts_is_that_of_a_loop(ensemble: Model, images: np.ndar
 
 def test_no_shift_is_the_image_itself_bit_for_bit(model: Model, images: np.ndarray) -> None:
     X = images[:512].reshape(-1, 16).astype(np.float32) * np.float32(1 / 255)
-    expected = model.network.forward(X).copy()
+    expected = model.network.forward(X)
     np.testing.assert_array_equal(model.logits(images, shifts=0)[:512], expected)
 
 
@@ -254,3 +255,30 @@ def test_shifts_that_cannot_be(model: Model, images: np.ndarray, shifts: Any) ->
     with pytest.raises(ConfigError, match="shifts: must be a whole number from 0 to 3") as error:
         model.predict_proba(images, shifts=shifts)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("members", "shifts", "sizes"), [
+    (1, 0, range(1, 601)),
+    (1, 1, range(1, 601, 7)),
+    (3, 0, range(1, 601, 3)),
+    (3, 2, range(1, 601, 40)),
+])  # fmt: skip
+def test_many_threads_get_what_each_would_get_alone(members: int, shifts: int, sizes: range) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (600, 20, 20), np.uint8)
+
+    def network(seed: int) -> nn.Network:
+        made = nn.Network([nn.Dense(12), nn.BatchNorm(), nn.GELU(), nn.Dense(10)], 400, seed=seed)
+        made.statistics += 0.5
+        return made
+
+    form = Preprocessing(height=20, width=20, scale=1 / 255, shift=0.1, box=20, dark_on_light=False)
+    model = Model([network(seed) for seed in range(members)], form, tuple("0123456789"))
+
+    def ask(size: int) -> np.ndarray:
+        return model.logits(pictures[600 - size :], shifts)
+
+    alone = [ask(size) for size in sizes]
+    with ThreadPoolExecutor(8) as threads:
+        for found, expected in zip(threads.map(ask, sizes), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)

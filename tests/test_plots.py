@@ -125,12 +125,12 @@ def test_confusion_matrix_writes_each_count_and_colours_the_mistakes_alone(evalu
     assert axes.images[0].get_clim() == (0, evaluation.confusion[off_diagonal].max())
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ant", "bee", "cat"]
     (true, said, _) = evaluation.most_confused(1)[0]
-    assert title(axes) == f"{evaluation.confusion.trace()} of 60 right; most often, {true} was read as {said}"
+    assert title(axes) == f"{evaluation.confusion.trace()} of 60 correct; most often, {true} was mistaken for {said}"
 
 
 def test_confusion_matrix_without_a_mistake(certain):
     axes = draw(plots.confusion_matrix(certain)).axes[0]
-    assert title(axes) == "60 of 60 right"
+    assert title(axes) == "60 of 60 correct"
     assert texts(axes) == ["20", "20", "20"]
 
 
@@ -175,18 +175,18 @@ def test_hardest_images_say_what_was_said_how_surely_and_what_was_true(evaluatio
     for place, index in enumerate(hardest):
         np.testing.assert_array_equal(axes.images[place].get_array(), examples.images[index])
         said, true = evaluation.predictions[index], evaluation.labels[index]
-        sure = f"{100 * evaluation.probabilities[index, said]:.0f} % sure"
-        expected = [f"said {evaluation.classes[said]}", sure, f"is {evaluation.classes[true]}"]
+        sure = f"{100 * evaluation.probabilities[index, said]:.0f} %"
+        expected = [f"predicted {evaluation.classes[said]}", sure, f"true {evaluation.classes[true]}"]
         assert words[3 * place : 3 * place + 3] == expected
     wrong = sum(evaluation.predictions[hardest] != evaluation.labels[hardest])
     assert 0 < wrong < 15
     colours = [text.get_color() for text in axes.texts[::3]]
     assert colours.count(plots.VERMILLION) == wrong
-    assert title(axes) == f"The 15 hardest images: {wrong} read wrongly"
+    assert title(axes) == f"The 15 hardest images: {wrong} misclassified"
 
 
 def test_hardest_images_when_all_are_right_and_when_there_are_few(certain, examples):
-    assert title(draw(plots.hardest_images(certain, examples)).axes[0]).endswith("0 read wrongly")
+    assert title(draw(plots.hardest_images(certain, examples)).axes[0]).endswith("0 misclassified")
     few = Evaluation(certain.labels[:2], certain.probabilities[:2], certain.classes)
     assert len(draw(plots.hardest_images(few, examples.take(np.arange(2)))).axes[0].images) == 2
 
@@ -249,7 +249,7 @@ def test_names_with_dollar_signs_are_not_taken_for_mathematics(examples):
     names = ("$\\frac{$", "$x_$", "plain")
     evaluation = Evaluation(examples.labels, np.eye(3)[(examples.labels + 1) % 3], names)
     axes = draw(plots.confusion_matrix(evaluation)).axes[0]
-    assert title(axes) == "0 of 60 right; most often, $\\frac{$ was read as $x_$"
+    assert title(axes) == "0 of 60 correct; most often, $\\frac{$ was mistaken for $x_$"
     assert texts(draw(plots.samples(examples, names)).axes[0]) == list(names)
     draw(plots.hardest_images(evaluation, examples))
 
@@ -279,5 +279,5 @@ def test_a_learning_rate_search_marks_what_it_advises():
 
 def test_a_learning_rate_search_that_found_nothing():
     (axes,) = draw(plots.learning_rate_search(search_of(np.full(5, 2.0)))).axes
-    assert axes.get_title(loc="left") == "The loss falls with no learning rate"
+    assert axes.get_title(loc="left") == "The loss does not fall at any learning rate"
     assert not texts(axes)

@@ -103,7 +103,7 @@ def test_report_says_the_figures_of_the_evaluation_and_the_configuration(run, re
     text = report.read_text("utf-8")
     assert "<h1>digits</h1>" in text
     assert "a &lt;run&gt;" in text
-    assert f"Of 30 held-out images it read {right} correctly and {30 - right} incorrectly." in text
+    assert f"Of 30 test images, {right} were classified correctly and {30 - right} incorrectly." in text
     assert f"<dt>accuracy</dt><dd>{100 * right / 30:.2f} %</dd>" in text
     # 12 · 9 + 9 for the first layer and 9 · 3 + 3 for the second
     assert "<dt>parameters</dt><dd>147</dd>" in text

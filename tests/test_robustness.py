@@ -77,7 +77,7 @@ def test_bad_input_is_refused(run, digits):
         evaluate_corruptions(run.model, digits.test.take(np.arange(0)))
     with pytest.raises(DataError, match="28×28 pixels, but"):
         evaluate_corruptions(run.model, Examples(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)))
-    with pytest.raises(DataError, match="knows 10 classes"):
+    with pytest.raises(DataError, match="has 10 classes"):
         evaluate_corruptions(run.model, Examples(digits.test.images[:2], np.array([3, 10])))
 
 

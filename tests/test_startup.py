@@ -19,3 +19,11 @@ def test_a_heavy_module_would_be_seen() -> None:
     code = "import glassnet; glassnet.train; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pydantic" in done.stdout.split()
+
+
+def test_a_library_sets_no_environment_variable() -> None:
+    code = (
+        "import os; before = dict(os.environ); import glassnet, glassnet.cli; "
+        "[getattr(glassnet, name) for name in glassnet.__all__]; assert dict(os.environ) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

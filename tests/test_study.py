@@ -13,7 +13,7 @@ from glassnet import Dataset, load_dataset
 from glassnet.clinic import MISTAKES
 from glassnet.data import Examples
 from glassnet.errors import ConfigError, DataError
-from glassnet.study import compare as room
+from glassnet.study import compare as comparing
 from glassnet.study import study, study_notebook
 from glassnet.study.plots import compared_accuracy, compared_loss
 from glassnet.study.results import Comparison, Course, Point, mean_and_spread
@@ -142,7 +142,7 @@ def test_the_truth_is_known_by_images_that_no_run_sees_and_test_images_are_not_u
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, given, judged = noise(240), [], []
-    train, accuracy = room.train, room._accuracy
+    train, accuracy = comparing.train, comparing._accuracy
 
     def watched_train(dataset: Dataset, *args: object, **settings: object) -> object:
         given.append({image.tobytes() for image in dataset.train.images})
@@ -152,8 +152,8 @@ def test_the_truth_is_known_by_images_that_no_run_sees_and_test_images_are_not_u
         judged.append({image.tobytes() for image in examples.images})
         return accuracy(run, examples)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(room, "train", watched_train)
-    monkeypatch.setattr(room, "_accuracy", watched_accuracy)
+    monkeypatch.setattr(comparing, "train", watched_train)
+    monkeypatch.setattr(comparing, "_accuracy", watched_accuracy)
     result = study("test-images-in-training", data, seeds=[0])
     test, training = ({image.tobytes() for image in part.images} for part in (data.test, data.train))
     truth = judged[1]  # after what is reported, which comes first
@@ -166,7 +166,7 @@ def test_the_truth_is_known_by_images_that_no_run_sees_and_test_images_are_not_u
 
 
 def test_a_large_data_set_takes_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MOST", 220)
+    monkeypatch.setattr(comparing, "MOST", 220)
     assert sum(study("random-biases", noise(300), seeds=[0]).images) == 220
 
 
@@ -196,9 +196,9 @@ def test_a_chain_cures_one_mistake_after_another(name: str, monkeypatch: pytest.
         runs.append(settings)
         return Course((Point(0, 1.0, 0.1, 0.1),), 0.0, None)
 
-    monkeypatch.setattr(room, "_run", run)
+    monkeypatch.setattr(comparing, "_run", run)
     stages = study_notebook(name, noise(240)).stages
-    written, cured = (room.Config.resolve(name, as_written=flag) for flag in (True, False))
+    written, cured = (comparing.Config.resolve(name, as_written=flag) for flag in (True, False))
     assert stages[0].cured == ""
     assert stages[0].mistakes == written.mistakes
     assert stages[-1].mistakes == ()
@@ -209,7 +209,7 @@ def test_a_chain_cures_one_mistake_after_another(name: str, monkeypatch: pytest.
         assert gone == (set(before.settings) & set(MISTAKES[after.cured].settings) if after.mistakes else gone)
     for stage, settings in zip(stages, runs, strict=True):
         assert settings["mistakes"] == stage.mistakes
-        resolved = room.Config.resolve(name, **settings)
+        resolved = comparing.Config.resolve(name, **settings)
         small = "small-learning-rate" in stage.mistakes
         assert resolved.learning_rate == (written if small else cured).learning_rate
         assert resolved.scaling == ("none" if "unscaled-pixels" in stage.mistakes else "unit")
@@ -230,15 +230,15 @@ def test_a_notebook_on_digits(digits: Dataset) -> None:
     json.dumps(chain.to_json(), allow_nan=False)
     header, rows = chain_table(chain)
     assert all(len(row) == len(header) for row in rows)
-    assert rows[0][:3] == ["as written", "no number", "broken"]
+    assert rows[0][:3] == ["as written", "NaN", "broken"]
     assert rows[2][4].startswith("+")
 
 
 def test_a_notebook_of_single_examples_repeats_its_passes_where_there_are_few_images() -> None:
-    config = room.Config.resolve("notebook-004")
-    assert room._budget(config, noise(1000)) == {"epochs": 9}  # 700 images to learn from, 6,000 steps
-    assert room._budget(config.model_copy(update={"epochs": 99}), noise(1000)) == {"epochs": 99}
-    assert room._budget(room.Config.resolve("notebook-000"), noise(240)) == {"validation": 1000 / 42_000}
+    config = comparing.Config.resolve("notebook-004")
+    assert comparing._budget(config, noise(1000)) == {"epochs": 9}  # 700 images to learn from, 6,000 steps
+    assert comparing._budget(config.model_copy(update={"epochs": 99}), noise(1000)) == {"epochs": 99}
+    assert comparing._budget(comparing.Config.resolve("notebook-000"), noise(240)) == {"validation": 1000 / 42_000}
 
 
 @pytest.mark.parametrize(("name", "error"), [
@@ -254,7 +254,7 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'notebook-00\d'"):
         study_notebook("notebook-009", digits)
     for run in (lambda data: study("random-biases", data), lambda data: study_notebook("notebook-000", data)):
-        with pytest.raises(DataError, match="199 images"):
+        with pytest.raises(DataError, match="199 training images"):
             run(noise(199))
         one = noise(240)
         with pytest.raises(DataError, match="two classes"):
@@ -269,7 +269,7 @@ def test_the_tables(studied: Callable[[str], Comparison]) -> None:
     assert 60 < cost(result) < 95
     never = replace(result.planted[0], points=(Point(0, None, None, 0.1),))
     _, rows = comparison_table(replace(result, planted=(never,), cured=(never,), seeds=(0,)))
-    assert rows[0][1:] == ["no number", "no number"]
+    assert rows[0][1:] == ["NaN", "NaN"]
     assert rows[1][1:] == ["–", "–"]
     assert rows[2][1:] == ["10.0 %", "10.0 %"]
     assert setting_words({"hidden": [8, 4], "validation": 0.5, "learning_rate": 1 / 3}) == (
@@ -289,7 +289,7 @@ def test_the_figures_name_what_they_show(name: str, studied: Callable[[str], Com
         words = {text.get_text(): text for text in axes.texts}
         assert "cured" in words
         assert any(word.startswith("the mistake") for word in words)
-        assert ("the mistake: broke" in words) == (name in BREAK)
+        assert ("the mistake: diverged" in words) == (name in BREAK)
         heights = sorted(text.xy[1] for text in axes.texts)
         assert all(np.diff(heights) > 0.07)  # none covers another
     assert ("as reported" in {text.get_text() for text in figures[1].axes[0].texts}) == (name in DECEIVE)

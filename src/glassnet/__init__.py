@@ -6,7 +6,6 @@ run = train(load_dataset("digits"))
 run.model.predict(images)
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from .tuning import search
 
 __version__ = "0.1.0"
-
-# After a product OpenBLAS's threads look for the next one again and again, for 2²⁶ ticks of the processor's clock, and
-# keep it from all else. After 2²⁰, half a millisecond, they should sleep. It reads this when NumPy is loaded.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 __all__ = [
     "Config",

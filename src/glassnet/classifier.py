@@ -15,18 +15,21 @@ from .data.dataset import hold_out
 from .errors import ConfigError, DataError
 from .nn import Network, softmax
 from .nn.types import Array
-from .training import Callback, Config
-from .training.fitting import Fitting, Learned, Table, outputs
+from .training import Config
+from .training.batches import Table
 from .training.history import Row
+from .training.sklearn_callbacks import CallbackSupport, with_callbacks
+from .training.table_loop import Learned, TableLoop
+from .training.validation import outputs
 
 __all__ = ["DigitClassifier"]
 
 _DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
-_OWN = ("class_weight", "validation_fraction", "warm_start", "random_state", "callbacks")
+_OWN = ("class_weight", "validation_fraction", "warm_start", "random_state")
 """Settings that are not handed on to `Config` as they are."""
 
 
-class DigitClassifier(ClassifierMixin, BaseEstimator):
+class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
     """A fully connected network as an estimator, learning any table of numbers, not only digits.
 
     A setting that glassnet has elsewhere has its name and its meaning here. The others (``class_weight``,
@@ -46,11 +49,24 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         learning_rate: the largest of the schedule; None is 0.001 for rmsprop, adam and adamw, 0.1 for sgd, and 0.02 for
             momentum and nesterov.
         schedule: constant, step, cosine or one_cycle, over the epochs of one call of `fit`.
+        warmup_epochs: epochs in which the learning rate grows from zero.
+        step_epochs: epochs from one drop of the learning rate to the next, where the schedule is step.
+        step_factor: what it is multiplied by at a drop.
         l2: half of this times the sum of squared weights is added to the loss, and means the same at any batch size.
         weight_decay: share of the weights taken off at each step, times the learning rate (adamw).
+        clip_norm: maximum norm of a gradient; a longer one is shortened to it. None leaves all as they are.
+        ema: decay of the weight average (exponential moving average), such as 0.999: the averaged network is the one
+            that is validated and that predicts. 0 is none.
         label_smoothing: probability spread over all classes in the target.
         epochs: passes through the examples.
         batch_size: examples in a step, or "all"; all of them where there are fewer.
+        rotation: maximum random rotation of training images in degrees, redrawn every epoch. This and the next five are
+            for X of images (n, h, w), and are those of `glassnet.train`.
+        zoom: maximum share by which they are enlarged or reduced.
+        shear: maximum slant, in columns for each row down.
+        shift: maximum shift up or down and to either side, in pixels.
+        elastic: standard deviation of elastic displacements, in pixels.
+        smoothness: σ of the Gaussian that smooths these, in pixels.
         class_weight: None, "balanced", or weights for classes by their names, and 1 for all others. It multiplies the
             sample weights. With "balanced" all classes weigh the same in all.
         validation_fraction: share of the examples that `fit` keeps aside, stratified, where it is given no validation
@@ -58,11 +74,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         monitor: what the best epoch of a call of `fit` is chosen by: "validation_loss" or "validation_accuracy".
         patience: stop after this many epochs without a better one.
         warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
-        random_state: of first weights, split, order and dropout: a number, a ``RandomState``, or None for another
-            each time.
-        callbacks: objects of a class derived from `glassnet.training.Callback`, called between the steps with an object
-            that has ``config``, ``network``, ``loss``, ``state``, ``rows``, ``total_steps``, ``schedule`` and
-            ``stop(reason)``, which ends the fit after the epoch under way.
+        random_state: of first weights, split, order, distortions and dropout: a number, a ``RandomState``, or None for
+            another each time.
 
     Attributes:
         classes_: the classes (k,), sorted.
@@ -85,32 +98,48 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         optimizer: str = "adam",
         learning_rate: float | None = None,
         schedule: str = "constant",
+        warmup_epochs: float = 0.0,
+        step_epochs: float = 10.0,
+        step_factor: float = 0.1,
         l2: float = 0.0,
         weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema: float = 0.0,
         label_smoothing: float = 0.0,
         epochs: int = 100,
         batch_size: int | str = 128,
+        rotation: float = 0.0,
+        zoom: float = 0.0,
+        shear: float = 0.0,
+        shift: float = 0.0,
+        elastic: float = 0.0,
+        smoothness: float = 4.0,
         class_weight: str | Mapping[Any, float] | None = None,
         validation_fraction: float | None = None,
         monitor: str = "validation_loss",
         patience: int | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self.hidden, self.activation, self.batch_norm, self.dropout = hidden, activation, batch_norm, dropout
         self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
-        self.l2, self.weight_decay, self.label_smoothing = l2, weight_decay, label_smoothing
+        self.warmup_epochs, self.step_epochs, self.step_factor = warmup_epochs, step_epochs, step_factor
+        self.l2, self.weight_decay, self.clip_norm, self.ema = l2, weight_decay, clip_norm, ema
+        self.label_smoothing = label_smoothing
+        self.rotation, self.zoom, self.shear, self.shift = rotation, zoom, shear, shift
+        self.elastic, self.smoothness = elastic, smoothness
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
         self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
-        self.warm_start, self.random_state, self.callbacks = warm_start, random_state, callbacks
+        self.warm_start, self.random_state = warm_start, random_state
 
     def fit(
         self,
         X: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
     ) -> Self:
         """Learn from the beginning, or with ``warm_start`` for as many epochs more.
 
@@ -119,7 +148,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             y: (n,) classes of any kind that can be sorted, two or more.
             sample_weight: (n,), at least 0; their ratios count. An example of weight 0 is as good as absent, but for
                 its class, which is one of ``classes_``.
-            validation: (X, y) of the validation examples. A pipeline hands them on as they are: transform them first.
+            X_val: validation examples (m, d). A pipeline hands them on as they are: transform them first.
+            y_val: their classes (m,).
 
         Raises:
             ConfigError: a setting that cannot be used.
@@ -129,11 +159,14 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         before = self._before() if self.warm_start else None
         dtype = before.config.dtype if before else _DTYPES
         rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
-        share = self._share() if validation is None else 0.1
+        if (X_val is None) != (y_val is None):
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise DataError(f"{given}: validation examples are given without {missing}; give both")
+        share = self._share() if X_val is None else 0.1
         if self.patience and not share:
             raise ConfigError(
-                "patience: stopping early needs validation examples; set validation_fraction above 0, or give your own "
-                "as validation=(X, y)"
+                "patience: early stopping needs validation examples; set validation_fraction above 0, or give your own "
+                "as X_val and y_val"
             )
         config = self._config(rows, before, validation=share)
         classes = np.unique(named) if before is None else self.classes_
@@ -141,24 +174,23 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         present = np.unique(table.y)
         if len(present) < 2:
             raise DataError(
-                f"y: every example that counts is of the class {str(classes[present[0]])!r}; "
-                "learning needs two classes or more"
+                f"y: all examples with a weight above 0 have the class {str(classes[present[0]])!r}; "
+                "training needs at least two classes"
             )
         held: Table | None = None
-        if validation is not None:
-            if not isinstance(validation, list | tuple) or len(validation) != 2:
-                raise DataError(f"validation: must be a pair (X, y), not {type(validation).__name__}")
-            examples = self._check_examples(*validation, config.dtype, reset=False)
-            held = self._table(*examples, None, classes, name="validation")
+        if X_val is not None and y_val is not None:
+            examples = self._check_examples(X_val, y_val, config.dtype, reset=False)
+            held = self._table(*examples, None, classes, name="y_val")
         elif config.validation:
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
                 raise DataError(
-                    f"validation_fraction: {config.validation:g} of {len(table)} examples, of which each class keeps "
-                    "one, is none; give more, or examples of your own as validation=(X, y)"
+                    f"validation_fraction: {config.validation:g} of {len(table)} examples leaves no validation "
+                    "examples, since each class keeps one for training; give more, or your own as X_val and y_val"
                 )
             table, held = table.take(kept), table.take(rest)
-        return self._learn(config, table.relative(), held, classes, before)
+        self._learn(config, table.relative(), held, classes, before, _image_shape(X))
+        return self
 
     def partial_fit(
         self,
@@ -180,17 +212,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """
         before = self._before()
         if isinstance(self.class_weight, str):
-            raise ConfigError("class_weight: some examples do not say what balances all; give a weight for each class")
+            raise ConfigError("class_weight: cannot be balanced from a part of the data; give a weight for each class")
         if before is None and classes is None:
-            raise DataError("classes: the first call of partial_fit needs all classes that there are")
+            raise DataError("classes: the first call of partial_fit needs all classes")
         known = self.classes_ if before else np.unique(column_or_1d(classes))
         if classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), known):
-            raise DataError(f"classes: they are not those of the first call, which were {known.tolist()}")
+            raise DataError(f"classes: differ from those of the first call, {known.tolist()}")
         if len(known) < 2:
-            raise DataError(f"classes: learning needs two classes or more, not {len(known)}")
+            raise DataError(f"classes: training needs at least two classes, not {len(known)}")
         rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        return self._learn(config, self._table(rows, named, sample_weight, known), None, known, before)
+        self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
+        return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class (n,) of each row of X (n, d)."""
@@ -269,7 +302,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """
         labels = np.searchsorted(classes, y).clip(max=len(classes) - 1).astype(np.int64)
         if strangers := np.unique(y[classes[labels] != y]).tolist():
-            raise DataError(f"{name}: {strangers[0]!r} is none of the classes: {', '.join(map(str, classes))}")
+            raise DataError(f"{name}: {strangers[0]!r} is not one of the classes: {', '.join(map(str, classes))}")
         w = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         if (w < 0).any() or not w.any():
             raise DataError("sample_weight: weights must be at least 0, and not all of them zero")
@@ -294,20 +327,27 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         weights = [unknown.pop(name, 1.0) for name in classes.tolist()]
         if unknown:
             names = ", ".join(map(str, classes))
-            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is none of the classes: {names}")
+            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is not one of the classes: {names}")
         for name, weight in zip(classes, weights, strict=True):
             if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
                 raise ConfigError(f"class_weight: must be finite and at least 0, not {weight!r} for {str(name)!r}")
         return np.array(weights, np.float64)
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def _learn(
-        self, config: Config, training: Table, validation: Table | None, classes: NDArray[Any], before: Learned | None
-    ) -> Self:
-        run = Fitting(config, training, validation, len(classes), self.callbacks or (), before)
+        self,
+        config: Config,
+        training: Table,
+        validation: Table | None,
+        classes: NDArray[Any],
+        before: Learned | None,
+        image_shape: tuple[int, int] | None,
+    ) -> None:
+        callbacks = self._loop_callbacks(config.epochs, training, classes)
+        run = TableLoop(config, training, validation, len(classes), callbacks, before, image_shape)
         run.run()
         self._learned, self._chosen, self.classes_ = run.learned(), run.chosen(), classes
-        self.n_iter_ = run.state.epoch
-        self.best_epoch_ = run.state.best_epoch if run.best else run.state.epoch
+        self.n_iter_, self.best_epoch_ = run.state.epoch, run.state.best_epoch
         if before is None:
             self.history_: list[Row] = []
             self.loss_curve_: list[float] = []
@@ -316,12 +356,16 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.loss_curve_ += [row["loss"] for row in run.rows]
         losses = (row["validation_loss"] for row in run.rows)
         self.validation_loss_curve_ += [loss for loss in losses if loss is not None]
-        return self
 
 
 def _as_rows(X: Any) -> Any:
     """Lay images (n, h, w) out as rows (n, h·w), and leave all else as it is."""
     return X.reshape(len(X), prod(X.shape[1:])) if isinstance(X, np.ndarray) and X.ndim == 3 else X
+
+
+def _image_shape(X: Any) -> tuple[int, int] | None:
+    """Return height and width where X is images (n, h, w)."""
+    return X.shape[1:] if isinstance(X, np.ndarray) and X.ndim == 3 else None
 
 
 def _plain(value: Any) -> Any:

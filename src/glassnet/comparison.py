@@ -1,4 +1,4 @@
-"""Runs beside each other: the settings in which they differ, and what came out."""
+"""Comparison of runs: the settings in which they differ, and their results."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,28 @@ from .data import Dataset
 from .errors import FileError, GlassnetError
 from .evaluation import evaluate, examples_for
 from .training import Config, Run
-from .training.trainer import HISTORY, MODEL
+from .training.folder import HISTORY, MODEL
 
 __all__ = ["RESULTS", "ComparedRun", "RunComparison", "compare_runs"]
 
 RESULTS = ("validation_accuracy", "validation_loss", "best_epoch", "epochs_done", "seconds", "finished")
-REPORTED = "training-accuracy-reported"  # the mistake of calling training images validation images
+REPORTED = "training-accuracy-reported"  # the mistake of reporting training images as validation images
 
 
 @dataclass
 class ComparedRun:
-    """What came out of one run; what is not known yet is None.
+    """The results of one run; those not known yet are None.
 
     Attributes:
         run: the run.
-        name: of its folder, or its path where another has the same name.
-        validation_accuracy: of the model that was kept, on the validation images.
+        name: of its folder, or its path if another run has the same name.
+        validation_accuracy: of the saved model, on the validation images.
         validation_loss: of that model, in nats.
-        best_epoch: the one that gave this model. Of an ensemble: all its members' epochs, and the next two are sums
-            over them, too.
-        epochs_done: how many are complete.
+        best_epoch: the epoch of this model. For an ensemble, this and the next two are totals over its members.
+        epochs_done: the number of completed epochs.
         seconds: of training so far.
-        finished: whether the run has come to its end.
-        test_accuracy: of that model on the test images of its data; None where nobody asked.
+        finished: whether the run has finished.
+        test_accuracy: of that model on the test images of its data; None if not asked for.
     """
 
     run: Run
@@ -51,7 +50,7 @@ class RunComparison:
     Attributes:
         lines: one a run.
         settings: the names of the settings in which they differ, in the order of `Config`.
-        notes: what has to be known to read the figures aright, a sentence each.
+        notes: what one must know to interpret the results, one sentence each.
         test: whether test accuracies were asked for.
     """
 
@@ -72,12 +71,12 @@ class RunComparison:
 
 
 def compare_runs(runs: Iterable[Run], *, test: bool = False) -> RunComparison:
-    """Put some runs beside each other.
+    """Compare runs.
 
     Args:
         runs: from `glassnet.training.find_runs`, or each a ``Run(path)``.
-        test: judge each model by the test images of its data, too. That takes a moment a run. Whoever chooses a run by
-            these figures has no unseen images left to say how good it is.
+        test: also evaluate each model on the test images of its data. If you choose a run by these results, no unseen
+            images are left to measure how good it is.
 
     A run whose files are damaged is left out, and a note says why.
 
@@ -109,7 +108,7 @@ def _line(run: Run, name: str) -> ComparedRun:
     """Read what came out of a run; raise GlassnetError where its files are damaged."""
     line, rows = ComparedRun(run, name, finished=run.finished), run.history
     if line.finished and not rows and (run.path / MODEL).exists():
-        raise FileError(f"{run.path}: is finished and has no history; was {HISTORY} deleted or emptied?")
+        raise FileError(f"{run.path}: finished, but its history is empty; was {HISTORY} deleted or emptied?")
     if rows:
         best = run.best
         line.epochs_done, line.seconds = rows[-1]["epoch"], rows[-1]["seconds"]
@@ -120,13 +119,13 @@ def _line(run: Run, name: str) -> ComparedRun:
 
 
 def _notes(lines: Sequence[ComparedRun]) -> list[str]:
-    """Say where figures that stand under each other do not tell of the same thing."""
+    """Say where results in the same column are not comparable."""
     configs = [line.run.config for line in lines]
     notes = []
     if len({(config.data, config.validation, config.split_seed) for config in configs}) > 1:
-        notes.append("Not all were judged by the same validation images: data, validation or seed differ.")
+        notes.append("The validation images are not the same for all runs: data, validation or seed differ.")
     elif len({_fingerprint(line.run) for line in lines} - {None}) > 1:
-        notes.append("Not all learned the same data, nor were judged by the same images, though they are named alike.")
+        notes.append("The data are not the same for all runs, although they have the same name.")
     for fact, names in {
         "Not finished": [line.name for line in lines if not (line.finished or line.run.broken)],
         "Broken by a planted mistake": [line.name for line in lines if line.run.broken],
@@ -140,7 +139,7 @@ def _notes(lines: Sequence[ComparedRun]) -> list[str]:
 
 
 def _fingerprint(run: Run) -> str | None:
-    """Return what tells the data that a run learned from others, as far as its model says."""
+    """Return the fingerprint of a run's data, if it has a model yet."""
     try:
         return run.model.fingerprint
     except GlassnetError:  # it has none yet
@@ -148,7 +147,7 @@ def _fingerprint(run: Run) -> str | None:
 
 
 def _test(lines: Sequence[ComparedRun]) -> list[str]:
-    """Fill in the test accuracies; return a sentence for each that cannot be had."""
+    """Fill in the test accuracies; return a sentence for each that cannot be computed."""
     loaded: dict[object, Dataset] = {}
     notes = []
     for line in lines:

@@ -1,9 +1,9 @@
-"""Eight ways to spoil a picture, each at five strengths: people draw off-centre, thin, thick, tilted and dirty.
+"""Eight image corruptions, each at five severities: people draw off-centre, thin, thick, tilted and dirty.
 
 After Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR
 2019, and Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019.
 
-Lengths are in percent of the picture's longer side, so that the same strength means the same for pictures of any size.
+Lengths are in percent of the picture's longer side, so that a severity means the same for pictures of any size.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Corruption:
-    """A way to spoil pictures.
+    """An image corruption.
 
     Attributes:
         strengths: five, from mild to severe.
         unit: what they are measured in.
-        apply: takes light digits on a black ground ``(n, h, w)`` uint8, a strength and a random generator, and gives
-            pictures of the same shape.
+        apply: takes light digits on a black background ``(n, h, w)`` uint8, a strength and a random generator, and
+            returns pictures of the same shape.
     """
 
     strengths: tuple[float, float, float, float, float]
@@ -39,33 +39,33 @@ class Corruption:
 
 
 def corrupt(images: Images, name: str, level: int, *, dark_on_light: bool = False, seed: int = 0) -> Images:
-    """Spoil pictures.
+    """Corrupt pictures.
 
     Args:
-        images: ``(n, h, w)`` uint8, light digits on a dark ground.
+        images: ``(n, h, w)`` uint8, light digits on a dark background.
         name: one of `CORRUPTIONS`.
         level: 1 (mild) to 5 (severe): which of the corruption's strengths.
-        dark_on_light: the digits are dark on a light ground instead, and so is what is returned.
-        seed: of directions, places and noise.
+        dark_on_light: the digits are dark on a light background instead, also in the result.
+        seed: of directions, positions and noise.
 
     Returns:
         Pictures of the same shape.
 
     Raises:
-        ConfigError: no corruption of that name, or another level.
+        ConfigError: no corruption of that name, or an invalid level.
     """
     if name not in CORRUPTIONS:
         raise ConfigError(f"no corruption called {name!r}{nearest(name, CORRUPTIONS)}")
     if not isinstance(level, int | np.integer) or not 1 <= level <= 5:
-        raise ConfigError(f"level = {level}: give a whole number from 1 to 5")
+        raise ConfigError(f"level = {level}: must be a whole number from 1 to 5")
     corruption = CORRUPTIONS[name]
     ink = 255 - images if dark_on_light else images
-    spoiled = corruption.apply(ink, corruption.strengths[level - 1], np.random.default_rng(seed))
-    return 255 - spoiled if dark_on_light else spoiled
+    corrupted = corruption.apply(ink, corruption.strengths[level - 1], np.random.default_rng(seed))
+    return 255 - corrupted if dark_on_light else corrupted
 
 
 def _shift(ink: Images, percent: float, rng: Random) -> Images:
-    """Move each digit by ``percent`` of the side in a direction of its own; what leaves the picture is cut off."""
+    """Move each digit by ``percent`` of the side in its own random direction; what leaves the picture is cut off."""
     angles = rng.uniform(0, 2 * np.pi, len(ink))
     offsets = _pixels(ink, percent) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return _warped(ink, np.broadcast_to(np.eye(2), (len(ink), 2, 2)), offsets)
@@ -141,7 +141,7 @@ def _pixels(ink: Images, percent: float) -> float:
 
 def _signs(ink: Images, rng: Random) -> NDArray[np.float64]:
     """Draw −1 or 1 for each picture."""
-    return rng.choice([-1.0, 1.0], len(ink))
+    return rng.choice(np.array([-1.0, 1.0]), len(ink))
 
 
 def _as_pixels(values: Floats) -> Images:

@@ -7,7 +7,16 @@ with 2; from Python it is an ordinary exception. Anything else that is raised is
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "DataError", "FileError", "GlassnetError", "TrainingError", "nearest"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "FileError",
+    "GlassnetError",
+    "TrainingError",
+    "missing_package",
+    "nearest",
+    "pip_install",
+]
 
 
 class GlassnetError(Exception):
@@ -35,3 +44,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     match = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
+
+
+def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ConfigError:
+    """Return the error that ``what`` needs the package whose import has failed, which an extra would have brought."""
+    package = (error.name or "a package").partition(".")[0]
+    return ConfigError(f"{what} needs {package}, which is missing; {pip_install(extra)}")
+
+
+def pip_install(extra: str) -> str:
+    """Return the command that installs the packages of an extra.
+
+    It names the packages, not the extra: glassnet is on no package index where pip could look its extras up.
+    """
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+
+    needed = [Requirement(line) for line in requires("glassnet") or []]
+    names = [each.name for each in needed if each.marker and each.marker.evaluate({"extra": extra})]
+    return " ".join(["pip install", *names])

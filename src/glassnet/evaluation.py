@@ -1,7 +1,7 @@
-"""How good a model is: accuracy, loss, figures for each class, the confusion matrix, calibration, the hardest images.
+"""Evaluation of a model: accuracy, loss, metrics per class, confusion matrix, calibration, hardest images.
 
 Everything follows from two arrays, the true labels and the predicted probabilities, so an `Evaluation` keeps those and
-works out the rest when it is asked for.
+computes the rest on demand.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ CALIBRATION_BINS = 15  # as in Guo et al. 2017, so that figures can be compared 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How one class fares. A figure whose denominator is zero is 0, as with scikit-learn's ``zero_division=0``.
+    """Metrics of one class. Where a denominator is zero, they are 0, as with scikit-learn's ``zero_division=0``.
 
     Attributes:
-        precision: of the images that were said to be of this class, the fraction that are.
-        recall: of the images of this class, the fraction that were said to be.
+        precision: of the images predicted as this class, the fraction that belong to it.
+        recall: of the images of this class, the fraction predicted as it.
         f1: the harmonic mean of precision and recall.
         count: images of this class.
     """
@@ -43,7 +43,7 @@ class Reliability:
 
     Attributes:
         confidence: ``(15,)``, mean confidence in each bin; 0 where a bin is empty.
-        accuracy: ``(15,)``, fraction of right predictions in each bin; 0 where a bin is empty.
+        accuracy: ``(15,)``, fraction of correct predictions in each bin; 0 where a bin is empty.
         count: ``(15,)``, images in each bin.
     """
 
@@ -54,7 +54,7 @@ class Reliability:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model said about n ≥ 1 labelled images of k classes.
+    """The predictions of a model for n ≥ 1 labelled images of k classes.
 
     Attributes:
         labels: ``(n,)``, the true classes, indices into ``classes``.
@@ -86,7 +86,7 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """Number of images of each true class (row) that were given each class (column), ``(k, k)``."""
+        """Number of images of each true class (row) predicted as each class (column), ``(k, k)``."""
         k = len(self.classes)
         return np.bincount(self.labels * k + self.predictions, minlength=k * k).reshape(k, k)
 
@@ -102,7 +102,7 @@ class Evaluation:
 
     @cached_property
     def per_class(self) -> dict[str, ClassFigures]:
-        """Precision, recall, F1 and count of each class, by its name."""
+        """Precision, recall, F1 and count of each class, by name."""
         right, said, count = self.confusion.diagonal(), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         precision, recall = right / np.maximum(said, 1), right / np.maximum(count, 1)
         f1 = 2 * right / np.maximum(said + count, 1)  # the same as 2 / (1/precision + 1/recall)
@@ -111,7 +111,7 @@ class Evaluation:
 
     @cached_property
     def calibration_error(self) -> float:
-        """Expected calibration error: how far confidence and accuracy are apart, over 15 bins of equal width.
+        """Expected calibration error: the mean gap between confidence and accuracy, over 15 bins of equal width.
 
             ECE = Σ_b (n_b / n) · |accuracy_b − confidence_b|
 
@@ -131,18 +131,18 @@ class Evaluation:
         return Reliability(sure / np.maximum(count, 1), right / np.maximum(count, 1), count)
 
     def hardest(self, n: int) -> NDArray[np.int64]:
-        """Indices of the ``n`` images with the highest loss, the hardest first; all of them where there are fewer."""
+        """Indices of the ``n`` images with the highest loss, the hardest first; all of them if there are fewer."""
         return np.argsort(-self.losses, kind="stable")[:n]
 
     def most_confused(self, n: int) -> list[tuple[str, str, int]]:
-        """The ``n`` commonest mistakes as ``(true class, predicted class, count)``, the commonest first."""
+        """The ``n`` most common mistakes as ``(true class, predicted class, count)``, the most common first."""
         mistakes = self.confusion * (1 - np.eye(len(self.classes), dtype=np.int64))
         order = np.argsort(-mistakes, axis=None, kind="stable")[: min(n, np.count_nonzero(mistakes))]
         pairs = zip(*np.unravel_index(order, mistakes.shape), strict=True)
         return [(self.classes[true], self.classes[said], int(mistakes[true, said])) for true, said in pairs]
 
     def to_json(self) -> dict[str, Any]:
-        """Return every figure in plain Python types, as ``glassnet evaluate --json`` prints it."""
+        """Return all metrics in plain Python types, as ``glassnet evaluate --json`` prints them."""
         return {
             "count": len(self.labels),
             "classes": list(self.classes),
@@ -156,19 +156,19 @@ class Evaluation:
 
 
 def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
-    """Compare what ``model`` says about the images with their labels, which are indices into ``model.classes``.
+    """Compare the predictions of ``model`` with the labels, which are indices into ``model.classes``.
 
     Args:
         model: one network or an ensemble.
         examples: labelled images of its shape.
-        shifts: the mean over so many shifts is what it says; see `Model.logits`.
+        shifts: of test-time augmentation; see `Model.logits`.
 
     Raises:
         ConfigError: shifts that are not 0 to 3.
-        DataError: there are no images, they have another shape than the model's, or a label is none of its classes.
+        DataError: there are no images, their shape is not the model's, or a label is not one of its classes.
     """
     if not len(examples.labels):
-        raise DataError("there are no images to evaluate the model on; give data that holds some")
+        raise DataError("there are no images to evaluate the model on; give other data")
     (height, width), (model_height, model_width) = examples.image_shape, model.image_shape
     if (height, width) != (model_height, model_width):
         raise DataError(
@@ -179,7 +179,7 @@ def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
     if strangers.size:
         first = int(strangers[0])
         raise DataError(
-            f"image {first} has the label {examples.labels[first]}, but this model knows {len(model.classes)} classes, "
+            f"image {first} has the label {examples.labels[first]}, but this model has {len(model.classes)} classes, "
             f"0 to {len(model.classes) - 1}; evaluate it on data with the classes that it was trained on"
         )
     probabilities = [model.predict_proba(block.images, shifts) for block in examples.blocks()]
@@ -187,25 +187,22 @@ def evaluate(model: Model, examples: Examples, shifts: int = 0) -> Evaluation:
 
 
 def examples_for(model: Model, dataset: Dataset) -> Examples:
-    """Return the images of a data set that may judge a model, with labels that index into ``model.classes``.
+    """Return the images of a data set to evaluate a model on, with labels that index into ``model.classes``.
 
-    They are its test images where its source separates them, or where the model learned from this very data; of any
-    other data, all labelled images.
+    They are its test images if the source has test images, or if the model was trained on this data; otherwise, all
+    labelled images.
 
     Raises:
-        DataError: no labelled images, classes that the model does not know, or the model's own data changed since.
+        DataError: no labelled images, classes that the model does not have, or training data that has changed since.
     """
     examples, where = dataset.test, dataset.source or dataset.name
     if not dataset.official_test and dataset.fingerprint != model.fingerprint:
         if dataset.source and dataset.source == model.trained_on:
             raise DataError(
-                f"{where}: has changed since the model learned from it, so nobody knows which of its images are new to "
-                "the model; put the old data back, or evaluate it on a file of other images"
+                f"{where}: has changed since the model was trained on it, so it is unknown which images it has seen; "
+                "restore the old data, or evaluate the model on other images"
             )
-        examples = Examples(
-            np.concatenate([dataset.train.images, dataset.test.images]),
-            np.concatenate([dataset.train.labels, dataset.test.labels]),
-        )
+        examples = dataset.train.joined(dataset.test)
     if not len(examples):
         raise DataError(f"{where}: no labelled images to evaluate the model on")
     if dataset.classes == model.classes:
@@ -214,5 +211,5 @@ def examples_for(model: Model, dataset: Dataset) -> Examples:
     labels = index[examples.labels]
     if (labels < 0).any():
         stranger = dataset.classes[int(examples.labels[np.argmin(labels)])]
-        raise DataError(f"{where}: the class {stranger!r} is none of the model's: {', '.join(model.classes)}")
-    return Examples(examples.images, labels)
+        raise DataError(f"{where}: the model has no class {stranger!r}; its classes are {', '.join(model.classes)}")
+    return examples.relabelled(labels)

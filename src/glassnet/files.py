@@ -120,7 +120,7 @@ def only_process(folder: Path) -> Iterator[None]:
                 break
             time.sleep(0.01)  # it may only be somebody who looks, see is_held, and that takes microseconds
         else:
-            raise FileError(f"{folder}: another process is at work in this folder; wait for it, or end it")
+            raise FileError(f"{folder}: another process is working in this folder; wait for it, or stop it")
         for leftover in folder.glob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         yield
@@ -180,7 +180,9 @@ class TensorFile:
             FileError: it is missing, has another shape or dtype, or holds a number that is not finite.
         """
         if name not in self.shapes:
-            raise FileError(f"{self.path}: the tensor {name!r} is missing: this file is damaged or not glassnet's")
+            raise FileError(
+                f"{self.path}: the tensor {name!r} is missing: this file is damaged or was not written by glassnet"
+            )
         if self.shapes[name] != shape:
             raise FileError(f"{self.path}: the tensor {name!r} has shape {self.shapes[name]}, expected {shape}")
         if _DTYPES.get(self._dtypes[name]) != np.dtype(dtype):
@@ -230,6 +232,6 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
                 )
             yield TensorFile(path, metadata, handle)
     except SafetensorError as error:
-        raise FileError(f"{path}: not a safetensors file, or a damaged one; was it cut short?") from error
+        raise FileError(f"{path}: not a safetensors file, or a truncated or damaged one") from error
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,7 +1,8 @@
-"""A run's record in the forms that other tools read: CSV, JSON lines, and TensorBoard's event files.
+"""The logs of runs in the formats of other tools: CSV, JSON lines, and TensorBoard's event files.
 
-All three are made from what the run folder holds: ``history.jsonl``, a row an epoch, and ``steps.jsonl``, up to four a
-second. A resumed run has dropped there what it does again, and each file is written whole, so no row comes twice.
+All three are made from two files of the run folder: ``history.jsonl``, one row per epoch, and ``steps.jsonl``, up to
+four rows a second. A resumed run has dropped there what it does again, and each file is written whole, so no row comes
+twice.
 """
 
 import csv
@@ -15,12 +16,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, FileError
+from .errors import ConfigError, FileError, missing_package
 from .files import write_atomically
-from .training import STEPS, Callback, Run, RunUnderWay
-from .training.history import Row
-from .training.live import parse_steps
-from .training.trainer import CONFIG
+from .training import Run, RunCallback, RunUnderWay
+from .training.folder import CONFIG, STEPS
+from .training.history import Row, parse_steps, read_steps
 
 __all__ = [
     "TensorBoard",
@@ -32,14 +32,14 @@ __all__ = [
     "write_events",
 ]
 
-EPOCH, STEP_LINES = "epoch", "steps"  # what a row tells of
+EPOCH, STEP_LINES = "epoch", "steps"  # what a row describes
 FIGURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "images_per_second")
 COLUMNS = ("run", "of", "step", "epoch", "seconds", *FIGURES)
 SUFFIX = ".glassnet"  # ends the name of an event file that was written here, and may be replaced
 
 
 def log_rows(runs: Iterable[Run]) -> list[Row]:
-    """Return the rows of some runs, each run's in the order of their steps.
+    """Return the rows of runs, those of each run in the order of their steps.
 
     Each has ``run`` (its folder's name), ``of`` ("epoch" for a row of the history, "steps" for one that tells of the
     steps since the one before it), ``step``, ``epoch`` (counted from 1), ``seconds`` (of training so far), ``loss``,
@@ -59,7 +59,7 @@ def log_rows(runs: Iterable[Run]) -> list[Row]:
 
 
 def rows_as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
-    """Return rows as CSV with a header; None is an empty cell, and a tuple's parts stand in one, with spaces."""
+    """Return rows as CSV with a header; None is an empty cell, and a tuple is one cell, separated by spaces."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -70,18 +70,18 @@ def rows_as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLU
 
 
 def rows_as_jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as JSON objects, one a line."""
+    """Return rows as JSON objects, one per line."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def refuse_run_folder(path: Path) -> None:
     """Raise ConfigError where a file to be written would lie among those of a run."""
     if (path.parent / CONFIG).is_file():
-        raise ConfigError(f"{path}: lies in a run folder, whose files are the run's own; choose another place")
+        raise ConfigError(f"{path}: is in a run folder, which only the run itself may write to; choose another place")
 
 
 def check_log_folder(folder: Path, runs: Iterable[Run] = ()) -> None:
-    """See to it that event files can be written into a folder, before any work is done for them; make nothing.
+    """Check that event files can be written to a folder, before any work is done for them; create nothing.
 
     Raises:
         ConfigError: the package ``tensorboard`` is missing, or the file of one of the ``runs`` would lie in a run's
@@ -115,14 +115,14 @@ def write_events(runs: Iterable[Run], folder: Path) -> list[Path]:
     return [_write_events(folder / name, _began(run.path), record) for name, (run, record) in records.items()]
 
 
-class TensorBoard(Callback):
+class TensorBoard(RunCallback):
     """Writes a run's event file as the run goes, once a second.
 
         train(dataset, callbacks=[TensorBoard("logs")])
 
     Then ``tensorboard --logdir logs`` shows it. The file is the one that `write_events` would write; when the run is
-    resumed with this callback, it begins with all that was before. Where somebody else has replaced the file, or it is
-    gone, it is written anew. A disk that is full costs rows, never the run.
+    resumed with this callback, it starts with all previous rows. If the file was replaced or deleted, it is written
+    again. A full disk loses rows, never the run.
 
     Args:
         folder: of the logs of many runs; each has a folder of its name there.
@@ -132,7 +132,6 @@ class TensorBoard(Callback):
         FileError: the folder cannot be made or written to.
     """
 
-    needs_folder = True
     EVERY = 1.0  # seconds
 
     def __init__(self, folder: str | Path) -> None:
@@ -171,7 +170,7 @@ class TensorBoard(Callback):
         except OSError:
             return
         self._read += len(lines)
-        self._add([(STEP_LINES, row) for row in parse_steps(lines.decode(errors="replace"))])
+        self._add([(STEP_LINES, row) for row in parse_steps(lines)])
 
     def _add(self, record: Iterable[tuple[str, Row]]) -> None:
         content = _events(self._began, record)
@@ -195,7 +194,9 @@ def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
     for part in {part.path.resolve(): part for run in runs for part in _parts(run)}.values():
         name = _name(part)
         if name in named:
-            raise FileError(f"{named[name].path} and {part.path}: two runs of one name; rename one, or log them apart")
+            raise FileError(
+                f"{named[name].path} and {part.path}: two runs with the same name; rename one, or log them separately"
+            )
         named[name] = part
     return named
 
@@ -216,11 +217,7 @@ def _parts(run: Run) -> list[Run]:
 
 def _record(run: Run) -> list[tuple[str, Row]]:
     """Return all rows of a run, with what they tell of, in the order of their steps."""
-    try:
-        text = (run.path / STEPS).read_text("utf-8", errors="replace")
-    except FileNotFoundError:  # a run of a disk that was full
-        text = ""
-    rows = [(STEP_LINES, row) for row in parse_steps(text)] + [(EPOCH, row) for row in run.history]
+    rows = [(STEP_LINES, row) for row in read_steps(run.path / STEPS)] + [(EPOCH, row) for row in run.history]
     return sorted(rows, key=lambda pair: int(pair[1]["step"]))
 
 
@@ -283,7 +280,4 @@ def _require_tensorboard() -> None:
     try:
         import_module("tensorboard.summary.writer.record_writer")
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(
-            f'event files need {package}, which is missing; pip install "glassnet[tensorboard]"'
-        ) from error
+        raise missing_package("an event file", error, "tensorboard") from error

@@ -1,5 +1,6 @@
 """Trained networks with all that it takes to use them: how pictures become inputs, and what the outputs are called."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from os import PathLike
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
-from .nn import Network, softmax, tensor_shapes
+from .nn import Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 
 __all__ = ["MAX_MEMBERS", "Model"]
@@ -39,13 +40,13 @@ class _Header(BaseModel):
 
 
 class Model:
-    """A network that recognises pictures, or an ensemble of networks.
+    """A network that recognises pictures, or an ensemble of networks. Many threads may ask it at once.
 
     The probabilities of an ensemble are the means of its members' (Lakshminarayanan, Pritzel and Blundell, Simple and
     Scalable Predictive Uncertainty Estimation using Deep Ensembles, 2017).
 
     Args:
-        networks: one, or up to 100 of the same layers. Each maps prepared images (n, h·w) to logits (n, k).
+        networks: one, or up to 100 of the same layers. Each maps prepared images to logits (n, k).
         preprocessing: how images become its inputs.
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
@@ -70,6 +71,7 @@ class Model:
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
+        self._idle: deque[list[Pass]] = deque()  # passes that no thread is using now, one for each network
 
     def __repr__(self) -> str:
         height, width = self.image_shape
@@ -121,25 +123,36 @@ class Model:
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
         pixels = as_pixels(images, self.image_shape)
-        if len(pixels) <= BLOCK:
-            return self._block_logits(pixels, shifts)
-        Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
-        for start in range(0, len(pixels), BLOCK):
-            Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts)
-        return Z
+        try:
+            passes = self._idle.pop()
+        except IndexError:  # as many are made as there are threads that ask at the same time
+            passes = [Pass(network) for network in self.networks]
+        try:
+            if len(pixels) <= BLOCK:
+                return self._block_logits(pixels, shifts, passes)
+            Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
+            for start in range(0, len(pixels), BLOCK):
+                Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, passes)
+            return Z
+        finally:
+            self._idle.append(passes)
 
-    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int) -> Array:
+    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Array:
         if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
-            network = self.networks[0]
-            return network.forward(self.preprocessing.apply(pixels, dtype=network.dtype)).copy()
-        return _log_mean(self._answers(pixels, shifts))
+            return self.network.forward(self.inputs(pixels), passes[0]).copy()
+        return _log_mean(self._answers(pixels, shifts, passes))
 
-    def _answers(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[Array]:
+    def _answers(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Iterator[Array]:
         """Yield the logits of each network for the images in each place; the next overwrite them."""
         for shifted in self._shifted(pixels, shifts):
-            X = self.preprocessing.apply(shifted, dtype=self.network.dtype)
-            for network in self.networks:
-                yield network.forward(X)
+            X = self.inputs(shifted)
+            for network, p in zip(self.networks, passes, strict=True):
+                yield network.forward(X, p)
+
+    def inputs(self, images: NDArray[np.uint8]) -> Array:
+        """Return what the network is given for images (n, h, w) of its form, ``(n, *input_shape)``."""
+        X = self.preprocessing.apply(images, self.network.dtype)
+        return X.reshape(len(X), *self.network.input_shape)
 
     def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the images in each place that is up to ``shifts`` pixels from their own."""
@@ -269,7 +282,8 @@ def _log_mean(answers: Iterable[Array]) -> Array:
     It stays among logarithms throughout: a class that no answer gives a probability which float32 can hold still has a
     finite one.
     """
-    total, count = np.float32(-np.inf), 0
+    total: Array = np.asarray(-np.inf, np.float32)
+    count = 0
     for Z in answers:
         Z = Z - Z.max(axis=1, keepdims=True)
         Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))

@@ -1,7 +1,7 @@
 """The figures of a report: each function returns one matplotlib `Figure`, and draws nothing on any screen.
 
 All share one style: a white ground, colours from the eight of Okabe and Ito (2008) that the colour-blind can tell
-apart, words beside the lines in place of a legend, and a title that says what there is to see.
+apart, labels beside the lines in place of a legend, and a title that states the result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ MAX_NUMBERED_CLASSES = 20  # above it, the numbers in a confusion matrix are too
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss and accuracy, training and validation, against the epoch; the best validation figure of each is marked.
+    """Loss and accuracy, training and validation, against the epoch; the best validation value of each is marked.
 
     Args:
         history: a run's reports, each with ``epoch``, ``loss``, ``accuracy``, and ``validation_loss`` and
@@ -62,7 +62,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
         DataError: the history is empty.
     """
     if not history:
-        raise DataError("this run has reported nothing yet, so there is no learning curve; train it for an epoch")
+        raise DataError("no learning curve: this run has no completed epoch yet; train it for an epoch")
     figure = new_figure(height=5)
     left, right = figure.subplots(1, 2)
     for axes, key, unit, best, words in (
@@ -75,14 +75,14 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
             _mark_best(axes, validation[best(validation[:, 1])], words)
         else:
             write_title(axes, f"Training {key}")
-    left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it room for the name of the lower curve
-    name_axes(left, "epoch", "mean loss of an image")
+    left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it space for the name of the lower curve
+    name_axes(left, "epoch", "mean loss per image")
     name_axes(right, "epoch", "accuracy (%)")
     return figure
 
 
 def learning_rate_search(search: LearningRateSearch) -> Figure:
-    """Loss against the learning rate, smoothed and step by step, with the rate suggested and the largest advised."""
+    """Loss against the learning rate, smoothed and step by step, with the suggested and the largest rate."""
     figure = new_figure(height=5)
     axes = figure.subplots()
     faint = 0.3 if len(search.rates) <= MAX_CURVE else 0.06
@@ -93,7 +93,7 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
     least, first = float(search.smoothed[search.least]), search.start
     fall = max(first - least, 0.1)
     axes.set_ylim(least - 0.15 * fall, first + 0.4 * fall)  # what shoots up leaves the picture
-    words = "The loss falls with no learning rate"
+    words = "The loss does not fall at any learning rate"
     if search.suggestion is not None:
         words = f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
         height = float(np.interp(search.suggestion, search.rates, search.smoothed))
@@ -101,7 +101,7 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
     if search.largest is not None:
         axes.axvline(search.largest, color=VERMILLION, linewidth=1, linestyle="--", label="largest")
         axes.annotate(
-            f"{search.largest:.2g}: a tenth of where it is up again",
+            f"{search.largest:.2g}: a tenth of where it rises again",
             (search.largest, 0.97),
             xycoords=("data", "axes fraction"),
             xytext=(-6, 0),
@@ -118,9 +118,9 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
 
 
 def confusion_matrix(evaluation: Evaluation) -> Figure:
-    """How often each true class (row) was given each class (column).
+    """How often each true class (row) was predicted as each class (column).
 
-    Only the mistakes are coloured, on a scale of their own: on a common scale the diagonal would drown them.
+    Only the mistakes are coloured, on a separate scale: on a common one the diagonal would drown them.
     """
     counts, k = evaluation.confusion, len(evaluation.classes)
     mistakes = np.ma.masked_array(counts, mask=np.eye(k, dtype=bool))
@@ -132,14 +132,14 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     numbered = k <= MAX_NUMBERED_CLASSES
     if numbered:
         _write_counts(axes, counts, most)
-    name_axes(axes, "what the model said", "what it was")
+    name_axes(axes, "predicted class", "true class")
     names, size = [_short(name) for name in evaluation.classes], SMALL if numbered else 6
     upright = k * max(map(len, names)) > 60  # else they would run into each other
     axes.set_xticks(range(k), names, fontsize=size, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(k), names, fontsize=size, parse_math=False)
     axes.spines[:].set_visible(False)
-    commonest = [f"most often, {_short(a)} was read as {_short(b)}" for a, b, _ in evaluation.most_confused(1)]
-    write_title(axes, "; ".join([f"{counts.trace():,} of {counts.sum():,} right", *commonest]))
+    commonest = [f"most often, {_short(a)} was mistaken for {_short(b)}" for a, b, _ in evaluation.most_confused(1)]
+    write_title(axes, "; ".join([f"{counts.trace():,} of {counts.sum():,} correct", *commonest]))
     _colour_bar(figure, image, "mistakes (images)", ticks=MaxNLocator(5, integer=True))
     return figure
 
@@ -161,10 +161,10 @@ def first_layer_weights(model: Model) -> Figure:
 
 
 def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
-    """The 15 images with the highest loss: what was said, how probable it seemed, and what was true.
+    """The 15 images with the highest loss: predicted class, its probability, and true class.
 
     Args:
-        evaluation: what a model said about ``examples``.
+        evaluation: of a model on ``examples``.
         examples: those images and labels.
     """
     hardest, classes = evaluation.hardest(HARDEST), evaluation.classes
@@ -177,13 +177,13 @@ def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
         _tile(axes, image, x, y).set(cmap="gray_r", clim=(0, white))
         said, true = int(evaluation.predictions[index]), int(evaluation.labels[index])
         probability = 100 * float(evaluation.probabilities[index, said])
-        words = f"said {_short(classes[said])}", f"{probability:.0f} % sure", f"is {_short(classes[true])}"
+        words = f"predicted {_short(classes[said])}", f"{probability:.0f} %", f"true {_short(classes[true])}"
         for line, (word, colour) in enumerate(
             zip(words, (BLUE if said == true else VERMILLION, GREY, INK), strict=True)
         ):
             _write(axes, x + 0.5, y + 1.06 + 0.14 * line, word, color=colour)
     wrong = int(np.sum(evaluation.predictions[hardest] != evaluation.labels[hardest]))
-    write_title(axes, f"The {len(hardest)} hardest images: {wrong} read wrongly")
+    write_title(axes, f"The {len(hardest)} hardest images: {wrong} misclassified")
     return figure
 
 
@@ -198,15 +198,15 @@ def calibration(evaluation: Evaluation) -> Figure:
     upper.bar(height=100 * bins.accuracy, **place, alpha=0.3)
     upper.plot((0, 100), (0, 100), color=GREY, linewidth=1, linestyle="--")
     upper.plot(100 * bins.confidence[filled], 100 * bins.accuracy[filled], "o", color=BLUE)
-    _write(upper, 1, 107, "dashed: as often right as it is sure", ha="left", color=GREY)
+    _write(upper, 1, 107, "dashed: perfect calibration", ha="left", color=GREY)
     upper.set(xlim=(0, 100), ylim=(0, 112))
     lower.bar(height=bins.count, **place)
     lower.set_yscale("log")
     lower.set_ylim(bottom=0.5)  # else a bin of one image would have no height
-    name_axes(upper, "", "right (%)")
-    name_axes(lower, "confidence: probability of what it said (%)", "images")
+    name_axes(upper, "", "accuracy (%)")
+    name_axes(lower, "confidence: probability of the predicted class (%)", "images")
     error = 100 * evaluation.calibration_error
-    write_title(upper, f"Confidence and accuracy are {error:.1f} % apart (expected calibration error)")
+    write_title(upper, f"Confidence and accuracy differ by {error:.1f} % (expected calibration error)")
     return figure
 
 
@@ -236,7 +236,7 @@ def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0
         DataError: there are no images.
     """
     if not len(examples):
-        raise DataError("no images to distort; give one or more")
+        raise DataError("no images to distort; give at least one")
     _, first = np.unique(examples.labels, return_index=True)
     originals = examples.images_at(first[:AUGMENTED])
     versions = augmentation.distort(originals.repeat(VERSIONS, axis=0), np.random.default_rng(seed), ground=ground)
@@ -254,7 +254,7 @@ def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0
 
 
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> Points:
-    """Return the epochs and the values of ``key``, ``(reports, 2)``, without the reports that have none."""
+    """Return the epochs and the values of ``key``, ``(reports, 2)``, without the reports that lack it."""
     points = [(row["epoch"], row[key]) for row in history if row[key] is not None]
     return np.array(points, dtype=np.float64).reshape(-1, 2)
 

@@ -1,4 +1,4 @@
-"""A run on one page: its figures as PNG files, and an HTML file that holds them all and needs nothing else."""
+"""The report of a run: figures as PNG files, and a self-contained HTML page that shows them."""
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -20,19 +20,19 @@ __all__ = ["write_report"]
 
 
 ALONE = (
-    "Loss should fall and accuracy rise. Where training keeps improving and validation does not, the network overfits. "
-    "The ring marks the best validation result."
+    "Loss should fall and accuracy rise. If training keeps improving and validation does not, the network is "
+    "overfitting: it memorises its training images. The ring marks the best validation value."
 )
 TOGETHER = (
-    "A point for each member, at the number of epochs that it and those before it took. Validation is that of their "
-    "mean probability, which mostly improves with each member, by less and less; training is the mean of the members. "
-    "The model is all of them, wherever the ring is. A report of a member's own folder shows how that member learned."
+    "One point per member, at the total epochs of it and those before it. Validation is measured on the mean of their "
+    "probabilities, which usually improves with each member, by less and less; training is the mean over the members. "
+    "The model contains all of them, wherever the ring is. A report of a member's folder shows how it learned."
 )
 
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure with its words."""
+    """A figure with its heading and caption."""
 
     name: str
     heading: str
@@ -51,14 +51,13 @@ class Illustration:
 
 
 def write_report(run: Run, examples: Examples, folder: Path, training: Examples | None = None) -> Path:
-    """Evaluate a run's model and write what there is to see into ``folder``: PNG figures and ``report.html``.
+    """Evaluate a run's model and write a report to ``folder``: PNG figures and ``report.html``.
 
     Args:
         run: a run that has reported at least one epoch.
         examples: held-out images of the model's shape, with labels.
-        folder: where to write; it is made where it is missing.
-        training: images that the run learned from; how it distorted them, if it did, is shown on these, or else on
-            ``examples``.
+        folder: where to write; it is created if missing.
+        training: the training images; the augmentation, if any, is shown on these, or else on ``examples``.
 
     Returns:
         The path of the HTML file, which is written last.
@@ -100,30 +99,30 @@ def _illustrations(
     yield Illustration(
         "confusion-matrix",
         "Confusion matrix",
-        "A row for each true class, a column for each predicted class. The grey diagonal holds the correct ones; the "
-        "deeper the colour off it, the more frequent that mistake.",
+        "A row for each true class, a column for each predicted class. The grey diagonal holds the correct "
+        "predictions; the deeper the colour off it, the more frequent the mistake.",
         plots.confusion_matrix(evaluation),
     )
     yield Illustration(
         "hardest-images",
         "Hardest images",
-        "The images whose true class got the lowest probability. In colour is the prediction with its probability, "
-        "orange where it is wrong and blue where it is correct; below is the true class.",
+        "The images whose true class got the lowest probability. The predicted class is blue where it is correct and "
+        "orange where it is wrong, followed by its probability and the true class.",
         plots.hardest_images(evaluation, examples),
     )
     yield Illustration(
         "calibration",
         "Calibration",
-        "Of the images predicted with a probability of 80 %, 80 % should be correct: the dots should lie on the dashed "
-        "line. Below the line the network is overconfident, above it underconfident. Where the lower panel shows few "
-        "images, a dot says little.",
+        "Of the images predicted with a confidence of 80 %, 80 % should be correct: the dots should lie on the dashed "
+        "line. Below it the model is overconfident, above it underconfident. Bars for few images (lower panel) are "
+        "not reliable.",
         plots.calibration(evaluation),
     )
     yield Illustration(
         "first-layer-weights",
         "First-layer weights",
-        "Ink raises a unit's activation where its weights are red and lowers it where they are blue; white pixels do "
-        "not matter. Strokes and edges are a sign of learning, noise alone is not."
+        "Ink raises a unit's input where its weights are red and lowers it where they are blue; white pixels have no "
+        "effect. Strokes and edges are a sign of learning, pure noise is not."
         + " The units are those of the first member."
         * several,
         plots.first_layer_weights(model),
@@ -131,7 +130,7 @@ def _illustrations(
     yield Illustration(
         "samples",
         "Samples",
-        "A row of held-out images for each class. High pixel values are drawn dark, like ink on paper.",
+        "A row of test images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
     )
 
@@ -142,9 +141,9 @@ def _distortions(
     return Illustration(
         "augmentation",
         "Augmentation",
-        "On the left an image as it is, beside it some of the ways in which training distorted such images. No two "
-        "epochs showed the same; validation and test images stayed as they are. Where a version can no longer be read, "
-        "the distortion is too strong.",
+        "On the left an original image, beside it distortions as used in training, redrawn every epoch; "
+        "validation and test images are not distorted. If a version is no longer readable, the augmentation is too "
+        "strong.",
         plots.augmented(examples, augmentation, ground=preprocessing.ground, seed=seed),
     )
 
@@ -152,7 +151,7 @@ def _distortions(
 def _verdict(evaluation: Evaluation) -> str:
     count = len(evaluation.labels)
     mistakes = count - int(evaluation.confusion.trace())
-    return f"Of {count:,} held-out images it read {count - mistakes:,} correctly and {mistakes:,} incorrectly."
+    return f"Of {count:,} test images, {count - mistakes:,} were classified correctly and {mistakes:,} incorrectly."
 
 
 def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> dict[str, str]:
@@ -169,7 +168,7 @@ def _headlines(model: Model, history: list[Row], evaluation: Evaluation) -> dict
 
 def _class_rows(evaluation: Evaluation) -> Iterator[list[str]]:
     for name, (*fractions, count) in zip(evaluation.classes, map(astuple, evaluation.per_class.values()), strict=True):
-        # Without images of a class there is nothing to say of it.
+        # Without images of a class its metrics are undefined.
         cells = [f"{100 * fraction:.1f}" if count else "–" for fraction in fractions]
         yield [name, *cells, f"{count:,}"]
 

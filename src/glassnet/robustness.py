@@ -1,6 +1,6 @@
-"""How well a model reads pictures that are not as clean as those it learned from.
+"""Robustness: the accuracy of a model on corrupted pictures.
 
-A spoiled picture goes the way of a picture file that `predict` is given: through `frame_picture` and the model.
+A corrupted picture is processed like a picture file given to `predict`: by `frame_picture`, then by the model.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,11 @@ MOST = 1_000  # images: a thousand tell 98 % from 97 %, and 41 times as many are
 
 @dataclass(frozen=True)
 class Score:
-    """How many of ``count`` pictures were read right.
+    """How many of ``count`` pictures were recognised correctly.
 
     Attributes:
-        right: pictures read right.
-        refused: pictures in which the preparation saw no digit; they count as read wrongly.
+        right: pictures recognised correctly.
+        refused: pictures in which no digit was found; they count as wrong.
         count: all of them.
     """
 
@@ -38,7 +38,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the pictures that were read right."""
+        """Fraction of the pictures that were recognised correctly."""
         return self.right / self.count
 
     @property
@@ -57,8 +57,8 @@ class Robustness:
 
     Attributes:
         available: images there were; those that were used are spread evenly over them.
-        unprepared: of the images as they are, without the preparation of picture files.
-        clean: of the images as they are, prepared like picture files.
+        unprepared: of the original images, without the preprocessing of picture files.
+        clean: of the original images, preprocessed like picture files.
         scores: of each corruption, one for each of its five strengths.
     """
 
@@ -68,7 +68,7 @@ class Robustness:
     scores: dict[str, tuple[Score, ...]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return every figure in plain Python types, as ``glassnet evaluate --corruptions --json`` prints it."""
+        """Return all scores in plain Python types, as ``glassnet evaluate --corruptions --json`` prints them."""
         return {
             "count": self.clean.count,
             "available": self.available,
@@ -95,32 +95,32 @@ def evaluate_corruptions(
     seed: int = 0,
     announce: Callable[[str], None] = lambda name: None,
 ) -> Robustness:
-    """Measure a model's accuracy on spoiled pictures.
+    """Measure a model's accuracy on corrupted pictures.
 
     Args:
-        model: the model, whose preparation the pictures go through.
+        model: the model, whose preprocessing is applied to the pictures.
         examples: labelled images of the model's shape, with labels that index into ``model.classes``.
-        most: how many images are used at most, evenly chosen.
-        seed: of directions, places and noise. At each strength they are the same.
-        announce: is called with the name of each corruption when its turn comes.
+        most: the maximum number of images, evenly sampled.
+        seed: of directions, positions and noise, which are the same at each strength.
+        announce: called with the name of each corruption before it is measured.
 
     Raises:
         ConfigError: ``most`` is less than 1.
-        DataError: as for `evaluate`: no images, another shape, or a label that the model does not know.
+        DataError: as for `evaluate`: no images, another shape, or a label that is not one of the model's classes.
     """
     if most < 1:
-        raise ConfigError(f"most = {most}: give 1 image or more")
+        raise ConfigError(f"most = {most}: must be at least 1")
     count = min(len(examples), most)
     chosen = examples.take(np.arange(count) * len(examples) // max(count, 1))
     unprepared = evaluate(model, chosen)
     scores = {}
     for name in CORRUPTIONS:
         announce(name)
-        spoiled = (
+        corrupted = (
             corrupt(chosen.images, name, level, dark_on_light=model.preprocessing.dark_on_light, seed=seed)
             for level in range(1, 6)
         )
-        scores[name] = tuple(_score(model, pictures, chosen.labels) for pictures in spoiled)
+        scores[name] = tuple(_score(model, pictures, chosen.labels) for pictures in corrupted)
     return Robustness(
         available=len(examples),
         unprepared=Score(int(unprepared.confusion.trace()), 0, count),
@@ -130,7 +130,7 @@ def evaluate_corruptions(
 
 
 def _score(model: Model, pictures: Images, labels: NDArray[np.int64]) -> Score:
-    """Prepare pictures one by one, as if each were a file, and compare what the model says with the labels."""
+    """Preprocess pictures one by one, as if each were a file, and compare the predictions with the labels."""
     framed = np.zeros((len(pictures), *model.image_shape), np.uint8)
     refused = np.zeros(len(pictures), bool)
     for i, picture in enumerate(pictures):

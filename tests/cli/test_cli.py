@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, Model, load_dataset
+from glassnet import Dataset, Model, Run, load_dataset
 from glassnet.cli import main
+from glassnet.training import Config, Settings
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,7 @@ def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture
     assert main(["train", "--hidden", "20", "--epochs", "2", "--out", str(tmp_path / "r")]) == 0
     out, err = capsys.readouterr()
     assert f"evaluate {tmp_path / 'r'}" in out
-    assert "64-20-10" in err
-    assert len(err.splitlines()) == 4
+    assert len(err.splitlines()) == 10
     assert max(map(len, err.splitlines())) <= 80
 
 
@@ -81,7 +82,7 @@ def test_an_ensemble_is_used_as_any_other_model(
     folder = tmp_path / "ensemble"
     assert main(["train", "--members", "2", "--epochs", "8", "--threads", "1", "--out", str(folder)]) == 0
     out, err = capsys.readouterr()
-    assert "2 members together: " in out
+    assert "ensemble of 2: " in out
     assert [line for line in err.splitlines() if line.startswith("member")] == ["member 1", "member 2"]
     model = Model.load(folder / "model.safetensors")
     expected = float(np.mean(model.predict(digits.test.images) == digits.test.labels))
@@ -102,7 +103,7 @@ def test_an_ensemble_is_used_as_any_other_model(
     assert json.loads(capsys.readouterr().out)["epochs"] == 16
     assert main(["report", str(folder)]) == 0
     page = (folder / "report" / "report.html").read_text()
-    assert "A point for each member" in page
+    assert "One point per member" in page
     assert f"{model.size:,}" in page
 
 
@@ -212,13 +213,40 @@ def test_data(capsys: pytest.CaptureFixture[str], digits: Dataset) -> None:
     assert sum(c["train"] + c["test"] for c in figures["classes"].values()) == 1797
 
 
-def test_recipes_can_be_printed_changed_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recipes_can_be_printed_changed_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["recipes"]) == 0
-    assert "default" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "default" in listed
+    assert max(map(len, listed.splitlines())) <= 80
     assert main(["recipes", "fast"]) == 0
-    (tmp_path / "mine.toml").write_text(capsys.readouterr().out + "seed = 9\n")
-    assert main(["train", "--recipe", str(tmp_path / "mine.toml"), "--epochs", "1", "--out", str(tmp_path / "r")]) == 0
-    assert "seed = 9" in (tmp_path / "r" / "config.toml").read_text()
+    Path("mine.toml").write_text(capsys.readouterr().out)
+    for recipe in ("fast", "mine.toml"):
+        assert main(["train", "--recipe", recipe, "--threads", "1"]) == 0
+    copy, fast = (Run(folder) for folder in sorted(Path("runs").iterdir(), key=lambda folder: "fast" in folder.name))
+    assert copy.path.name.endswith("-digits-mine")
+    assert copy.config == fast.config.model_copy(update={"recipe": "mine.toml"})
+    np.testing.assert_array_equal(copy.model.network.parameters, fast.model.network.parameters)
+    capsys.readouterr()
+    assert main(["compare", "runs", "--json"]) == 0
+    assert {row["recipe"] for row in json.loads(capsys.readouterr().out)} == {"fast", "mine.toml"}
+    Path("mine.toml").unlink()
+    assert main(["resume", str(copy.path)]) == 0
+
+
+def test_a_file_is_printed_as_it_is_resolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text('recipe = "best"\noptimizer = "sgd"\n')
+    assert main(["recipes", "mine.toml"]) == 0
+    printed = capsys.readouterr().out
+    assert "batch_norm = true" in printed
+    assert "learning_rate = 0.1" in printed
+    Path("printed.toml").write_text(printed)
+    assert Config.resolve("printed.toml") == Config.resolve("mine.toml").model_copy(update={"recipe": "printed.toml"})
 
 
 def test_info_and_check_gradients(capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,7 +261,7 @@ def test_info_and_check_gradients(capsys: pytest.CaptureFixture[str]) -> None:
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path / "r")]) == 0
     out = capsys.readouterr().out
-    accuracy = float(out.partition("it is right ")[2].partition(" %")[0])
+    accuracy = float(out.partition("not used for training: ")[2].partition(" %")[0])
     assert accuracy >= 96
     assert len([line for line in out.partition("Next, try:")[2].splitlines() if line.strip()]) == 3
     assert (tmp_path / "r" / "model.safetensors").exists()
@@ -267,7 +295,7 @@ WRONG = {
     "resume nowhere": "nowhere: no run here",
     "evaluate nowhere": "nowhere",
     "predict nowhere a.png": "nowhere",
-    "predict {run}": "give pictures",
+    "predict {run}": "give either images",
     "predict {run} none.png": "none.png",
     "predict {run} --csv none.csv": "none.csv",
     "report nowhere": "nowhere: no run here",
@@ -278,7 +306,7 @@ WRONG = {
     "lr-find mnis": "did you mean 'mnist'",
     "lr-find --batch-size 100000": "batch_size: 100000 is more than",
     "lr-find --learning-rat 1": "--learning-rate",
-    "lr-find --initializer-scale 1e30": "no finite number before anything is learned; try a smaller initializer_scale",
+    "lr-find --initializer-scale 1e30": "not finite before the first step; try a smaller initializer_scale",
     "lr-find --plot curve.pdf": "give a name that ends in .png",
     "lr-find --plot {run}/config.toml/curve.png": "cannot write",
     "train --ema 1": "--ema: must be less than 1, not '1'",
@@ -373,3 +401,55 @@ def test_more_classes_than_ten(tmp_path: Path, digits: Dataset, capsys: pytest.C
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "r"), "--json"]) == 0
     assert np.shape(json.loads(capsys.readouterr().out)["confusion"]) == (20, 20)
+
+
+@pytest.mark.parametrize("command", ["train", "lr-find", "search"])
+def test_settings_are_shown_in_groups_with_their_defaults(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    panels = capsys.readouterr().out.split("╭─ ")[1:]
+    groups = {panel.partition(" ─")[0]: " ".join(re.sub("[│╭╮╰╯─]", " ", panel).split()) for panel in panels}
+    assert list(groups) == ["Arguments", "Recipe", "Data", "Augmentation", "Network", "Optimization", "Run"]
+    for group, flag, default in [
+        ("Data", "validation", "0.1"),
+        ("Augmentation", "rotation", "0"),
+        ("Network", "hidden", "128 64"),
+        ("Network", "batch-norm", "--no-batch-norm"),
+        ("Optimization", "shuffle", "--shuffle"),
+        ("Optimization", "optimizer", "adam"),
+        ("Run", "seed", "0"),
+    ]:
+        assert re.search(rf"--{flag} [^\[]*\[default: {re.escape(default)}\]", groups[group])
+    text = " ".join(groups.values())
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in text
+        assert field.description
+        assert field.description in text
+
+
+def test_help_is_the_docstring_and_the_list_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--help"]) == 0
+    assert "A model trained on any of them is" in capsys.readouterr().out
+
+
+def test_training_starts_with_all_that_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--recipe best --epochs 1 --hidden 20 9 --dropout 0.1 --l2 0.01 --clip-norm 1 --ema 0.9 --threads 1"
+    assert main(["train", *flags.split(), "--out", str(tmp_path / "r")]) == 0
+    start = capsys.readouterr().err.partition("\n\n")[0]
+    assert max(map(len, start.splitlines())) <= 80
+    assert [line.split()[0] for line in start.splitlines() if line[0] != " "] == [
+        "data",
+        "augment",
+        "network",
+        "training",
+        "engine",
+    ]
+    parts = ", ".join(" ".join(start.split()).split(", "))
+    for part in [
+        "digits, 1,294 training images, 144 validation images",
+        "rotation 12, zoom 0.12, shear 0.12, shift 1.5, elastic 0.7, smoothness 4",
+        "64-20-9-10, 1,647 parameters, batch normalisation, relu, dropout 0.1",
+        "adam, learning rate 0.006, schedule one_cycle, L2 0.01, gradient norm at most 1, EMA 0.9",
+        "label smoothing 0.05, batch size 256, 1 epoch, seed 0",
+        "numpy, float32, 1 thread",
+    ]:
+        assert part in parts

@@ -62,7 +62,7 @@ def test_the_table_of_corruptions(run, few, capsys):
     assert main(["evaluate", str(run), str(few), "--corruptions"]) == 0
     out, err = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 80
-    assert out.index("as they are") < out.index("prepared as for predict") < out.index("shift")
+    assert out.index("accuracy") < out.index("preprocessed as by predict") < out.index("shift")
     for name, corruption in CORRUPTIONS.items():
         row = next(line for line in out.splitlines() if line.startswith(name))
         assert len(row.removeprefix(name).split()[:5]) == 5
@@ -75,22 +75,22 @@ def test_the_table_of_corruptions(run, few, capsys):
 
 
 WRONG = {
-    "evaluate {run} --corruptions --first 3": "one of them at a time",
-    "evaluate {run} --plot x.pdf": "--plot x.pdf: the figure is a PNG file; give a name that ends in .png",
+    "evaluate {run} --corruptions --first 3": "give only one of them",
+    "evaluate {run} --plot x.pdf": "--plot x.pdf: figures are PNG files; give a name that ends in .png",
     "evaluate {few} --corruptions": "8×8 pixels, but this model was trained on 28×28",
-    "evaluate nowhere": "nor is it a run folder or a model file",
+    "evaluate nowhere": "it is not a run folder or a model file either",
     "evaluate nowhere digits": "nowhere: no run folder or model file there",
-    "evaluate {empty}": "nor is it a run folder or a model file",
+    "evaluate {empty}": "it is not a run folder or a model file either",
     "evaluate {unborn} --corruptions": "no model yet",
     "evaluate {run} --plot {few}/x.png": "cannot write",
-    "predict": "give pictures",
+    "predict": "give either images",
     "predict nowhere": "nowhere: no run folder or model file there",
     "predict none.png": "none.png: no such file",
     "predict {few}": "neither a PNG nor a JPEG",
     "predict {unborn} none.png": "no model yet",
     "predict none.safetensors none.png": "none.safetensors: no run folder or model file there",
     "explain nowhere": "nowhere: no run folder or model file there",
-    "explain {run} --tiny": "one of both",
+    "explain {run} --tiny": "give either a run folder or model file, or --tiny",
 }
 
 

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from glassnet import Model, load_dataset, train
 from glassnet.cli import main
+from glassnet.data import Examples
+from glassnet.explain import images_to_explain
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,19 @@ def test_a_run_for_a_person(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         "The loss fell",
     ):
         assert text in out
+
+
+def test_one_image_is_copied_and_not_all(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(*arguments: Any) -> Examples:
+        seen.append(images_to_explain(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr("glassnet.cli.explain.images_to_explain", spy)
+    assert main(["explain", str(run), "--image", "7"]) == 0
+    (examples,) = seen
+    assert "images" not in vars(examples)  # where a copy of all would stay
 
 
 def test_json_is_the_image_and_every_stage(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,8 +91,8 @@ def test_tiny(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "z₁ = 1·0.3 + 0.2·(−0.3) + 0·0.7 + 0.4·0.6 + 0.2 = 0.68" in out
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    shown = readme.partition("pocket calculator, such as\n\n```text\n")[2].partition("```")[0]
+    page = (Path(__file__).parents[2] / "docs/use/explain.md").read_text("utf-8")
+    shown = page.partition("pocket calculator, such as\n\n```text\n")[2].partition("```")[0]
     assert shown
     assert shown in out
     assert main(["explain", "--tiny", "--json", "--learning-rate", "0.25"]) == 0
@@ -94,7 +110,7 @@ def test_report_writes_a_page(run: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 WRONG = {
-    "{run} --tiny": "one of both",
+    "{run} --tiny": "give either a run folder or model file, or --tiny",
     "nowhere": "nowhere",
     ".": "no run here",
     "{run} --image 359": "--image 359: there are 359 test images, 0 to 358",
@@ -103,7 +119,7 @@ WRONG = {
     "{run} --learning-rate 0": "must be more than 0",
     "--tiny --learning-rate -2": "must be more than 0",
     "--tiny --learning-rate 1e300": "give a smaller one",
-    "--tiny --image 0": "--tiny has an image of its own",
+    "--tiny --image 0": "--image 0: not used with --tiny",
     "{gone}": "there is no test image to explain",
     "{memory}": "learned from arrays in memory",
 }

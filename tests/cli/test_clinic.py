@@ -141,7 +141,7 @@ def test_wrong_use_gets_one_line(arguments: list[str], complaint: str, capsys: C
 
 def test_too_few_images_get_one_line(mnist_folder: Path, capsys: Capture) -> None:
     assert main(["clinic", "no-shuffling", "--data", str(mnist_folder)]) == 2
-    assert "50 images to learn from show no mistake's cost" in capsys.readouterr().err
+    assert "50 training images are too few to show what a mistake costs" in capsys.readouterr().err
 
 
 def test_a_chart_puts_values_where_its_axis_says() -> None:

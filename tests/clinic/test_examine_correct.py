@@ -27,14 +27,15 @@ class EngineNetwork:
         for dense in self.dense:
             layers += [dense, nn.ACTIVATIONS[activation]()]
         self.network = nn.Network(layers[:-1], 64, dtype=dtype, seed=len(widths))
-        self.loss, self.columns, self.bias_shape = nn.SoftmaxCrossEntropy(10), columns, bias_shape
+        self.p, self.loss = nn.Pass(self.network, training=True), nn.SoftmaxCrossEntropy(10)
+        self.columns, self.bias_shape = columns, bias_shape
 
     def turned(self, A: Any) -> Any:
         return A.T if self.columns else A
 
-    def flat(self, names: str) -> list[Any]:
+    def flat(self, named: dict[str, Any]) -> list[Any]:
         shape = ((-1,), (-1, 1), (1, -1))[self.bias_shape]
-        arrays = [getattr(dense, name).copy() for dense in self.dense for name in names.split()]
+        arrays = [array.copy() for array in named.values()]
         return [self.turned(array) if array.ndim == 2 else array.reshape(shape) for array in arrays]
 
     def load(self, parameters: list[Any]) -> None:
@@ -48,16 +49,18 @@ class EngineNetwork:
     def backward(self, parameters: list[Any], X: Any, y: Any) -> Any:
         self.load(parameters)
         labels = y if y.ndim == 1 else self.turned(y).argmax(axis=1)
-        self.loss.forward(self.network.forward(self.turned(X), training=True), labels)
-        self.network.backward(self.loss.backward())
-        return self.flat("dW db")
+        self.differentiate(self.turned(X), labels)
+        return self.flat(self.network.named_gradients)
+
+    def differentiate(self, X: Any, labels: Any) -> None:
+        found = self.loss(self.network.forward(X, self.p), labels)
+        self.network.backward(found.gradient, self.p)
 
     def train(self, X: Any, y: Any, steps: int, learning_rate: float) -> None:
         optimizer, rng = nn.Adam(self.network.parameters, self.network.gradients), np.random.default_rng(0)
         for _ in range(steps):
             batch = rng.integers(len(X), size=64)
-            self.loss.forward(self.network.forward(X[batch], training=True), y[batch])
-            self.network.backward(self.loss.backward())
+            self.differentiate(X[batch], y[batch])
             optimizer.step(learning_rate)
 
 
@@ -93,7 +96,7 @@ def test_networks_of_the_engine_are_healthy_before_and_after_training(
     X, y = (images[order] / 255).astype(dtype), labels[order]
     network = EngineNetwork(widths, activation, initializer, columns, bias_shape, dtype)
     network.train(X, y, *training)
-    turned, parameters = network.turned, network.flat("W b")
+    turned, parameters = network.turned, network.flat(network.network.named_parameters)
     given_y = turned(np.eye(10)[y[:n]]) if one_hot else y[:n]
     if functions:
         how: dict[str, Any] = {"forward": network.forward, "backward": network.backward}
@@ -248,6 +251,16 @@ def test_images_that_exist_twice_by_nature_are_no_leak() -> None:
     shared = (X[600:, None] == X[None, :600]).all(axis=2).any(axis=1).sum()
     assert shared > 3
     assert not softmax_regression(X[:600], rng.integers(3, size=600), 3, held_out=held_out)
+
+
+@pytest.mark.parametrize("shared", [0, 3, 4, 30])
+def test_more_than_three_shared_images_are_a_leak_where_no_image_exists_twice(shared: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((800, 20))
+    X[600 : 600 + shared] = X[:shared]
+    diagnosis = softmax_regression(X[:600], rng.integers(3, size=600), 3, held_out=(X[600:], np.zeros(200, int)))
+    assert diagnosis.names == (("test-images-in-training",) if shared > 3 else ())
+    assert not shared > 3 or f"{shared} of 200 held-out images are training images" in str(diagnosis)
 
 
 def test_a_table_of_few_different_rows_is_no_leak() -> None:

@@ -12,7 +12,7 @@ from glassnet.clinic.doctor.diagnosis import KNOWN
 from glassnet.clinic.mistakes import data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
 from glassnet.data import Examples
 from glassnet.errors import TrainingError
-from glassnet.nn import Dense, Network, SoftmaxCrossEntropy
+from glassnet.nn import Dense, Network, Pass, SoftmaxCrossEntropy
 from glassnet.training import Config, build_loss, build_network
 
 INPUTS, HIDDEN, CLASSES = 7, 5, 4
@@ -41,10 +41,12 @@ def planted(*names: str, hidden: int = HIDDEN) -> tuple[Network, SoftmaxCrossEnt
 
 
 def gradients(network: Network, loss: SoftmaxCrossEntropy, X: np.ndarray, y: np.ndarray) -> tuple[float, Arrays]:
-    value = loss.forward(network.forward(X, training=True), y)
-    network.backward(loss.backward())
-    first, second = (layer for layer in network.layers if isinstance(layer, Dense))
-    return value, {"W1": first.dW, "b1": first.db, "W2": second.dW, "b2": second.db}
+    p = Pass(network, training=True)
+    Z = network.forward(X, p)
+    found = loss(Z, y)
+    np.testing.assert_array_equal(found.right, Z.argmax(axis=1) == y)
+    network.backward(found.gradient, p)
+    return found.value, dict(zip(("W1", "b1", "W2", "b2"), network.named_gradients.values(), strict=True))
 
 
 def plain(
@@ -104,33 +106,33 @@ def test_a_softmax_without_maximum_is_nan_where_exp_overflows() -> None:
     _, loss = planted("softmax-without-maximum")
     y = np.array([0, 1])
     with np.errstate(all="ignore"):
-        assert np.isfinite(loss.forward(np.array([[709.0, 0, 0, 0], [0, 1, 0, 0]]), y))
-        assert np.isnan(loss.forward(np.array([[710.0, 0, 0, 0], [0, 1, 0, 0]]), y))
+        assert np.isfinite(loss(np.array([[709.0, 0, 0, 0], [0, 1, 0, 0]]), y).value)
+        assert np.isnan(loss(np.array([[710.0, 0, 0, 0], [0, 1, 0, 0]]), y).value)
 
 
 def test_a_global_maximum_is_nan_for_an_example_far_below_the_largest() -> None:
     _, loss = planted("softmax-global-maximum")
     y = np.array([0, 1])
     with np.errstate(all="ignore"):
-        assert np.isfinite(loss.forward(np.array([[800.0, 0, 0, 0], [99, 100, 99, 99]]), y))
-        assert np.isnan(loss.forward(np.array([[900.0, 0, 0, 0], [99, 100, 99, 99]]), y))
-        assert np.isfinite(loss.forward(np.array([[99.0, 100, 99, 99]]), np.array([1])))
+        assert np.isfinite(loss(np.array([[800.0, 0, 0, 0], [99, 100, 99, 99]]), y).value)
+        assert np.isnan(loss(np.array([[900.0, 0, 0, 0], [99, 100, 99, 99]]), y).value)
+        assert np.isfinite(loss(np.array([[99.0, 100, 99, 99]]), np.array([1])).value)
 
 
 def test_a_narrow_one_hot_stops_at_a_batch_without_the_last_class() -> None:
     _, loss = planted("narrow-one-hot")
     Z = np.zeros((3, CLASSES))
-    loss.forward(Z, np.array([0, 1, 3]))
+    loss(Z, np.array([0, 1, 3]))
     with pytest.raises(TrainingError, match="4 columns and the one-hot labels 3"):
-        loss.forward(Z, np.array([0, 1, 2]))
+        loss(Z, np.array([0, 1, 2]))
 
 
 def test_two_mistakes_in_one_loss_are_both_made() -> None:
     _, loss = planted("softmax-without-maximum", "narrow-one-hot")
     with np.errstate(all="ignore"):
-        assert np.isnan(loss.forward(np.full((1, CLASSES), 1000.0), np.array([3])))
+        assert np.isnan(loss(np.full((1, CLASSES), 1000.0), np.array([3])).value)
     with pytest.raises(TrainingError):
-        loss.forward(np.zeros((1, CLASSES)), np.array([0]))
+        loss(np.zeros((1, CLASSES)), np.array([0]))
 
 
 # W and b of a hidden layer of 1,600 units and of the last, which has 1,600 inputs: (mean, standard deviation) of each.
@@ -209,8 +211,8 @@ def test_a_mistake_in_a_setting_goes_over_the_recipe(name: str, setting: str, va
 
 
 def test_the_catalogue_is_complete() -> None:
-    rooms = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
-    classes = {getattr(room, name) for room in rooms for name in room.__all__}
+    modules = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
+    classes = {getattr(module, name) for module in modules for name in module.__all__}
     assert classes == set(MISTAKES.values())
 
 

@@ -46,11 +46,11 @@ def test_rows_of_pixels_are_square_images():
         (np.ones((2, 2, 2), complex), "type complex"),
         (np.full((2, 2, 2), "5"), "type <U1"),
         (np.full((2, 2, 2), None), "type object"),
-        (np.ones((2, 5)), "5 pixels are no square"),
+        (np.ones((2, 5)), "5 pixels are not square"),
         (np.ones((2, 2, 2, 1)), "expected"),
         (np.ones(4), "expected"),
         (np.ones((0, 2, 2)), "no pixels"),
-        ([[1, 2], [3]], "its parts differ in length"),
+        ([[1, 2], [3]], "its parts have different lengths"),
     ],
 )
 def test_other_pixels_are_refused(images, what):
@@ -75,7 +75,7 @@ def test_names_of_classes_are_looked_up():
 @pytest.mark.parametrize(
     ("labels", "what"),
     [
-        ([3, 10], "'10' at index 1 is none of the 10 classes 0 to 9.*classes="),
+        ([3, 10], "'10' at index 1 is not one of the 10 classes 0 to 9.*classes="),
         ([-1, 3], "'-1' at index 0"),
         ([0, 1.5], "'1.5' at index 1"),
         ([0, np.nan], "'nan' at index 1"),

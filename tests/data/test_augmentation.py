@@ -1,20 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import ndimage
 
 from glassnet.data import Augmentation
-from glassnet.data.augmentation import (
-    RANGES,
-    Workspace,
-    affine_places,
-    elastic_field,
-    interpolate,
-    inverse_matrices,
-)
+from glassnet.data.augmentation import RANGES, inverse_matrices
 from glassnet.errors import ConfigError
-from glassnet.nn.team import Team
+from glassnet.nn import Engine
+from glassnet.nn.distortion import affine_places, elastic_field
 
 ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
 
@@ -23,33 +15,16 @@ def noise(n, h, w, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, h, w), np.uint8)
 
 
-def transformed(images, degrees=0.0, zoom=1.0, shear=0.0, down=0.0, across=0.0, ground=0):
-    """The images, each transformed in one and the same known way."""
-    n, *shape = images.shape
-    matrices = inverse_matrices(*(np.full(n, value) for value in (degrees, zoom, shear)))
-    shifts = np.array([[down] * n, [across] * n])
-    out, work = np.empty_like(images), Workspace()
-    interpolate(images, affine_places(matrices, shifts, tuple(shape), work), ground, out, work)
-    return out
+def places(augmentation, count, shape, rng):
+    """Rows and columns from which the pixels of images come that are distorted as is drawn."""
+    matrices, shifts, elastic = augmentation.draw((count, *shape), rng)
+    assert elastic is None
+    return affine_places(matrices, shifts, shape, Engine().scratch)
 
 
-@given(
-    st.integers(1, 4),
-    st.integers(1, 12),
-    st.integers(1, 12),
-    st.integers(0, 255),
-    st.integers(0, 99),
-    st.sampled_from([ALL, Augmentation(shift=20), Augmentation(elastic=5, smoothness=1), Augmentation(rotation=180)]),
-)
-def test_the_values_are_those_of_scipy_at_the_same_places(n, h, w, ground, seed, augmentation):
-    images = noise(n, h, w)
-    places = augmentation.places(n, (h, w), np.random.default_rng(seed).spawn(1)[0], Workspace()).copy()
-    found = augmentation.distort(images, np.random.default_rng(seed), ground=ground)
-    for image, rows, columns, distorted in zip(images, *places, found, strict=True):
-        # SciPy lets values just outside of the image fall straight to the ground; here the ground begins a pixel away.
-        framed = np.pad(image, 1, constant_values=ground).astype(np.float64)
-        expected = ndimage.map_coordinates(framed, [rows + 1.0, columns + 1.0], order=1, cval=ground)
-        assert np.abs(distorted - expected).max() < 0.51
+def displacements(augmentation, count, shape, rng):
+    """The elastic part of what is drawn, down and across, in pixels."""
+    return elastic_field(*augmentation.draw((count, *shape), rng).elastic, Engine().scratch)
 
 
 def test_amounts_of_zero_change_nothing():
@@ -57,46 +32,6 @@ def test_amounts_of_zero_change_nothing():
     none = Augmentation()
     assert not none.distorts
     np.testing.assert_array_equal(none.distort(images, np.random.default_rng(0)), images)
-
-
-@pytest.mark.parametrize("ground", [0, 255])
-def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_ground(ground):
-    image = noise(2, 7, 5)
-    expected = np.full_like(image, ground)
-    expected[:, 2:, :-1] = image[:, :-2, 1:]
-    np.testing.assert_array_equal(transformed(image, down=2, across=-1, ground=ground), expected)
-    assert (transformed(image, down=100, ground=ground) == ground).all()
-
-
-def test_a_shift_by_half_a_pixel_is_the_mean_of_two():
-    image = np.array([[[0, 100, 200, 50]]], np.uint8)
-    assert transformed(image, across=0.5).tolist() == [[[0, 50, 150, 125]]]
-
-
-def test_a_positive_angle_turns_anticlockwise():
-    square = noise(2, 6, 6)
-    np.testing.assert_array_equal(transformed(square, degrees=90), np.rot90(square, axes=(1, 2)))
-    wide = noise(2, 5, 8)
-    np.testing.assert_array_equal(transformed(wide, degrees=180), wide[:, ::-1, ::-1])
-
-
-def test_a_zoom_above_1_enlarges_about_the_centre():
-    image = np.zeros((1, 9, 9), np.uint8)
-    image[0, 3:6, 4] = 200
-    assert np.flatnonzero(transformed(image, zoom=3.0)[0, :, 4] == 200).tolist() == list(range(1, 8))
-    row = np.array([[[0, 10, 20, 30, 40, 30, 20, 10, 0]]], np.uint8)
-    assert transformed(row, zoom=2.0)[0, 0].tolist() == [20, 25, 30, 35, 40, 35, 30, 25, 20]
-
-
-def test_shear_moves_each_row_by_its_distance_from_the_centre():
-    image = noise(1, 5, 7)
-    found = transformed(image, shear=1.0)[0]
-    for row, below in enumerate(range(-2, 3)):
-        expected = np.zeros(7, np.uint8)
-        for column in range(7):
-            if 0 <= column - below < 7:
-                expected[column] = image[0, row, column - below]
-        np.testing.assert_array_equal(found[row], expected)
 
 
 def test_the_matrix_is_the_inverse_of_the_one_in_its_docstring():
@@ -112,7 +47,7 @@ def test_the_matrix_is_the_inverse_of_the_one_in_its_docstring():
 def test_each_amount_is_the_most_both_ways_and_alone(name):
     """What is drawn, got back from where the pixels around the centre come from."""
     augmentation, n = Augmentation(**{name: 0.5}), 4000
-    rows, columns = augmentation.places(n, (3, 3), np.random.default_rng(0), Workspace()).astype(np.float64)
+    rows, columns = places(augmentation, n, (3, 3), np.random.default_rng(0)).astype(np.float64)
     down, right = [(axis[:, 2, 1] - axis[:, 1, 1]) for axis in (rows, columns)]
     drawn = {
         "rotation": np.rad2deg(np.arctan2(-right, down)),
@@ -133,7 +68,7 @@ def test_each_amount_is_the_most_both_ways_and_alone(name):
 
 @pytest.mark.parametrize("smoothness", [0.1, 1.0, 4.0, 50.0])
 def test_elastic_is_the_deviation_of_the_displacements_at_any_pixel(smoothness):
-    field = elastic_field(4000, (12, 7), 2.0, smoothness, np.random.default_rng(1), Workspace())
+    field = displacements(Augmentation(elastic=2.0, smoothness=smoothness), 4000, (12, 7), np.random.default_rng(1))
     np.testing.assert_allclose(field.std(axis=1), 2.0, rtol=0.08)  # (2, h, w)
     np.testing.assert_allclose(field.mean(axis=1), 0.0, atol=0.15)
     down, across = field.reshape(2, -1)
@@ -145,7 +80,7 @@ def test_elastic_distortion_is_noise_smoothed_by_a_gaussian_as_simard_did():
     rng = np.random.default_rng(2)
     theirs = 34 * ndimage.gaussian_filter(rng.uniform(-1, 1, (400, 400)), 4.0)
     assert theirs.std() == pytest.approx(34 / (2 * 4 * np.sqrt(3 * np.pi)), rel=0.05)
-    ours = elastic_field(50, (80, 80), theirs.std(), 4.0, rng, Workspace())[0]
+    ours = displacements(Augmentation(elastic=theirs.std(), smoothness=4.0), 50, (80, 80), rng)[0]
     for distance in (2, 4, 8):  # alike at any distance: e^(-d^2 / 4 sigma^2)
         expected = np.exp(-(distance**2) / 64)
         for field in (theirs[None], ours):
@@ -180,12 +115,12 @@ def test_images_are_left_as_they_are_and_results_go_where_they_should():
 
 
 def test_what_is_kept_from_other_images_does_not_matter():
-    """An augmentation that has worked on larger and smaller ones gives what a new one gives."""
-    used = Augmentation(rotation=25, elastic=1.5)
+    """An engine that has worked on larger and smaller ones gives what a new one gives."""
+    used = Engine()
     for n, h, w in ((3, 20, 30), (100, 28, 28), (1, 4, 4), (2, 20, 30)):
         images = noise(n, h, w)
-        fresh = Augmentation(rotation=25, elastic=1.5).distort(images, np.random.default_rng(n))
-        np.testing.assert_array_equal(used.distort(images, np.random.default_rng(n)), fresh)
+        fresh = ALL.distort(images, np.random.default_rng(n), engine=Engine())
+        np.testing.assert_array_equal(ALL.distort(images, np.random.default_rng(n), engine=used), fresh)
 
 
 def test_the_largest_amounts_are_survived():
@@ -209,8 +144,16 @@ def test_amounts_out_of_range_get_one_line(amounts, complaint):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("members", [2, 3])
-def test_the_number_of_threads_changes_nothing(members):
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_nothing(threads):
     images = noise(300, 28, 28)
     alone = ALL.distort(images, np.random.default_rng(0))
-    np.testing.assert_array_equal(ALL.distort(images, np.random.default_rng(0), team=Team(members)), alone)
+    np.testing.assert_array_equal(ALL.distort(images, np.random.default_rng(0), engine=Engine(threads)), alone)
+
+
+@pytest.mark.parametrize("wanted", [slice(0, 300), slice(40, 41), slice(0, 0), slice(150, 300), slice(7, 290)], ids=str)
+def test_the_images_that_somebody_looks_at_are_what_they_are_among_all(wanted):
+    images = noise(300, 28, 28)
+    whole = ALL.distort(images, np.random.default_rng(0))
+    some = ALL.distort(images, np.random.default_rng(0), wanted=wanted)
+    np.testing.assert_array_equal(some[wanted], whole[wanted])

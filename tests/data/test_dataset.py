@@ -30,6 +30,14 @@ def test_holding_out_is_a_stratified_partition(labels, share, seed):
         assert mine != 1 or label in labels[kept]
 
 
+def test_a_split_is_the_one_that_it_always_was():
+    """A run that is resumed splits again: with other indices it would validate on what it has learned."""
+    labels = np.array([2, 0, 1, 1, 0, 2, 0, 1, 0, 0, 2, 1, 1, 0, 2, 0, 0, 1, 0, 2])
+    kept, held = hold_out(labels, 0.25, 7)
+    assert held.tolist() == [0, 2, 3, 6, 13]
+    assert kept.tolist() == [1, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19]
+
+
 def test_a_split_depends_on_the_seed_alone():
     dataset = make(np.arange(60) % 3, np.arange(240).astype(np.uint8).reshape(60, 2, 2))
     first, again, other = (dataset.split(0.25, seed)[1].images for seed in (1, 1, 2))
@@ -42,7 +50,7 @@ def test_a_split_of_nothing_is_empty_and_a_wrong_share_is_refused():
     learn, choose = make([0, 1]).split(0, 0)
     assert (len(learn), len(choose), choose.images.shape) == (2, 0, (0, 2, 2))
     for share in (-0.1, 1, float("nan")):
-        with pytest.raises(DataError, match="share"):
+        with pytest.raises(DataError, match="fraction"):
             make([0, 1]).split(share, 0)
 
 
@@ -94,7 +102,7 @@ def test_examples_must_agree():
     ):
         with pytest.raises(DataError):
             Examples(*bad)
-    with pytest.raises(DataError, match="one size"):
+    with pytest.raises(DataError, match="the same size"):
         Dataset("a", "", Examples(images, labels), Examples(images[:, :1], labels), ("0", "1"), True, images[:0])
 
 
@@ -116,6 +124,17 @@ def test_a_part_of_a_part_is_what_indexing_twice_gives(first, size, data):
     assert [tuple(image.ravel()) for block in blocks for image in block.images] == [
         tuple(image.ravel()) for image in images[rows]
     ]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_joined_examples_are_both_one_after_the_other(shared):
+    images, labels = np.arange(36, dtype=np.uint8).reshape(9, 2, 2), np.arange(9)
+    whole = Examples(images, labels)
+    part = Examples(images if shared else images.copy(), labels).take(np.array([5, 2]))
+    for one, other in ((whole, part), (part, whole), (part, part)):
+        both = one.joined(other)
+        assert np.array_equal(both.labels, [*one.labels, *other.labels])
+        assert np.array_equal(both.images_at(np.arange(len(both))), images[both.labels])
 
 
 def test_blocks_of_all_images_are_views():

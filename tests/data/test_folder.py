@@ -80,7 +80,7 @@ def test_bad_pictures_are_named(tmp_path):
     for label in "01":
         write(tmp_path / label, "a", stroke(100, 100))
     write(tmp_path / "1", "blank", np.full((100, 100), 255, np.uint8))
-    with pytest.raises(DataError, match=f"no digit to see in {re.escape(str(tmp_path / '1' / 'blank.png'))}"):
+    with pytest.raises(DataError, match=f"no digit found in {re.escape(str(tmp_path / '1' / 'blank.png'))}"):
         load_dataset(tmp_path)
     (tmp_path / "1" / "blank.png").write_text("not a picture")
     with pytest.raises(DataError, match=r"blank\.png: neither a PNG nor a JPEG"):
@@ -89,10 +89,10 @@ def test_bad_pictures_are_named(tmp_path):
 
 def test_one_class_or_an_unknown_one(tmp_path):
     write(tmp_path / "one" / "5", "a", stroke(9, 9))
-    with pytest.raises(DataError, match="one class only"):
+    with pytest.raises(DataError, match="only one class"):
         load_dataset(tmp_path / "one")
     for label in "01":
         write(tmp_path / "two" / "train" / label, "a", stroke(9, 9))
     write(tmp_path / "two" / "test" / "2", "a", stroke(9, 9))
-    with pytest.raises(DataError, match="not among the training images"):
+    with pytest.raises(DataError, match="not a class of the training images"):
         load_dataset(tmp_path / "two")

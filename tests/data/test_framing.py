@@ -110,7 +110,7 @@ def test_larger_pictures_of_eight_by_eight_digits_come_close():
     ids=["black", "white", "one pixel", "gray", "shaded", "noise", "specks", "blotches", "faint"],
 )
 def test_nothing_to_see(picture):
-    with pytest.raises(DataError, match=r"no digit to see in seven\.png"):
+    with pytest.raises(DataError, match=r"no digit found in seven\.png"):
         frame_picture(picture, MNIST, "seven.png")
 
 

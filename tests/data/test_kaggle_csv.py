@@ -65,7 +65,9 @@ def test_forms_that_are_right(tmp_path):
     assert table(tmp_path, "pixel0\n7\n") == ([[7]], None)
 
 
-@pytest.mark.parametrize("cell", ["", "256", "-1", "1.5", "x", "1e2", "999999999999", "1_0", "٣", "0x5", "nan", "\0"])
+@pytest.mark.parametrize(
+    "cell", ["", "256", "1000", "-1", "1.5", "x", "1e2", "999999999999", "1_0", "٣", "0x5", "nan", "\0"]
+)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_bad_cell_is_named_by_line_and_column(tmp_path, cell, newline):
     path = write(tmp_path, newline.join([HEADER, "1,0,20,255,3", f"2,9,8,{cell},6", ""]))
@@ -92,7 +94,7 @@ def test_a_bad_cell_is_named_by_line_and_column(tmp_path, cell, newline):
         ("1,2,3,4,5\n1,2,3,4,5\n", "no columns pixel0"),
         ("label;pixel0;pixel1;pixel2;pixel3\n1;2;3;4;5\n", "no columns pixel0"),
         ("id,label,pixel0\n1,2,3\n", "'id' is neither"),
-        (HEADER + "\n1,2,3,4,5\n1,2,3,4\n", "line 3 has 4 cells, and the header has 5"),
+        (HEADER + "\n1,2,3,4,5\n1,2,3,4\n", "line 3 has 4 cells, but the header has 5"),
         (HEADER + "\n1,2,3,4,5,6\n", "line 2 has 6 cells"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "not a CSV file of text"),
     ],

@@ -73,14 +73,14 @@ def test_a_second_mirror_helps(mirror, monkeypatch, mnist_folder):
 
 def test_no_network(mirror, monkeypatch):
     monkeypatch.setattr(mnist, "MIRRORS", (DEAD,))
-    with pytest.raises(DataError, match=r"is there a network\?.*GLASSNET_DATA") as error:
+    with pytest.raises(DataError, match=r"are you online\?.*GLASSNET_DATA") as error:
         load_dataset("mnist")
     assert "\n" not in str(error.value)
 
 
 def test_a_mirror_that_sends_something_else(mirror, mnist_folder, cache):
     (mnist_folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"something else"))
-    with pytest.raises(DataError, match="wrong sum"):
+    with pytest.raises(DataError, match="wrong checksum"):
         load_dataset("mnist")
     assert not (cache / "mnist" / "t10k-labels-idx1-ubyte.gz").exists()
 
@@ -88,7 +88,7 @@ def test_a_mirror_that_sends_something_else(mirror, mnist_folder, cache):
 def test_a_cache_that_cannot_be_written(mirror, cache, monkeypatch):
     (cache / "file").write_text("")
     monkeypatch.setenv("GLASSNET_CACHE", str(cache / "file"))
-    with pytest.raises(DataError, match=r"cannot keep MNIST in .*GLASSNET_CACHE"):
+    with pytest.raises(DataError, match=r"cannot save MNIST in .*GLASSNET_CACHE"):
         load_dataset("mnist")
 
 
@@ -158,6 +158,6 @@ def test_openml_is_fetched_once_and_its_last_rows_are_the_test(monkeypatch):
 
 def test_openml_without_a_network(monkeypatch):
     openml(monkeypatch, URLError("no\nroute"))
-    with pytest.raises(DataError, match=r"no route.*is there a network\?") as error:
+    with pytest.raises(DataError, match=r"no route.*are you online\?") as error:
         load_dataset("openml")
     assert "\n" not in str(error.value)

@@ -132,13 +132,13 @@ def test_red_on_a_green_as_bright():
         (b"hello", "neither a PNG nor a JPEG"),
         (encoded(GRAY, "GIF"), "neither a PNG nor a JPEG"),
         (encoded(GRAY, "TIFF"), "neither a PNG nor a JPEG"),
-        (encoded(GRAY)[:-40], "cut short or damaged"),
-        (encoded(GRAY, "JPEG")[:-40], "cut short or damaged"),
-        (png_that_claims(20, 20), "cut short or damaged"),
+        (encoded(GRAY)[:-40], "truncated or damaged"),
+        (encoded(GRAY, "JPEG")[:-40], "truncated or damaged"),
+        (png_that_claims(20, 20), "truncated or damaged"),
         (png_that_claims(8001, 8000), "8,001 × 8,000 pixels"),
         (png_that_claims(10_000, 10_000), "10,000 × 10,000 pixels"),
         (png_that_claims(40_000, 25_000), "far more pixels"),
-        (png_that_claims(0, 5), "picture"),
+        (png_that_claims(0, 5), "image"),
     ],
 )
 def test_bad_pictures_are_named_and_explained(tmp_path, content, what):
@@ -153,7 +153,7 @@ def test_bad_pictures_are_named_and_explained(tmp_path, content, what):
 def test_pictures_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_picture(tmp_path / "none.png")
-    with pytest.raises(DataError, match="not a picture"):
+    with pytest.raises(DataError, match="not an image file"):
         read_picture(tmp_path)
 
 

@@ -18,7 +18,7 @@ def fit(images, scaling):
 
 
 def test_the_three_scalings_are_what_they_say():
-    pixels = IMAGES.reshape(50, 20).astype(float)
+    pixels = IMAGES.astype(float)
     for scaling, expected in (
         ("none", pixels),
         ("unit", pixels / 255),
@@ -39,12 +39,13 @@ def test_standard_has_mean_0_and_deviation_1(images):
     assert abs(inputs.std() - 1) < 1e-9
 
 
-def test_inputs_go_where_they_should():
+def test_inputs_keep_the_shape_of_the_images():
     form = fit(IMAGES, "standard")
-    out = np.empty((50, 20), np.float32)
-    assert form.apply(IMAGES, out=out) is out
-    assert form.apply(IMAGES).dtype == np.float32
-    assert np.array_equal(form.apply(IMAGES.reshape(50, 20)), out)
+    inputs = form.apply(IMAGES)
+    assert (inputs.shape, inputs.dtype) == ((50, 5, 4), np.float32)
+    assert form.apply(IMAGES, np.float64).dtype == np.float64
+    np.testing.assert_array_equal(form.apply(IMAGES.reshape(50, 20)), inputs)
+    assert form.apply(IMAGES[:0]).shape == (0, 5, 4)
     for shape in ((50, 4, 5), (50, 19), (20,)):
         with pytest.raises(DataError, match="5×4 are needed"):
             form.apply(np.zeros(shape, np.uint8))

@@ -106,7 +106,7 @@ def test_a_folder_of_kaggles_files(tmp_path):
     write_csv(folder / "test.csv", IMAGES[:7], LABELS[:7])
     assert sizes(load_dataset(folder)) == (40, 7, 0, True)
     write_csv(folder / "train.csv", IMAGES)
-    with pytest.raises(DataError, match="label is missing"):
+    with pytest.raises(DataError, match="no column label"):
         load_dataset(folder)
     (folder / "train.csv").unlink()
     assert sizes(load_dataset(folder)) == (7, 0, 0, False)  # the only image of a class is never held out
@@ -156,14 +156,14 @@ def test_arrays():
     [
         ("mnsit", r"'mnsit' \(did you mean 'mnist'\?\)"),
         ("digit", "did you mean 'digits'"),
-        ("no/such/train.csv", "no path called 'no/such/train.csv'"),
-        ("", "no path called ''"),
-        ("a\0b", "no path"),
-        ("x" * 5000, "no path"),
-        ("~nobody-of-this-name/x", "no path"),
-        (3, "a int is no source"),
-        ([1, 2], "a list is no source"),
-        (b"digits", "a bytes is no source"),
+        ("no/such/train.csv", "path called 'no/such/train.csv'"),
+        ("", "path called ''"),
+        ("a\0b", "or path called"),
+        ("x" * 5000, "or path called"),
+        ("~nobody-of-this-name/x", "or path called"),
+        (3, "int is not a data source"),
+        ([1, 2], "list is not a data source"),
+        (b"digits", "bytes is not a data source"),
     ],
 )
 def test_sources_that_do_not_exist(source, what):
@@ -174,7 +174,7 @@ def test_sources_that_do_not_exist(source, what):
 
 def test_files_and_folders_of_other_kinds(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"notes\.txt.*give a \.csv, an \.npz"):
+    with pytest.raises(DataError, match=r"notes\.txt.*give a \.csv or \.npz"):
         load_dataset(tmp_path / "notes.txt")
     with pytest.raises(DataError, match="no data in this folder"):
         load_dataset(tmp_path)

@@ -60,13 +60,16 @@ def test_the_inputs_and_outputs_are_named(tmp_path: Path) -> None:
     assert [(o.name, o.shape) for o in runtime.get_outputs()] == [("probabilities", ["n", 10]), ("label", ["n"])]
 
 
-def test_a_graph_with_another_answer_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("wrong", ["Neg", "Log"])  # the logarithms of negative numbers are NaN
+def test_a_graph_with_another_answer_is_not_written(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from glassnet.export import onnx_file
 
     model = around(Dense)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
-            onnx_file.NODES, Dense, lambda graph, X, layer: graph.add("Neg", onnx_file._dense(graph, X, layer))
+            onnx_file.NODES, Dense, lambda graph, X, layer: graph.add(wrong, onnx_file._dense(graph, X, layer))
         )
         model.save(tmp_path / "m.safetensors")
         assert main(["export", str(tmp_path / "m.safetensors"), "--onnx", str(tmp_path / "m.onnx")]) == 2
@@ -83,7 +86,7 @@ def test_a_layer_that_is_not_known_is_named() -> None:
 
     model = Model(Network([Strange(), Dense(10)], 784), form(), CLASSES)
     for write in (onnx_graph, numpy_source):
-        with pytest.raises(ValueError, match=r"^Strange: a layer that .* does not know"):
+        with pytest.raises(ValueError, match=r"^Strange: not supported by the"):
             write(model)
 
 
@@ -93,7 +96,7 @@ def test_without_the_package_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnx", None)
     files = ["--onnx", str(tmp_path / "m.onnx"), "--numpy", str(tmp_path / "m.py")]
     assert main(["export", *files]) == 2
-    assert capsys.readouterr().err == 'glassnet: ONNX needs onnx, which is missing; pip install "glassnet[onnx]"\n'
+    assert capsys.readouterr().err == "glassnet: ONNX needs onnx, which is missing; pip install onnx\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,9 +106,9 @@ def test_without_the_package_it_says_what_to_install(
         ([], "nothing to write"),
         (["--onnx", "m.bin"], "--onnx m.bin: give a name that ends in .onnx"),
         (["--numpy", "m"], "--numpy m: give a name that ends in .py"),
-        (["--onnx", "m.onnx", "--numpy", "my-model.py"], "my-model.py: Python can import no module of this name"),
-        (["--numpy", "class.py"], "class.py: Python can import no module of this name"),
-        (["--numpy", "numpy.py"], "numpy.py: would stand before the module numpy that it needs"),
+        (["--onnx", "m.onnx", "--numpy", "my-model.py"], "my-model.py: not a valid module name"),
+        (["--numpy", "class.py"], "class.py: not a valid module name"),
+        (["--numpy", "numpy.py"], "numpy.py: would shadow the module numpy that it imports"),
         (["nowhere", "--onnx", "m.onnx"], "nowhere: no run folder or model file there"),
         (["--onnx", "folder.onnx"], "cannot write folder.onnx"),
         (["--onnx", "folder.onnx", "--numpy", "m.py"], "cannot write folder.onnx"),
@@ -125,3 +128,35 @@ def test_wrong_use(
     assert err.startswith(f"glassnet: {complaint}")
     assert (out, len(err.splitlines())) == ("", 1)
     assert [path.name for path in tmp_path.rglob("*")] == ["folder.onnx"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_estimator_answers_in_onnxruntime_as_in_scikit_learn(dtype: str, tmp_path: Path) -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.preprocessing import scale
+
+    from glassnet import DigitClassifier
+    from glassnet.export import onnx_graph
+
+    iris = load_iris()
+    X, y = scale(iris.data).astype(dtype), iris.target_names[iris.target]
+    settings = {"epochs": 20, "batch_norm": True, "ema": 0.9, "random_state": 0}
+    model = DigitClassifier((16, 8), activation=("gelu", "tanh"), **settings).fit(X, y)
+    path = tmp_path / "iris.onnx"
+    path.write_bytes(onnx_graph(model).SerializeToString())
+    runtime = session(path)
+    assert [given.name for given in runtime.get_inputs()] == ["X"]
+    probabilities, labels = runtime.run(["probabilities", "label"], {"X": X})
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
+    classes = json.loads(runtime.get_modelmeta().custom_metadata_map["classes"])
+    assert [classes[label] for label in labels] == model.predict(X).tolist()
+
+
+def test_an_estimator_that_has_learned_nothing_says_so() -> None:
+    from sklearn.exceptions import NotFittedError
+
+    from glassnet import DigitClassifier
+    from glassnet.export import onnx_graph
+
+    with pytest.raises(NotFittedError):
+        onnx_graph(DigitClassifier())

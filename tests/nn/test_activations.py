@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet.nn import ACTIVATIONS, GELU, LeakyReLU, Network, ReLU, Sigmoid, Tanh
+from glassnet.nn import ACTIVATIONS, GELU, LeakyReLU, Network, Pass, ReLU, Sigmoid, Tanh
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "layers.json").read_text(encoding="utf-8"))
 
@@ -47,6 +47,12 @@ CASES = {
 }
 
 
+def there_and_back(layer, Z, dA, engine):
+    network = Network([layer], Z.shape[1:], dtype=Z.dtype, engine=engine)
+    p = Pass(network, training=True)
+    return network.forward(Z, p), layer.backward(dA.copy(), p.layers[0])
+
+
 @pytest.mark.parametrize(("make", "naive"), CASES.values(), ids=CASES)
 @settings(max_examples=15, derandomize=True, deadline=None)
 @given(
@@ -54,13 +60,11 @@ CASES = {
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 1_000),
 )
-def test_forward_and_backward_are_the_docstring_number_by_number(make, naive, shape, dtype, seed):
+def test_forward_and_backward_are_the_docstring_number_by_number(engine, make, naive, shape, dtype, seed):
     rng = np.random.default_rng(seed)
     Z, dA = rng.normal(scale=3, size=shape).astype(dtype), rng.normal(size=shape).astype(dtype)
     Z.flat[0] = 0
-    layer = make()
-    A = Network([layer], shape[1:], dtype=dtype).forward(Z)
-    dZ = layer.backward(dA.copy())
+    A, dZ = there_and_back(make(), Z, dA, engine)
     assert A.dtype == dZ.dtype == dtype
     values, slopes = np.array([naive(z) for z in Z.ravel().tolist()]).T.reshape(2, *shape)
     tolerance = 1e-12 if dtype == np.float64 else 2e-6
@@ -69,28 +73,25 @@ def test_forward_and_backward_are_the_docstring_number_by_number(make, naive, sh
 
 
 @pytest.mark.parametrize("make", [make for make, _ in CASES.values()], ids=CASES)
-def test_huge_inputs_stay_finite(make):
-    layer = make()
+def test_huge_inputs_stay_finite(engine, make):
     Z = np.array([[-1e4, -100, 100, 1e4]], np.float32)
-    A = Network([layer], 4).forward(Z)
-    dZ = layer.backward(np.ones_like(Z))
+    A, dZ = there_and_back(make(), Z, np.ones_like(Z), engine)
     assert np.isfinite(A).all()
     assert np.isfinite(dZ).all()
     assert np.abs(dZ).max() <= 1.0
 
 
-def test_gelu_is_pytorchs():
+def test_gelu_is_pytorchs(engine):
     golden = {name: np.array(value) for name, value in GOLDEN["gelu"].items()}
-    layer = GELU()
-    A = Network([layer], 5, dtype=np.float64).forward(golden["Z"])
+    A, dZ = there_and_back(GELU(), golden["Z"], golden["dA"], engine)
     np.testing.assert_allclose(A, golden["A"], rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(layer.backward(golden["dA"]), golden["dZ"], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(dZ, golden["dZ"], rtol=1e-12, atol=1e-14)
 
 
-def test_the_input_is_left_alone():
+def test_the_input_is_left_alone(engine):
     for activation in ACTIVATIONS.values():
         Z = np.array([[-1.0, 2.0]], np.float32)
-        Network([activation()], 2).forward(Z)
+        there_and_back(activation(), Z, np.ones_like(Z), engine)
         np.testing.assert_array_equal(Z, [[-1, 2]])
 
 

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from glassnet.nn import BatchNorm, Dense, Network, SoftmaxCrossEntropy, WeightAverage, optimizers
+from glassnet.nn import BatchNorm, Dense, Network, Pass, WeightAverage
+from glassnet.nn.engine import BLOCK
 
 
-def test_three_steps_by_hand():
+def test_three_steps_by_hand(engine):
     # d = ½: the first steps are at the warm-up's 1/10, 2/11 and 3/12, then ½ holds.
     #   0.1 · 10 + 0.9 · 20 = 19        2/11 · 19 + 9/11 · 8 = 10        ¼ · 10 + ¾ · 2 = 4
-    network = Network([Dense(1)], 1, dtype=np.float64)
+    network = Network([Dense(1)], 1, dtype=np.float64, engine=engine)
     network.parameters[...] = 10
     average = WeightAverage(network, 0.5)
     np.testing.assert_array_equal(average.network.parameters, [10, 10])
@@ -20,9 +21,9 @@ def test_three_steps_by_hand():
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.6, 0.99])
-@pytest.mark.parametrize("units", [3, optimizers.BLOCK // 2, optimizers.BLOCK])  # a block has no border that shows
-def test_it_is_its_docstring(decay, units):
-    network = Network([Dense(units)], 1, dtype=np.float64)
+@pytest.mark.parametrize("units", [3, BLOCK // 2, BLOCK])  # a block has no border that shows
+def test_it_is_its_docstring(engine, decay, units):
+    network = Network([Dense(units)], 1, dtype=np.float64, engine=engine)
     average, rng = WeightAverage(network, decay), np.random.default_rng(0)
     mean = network.parameters.copy()
     for t in range(40):
@@ -33,8 +34,8 @@ def test_it_is_its_docstring(decay, units):
         np.testing.assert_allclose(average.network.parameters, mean, rtol=1e-9, atol=1e-12)
 
 
-def test_weights_that_rest_are_their_own_mean():
-    network = Network([Dense(4), BatchNorm()], 3)
+def test_weights_that_rest_are_their_own_mean(engine):
+    network = Network([Dense(4), BatchNorm()], 3, engine=engine)
     average = WeightAverage(network, 0.9)
     for _ in range(20):
         average.update()
@@ -42,18 +43,21 @@ def test_weights_that_rest_are_their_own_mean():
     np.testing.assert_array_equal(average.network.statistics, network.statistics)
 
 
-def test_the_averaged_network_is_one_of_its_own_with_averaged_statistics():
+def test_the_averaged_network_is_one_of_its_own_with_averaged_statistics(engine):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(5, 2, (50, 3)).astype(np.float32), rng.integers(0, 4, 50)
-    network, loss = Network([Dense(6), BatchNorm(), Dense(4)], 3), SoftmaxCrossEntropy(4)
+    X, network = (
+        rng.normal(5, 2, (50, 3)).astype(np.float32),
+        Network([Dense(6), BatchNorm(), Dense(4)], 3, engine=engine),
+    )
+    p = Pass(network, training=True)
     average = WeightAverage(network, 0.99)
     mean = network.statistics.copy()
     for t in range(5):
-        loss.forward(network.forward(X, training=True), y)
+        network.forward(X, p)
         average.update()
         mean += (1 - (1 + t) / (10 + t)) * (network.statistics - mean)
     np.testing.assert_allclose(average.network.named_statistics["1.running_mean"], mean[:6], rtol=1e-6)
-    before, gradients = network.forward(X).copy(), network.gradients.copy()
+    before, gradients = network.forward(X), network.gradients.copy()
     average.network.parameters[...] = 0
     assert not average.network.forward(X).any()
     np.testing.assert_array_equal(network.forward(X), before)

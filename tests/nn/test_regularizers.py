@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from glassnet.nn import L2, BatchNorm, Dense, Network, Sigmoid, SoftmaxCrossEntropy
+from glassnet.nn import L2, BatchNorm, Dense, Network, Pass, Sigmoid, SoftmaxCrossEntropy
 
 
 @pytest.fixture
-def network():
-    network = Network([Dense(4), BatchNorm(), Sigmoid(), Dense(3)], 5, dtype=np.float64, seed=3)
+def network(engine):
+    network = Network([Dense(4), BatchNorm(), Sigmoid(), Dense(3)], 5, dtype=np.float64, seed=3, engine=engine)
     network.parameters += np.random.default_rng(4).normal(size=network.parameters.size)
     return network
 
@@ -31,13 +31,14 @@ def test_the_batch_size_does_not_change_what_it_costs(network):
     """Ten copies of each example are the same data, so loss, penalty and gradient are the same."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(6, 5)), rng.integers(0, 3, 6)
+    p = Pass(network, training=True)
     totals, gradients = [], []
     for copies in (1, 10):
-        loss = SoftmaxCrossEntropy(3)
-        value = loss.forward(network.forward(np.tile(X, (copies, 1)), training=True), np.tile(y, copies))
-        network.backward(loss.backward())
+        loss = SoftmaxCrossEntropy(3, engine=network.engine)
+        found = loss(network.forward(np.tile(X, (copies, 1)), p), np.tile(y, copies))
+        network.backward(found.gradient, p)
         L2(0.1).add_gradient(network)
-        totals.append(value + L2(0.1).penalty(network))
+        totals.append(found.value + L2(0.1).penalty(network))
         gradients.append(network.gradients.copy())
     assert totals[0] == pytest.approx(totals[1], rel=1e-12)
     np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-10, atol=1e-14)

@@ -8,7 +8,7 @@ import pytest
 from glassnet import Dataset, Run, load_dataset, resume, train
 from glassnet.data import Augmentation, Examples, Preprocessing
 from glassnet.errors import ConfigError
-from glassnet.training import Callback, Config, RunUnderWay, Trainer
+from glassnet.training import Callback, Config, RunLoop, RunUnderWay
 from glassnet.training.batches import Batches
 
 AMOUNTS = {"rotation": 15.0, "zoom": 0.1, "shear": 0.1, "shift": 0.5, "elastic": 0.5, "smoothness": 2.0}
@@ -75,28 +75,28 @@ def test_no_two_batches_and_no_two_epochs_distort_alike(digits: Dataset) -> None
 def test_batches_are_distorted_images_with_their_own_labels(digits: Dataset) -> None:
     distorted, plain = batches_of(digits.train), batches_of(digits.train, augment=False)
     before = digits.train.images.copy()
-    (X, y), (X_plain, y_plain) = distorted.batch(1, 2), plain.batch(1, 2)
+    (X, y, _), (X_plain, y_plain, _) = distorted.batch(1, 2), plain.batch(1, 2)
     np.testing.assert_array_equal(y, y_plain)
     assert not np.array_equal(X, X_plain)
     likeness = np.corrcoef(X, X_plain)[: len(X), len(X) :]  # of each distorted image with each plain one
     assert np.diag(likeness).mean() > likeness.mean() + 0.2
-    last, _ = distorted.batch(1, len(distorted) - 1)
+    last, *_ = distorted.batch(1, len(distorted) - 1)
     assert len(last) == len(digits.train) % 100
     np.testing.assert_array_equal(digits.train.images, before)
 
 
 def test_the_threads_of_a_run_share_out_the_distortions(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer, asked = Trainer(Config.resolve("fast", rotation=10, threads=2), digits), []
-    monkeypatch.setattr(trainer.batches.team, "share_out", lambda work, parts: asked.append(parts))
-    trainer.batches.batch(0, 0)
+    loop, asked = RunLoop(Config.resolve("fast", rotation=10, threads=2), digits), []
+    monkeypatch.setattr(loop.batches.team, "share_out", lambda work, parts: asked.append(parts))
+    loop.batches.batch(0, 0)
     assert asked == [1]  # 192 images of 64 pixels are one part
 
 
 def test_dark_digits_on_light_get_light_ground(digits: Dataset) -> None:
     light = Examples(np.pad(digits.train.images, ((0, 0), (4, 4), (4, 4))), digits.train.labels)
     dark = Examples(255 - light.images, light.labels)
-    X, _ = batches_of(light).batch(0, 0)
-    inverse, _ = batches_of(dark).batch(0, 0)
+    X, *_ = batches_of(light).batch(0, 0)
+    inverse, *_ = batches_of(dark).batch(0, 0)
     np.testing.assert_allclose(X, 255 - inverse, atol=1)
 
 
@@ -105,15 +105,15 @@ def test_only_training_images_are_distorted(tmp_path: Path, digits: Dataset) -> 
     _, validation = digits.split(run.config.validation, run.config.seed)
     right = np.mean(run.model.predict(validation.images) == validation.labels)
     assert run.best["validation_accuracy"] == pytest.approx(right)
-    plain = Trainer(Config.resolve("fast", hidden=[16]), digits)
-    assert Trainer(run.config, digits).model.preprocessing == plain.model.preprocessing
+    plain = RunLoop(Config.resolve("fast", hidden=[16]), digits)
+    assert RunLoop(run.config, digits).model.preprocessing == plain.model.preprocessing
 
 
 def test_single_images_are_distorted_too(digits: Dataset, tmp_path: Path) -> None:
     few = load_dataset((digits.train.images[:120], digits.train.labels[:120]))
     settings = {"hidden": [8], "optimizer": "sgd", "batch_size": 1, "epochs": 1, "validation": 0}
-    assert Trainer(Config.resolve("fast", **settings), few).steps.one_by_one is not None
-    assert Trainer(Config.resolve("fast", **settings, shift=1), few).steps.one_by_one is None
+    assert RunLoop(Config.resolve("fast", **settings), few).steps.one_by_one is not None
+    assert RunLoop(Config.resolve("fast", **settings, shift=1), few).steps.one_by_one is None
     plain, distorted = Watch(), Watch()
     train(few, "fast", out=tmp_path / "plain", callbacks=[plain], **settings)
     train(few, "fast", out=tmp_path / "distorted", callbacks=[distorted], **settings, shift=1)

@@ -3,12 +3,10 @@ from pathlib import Path
 import pytest
 
 from glassnet.errors import ConfigError
-from glassnet.training import Config, recipe_names
+from glassnet.training import Config, notebook_names, recipe_names, recipe_text
 
 
 def test_every_recipe_is_valid_and_says_what_it_is_for() -> None:
-    from glassnet.training import recipe_text
-
     assert {"default", "fast", "best", "small"} <= set(recipe_names())
     for name in recipe_names():
         assert Config.resolve(name).recipe == name
@@ -20,7 +18,49 @@ def test_a_flag_wins_over_a_file_and_a_file_over_its_recipe(tmp_path: Path) -> N
     file.write_text('recipe = "best"\nepochs = 7\nbatch_size = 99\n')
     best, mine = Config.resolve("best"), Config.resolve(file, epochs=3, dropout=None)
     assert (mine.epochs, mine.batch_size, mine.hidden, mine.dropout) == (3, 99, best.hidden, best.dropout)
-    assert mine.recipe == "best"
+    assert mine.recipe == "mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "as_written"), [(name, False) for name in recipe_names()] + [(name, True) for name in notebook_names()]
+)
+def test_a_copy_of_a_recipe_is_that_recipe(name: str, as_written: bool, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(recipe_text(name))
+    copy, recipe = Config.resolve(file, as_written=as_written), Config.resolve(name, as_written=as_written)
+    assert copy == recipe.model_copy(update={"recipe": "mine.toml"})
+    planted = {"mistakes": ["small-learning-rate"], "seed": 3}
+    assert Config.resolve(file, **planted).learning_rate == Config.resolve(name, **planted).learning_rate
+
+
+def test_a_file_without_a_recipe_starts_from_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("epochs = 7\n")
+    assert Config.resolve(file) == Config.of(epochs=7, recipe="mine.toml")
+    file.write_text('optimizer = "sgd"\n')
+    assert Config.resolve(file).learning_rate == 0.1
+    file.write_text('mistakes = ["small-learning-rate"]\nlearning_rate = 0.5\n')
+    assert Config.resolve(file).learning_rate == 0.5
+
+
+def test_the_configuration_of_a_run_is_a_recipe_of_its_own(tmp_path: Path) -> None:
+    mine, again = tmp_path / "mine.toml", tmp_path / "config.toml"
+    mine.write_text("dropout = 0.2\n")
+    again.write_text(Config.resolve(mine, seed=3).to_toml())
+    assert Config.load(again).recipe == "mine.toml"  # which is not looked for
+    assert Config.resolve(again) == Config.resolve(mine, seed=3)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"optimizer": "sgd", "learning_rate": 0.008}, {"dropout": 0.1, "hidden": [9]}]
+)
+@pytest.mark.parametrize("start", ["default", "mine.toml"])
+def test_settings_can_be_written_as_a_recipe(start: str, settings: dict, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("learning_rate = 0.008\nbatch_norm = true\n")
+    config = Config.resolve(start if start == "default" else tmp_path / start, **settings)
+    (tmp_path / "written.toml").write_text(config.to_recipe())
+    written = Config.resolve(tmp_path / "written.toml")
+    assert written == config.model_copy(update={"recipe": "written.toml"})
 
 
 def test_a_configuration_survives_its_file(tmp_path: Path) -> None:
@@ -33,7 +73,16 @@ def test_another_optimizer_brings_its_own_learning_rate() -> None:
     assert Config.resolve("default", optimizer="sgd").learning_rate == 0.1
     assert Config.resolve("default", optimizer="sgd", learning_rate=0.5).learning_rate == 0.5
     assert Config.resolve("default", optimizer="adam").learning_rate == Config.resolve("default").learning_rate
-    assert Config.resolve("best", optimizer="sgd").weight_decay == 0
+
+
+def test_another_optimizer_does_not_inherit_weight_decay(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('optimizer = "adamw"\nweight_decay = 0.1\n')
+    assert Config.resolve(file).weight_decay == 0.1
+    assert Config.resolve(file, optimizer="sgd").weight_decay == 0
+    assert Config.resolve(file, optimizer="adamw").weight_decay == 0.1
+    with pytest.raises(ConfigError, match="weight_decay: not supported by sgd"):
+        Config.resolve(file, optimizer="sgd", weight_decay=0.1)
 
 
 def test_it_is_frozen() -> None:
@@ -54,7 +103,7 @@ def test_it_is_frozen() -> None:
         ({"hidden": [0]}, "hidden: "),
         ({"hidden": "many"}, "hidden: "),
         ({"dropout": 1.0}, "dropout: .*less than 1"),
-        ({"validation": 1}, "validation: .*less than 1"),
+        ({"validation": 1}, "validation: must be a fraction less than 1"),
         ({"activation": ["relu"] * 3, "hidden": [5, 5]}, "3 activations for 2 hidden layers"),
         ({"weight_decay": 0.1, "optimizer": "sgd"}, "use optimizer adamw"),
         ({"patience": 3, "validation": 0}, "needs validation images"),
@@ -78,6 +127,8 @@ def test_a_wrong_setting_gets_one_line(settings: dict, complaint: str) -> None:
         ("\xff", "not a TOML file"),
         ("a = " + "[" * 5000, "not a TOML file"),
         ("epochs = " + "9" * 5000, "not a TOML file"),
+        ("as_written = true", "mine.toml: as_written must be a table"),
+        ('recipe = "other.toml"', "mine.toml: no recipe called 'other.toml'"),
         ('optimizer = ["adam"]', "mine.toml: optimizer"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, nn, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process
-from glassnet.training import Callback, RunUnderWay, Trainer, TrainingInterrupted
+from glassnet.training import Callback, RunLoop, RunUnderWay, TrainingInterrupted
 
 SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "threads": 1}
 
@@ -104,11 +104,11 @@ def test_the_first_member_is_what_an_ordinary_run_gives(whole: Run, digits: Data
 
 
 def test_all_members_see_the_same_images(whole: Run, digits: Dataset) -> None:
-    trainers = [Trainer(Run(whole.path / f"member-{number}").config, digits) for number in (1, 2, 4)]
-    for other in trainers[1:]:
-        np.testing.assert_array_equal(trainers[0].validation.images, other.validation.images)
-        np.testing.assert_array_equal(trainers[0].batches.examples.images, other.batches.examples.images)
-        assert not np.array_equal(trainers[0].batches.order(0), other.batches.order(0))
+    loops = [RunLoop(Run(whole.path / f"member-{number}").config, digits) for number in (1, 2, 4)]
+    for other in loops[1:]:
+        np.testing.assert_array_equal(loops[0].validation.images, other.validation.images)
+        np.testing.assert_array_equal(loops[0].batches.examples.images, other.batches.examples.images)
+        assert not np.array_equal(loops[0].batches.order(0), other.batches.order(0))
 
 
 def test_its_history_tells_of_the_members_together(whole: Run, digits: Dataset) -> None:
@@ -207,7 +207,7 @@ def test_a_member_is_locked_while_it_is_trained(whole: Run, digits: Dataset, tmp
     half = train(digits, out=tmp_path / "half", members=4, seed=7, callbacks=[AtStep(8, 20)], **SETTINGS)
     with (
         only_process(half.path / "member-2"),
-        pytest.raises(FileError, match="another process is at work in this folder"),
+        pytest.raises(FileError, match="another process is working in this folder"),
     ):
         resume(half.path)
 
@@ -216,8 +216,8 @@ def test_wrong_use(digits: Dataset, tmp_path: Path) -> None:
     for settings, complaint in (
         ({"members": 0}, "members: must be at least 1, not 0"),
         ({"members": 101}, "members: must be at most 100, not 101"),
-        ({"members": 2, "seed": 2**32 - 1}, "members: the last one's seed"),
-        ({"members": 2, "recipe": "notebook-001", "as_written": True}, "members: .* is shown on one network"),
+        ({"members": 2, "seed": 2**32 - 1}, "members: the last member's seed"),
+        ({"members": 2, "recipe": "notebook-001", "as_written": True}, "members: .* is planted in a single network"),
     ):
         with pytest.raises(ConfigError, match=complaint):
             train(digits, out=tmp_path / "a", **settings)
@@ -234,12 +234,15 @@ def test_before_the_first_member_is_done_there_is_no_model(digits: Dataset, tmp_
         _ = run.best
 
 
-def test_other_data_is_refused_by_members_that_are_done(digits: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "step"), [(1, 20), (0, 33)])
+def test_other_data_is_refused_by_members_that_are_done(digits: Dataset, tmp_path: Path, seed: int, step: int) -> None:
     arrays = load_dataset((digits.train.images, digits.train.labels))
-    run = train(arrays, out=tmp_path / "a", members=2, callbacks=[AtStep(1, 20)], **SETTINGS)
+    run = train(arrays, out=tmp_path / "a", members=2, callbacks=[AtStep(seed, step)], **SETTINGS)
+    assert len(run.history) == 1
     changed = load_dataset((255 - digits.train.images, digits.train.labels))
     with pytest.raises(TrainingError, match="the data has changed"):
         resume(run.path, changed)
+    assert (run.path / "member-2").exists() == bool(seed)
     assert len(resume(run.path, arrays).model.networks) == 2
 
 

@@ -68,11 +68,11 @@ def test_a_run_that_it_breaks_ends_there(tmp_path: Path, digits: Dataset) -> Non
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"mistakes": ["no-shuffling"], "mistakes_from": 5}, "mistakes_from: the run ends with epoch 5"),
+        ({"mistakes": ["no-shuffling"], "mistakes_from": 5}, "mistakes_from: must be less than the 5 epochs"),
         ({"mistakes": ["no-shuffling"], "mistakes_from": 0}, "mistakes_from"),
-        ({"mistakes_from": 2}, "mistakes_from: there are no mistakes to plant"),
-        ({"mistakes": ["equal-weights"], "mistakes_from": 2}, "equal-weights can only be made at the start"),
-        ({"mistakes": ["unused-rows"], "mistakes_from": 2}, "unused-rows can only be made at the start"),
+        ({"mistakes_from": 2}, "mistakes_from: no mistakes to plant"),
+        ({"mistakes": ["equal-weights"], "mistakes_from": 2}, "equal-weights can only be planted at the start"),
+        ({"mistakes": ["unused-rows"], "mistakes_from": 2}, "unused-rows can only be planted at the start"),
     ],
 )
 def test_what_cannot_come_later_is_refused(

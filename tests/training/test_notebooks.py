@@ -150,7 +150,7 @@ def test_only_notebooks_are_as_written() -> None:
 
 
 def test_a_mistake_that_looks_at_all_examples_needs_a_batch() -> None:
-    with pytest.raises(ConfigError, match="softmax-wrong-axis looks at all examples"):
+    with pytest.raises(ConfigError, match="softmax-wrong-axis needs all examples"):
         Config.resolve("notebook-001", mistakes=["softmax-wrong-axis"])
 
 
@@ -176,9 +176,8 @@ def test_the_configuration_of_a_run_is_enough_to_run_it_again(name: str, tmp_pat
         ("mistakes = 5", "mistakes: "),
         ('mistakes = [["a"]]', "mistakes: "),
         ('mistakes = ["one-bias-gradent"]', "did you mean 'one-bias-gradient'"),
-        ('mistakes = ["equal-weights", "equal-weights"]', "equal-weights is there twice"),
+        ('mistakes = ["equal-weights", "equal-weights"]', "equal-weights is listed twice"),
         ('mistakes = ["equal-weights", "uniform-weights"]', "both replace the first weights"),
-        ("as_written = true", "as_written is for the recipes of notebooks"),
         ('batch_size = "al"', "batch_size: must be a whole number of at least 1, or all, not 'al'"),
     ],
 )

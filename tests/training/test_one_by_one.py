@@ -7,8 +7,8 @@ import pytest
 
 from glassnet import Dataset, load_dataset
 from glassnet.errors import TrainingError
-from glassnet.nn import SGD, Dense, Layer, Network, Sigmoid, SoftmaxCrossEntropy
-from glassnet.training import Callback, RunUnderWay, Trainer, resume, train
+from glassnet.nn import SGD, Dense, Layer, LossAndGradient, Network, Pass, Sigmoid, SoftmaxCrossEntropy
+from glassnet.training import Callback, RunLoop, RunUnderWay, resume, train
 from glassnet.training.one_by_one import STEPS
 
 CLASSES = 10
@@ -21,20 +21,22 @@ def digits() -> Dataset:
 
 
 class Watch(Callback):
-    """Keep every loss, and how far ahead the network was."""
+    """Keep every loss, and where asked for the network after every step."""
 
-    def __init__(self, stop_at: int = 0) -> None:
+    def __init__(self, stop_at: int = 0, look_every: int = 0) -> None:
         self.losses: list[float] = []
-        self.current: list[int] = []
-        self.stop_at = stop_at
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
+        self.stop_at, self.look_every = stop_at, look_every
 
     def on_start(self, run: RunUnderWay) -> None:
         self.run = run
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
         self.losses.append(loss)
-        if not run.ahead:
-            self.current.append(run.state.step)
+        if self.look_every and run.state.step % self.look_every == 0:
+            self.parameters.append(run.network.parameters.copy())
+            self.gradients.append(run.network.gradients.copy())
         if run.state.step == self.stop_at:
             run.stop("enough")
 
@@ -59,7 +61,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_blocks_of_steps_are_ordinary_steps(case: dict, digits: Dataset, tmp_path: Path, monkeypatch) -> None:
-    together, apart = Watch(), Watch()
+    together, apart = Watch(look_every=7), Watch(look_every=7)
     train(digits, "fast", out=tmp_path / "together", callbacks=[together], **SETTINGS | case)
     monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, network: False)
     train(digits, "fast", out=tmp_path / "apart", callbacks=[apart], **SETTINGS | case)
@@ -67,7 +69,8 @@ def test_blocks_of_steps_are_ordinary_steps(case: dict, digits: Dataset, tmp_pat
     assert apart.run.steps.one_by_one is None
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)
-    np.testing.assert_allclose(together.run.network.gradients, apart.run.network.gradients, rtol=1e-6, atol=1e-10)
+    np.testing.assert_allclose(together.parameters, apart.parameters, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(together.gradients, apart.gradients, rtol=1e-6, atol=1e-10)
 
 
 def test_the_steps_are_those_of_plain_gradient_descent(digits: Dataset, tmp_path: Path) -> None:
@@ -84,26 +87,49 @@ def test_the_steps_are_those_of_plain_gradient_descent(digits: Dataset, tmp_path
     network = Network(layers, 64, dtype="float64", seed=run.config.seed)
     loss, rule = SoftmaxCrossEntropy(CLASSES), SGD(network.parameters, network.gradients)
     learned, _ = digits.split(run.config.validation, run.config.seed)
+    p = Pass(network, training=True)
     for image, label in zip(learned.images.reshape(-1, 1, 64) / 255, learned.labels, strict=True):
-        loss.forward(network.forward(image, training=True), np.array([label]))
-        network.backward(loss.backward())
+        network.backward(loss(network.forward(image, p), np.array([label])).gradient, p)
         rule.step(0.05)
     np.testing.assert_allclose(watch.run.network.parameters, network.parameters, rtol=1e-7, atol=1e-10)
 
 
-def test_a_callback_hears_of_every_step_and_when_the_network_is_current(digits: Dataset, tmp_path: Path) -> None:
-    watch = Watch()
-    train(digits, "fast", out=tmp_path / "run", callbacks=[watch], **SETTINGS | {"hidden": [12]})
-    n = len(digits.split(0.1, 0)[0])
-    ends = [end for epoch in (0, n) for end in (*range(epoch + STEPS, epoch + n, STEPS), epoch + n)]
-    assert len(watch.losses) == 2 * n
-    assert watch.current == ends
+@pytest.mark.parametrize("look_every", [1, 50])
+def test_to_look_changes_nothing(digits: Dataset, tmp_path: Path, look_every: int) -> None:
+    settings = SETTINGS | {"hidden": [12], "dtype": "float32", "epochs": 1}
+    blind, watch = Watch(), Watch(look_every=look_every)
+    runs = [
+        train(digits, "fast", out=tmp_path / str(number), callbacks=[callback], **settings)
+        for number, callback in enumerate((blind, watch))
+    ]
+    assert blind.losses == watch.losses
+    assert len(watch.parameters) == len(watch.losses) // look_every
+    models = [(run.path / "model.safetensors").read_bytes() for run in runs]
+    assert models[0] == models[1]
+
+
+def test_what_a_callback_changes_in_the_network_counts(digits: Dataset, tmp_path: Path, monkeypatch) -> None:
+    class Shrink(Watch):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            super().on_step(run, loss)
+            if run.state.step in (50, 51, 140):
+                run.network.parameters *= 0.9
+
+    together, apart = Shrink(), Shrink()
+    settings = SETTINGS | {"hidden": [12], "epochs": 1}
+    train(digits, "fast", out=tmp_path / "together", callbacks=[together], **settings)
+    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, network: False)
+    train(digits, "fast", out=tmp_path / "apart", callbacks=[apart], **settings)
+    np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)
 
 
 def test_half_a_run_and_the_other_half_are_the_whole_bit_for_bit(digits: Dataset, tmp_path: Path) -> None:
     settings = SETTINGS | {"hidden": [12], "dtype": "float32", "shuffle": False}
     whole = train(digits, "fast", out=tmp_path / "whole", **settings)
-    train(digits, "fast", out=tmp_path / "half", callbacks=[Watch(stop_at=70)], **settings)
+    stopped = Watch(stop_at=70)
+    train(digits, "fast", out=tmp_path / "half", callbacks=[stopped], **settings)
+    assert len(stopped.losses) == STEPS, "it ends with the steps whose products were prepared"
     half = resume(tmp_path / "half", digits)
     assert (whole.path / "model.safetensors").read_bytes() == (half.path / "model.safetensors").read_bytes()
 
@@ -119,23 +145,23 @@ def test_a_step_that_fails_leaves_the_steps_before_it(digits: Dataset, tmp_path:
     class FailsAtTheTenth(SoftmaxCrossEntropy):
         calls = 0
 
-        def forward(self, *arguments, **named) -> float:
+        def __call__(self, *arguments, **named) -> LossAndGradient:
             FailsAtTheTenth.calls += 1
             if FailsAtTheTenth.calls >= 10:
                 raise TrainingError("the tenth")
-            return super().forward(*arguments, **named)
+            return super().__call__(*arguments, **named)
 
     whole = train(
         digits, "fast", out=tmp_path / "whole", callbacks=[good := Watch(9)], **SETTINGS | {"optimizer": "sgd"}
     )
     config = whole.config
-    trainer = Trainer(config, digits, [watch := Watch()])
-    trainer.steps.one_by_one.loss = trainer.steps.loss = FailsAtTheTenth(CLASSES)
     (tmp_path / "broken").mkdir()
+    loop = RunLoop(config, digits, [watch := Watch()], folder=tmp_path / "broken")
+    loop.steps.one_by_one.loss = loop.steps.loss = FailsAtTheTenth(CLASSES)
     with pytest.raises(TrainingError, match="the tenth"):
-        trainer.run(tmp_path / "broken")
+        loop.run()
     assert watch.losses == good.losses[:9]
-    assert trainer.state.step == 9
+    assert loop.state.step == 9
 
 
 def test_a_loss_that_is_no_number_is_found_at_its_own_step(digits: Dataset, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from glassnet.training import Ranks
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 pytestmark = pytest.mark.skipif(
-    not (importlib.util.find_spec("mpi4py") and MPIEXEC.exists()), reason='needs MPI: pip install "glassnet[mpi]"'
+    not (importlib.util.find_spec("mpi4py") and MPIEXEC.exists()), reason="needs MPI: pip install mpi4py mpich"
 )
 
 GLASSNET = (sys.executable, "-m", "glassnet")
@@ -85,7 +85,7 @@ def test_ranks_come_to_what_one_process_comes_to(tmp_path: Path, kind: str, rank
     output, errors = mpi(tmp_path, ranks, *SMALL, *KINDS[kind], "--out", "many")
     assert_same(tmp_path / "one", tmp_path / "many")
     assert output.count("best") == errors.count("validation loss") == 1, "only rank 0 speaks"
-    assert f"{ranks} ranks; should one of them die, go on with: " in errors
+    assert f"{ranks} ranks; if one of them dies, continue with: " in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["many", "one"], "only rank 0 writes"
     files = {"config.toml", "history.jsonl", "steps.jsonl", "model.safetensors", "checkpoint.safetensors"}
     assert {path.name for path in (tmp_path / "many").iterdir()} == files
@@ -114,6 +114,21 @@ def test_a_run_goes_on_with_any_number_of_ranks(tmp_path: Path, ranks: int) -> N
         mpi(tmp_path, ranks, "resume", "many")
     else:
         resume(tmp_path / "many")
+    assert_same(tmp_path / "one", tmp_path / "many")
+
+
+@pytest.mark.parametrize(("hook", "words"), [("on_start", "run"), ("on_step", "run, loss"), ("on_epoch", "run, row")])
+def test_all_ranks_end_when_a_callback_asks_for_it(tmp_path: Path, hook: str, words: str) -> None:
+    script = INTERRUPTED.replace("on_step(self, run, loss)", f"{hook}(self, {words})").replace("== 25", ">= 0")
+    process = start(tmp_path, 2, sys.executable, "-c", script)
+    try:
+        assert process.communicate(timeout=60)[1] == ""
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert len(Run(tmp_path / "many").history) == (hook == "on_epoch")
+    alone(tmp_path / "one", *SMALL, "--batch-size", "64")
+    resume(tmp_path / "many")
     assert_same(tmp_path / "one", tmp_path / "many")
 
 
@@ -152,7 +167,7 @@ def test_a_rank_that_is_killed_ends_the_run_and_it_can_go_on(tmp_path: Path, vic
     finally:
         process.kill()
     assert process.returncode
-    assert "2 ranks; should one of them die, go on with: " in errors
+    assert "2 ranks; if one of them dies, continue with: " in errors
     assert Run(tmp_path / "run").finished is False
     config = tmp_path / "run" / "config.toml"
     config.write_text(
@@ -170,7 +185,7 @@ def test_an_interrupted_run_is_saved(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert errors.count("nothing is lost; go on with: glassnet resume run") == 1
+    assert errors.count("everything is saved; continue with: glassnet resume run") == 1
     assert not Run(tmp_path / "run").finished
 
 
@@ -226,26 +241,26 @@ def test_what_cannot_be_is_one_line_of_rank_0(tmp_path: Path, arguments: tuple[s
 
 FULL_DISK = """
 from glassnet.errors import FileError
-from glassnet.training import trainer
-trainer.SAVE_EVERY = 0.0
-save, saved = trainer.save_checkpoint, []
+from glassnet.training import folder
+folder.SAVE_EVERY = 0.0
+save, saved = folder.save_checkpoint, []
 def fail(*words):
     saved.append(words)
     if len(saved) == 3:
         raise FileError("cannot write it: No space left on device; free space")
     save(*words)
-trainer.save_checkpoint = fail
+folder.save_checkpoint = fail
 """
 BROKEN_STEP = """
 import os
 import numpy as np
 from glassnet.nn import Dense
 backward, steps = Dense.backward, []
-def fail(layer, dY):
+def fail(layer, dY, p):
     steps.append(dY)
     if len(steps) == 7 and os.environ["PMI_RANK"] == VICTIM:
         np.empty(2**45)
-    return backward(layer, dY)
+    return backward(layer, dY, p)
 Dense.backward = fail
 """
 
@@ -299,7 +314,7 @@ def test_without_mpi_the_error_says_what_to_install(tmp_path: Path) -> None:
     process = start(tmp_path, 0, sys.executable, "-c", script, *SMALL, "--parallel", "mpi")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert complaint(errors).endswith('pip install "glassnet[mpi]"')
+    assert complaint(errors).endswith("; pip install mpi4py mpich")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -307,7 +322,7 @@ def test_without_mpi_the_error_says_what_to_install(tmp_path: Path) -> None:
     ("words", "line"),
     [
         (("--parallel", "mpl"), "parallel: 'mpl' is unknown (did you mean 'mpi'?)"),
-        ((), "mpiexec has begun 2 processes, and each would train a run of its own; give --parallel mpi"),
+        ((), "mpiexec started 2 processes, and each would train a separate run; give --parallel mpi"),
         (("--parallel", "mpi", "--tensorboard", "file/logs"), "file: not a folder; choose another place for the logs"),
     ],
 )

@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, Trainer, TrainingInterrupted
-from glassnet.training import trainer as trainer_module
+from glassnet.training import Callback, Config, RunLoop, RunUnderWay, TrainingInterrupted, prepare
+from glassnet.training import folder as folder_module
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
 
@@ -32,9 +33,9 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, trainer: Trainer, loss: float) -> None:
-        if trainer.state.step == self.step:
-            trainer.stop("for a test")
+    def on_step(self, loop: RunUnderWay, loss: float) -> None:
+        if loop.state.step == self.step:
+            loop.stop("for a test")
 
 
 def contents(run: Run) -> dict[str, bytes]:
@@ -88,13 +89,32 @@ def test_the_fast_recipe_reads_mnist(tmp_path: Path) -> None:
     assert np.mean(run.model.predict(mnist.test.images) == mnist.test.labels) > 0.97
 
 
+def test_a_run_that_version_0_1_0_began_goes_on_to_the_end_that_it_came_to_there(tmp_path: Path) -> None:
+    golden = Path(__file__).parent.parent / "golden"
+    run = Run(shutil.copytree(golden / "run-0.1.0", tmp_path / "run"))
+    assert not run.finished
+    assert [row["epoch"] for row in resume(run.path).history] == [1, 2, 3]
+    assert run.finished
+    expected, found, images = (
+        Model.load(golden / "run-0.1.0.safetensors"),
+        run.model,
+        load_dataset("digits").test.images,
+    )
+    for name, parameter in expected.network.named_parameters.items():
+        if name != "0.b":  # batch normalisation takes it off again, so that only rounding moves it
+            np.testing.assert_allclose(
+                found.network.named_parameters[name], parameter, rtol=1e-3, atol=1e-4, err_msg=name
+            )
+    np.testing.assert_allclose(found.predict_proba(images), expected.predict_proba(images), atol=5e-3)
+
+
 def test_the_best_model_is_kept_not_the_last(tmp_path: Path, digits: Dataset) -> None:
     class Spoil(Callback):
         """Ruins the network in the third epoch."""
 
-        def on_step(self, trainer: Trainer, loss: float) -> None:
-            if trainer.state.epoch == 2:
-                trainer.network.parameters[...] = 0
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.epoch == 2:
+                loop.network.parameters[...] = 0
 
     run = train(digits, out=tmp_path / "run", callbacks=[Spoil()], **(SETTINGS | {"epochs": 3}))
     best = max(row["validation_accuracy"] for row in run.history)
@@ -107,8 +127,8 @@ def test_early_stopping_ends_the_run_for_good(tmp_path: Path, digits: Dataset) -
     class Freeze(Callback):
         """From the second epoch on nothing gets better."""
 
-        def on_epoch(self, trainer: Trainer, row: dict) -> None:
-            trainer.schedule = lambda step: 0.0
+        def on_epoch(self, loop: RunUnderWay, row: dict) -> None:
+            loop.schedule = lambda step: 0.0
 
     settings = SETTINGS | {"epochs": 50, "batch_norm": False, "dropout": 0.0}
     run = train(digits, out=tmp_path / "run", patience=3, callbacks=[Freeze()], **settings)
@@ -172,7 +192,7 @@ def test_a_folder_with_anything_in_it_is_not_touched(tmp_path: Path, digits: Dat
 @pytest.mark.skipif(os.name != "posix", reason="the lock is POSIX")
 def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> None:
     run = train(digits, out=tmp_path / "run", callbacks=[StopAt(5)], **SETTINGS)
-    with only_process(run.path), pytest.raises(FileError, match="another process is at work in this folder"):
+    with only_process(run.path), pytest.raises(FileError, match="another process is working in this folder"):
         resume(run.path)
     assert len(resume(run.path).history) == 4
 
@@ -180,15 +200,15 @@ def test_two_processes_never_train_one_run(tmp_path: Path, digits: Dataset) -> N
 def test_an_interruption_comes_out_of_another_process_as_it_was(tmp_path: Path) -> None:
     error = pickle.loads(pickle.dumps(TrainingInterrupted(tmp_path, 7)))
     assert (type(error), error.folder, error.step) == (TrainingInterrupted, tmp_path, 7)
-    assert str(error) == f"stopped at step 7, nothing is lost; go on with: glassnet resume {tmp_path}"
+    assert str(error) == f"stopped at step 7, everything is saved; continue with: glassnet resume {tmp_path}"
 
 
 def test_what_is_no_longer_finite_never_replaces_a_good_checkpoint(tmp_path: Path, digits: Dataset) -> None:
     class Explode(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
-            if trainer.state.step == 20:
-                trainer.network.parameters[3] = np.inf
-                trainer.stop("now")
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.step == 20:
+                loop.network.parameters[3] = np.inf
+                loop.stop("now")
 
     with pytest.raises(TrainingError, match="stopped being finite"):
         train(digits, out=tmp_path / "run", callbacks=[Explode()], **SETTINGS)
@@ -201,6 +221,20 @@ def test_a_network_too_large_for_its_files_is_refused_before_its_memory_is_taken
     with pytest.raises(TrainingError, match=r"make checkpoints of 120,.* use fewer units"):
         train(digits, out=tmp_path / "run", hidden=[100_000, 100_000])
     assert not (tmp_path / "run").exists()
+
+
+def test_batch_normalisation_counts_in_the_size_of_the_files(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"hidden": [16], "batch_norm": True, "dropout": 0.0, "optimizer": "adam", "epochs": 1}
+    run = train(digits, out=tmp_path / "run", ema=0.9, **settings)
+    with open_tensors(run.path / "checkpoint.safetensors", "checkpoint") as file:
+        numbers = sum(int(np.prod(shape)) for shape in file.shapes.values())
+    for spare, refused in ((0, False), (-1, True)):
+        monkeypatch.setattr("glassnet.training.assembly.MAX_TENSOR_FILE_BYTES", 4 * numbers + spare)
+        with pytest.raises(TrainingError) if refused else contextlib.nullcontext() as caught:
+            prepare(Config.resolve("small", **settings, ema=0.9), digits)
+    assert f"{64 * 16 + 16 + 32 + 170:,} parameters make checkpoints of {4 * numbers:,} bytes" in str(caught.value)
 
 
 def test_so_few_images_that_none_is_left_to_validate_on(tmp_path: Path, digits: Dataset) -> None:
@@ -234,7 +268,7 @@ def test_few_images_need_no_flag(tmp_path: Path, digits: Dataset) -> None:
 
 def test_from_the_first_epoch_on_there_is_a_model(tmp_path: Path, digits: Dataset) -> None:
     class Look(Callback):
-        def on_epoch(self, run: Trainer, row: dict) -> None:
+        def on_epoch(self, run: RunUnderWay, row: dict) -> None:
             assert Run(tmp_path / "run").model.predict(digits.test.images[:1]).shape == (1,)
 
     train(digits, out=tmp_path / "run", callbacks=[Look()], **SETTINGS)
@@ -312,9 +346,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(tmp_path: Path, digi
 KILLED_IN_A_SAVE = """
 import os, signal, sys
 from glassnet import load_dataset, train
-from glassnet.training import trainer
+from glassnet.training import folder
 
-trainer.SAVE_EVERY = 0.0
+folder.SAVE_EVERY = 0.0
 sync, left = os.fsync, int(sys.argv[2])
 
 def kill(descriptor):
@@ -354,16 +388,16 @@ def test_an_interrupted_run_saves_and_says_how_to_go_on(tmp_path: Path, digits: 
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     last = stderr.decode().strip().splitlines()[-1]
-    assert f"go on with: glassnet resume {folder}" in last
-    trainer = Trainer(Run(folder).config, digits)
-    trainer.stop("at once")
-    trainer.run(folder)
-    assert str(trainer.state.step) in last
+    assert f"continue with: glassnet resume {folder}" in last
+    loop = RunLoop(Run(folder).config, digits, folder=folder)
+    loop.stop("at once")
+    loop.run()
+    assert str(loop.state.step) in last
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
-    monkeypatch.setattr(trainer_module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(folder_module, "SAVE_EVERY", 0.0)
     real, calls = os.fsync, [0]
 
     def full(descriptor: int) -> None:
@@ -388,8 +422,8 @@ def test_it_trains_outside_the_main_thread(tmp_path: Path, digits: Dataset) -> N
 
 def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Dataset) -> None:
     class Press(Callback):
-        def on_step(self, trainer: Trainer, loss: float) -> None:
-            if trainer.state.step == 5:
+        def on_step(self, loop: RunUnderWay, loss: float) -> None:
+            if loop.state.step == 5:
                 signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)

@@ -8,9 +8,8 @@ from glassnet.clinic import MISTAKES
 from glassnet.data import Examples, Preprocessing
 from glassnet.data.preprocess import Scaling
 from glassnet.errors import ConfigError, TrainingError
-from glassnet.nn import Network, SoftmaxCrossEntropy
-from glassnet.nn.team import Team
-from glassnet.training import Callback, Config, Trainer, build_network, resume, train, whole_batch
+from glassnet.nn import Engine, LossAndGradient, Network, Pass, SoftmaxCrossEntropy
+from glassnet.training import Callback, Config, RunLoop, build_network, resume, train, whole_batch
 from glassnet.training.batches import Batches
 from glassnet.training.whole_batch import WholeBatch
 
@@ -25,14 +24,11 @@ def digits() -> Dataset:
 def gradient(
     digits: Dataset, threads: int, weights: np.ndarray | None = None, scaling: Scaling = "unit", **settings: object
 ) -> tuple[Network, Preprocessing, float, int]:
-    network = build_network(Config.resolve("fast", dtype="float64", **settings), 64, CLASSES)
+    config, engine = Config.resolve("fast", dtype="float64", **settings), Engine(threads)
+    network = build_network(config, 64, CLASSES, engine=engine)
     preprocessing = Preprocessing.fit(digits.train, scaling)
-    loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
-    return (
-        network,
-        preprocessing,
-        *WholeBatch(network, loss, digits.train, preprocessing, Team(threads)).gradient(count=True),
-    )
+    loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights, engine=engine)
+    return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing).gradient(step=0)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -43,13 +39,13 @@ def test_blocks_give_the_gradient_of_all_images_at_once(
 ) -> None:
     monkeypatch.setattr(whole_batch, "BLOCK", 40)  # two or three blocks in each part, and a rest
     network, preprocessing, loss, correct = gradient(digits, threads, weights, scaling, hidden=[12, 8])
-    X, y = preprocessing.apply(digits.train.images, dtype=np.float64), digits.train.labels
-    blockwise = network.gradients.copy()
-    criterion = SoftmaxCrossEntropy(CLASSES, class_weights=weights)
-    Z = network.forward(X)
-    assert loss == pytest.approx(criterion.forward(Z, y), rel=1e-12)
+    X, y = preprocessing.apply(digits.train.images, dtype=np.float64).reshape(-1, 64), digits.train.labels
+    blockwise, p = network.gradients.copy(), Pass(network, training=True)
+    Z = network.forward(X, p)
+    found = SoftmaxCrossEntropy(CLASSES, class_weights=weights)(Z, y)
+    assert loss == pytest.approx(found.value, rel=1e-12)
     assert correct == np.count_nonzero(Z.argmax(axis=1) == y)
-    network.backward(criterion.backward())
+    network.backward(found.gradient, p)
     np.testing.assert_allclose(blockwise, network.gradients, rtol=1e-9, atol=1e-15)
 
 
@@ -64,13 +60,13 @@ def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeyp
     monkeypatch.setattr(whole_batch, "BLOCK", 40)
 
     class Refuses(SoftmaxCrossEntropy):
-        def backward(self) -> np.ndarray:
+        def __call__(self, *arguments: object, **named: object) -> LossAndGradient:
             raise TrainingError("enough")
 
-    network = build_network(Config.resolve("fast"), 64, CLASSES)
+    network = build_network(Config.resolve("fast"), 64, CLASSES, engine=Engine(2))
     preprocessing = Preprocessing.fit(digits.train, "unit")
     with pytest.raises(TrainingError, match="enough"):
-        WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing, Team(2)).gradient(count=False)
+        WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing).gradient(step=0)
 
 
 def test_blocks_are_all_that_is_kept_of_the_images() -> None:
@@ -83,12 +79,30 @@ def test_blocks_are_all_that_is_kept_of_the_images() -> None:
     finally:
         tracemalloc.stop()
     assert sum(len(block.labels) for block in blocks) == len(part)
-    assert kept < 1.1 * sum(array.nbytes for block in blocks for array in block)
+    assert kept < 1.1 * sum(array.nbytes for block in blocks for array in block[1:])
 
 
-def test_dropout_draws_the_same_masks_again(digits: Dataset) -> None:
-    first, again = (gradient(digits, 3, hidden=[12], dropout=0.5)[0].gradients for _ in range(2))
-    np.testing.assert_array_equal(first, again)
+def test_dropout_draws_the_same_masks_with_any_number_of_threads(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_batch, "BLOCK", 40)
+    one, three = (gradient(digits, threads, hidden=[12], dropout=0.5)[0].gradients for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
+def test_dropout_draws_other_masks_in_each_step_and_each_block(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = build_network(Config.resolve("fast", hidden=[12], dropout=0.5), 64, CLASSES)
+    preprocessing = Preprocessing.fit(digits.train, "unit")
+    whole = WholeBatch(network, SoftmaxCrossEntropy(CLASSES), digits.train, preprocessing, seed=1)
+    losses = [whole.gradient(step)[0] for step in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
+    monkeypatch.setattr(whole_batch, "BLOCK", 100)  # the same image ten times: ten masks, unless blocks draw alike
+    same = Examples(digits.train.images[:1].repeat(1000, axis=0), digits.train.labels[:1].repeat(1000))
+    masked = WholeBatch(network, SoftmaxCrossEntropy(CLASSES), same, preprocessing)
+    values = {masked._go_through(0, part)[0] for part in range(10)}
+    assert len(values) == 10
 
 
 def test_half_a_full_batch_run_and_the_other_half_are_the_whole_bit_for_bit(digits: Dataset, tmp_path) -> None:
@@ -117,7 +131,7 @@ def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) ->
 def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
     preprocessing = Preprocessing.fit(digits.train, "none")
     batches = Batches(digits.train, preprocessing, 32, 0, np.dtype("float32"), shuffle=False)
-    X, y = batches.batch(3, 2)
+    X, y, _ = batches.batch(3, 2)
     np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))
     np.testing.assert_array_equal(y, digits.train.labels[64:96])
 
@@ -140,15 +154,15 @@ def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     monkeypatch.setattr(whole_batch, "BLOCK", 40)
     settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
     config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
-    trainer = Trainer(config, digits)
-    assert trainer.steps.whole_batch is not None
-    loss, _ = trainer.steps.whole_batch.gradient(count=False)
-    blockwise = trainer.network.gradients.copy()
-    X, y = trainer.batches.batch(0, 0)
-    Z = trainer.network.forward(X, training=True)
-    assert loss == pytest.approx(trainer.loss.forward(Z, y), rel=1e-10)
-    trainer.network.backward(trainer.loss.backward())
-    np.testing.assert_allclose(blockwise, trainer.network.gradients, rtol=1e-8, atol=1e-14)
+    loop = RunLoop(config, digits)
+    assert loop.steps.whole_batch is not None
+    loss, _ = loop.steps.whole_batch.gradient(step=0)
+    blockwise, p = loop.network.gradients.copy(), Pass(loop.network, training=True)
+    X, y, _ = loop.batches.batch(0, 0)
+    found = loop.loss(loop.network.forward(X, p), y)
+    assert loss == pytest.approx(found.value, rel=1e-10)
+    loop.network.backward(found.gradient, p)
+    np.testing.assert_allclose(blockwise, loop.network.gradients, rtol=1e-8, atol=1e-14)
 
 
 def test_a_planted_run_is_resumed_bit_for_bit(digits: Dataset, tmp_path) -> None:

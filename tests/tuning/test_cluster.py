@@ -1,14 +1,17 @@
 """A Dask cluster of two local workers takes trials and members; so do processes of this machine."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 import pytest
 
@@ -16,7 +19,7 @@ from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
 from glassnet.errors import ConfigError, TrainingError
 from glassnet.files import is_held
-from glassnet.training import Callback, RunUnderWay, Workers
+from glassnet.training import Callback, RunUnderWay
 from glassnet.training.checkpoint import read_state
 from glassnet.tuning import Search, Trial
 
@@ -38,7 +41,7 @@ def cluster() -> Iterator[str]:
     """The address of a scheduler with two workers, processes as a person starts them."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as local:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as local:
         yield local.scheduler_address
 
 
@@ -97,17 +100,56 @@ def test_what_goes_wrong_in_the_last_trials_ends_a_search_at_once(
 
     with pytest.raises(ZeroDivisionError):
         search(digits, trials=2, jobs=2, out=tmp_path / "a", on_trial=complain, hidden=[8], epochs=1)
-    run, begun = Workers.run, []
 
-    def fail_first(workers: Workers, *work: Any) -> Any:
-        begun.append(work)
-        if len(begun) == 1:
-            raise TrainingError("a worker process ended")
-        return run(workers, *work)
 
-    monkeypatch.setattr(Workers, "run", fail_first)
-    with pytest.raises(TrainingError, match="a worker process ended"):
-        search(digits, trials=2, jobs=2, out=tmp_path / "b", hidden=[8], epochs=1_000_000)
+def processes() -> list[psutil.Process]:
+    """The processes that this one has begun for work, but for those of the cluster."""
+    children = psutil.Process().children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline()) and not child.children()]
+
+
+def kill_one_when(condition: Callable[[], bool], before: set[psutil.Process]) -> threading.Thread:
+    """Kill a worker process as soon as a condition holds."""
+
+    def wait() -> None:
+        for _ in range(1200):
+            if condition():
+                next(process for process in processes() if process not in before).kill()
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_killed_worker_ends_a_search(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = tmp_path / "places"
+    places.mkdir()
+    monkeypatch.setenv("TMPDIR", str(places))
+    killer = kill_one_when(lambda: len([*places.glob("*/steps.jsonl")]) == 2, {*processes()})
+    with pytest.raises(TrainingError, match="a worker process ended before its work was done"):
+        search(digits, trials=2, jobs=2, out=tmp_path / "a", hidden=[8], epochs=1_000_000)
+    killer.join()
+    assert len([*places.glob("glassnet-*")]) == 1  # that of the killed one; the other has cleared up
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_killed_worker_leaves_the_other_members_saved(
+    digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = [tmp_path / "a" / f"member-{number}" for number in (1, 2)]
+    words = ["--members", "2", "--jobs", "2", "--epochs", "40000", "--hidden", "16", "--threads", "1"]
+    killer = kill_one_when(lambda: all((member / "steps.jsonl").exists() for member in members), {*processes()})
+    assert main(["train", "digits", "--out", str(tmp_path / "a"), *words]) == 2
+    killer.join()
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "glassnet: a worker process ended before its work was done, perhaps for want of memory; go on with fewer jobs"
+    )
+    saved = [read_state(member / "checkpoint.safetensors").step for member in members]
+    told = [json.loads((member / "steps.jsonl").read_text().splitlines()[-1])["step"] for member in members]
+    assert any(step >= last for step, last in zip(saved, told, strict=True))
 
 
 def test_a_cluster_searches(digits: Dataset, cluster: str, tmp_path: Path) -> None:
@@ -142,12 +184,51 @@ def test_ctrl_c_saves_all_members(digits: Dataset, tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said.splitlines()[-1].endswith(f"nothing is lost; go on with: glassnet resume {folder}")
+    assert said.splitlines()[-1].endswith(f"everything is saved; continue with: glassnet resume {folder}")
     assert "Traceback" not in said
     for number in (1, 2):
         state = read_state(folder / f"member-{number}" / "checkpoint.safetensors")
         assert state.step > 0
         assert not state.finished
+
+
+def wait_until_free(members: list[Path]) -> None:
+    for _ in range(200):
+        if not any(is_held(member) for member in members):
+            return
+        time.sleep(0.05)
+    pytest.fail("the members still train ten seconds later")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_killed_parent_ends_its_workers_with_everything_saved(digits: Dataset, tmp_path: Path) -> None:
+    words = ["train", "digits", "--members", "3", "--epochs", "40000", "--hidden", "16", "--out", str(tmp_path / "run")]
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "glassnet", *words, "--jobs", "3", "--threads", "1"], stderr=subprocess.DEVNULL
+    )
+    try:
+        members = wait_for_members(parent, tmp_path / "run")
+        workers = psutil.Process(parent.pid).children()
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_until_free(members)
+    for member in members:
+        told = json.loads((member / "steps.jsonl").read_text().splitlines()[-1])["step"]
+        assert read_state(member / "checkpoint.safetensors").step >= told
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+
+
+def test_a_script_is_not_run_again_by_its_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import glassnet\n"
+        "print('once')\n"
+        "data = glassnet.load_dataset('digits')\n"
+        f"glassnet.train(data, members=2, jobs=2, epochs=1, out={str(tmp_path / 'run')!r})\n"
+    )
+    said = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True, timeout=120)
+    assert (said.stdout, said.stderr, said.returncode) == ("once\n", "", 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
@@ -172,12 +253,7 @@ def test_a_killed_parent_ends_the_members_on_a_cluster(digits: Dataset, tmp_path
         finally:
             parent.kill()
             parent.wait()
-        for _ in range(200):
-            if not any(is_held(member) for member in members):
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail("the members still train ten seconds later")
+        wait_until_free(members)
     assert not any(Run(member).finished for member in members)
 
 
@@ -193,11 +269,10 @@ def test_what_was_stopped_goes_on_side_by_side(whole: Run, digits: Dataset, tmp_
 
 
 def test_no_more_processes_are_begun_than_there_is_work(digits: Dataset, tmp_path: Path) -> None:
-    seen: list[int] = []
+    before, seen = {*processes()}, []
 
     def count(found: Search, trial: Trial) -> None:
-        children = [" ".join(child.cmdline()) for child in psutil.Process().children()]
-        seen.append(sum("LokyProcess" in command for command in children))
+        seen.append(len({*processes()} - before))
 
     search(digits, trials=2, jobs=500, out=tmp_path / "a", on_trial=count, hidden=[8], epochs=1)
     assert max(seen) == 2
@@ -219,3 +294,39 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
         "One is started with: dask scheduler\n"
     )
     assert not out.exists()
+
+
+@pytest.fixture
+def without_glassnet(tmp_path: Path) -> dict[str, str]:
+    """The environment of a Python that has all packages but glassnet, if it is started with -S."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for entry in Path(distributed.__file__).parent.parent.iterdir():
+        if "glassnet" not in entry.name:
+            (packages / entry.name).symlink_to(entry)
+    return os.environ | {"PYTHONPATH": str(packages)}
+
+
+def test_a_cluster_without_workers_or_without_glassnet(
+    digits: Dataset, tmp_path: Path, without_glassnet: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(kind: str, *words: str) -> subprocess.Popen[Any]:
+        command = [sys.executable, "-S", "-m", f"distributed.cli.dask_{kind}", *words, "--no-dashboard"]
+        return subprocess.Popen(command, env=without_glassnet, stderr=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr("glassnet.training.cluster.PATIENCE", 2)
+    with start("scheduler", "--host", "127.0.0.1", "--port", "0") as scheduler:
+        try:
+            address = next(line for line in scheduler.stderr if "Scheduler at" in line).split()[-1]
+            with pytest.raises(ConfigError, match=f"the scheduler at {address} has no workers; start one with: dask"):
+                train(digits, out=tmp_path / "run", dask=address, **SETTINGS)
+            with start("worker", address, "--no-nanny") as worker:
+                try:
+                    next(line for line in worker.stderr if "Registered to" in line)
+                    with pytest.raises(ConfigError, match=r"dask: the scheduler has no glassnet; install"):
+                        train(digits, out=tmp_path / "run", dask=address, **SETTINGS)
+                finally:
+                    worker.kill()
+        finally:
+            scheduler.kill()
+    assert not (tmp_path / "run").exists()

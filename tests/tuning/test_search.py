@@ -182,14 +182,13 @@ def test_a_folder_with_something_else_is_refused(digits: Dataset, tmp_path: Path
 def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert main(["search", "digits"]) == 2
-    assert capsys.readouterr().err == (
-        'glassnet: a search needs optuna, which is missing; pip install "glassnet[search]"\n'
-    )
+    err = capsys.readouterr().err
+    assert err.startswith("glassnet: a search needs optuna, which is missing; pip install ")
+    assert {"optuna", "distributed"} <= set(err.partition("install ")[2].split())
+    assert err.count("\n") == 1
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["train", "digits", "--members", "2", "--dask", "tcp://127.0.0.1:1"]) == 2
-    assert capsys.readouterr().err == (
-        'glassnet: --dask needs distributed, which is missing; pip install "glassnet[search]"\n'
-    )
+    assert capsys.readouterr().err.startswith("glassnet: --dask needs distributed, which is missing; pip install ")
 
 
 def test_diverging_trials_do_not_end_a_search(digits: Dataset, tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """What the server makes of drawings, and how it keeps them."""
 
 import base64
-import copy
 import errno
 import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from PIL import Image
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.data import Preprocessing, frame_picture, read_picture
-from glassnet.nn import BatchNorm, Dense, Dropout, Network, ReLU, Tanh
+from glassnet.nn import BatchNorm, Dense, Dropout, Network, Pass, ReLU, Tanh
 from glassnet.web import Site, drawings
 from glassnet.web.draw import input_gradients, look
 
@@ -84,7 +84,7 @@ def test_where_there_is_no_digit_none_is_guessed(client: httpx.Client, kind: str
     answer = client.post("/api/draw", content=content).json()
     assert set(answer) == {"empty", "classes", "why"}
     assert answer["empty"]
-    assert "no digit to see" in answer["why"]
+    assert "no digit found" in answer["why"]
 
 
 def small_model(*layers: Any, members: int = 1, dark_on_light: bool = False, shift: float = 0.0) -> Model:
@@ -97,7 +97,7 @@ def small_model(*layers: Any, members: int = 1, dark_on_light: bool = False, shi
 
 
 def layer_copies(layers: tuple[Any, ...]) -> list[Any]:
-    return [copy.deepcopy(layer) for layer in layers]
+    return [copy(layer) for layer in layers]
 
 
 def test_input_gradients_are_the_slopes_of_the_scores() -> None:
@@ -128,12 +128,12 @@ def test_the_evidence_of_a_linear_network_is_what_the_ink_adds_to_the_score(dark
 def test_the_activations_are_those_of_the_equations(site: Site, digits_run: Path) -> None:
     model = open_model(digits_run)
     answer = look(model, picture())
-    x = model.preprocessing.apply(frame_picture(read_picture(picture()), model.preprocessing)[None])
+    x = model.inputs(frame_picture(read_picture(picture()), model.preprocessing)[None])
     assert np.shape(answer["prepared"]) == (8, 8)
     network = model.network
-    Y, expected = x, []
+    p, Y, expected = Pass(network), x, []
     for i, layer in enumerate(network.layers):
-        Y = layer.forward(Y).copy()
+        Y = layer.forward(Y, p.layers[i])
         if i + 1 == len(network.layers) or isinstance(network.layers[i + 1], Dense):
             expected.append(Y[0])
     assert [layer["name"] for layer in answer["layers"]] == ["hidden layer 1", "output"]
@@ -160,7 +160,7 @@ def test_drawings_that_come_together_do_not_disturb_each_other() -> None:
         assert list(pool.map(partial(look, model), contents * 3)) == alone * 3
 
 
-@pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "cut short")])
+@pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "truncated")])
 def test_what_is_no_picture_gets_a_line(client: httpx.Client, content: bytes, line: str) -> None:
     for answer in (client.post("/api/draw", content=content), keep(client, content, "3")):
         assert answer.status_code == 400
@@ -169,7 +169,7 @@ def test_what_is_no_picture_gets_a_line(client: httpx.Client, content: bytes, li
 
 
 def test_a_run_that_is_not_there_gets_a_line(client: httpx.Client) -> None:
-    answer = client.post("/api/draw?run=../box", content=picture())
+    answer = client.post("/api/draw?run=../bundled", content=picture())
     assert answer.status_code == 400
     assert "no such run" in answer.json()["error"]
 
@@ -240,7 +240,7 @@ def test_what_is_no_drawing_with_a_label_gets_a_line(client: httpx.Client, body:
 def test_an_empty_drawing_is_not_kept(client: httpx.Client, site: Site) -> None:
     answer = keep(client, png(np.full((280, 280), 255, np.uint8)), "3")
     assert answer.status_code == 400
-    assert "no digit to see" in answer.json()["error"]
+    assert "no digit found" in answer.json()["error"]
     assert not site.drawings.exists()
 
 

@@ -101,7 +101,7 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
         (b"", "the body is empty"),
         (b"hello", "neither a PNG nor a JPEG"),
         (b"GIF89a" + bytes(50), "neither a PNG nor a JPEG"),
-        (picture()[:200], "cut short or damaged"),
+        (picture()[:200], "truncated or damaged"),
         (picture("JPEG")[:150], "the picture"),
         (bomb(), "at most 64,000,000"),
         (b'{"pixels": [[0, 1', "not JSON"),
@@ -126,8 +126,8 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
         ({"pixels": [["0"] * 28] * 28}, "pixels of type"),
         ({"pixels": [[None] * 28] * 28}, "pixels of type"),
         ({"pixels": [[1.5] * 28] * 28}, "fractions above 1"),
-        ({"pixels": [[7]]}, "no digit to see in image 1"),
-        ({"images": [[[7] * 30] * 30]}, "no digit to see in image 1"),
+        ({"pixels": [[7]]}, "no digit found in image 1"),
+        ({"images": [[[7] * 30] * 30]}, "no digit found in image 1"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(address: str, content: bytes | Json, words: str) -> None:
@@ -255,8 +255,8 @@ class Slow(Model):
     """The bundled model, which remembers how many images came at a time and waits before it answers."""
 
     def __init__(self) -> None:
-        box = open_model()
-        super().__init__(box.networks, box.preprocessing, box.classes)
+        bundled = open_model()
+        super().__init__(bundled.networks, bundled.preprocessing, bundled.classes)
         self.counts: list[int] = []
         self.go = threading.Event()
 

@@ -13,7 +13,7 @@ from glassnet.clinic import MISTAKES
 from glassnet.data import Examples
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain
-from glassnet.training import BOX, Config, Run
+from glassnet.training import BUNDLED, Config, Run
 from glassnet.web import Site
 
 
@@ -151,7 +151,7 @@ def test_without_mnist_the_page_downloads_nothing_and_says_what_to_do(
     assert answer.status_code == 400
     assert "choose a run that was trained on other data" in answer.json()["error"]
     assert not (tmp_path / "cache").exists()
-    assert BOX.is_file()
+    assert BUNDLED.is_file()
 
 
 def test_a_model_trained_on_openml_downloads_nothing(

@@ -1,14 +1,15 @@
-"""The command line: what a person types, turned into calls of the rooms below. Nothing is computed here."""
+"""The command line: flags in, calls of the library, text out. Nothing is computed here."""
 
 import io
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import ValidationError as FlagError
 
 from .. import __version__
 from ..errors import GlassnetError
+from .groups import RUN
 
 __all__ = ["app", "main"]
 
@@ -16,44 +17,51 @@ app = App(
     name="glassnet",
     version=__version__,
     help="A neural network for handwritten digits that you can read, watch and trust.\n\n"
-    "Begin with: glassnet demo. Then: glassnet train mnist. Each command explains itself with --help.",
+    "Start with: glassnet demo. Then: glassnet train mnist. Each command explains itself with --help.",
     help_format="markdown",
+    default_parameter=Parameter(
+        negative_bool=(), negative_iterable=(), show_default=lambda default: None if default is False else default
+    ),
     suppress_keyboard_interrupt=False,
 )
 # Named, not imported: a command's module is loaded when it is called, so that --help appears at once.
 for _place, _help in {
-    "demo:demo": "The main job from end to end, in some seconds.",
-    "train:train": "Train a network and keep it in a run folder.",
-    "train:resume": "Go on with a run that was interrupted or killed.",
-    "lr_find:lr_find": "Find out how large the learning rate may be.",
-    "search:search": "Search for good settings, in many runs.",
-    "evaluate:evaluate": "Say how good a model is on images that it has not learned from.",
-    "use:predict": "Recognise pictures of digits.",
-    "serve:serve": "Open the page: watch, train, draw; and the service for programs.",
-    "explain:explain": "Take one image through one training step, every number shown.",
-    "compare:compare": "Tabulate settings and results of some runs.",
-    "log:log": "Write what runs reported for TensorBoard, spreadsheets and programs.",
-    "export:export": "Write a model as an ONNX graph, or as a Python file that needs NumPy alone.",
-    "export:submit": "Write what Kaggle's Digit Recognizer takes, by a model that has not seen its test images.",
-    "use:report": "Write figures of a run and a page that holds them.",
+    "demo:demo": "Train, evaluate and predict on the embedded digits, in a few seconds.",
+    "train:train": "Train a network and save it in a run folder.",
+    "train:resume": "Resume a run that was interrupted or killed.",
+    "lr_find:lr_find": "Find a good learning rate with a range test.",
+    "search:search": "Search for good settings over many runs.",
+    "evaluate:evaluate": "Evaluate a model on images that it was not trained on.",
+    "use:predict": "Recognise images of digits.",
+    "serve:serve": "Serve the web page (draw, train, watch) and the HTTP API.",
+    "explain:explain": "Show one training step on one image, number by number.",
+    "compare:compare": "Compare settings and results of runs in a table.",
+    "log:log": "Export the logs of runs to TensorBoard, CSV or JSON lines.",
+    "export:export": "Export a model to ONNX, or to a Python file that needs only NumPy.",
+    "export:submit": "Write a submission for Kaggle's Digit Recognizer.",
+    "use:report": "Write a report of a run: figures and a page that shows them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",
-    "show:info": "Say which versions, processors and folders are used.",
-    "clinic:clinic": "Run a mistake beside its cure, and show what it costs.",
-    "check:check_gradients": "Compare a recipe's gradients with differences of its loss.",
+    "show:info": "Show versions, processors and folders in use.",
+    "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
+    "check:check_gradients": "Check the gradients of a recipe numerically.",
 }.items():
-    app.command(f"glassnet.cli.{_place}", help=_help)
+    _trains = _place.partition(":")[0] in ("train", "lr_find", "search")
+    app.command(f"glassnet.cli.{_place}", help=_help, group_parameters=RUN if _trains else None)
 
 
 def main(tokens: list[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 2 for a person's mistake, 130 after Ctrl-C.
+    """Run one command and return its exit status: 0, 2 for a user error, 130 after Ctrl-C.
 
-    A mistake is told in one line on standard error.
+    A user error is reported in one line on standard error.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no × or … shows ? and goes on
+            stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
+    tokens = sys.argv[1:] if tokens is None else tokens
     try:
+        if tokens and tokens[0] in app:
+            app[tokens[0]].help = None  # then its --help is its docstring, and not only the line in the list
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -64,7 +72,7 @@ def main(tokens: list[str] | None = None) -> int:
         print(f"\nglassnet: {str(interrupt) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone (`glassnet … | head`); keep Python from complaining about it at exit.
+        # The reader of our output has closed the pipe (`glassnet … | head`); keep Python silent about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -80,7 +88,7 @@ def _fail(message: str) -> int:
 
 
 def _flag_message(error: CycloptsError) -> str:
-    """Say in one line which flag is wrong, in the words that a wrong TOML file gets."""
+    """Say in one line which flag is wrong, in the words used for a TOML file."""
     if isinstance(error, FlagError):
         from pydantic import ValidationError
 

@@ -14,16 +14,15 @@ IMAGES, PIXELS, CLASSES = 24, 784, 10
 
 
 def check_gradients(*, recipe: str = "default", json: bool = False) -> None:
-    """Compare a recipe's gradients with differences of its loss, in float64.
+    """Check the gradients of a recipe against finite differences of its loss, in float64.
 
-    Every layer, the loss and the regularisation of the recipe take part. Parameters with few numbers are checked one by
-    one, large ones along random directions. Where both gradients differ they are printed, and the
-    exit status is 2.
+    All layers, the loss and the regularization of the recipe are included. Small parameters are checked coordinate by
+    coordinate, large ones along random directions. If gradients differ, both are printed and the exit status is 2.
 
     Parameters
     ----------
     recipe
-        A recipe or a TOML file of settings.
+        Name of a recipe, or a TOML file of settings.
     json
         Print the largest error of each parameter as JSON.
     """
@@ -36,6 +35,6 @@ def check_gradients(*, recipe: str = "default", json: bool = False) -> None:
         print_json({"passed": result.passed, "errors": {p.name: float(p.errors.max()) for p in result.parameters}})
     elif result.passed:
         print(result)
-        print(f"\nBackward and measurement agree to {result.largest_error:.0e}.")
+        print(f"\nAnalytic and numerical gradients agree to {result.largest_error:.0e}.")
     if not result.passed:
-        raise TrainingError(f"recipe {recipe!r}: the gradients of backward are wrong, see above")
+        raise TrainingError(f"recipe {recipe!r}: analytic and numerical gradients differ, see above")

@@ -14,7 +14,7 @@ from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
-from .output import command, print_json, print_table
+from .output import command, print_definitions, print_json, print_table
 
 __all__ = ["clinic"]
 
@@ -30,24 +30,23 @@ def clinic(
     json: bool = False,
     report: Path | None = None,
 ) -> None:
-    """Show what a mistake costs: run it beside its cure, and measure both.
+    """Run a common mistake beside its cure, and measure what the mistake costs.
 
-    Accuracy is measured on images that neither run has learned from or chosen by. They are taken from the training
-    images: the test images are not touched.
+    Accuracy is measured on images that neither run trains or validates on. They are taken from the training images; the
+    test images are not used.
 
     Parameters
     ----------
     name
-        A mistake, or a notebook, whose mistakes are then cured one after another. Without a name they are listed.
+        A mistake, or a notebook, whose mistakes are then cured one after another. Without a name, all are listed.
     data
         As for `glassnet train`.
     seed
-        The first of three seeds for a mistake, by default 0; the only one for a notebook, by default its recipe's.
+        For a mistake, the first of three seeds. Default: 0. For a notebook, its only seed. Default: that of its recipe.
     json
-        Print what was measured as JSON.
+        Print the measurements as JSON.
     report
-        A folder for the figures and a page that holds them. Without a name the page has every mistake, which takes a
-        minute or two.
+        Write figures and a page to this folder. Without a name, the page has every mistake; this takes a minute or two.
     """
     if name is not None and name not in [*MISTAKES, *notebook_names()]:
         raise ConfigError(
@@ -55,7 +54,7 @@ def clinic(
         )
     if name is None and report is None:
         if data != "digits" or seed is not None:
-            raise ConfigError("--data and --seed are for running: name a mistake or notebook, or give --report FOLDER")
+            raise ConfigError("--data and --seed: name a mistake or notebook to run, or give --report FOLDER")
         _list(json)
         return
     if report is not None:
@@ -78,7 +77,7 @@ def clinic(
 
 
 def _study(name: str, dataset: Dataset, seed: int | None, number: int, of: int) -> Comparison | Chain:
-    """Run one study, and say on standard error where it is when it takes longer than a few seconds."""
+    """Run one study, and show the progress of a long one on standard error."""
     if name in MISTAKES:
         if of > 1:
             _say(f"{number} of {of}: {name}")
@@ -96,13 +95,13 @@ def _say(line: str) -> None:
 
 
 def _require_folder(folder: Path) -> None:
-    """Make the folder, so that one that cannot be written to is found before the work is done."""
+    """Make the folder now, so that a folder that cannot be written to is reported before the work is done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --report") from error
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another --report") from error
     if not os.access(folder, os.W_OK):
-        raise FileError(f"{folder}: cannot be written to; choose another place with --report")
+        raise FileError(f"{folder}: cannot be written to; choose another --report")
 
 
 def _list(json: bool) -> None:
@@ -116,17 +115,10 @@ def _list(json: bool) -> None:
             }
         )
         return
-    _definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
-    print("\nThe notebooks that have them:\n")
-    _definitions(recipes)
+    print_definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
+    print("\nThe notebooks that make them:\n")
+    print_definitions(recipes)
     print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
-
-
-def _definitions(words: dict[str, str]) -> None:
-    """Print names and sentences in two columns, the sentences wrapped."""
-    column = max(map(len, words)) + 2
-    for name, sentence in words.items():
-        print(textwrap.fill(sentence, WIDTH, initial_indent=f"{name:<{column}}", subsequent_indent=" " * column))
 
 
 def _show(result: Comparison | Chain) -> None:
@@ -142,7 +134,7 @@ def _show_comparison(result: Comparison) -> None:
     learned, held, truth = result.images
     seeds = ", ".join(map(str, result.seeds))
     where = (
-        f"Both on {result.data}: {learned:,} images to learn from, {held:,} held out, {truth:,} that neither run sees; "
+        f"Both on {result.data}: {learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. The curves are of seed {result.seeds[0]}, the table of {seeds}."
     )
     print()
@@ -162,22 +154,24 @@ def _explain(mistake: type[Mistake]) -> None:
         for i, part in enumerate(parts if len(equation) > WIDTH - 9 else [equation]):
             print(f"  {'' if i else side:<7}{part}")
     print()
-    _definitions({"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check})
+    print_definitions(
+        {"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check}
+    )
 
 
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
     what = recipe_summary(result.notebook)
     own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
-    how = f"Run here on {result.data}{own} its mistakes cured one after another (seed {result.seed})."
+    how = f"Run here on {result.data}{own} with its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
     print_table(*chain_table(result))
     print()
     print(
         textwrap.fill(
-            "Gain: points of accuracy on images that no run has seen. A cure can gain nothing, or lose, while another "
-            "mistake still hides what it is worth.",
+            "Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as "
+            "long as another mistake hides its effect.",
             WIDTH,
         )
     )

@@ -1,12 +1,10 @@
-"""``glassnet compare``: settings and results of some runs."""
+"""``glassnet compare``: settings and results of several runs."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from ..comparison import ComparedRun, RunComparison, compare_runs
 from ..files import write_atomically
@@ -24,25 +22,25 @@ def compare(
     runs: list[Path],
     /,
     *,
-    test: Annotated[bool, Parameter(negative=())] = False,
+    test: bool = False,
     csv: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Tabulate what came out of some runs, and the settings in which they differ.
+    """Compare runs: results, and the settings in which they differ.
 
-    The run with the highest validation accuracy comes first. Its epoch is the one whose model was kept, of those that
-    are complete. Of an ensemble, epochs and seconds are those of all members together.
+    Sorted by validation accuracy, best first. The epoch is that of the saved model, out of the completed epochs. For an
+    ensemble, epochs and seconds are totals over its members.
 
     Parameters
     ----------
     runs
         Run folders, or folders of runs such as runs.
     test
-        Judge each model by the test images, too. Choose by validation, and look at these once, at the end.
+        Add the test accuracy of each model. Choose a run by its validation accuracy, and look at this only at the end.
     csv
-        Write the table into this CSV file as well.
+        Also write the table to this CSV file.
     json
-        Print a list with an object a run as JSON: run, results, and the settings that differ.
+        Print one object per run as JSON: run, results, and the settings that differ.
     """
     require_ending("--csv", csv, ".csv")
     if csv is not None:
@@ -89,7 +87,7 @@ def _results(line: ComparedRun) -> list[str]:
     return [percent(line.validation_accuracy), loss, epoch, f"{line.seconds:,.1f}"]
 
 
-def _blocks(columns: Sequence[list[str]], room: int) -> list[list[list[str]]]:
+def _blocks(columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
     """Return the columns in groups, each of which fits beside the names."""
     blocks: list[list[list[str]]] = []
     left = 0
@@ -97,17 +95,17 @@ def _blocks(columns: Sequence[list[str]], room: int) -> list[list[list[str]]]:
         needed = 2 + max(map(len, column))
         if needed > left:
             blocks.append([])
-            left = room
+            left = width
         blocks[-1].append(column)
         left -= needed
     return blocks
 
 
 def _shown(values: list[Any]) -> list[str]:
-    """Return a setting of each run as it would be typed, or a dash where there is none."""
+    """Return a setting of each run as it would be typed, or a dash if it is not set."""
     texts = [" ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
     empty = [value is None or value == () for value in values]
-    return _shortened(["–" if none else text for none, text in zip(empty, texts, strict=True)], LONGEST_SETTING)
+    return _shortened(["–" if unset else text for unset, text in zip(empty, texts, strict=True)], LONGEST_SETTING)
 
 
 def _shortened(texts: list[str], most: int) -> list[str]:

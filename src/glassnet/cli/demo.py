@@ -1,4 +1,4 @@
-"""``glassnet demo``: the main job from end to end, on the digits that come with scikit-learn."""
+"""``glassnet demo``: training, evaluation and prediction on the digits that come with scikit-learn."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ __all__ = ["demo"]
 
 
 def demo(*, out: Path | None = None) -> None:
-    """Train on 1,797 real digits, evaluate, save, draw figures and recognise a few images, in some seconds.
+    """Train on 1,797 handwritten digits, evaluate, save, write a report and predict a few images, in a few seconds.
 
     Parameters
     ----------
     out
-        The run folder, new or empty. By default runs/TIME-digits-small.
+        Run folder, new or empty. Default: runs/TIME-digits-small.
     """
     dataset = load_dataset("digits")
     print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
@@ -32,10 +32,10 @@ def demo(*, out: Path | None = None) -> None:
     finally:
         progress.close()
     accuracy = evaluate(run.model, dataset.test).accuracy
-    print(f"\nOn {len(dataset.test)} digits it has never seen it is right {percent(accuracy)} of the time.")
+    print(f"\nAccuracy on {len(dataset.test)} test images that were not used for training: {percent(accuracy)}.")
     page = write_report(run, dataset.test, run.path / "report")
     pictures = _write_pictures(dataset.test.images, dataset.test.labels, run.path / "pictures")
-    print("Five of them, written as PNG files and read back:\n", flush=True)
+    print("Predictions for five of them, saved as PNG files:\n", flush=True)
     predict([run.path, *pictures])
     print()
     print_facts({"model": run.path / "model.safetensors", "report": page})

@@ -1,10 +1,7 @@
-"""``glassnet evaluate``: how good a model is, how far it can be believed, and what it makes of bad pictures."""
+"""``glassnet evaluate``: accuracy, calibration and robustness of a model."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from ..corruptions import CORRUPTIONS
 from ..data import Dataset, load_dataset
@@ -27,38 +24,38 @@ def evaluate(
     *,
     shifts: int = 0,
     first: int | None = None,
-    corruptions: Annotated[bool, Parameter(negative=())] = False,
+    corruptions: bool = False,
     plot: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Say how good a model is on images that it has not learned from.
+    """Evaluate a model on images that it was not trained on.
 
     Parameters
     ----------
     model
-        A run folder or a model file; by default the model that comes with glassnet.
+        Run folder or model file. Default: the bundled model.
     data
-        What to test it on, as for `glassnet train`; by default the test images of the data that it learned.
+        Test data, as for `glassnet train`. Default: the test images of the data that the model was trained on.
     shifts
-        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
+        Test-time augmentation: average over each image shifted by up to this many pixels in every direction, 0 to 3.
     first
-        Print the first so many predictions beside the truth instead.
+        Print the first N predictions next to the true labels instead.
     corruptions
-        Say instead what it makes of pictures that are shifted, turned, scaled, thin or thick, blurred, noisy, inverted
-        or partly hidden. Takes a minute or two.
+        Measure robustness instead: accuracy on images that are shifted, rotated, scaled, thinned, thickened, blurred,
+        noisy, inverted or partly hidden. Takes a minute or two.
     plot
-        Draw the reliability diagram into this PNG file.
+        Write the reliability diagram to this PNG file.
     json
-        Print the figures as JSON: accuracy, loss, per_class, confusion, calibration_error, reliability.
+        Print the metrics as JSON: accuracy, loss, per_class, confusion, calibration_error, reliability.
     """
     if corruptions + (first is not None) + (plot is not None) > 1:
-        raise ConfigError("--first, --corruptions and --plot: give one of them at a time")
+        raise ConfigError("--first, --corruptions and --plot: give only one of them")
     if corruptions and shifts:
-        raise ConfigError("--corruptions and --shifts: give one of them at a time")
+        raise ConfigError("--corruptions and --shifts: give only one of them")
     require_png(plot)
     note = ""
     if model is not None and data is None and not _is_model(model):
-        model, data, note = None, str(model), "; nor is it a run folder or a model file"
+        model, data, note = None, str(model), "; it is not a run folder or a model file either"
     trained = open_model(model)
     examples = examples_for(trained, _load(trained, data, note))
     if corruptions:
@@ -76,7 +73,7 @@ def evaluate(
         print_json(evaluation.to_json())
         return
     if model is None:
-        print_facts({"model": "the one that comes with glassnet"})
+        print_facts({"model": "bundled with glassnet"})
     elif model.is_dir() and (planted := Run(model).config.mistakes):
         print_facts({"planted mistakes": ", ".join(planted)})
     _print_figures(evaluation)
@@ -85,14 +82,14 @@ def evaluate(
 
 
 def _is_model(path: Path) -> bool:
-    """Whether what stands alone means a model; otherwise it is data for the model that comes with glassnet."""
+    """Whether a single argument is a model; otherwise it is data for the bundled model."""
     return path.suffix == ".safetensors" or (path / "config.toml").exists()
 
 
 def _load(model: Model, data: str | None, note: str) -> Dataset:
     source = data or model.trained_on
     if not source:
-        raise DataError("this model learned from arrays in memory; say which data to test it on")
+        raise DataError("this model was trained on arrays in memory; name the data to evaluate it on")
     try:
         return load_dataset(source, classes=model.classes)
     except DataError as error:
@@ -122,15 +119,15 @@ def _print_figures(evaluation: Evaluation) -> None:
     )
     confused = evaluation.most_confused(3)
     if confused:
-        print("\nmost often misread: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
+        print("\nmost often confused: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
     print(f"\n{draw_reliability(evaluation.reliability())}")
-    print("bar: how many are right; |: where it would end if it were as often right as sure")
+    print("bar: accuracy; |: mean confidence, where the bar of a calibrated model ends")
 
 
 def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
-    """Print predictions above the truth, as many as fit on a line of 80, the wrong ones marked."""
+    """Print predictions above the true labels, as many as fit on a line of 80, the wrong ones marked."""
     if count < 1:
-        raise DataError(f"--first {count}: give 1 or more")
+        raise DataError(f"--first {count}: must be at least 1")
     pairs = [
         (evaluation.classes[said], evaluation.classes[true])
         for said, true in zip(evaluation.predictions[:count].tolist(), evaluation.labels[:count].tolist(), strict=True)
@@ -154,17 +151,17 @@ def _print_corruptions(robustness: Robustness, json: bool) -> None:
         print_json(robustness.to_json())
         return
     clean, all_scores = robustness.clean, [score for scores in robustness.scores.values() for score in scores]
-    chosen = "" if clean.count == robustness.available else f", evenly chosen from {robustness.available:,}"
+    chosen = "" if clean.count == robustness.available else f", evenly sampled from {robustness.available:,}"
     print_facts(
         {
             "images": f"{clean.count:,}{chosen}",
-            "as they are": _with_spread(robustness.unprepared),
-            "prepared as for predict": _with_spread(clean),
+            "accuracy": _with_spread(robustness.unprepared),
+            "preprocessed as by predict": _with_spread(clean),
         }
     )
-    print("\nright (%) when spoiled, mildly (1) to severely (5), and then prepared:\n")
+    print("\naccuracy (%) by severity, from mild (1) to severe (5), preprocessed likewise:\n")
     print_table(
-        ["spoiled by", *"12345", "strengths"],
+        ["corruption", *"12345", "strengths"],
         [
             [name, *(f"{100 * score.accuracy:.1f}" for score in scores), _strengths(name)]
             for name, scores in robustness.scores.items()
@@ -172,7 +169,7 @@ def _print_corruptions(robustness: Robustness, json: bool) -> None:
     )
     print(f"\nStandard errors are at most {100 * max(score.spread for score in all_scores):.1f}.")
     if refused := sum(score.refused for score in all_scores):
-        print(f"In {refused:,} of {clean.count * len(all_scores):,} pictures no digit was seen; they count as wrong.")
+        print(f"In {refused:,} of {clean.count * len(all_scores):,} images no digit was found; they count as wrong.")
 
 
 def _with_spread(score: Score) -> str:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ConfigError, DataError
 from ..explain import Explanation, explain_tiny, images_to_explain, training_notes
 from ..explain import explain as explain_step
-from ..training import BOX, Run, open_model
+from ..training import BUNDLED, Run, open_model
 from .output import draw_images, print_json
 
 __all__ = ["explain"]
@@ -22,35 +24,36 @@ def explain(
     report: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Take one test image through one training step and show every stage: equation, shapes, numbers.
+    """Show one training step on one test image, number by number: each stage with its equation, shapes and values.
 
-    Forward, probabilities, loss, backward, the update by plain gradient descent, and the loss after it.
+    The stages are forward pass, probabilities, loss, backward pass, an update by plain gradient descent, and the loss
+    after the update.
 
     Parameters
     ----------
     run
-        A run folder or a model file; by default the model that comes with glassnet.
+        Run folder or model file. Default: the bundled model.
     image
-        Which test image, counted from 0; by default the first.
+        Index of the test image, from 0. Default: 0.
     tiny
-        Instead of a model, a network so small that each number can be followed with a pocket calculator.
+        Use a network so small that every number can be checked with a pocket calculator, instead of a model.
     learning_rate
-        Of the step; by default 0.1, and 0.5 with --tiny.
+        Learning rate of the step. Default: 0.1, or 0.5 with --tiny.
     report
-        Write a page, explain.html, into this folder.
+        Write a page, explain.html, to this folder.
     json
-        Print every stage as JSON, arrays in full.
+        Print all stages as JSON, with complete arrays.
     """
     if tiny and run is not None:
-        raise ConfigError("give a run folder or model file, or --tiny, one of both")
+        raise ConfigError("give either a run folder or model file, or --tiny")
     if tiny:
         if image is not None:
-            raise ConfigError(f"--image {image}: --tiny has an image of its own; leave one of the two out")
+            raise ConfigError(f"--image {image}: not used with --tiny, which has its own image; leave out one of them")
         title = "A tiny network"
         explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
     else:
         image = image or 0
-        title = f"Test image {image} of {'the model in the box' if run is None else run.resolve().name}"
+        title = f"Test image {image} of {'the bundled model' if run is None else run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page = _write_page(explanation, title, report)
     if json:
@@ -66,10 +69,11 @@ def explain(
 
 def _explain_run(path: Path | None, image: int, learning_rate: float) -> Explanation:
     model = open_model(path)
-    examples = images_to_explain(model, str(path or BOX))
+    examples = images_to_explain(model, str(path or BUNDLED))
     if not 0 <= image < len(examples):
         raise DataError(f"--image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
-    explanation = explain_step(model, examples.images[image], int(examples.labels[image]), learning_rate)
+    pixels, label = examples.images_at(np.array([image]))[0], int(examples.labels[image])
+    explanation = explain_step(model, pixels, label, learning_rate)
     if path is None or not path.is_dir():
         return explanation
     return replace(explanation, notes=(*explanation.notes, *training_notes(Run(path).config)))

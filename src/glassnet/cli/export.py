@@ -1,4 +1,4 @@
-"""``glassnet export`` and ``glassnet submit``: a trained network where other programs, and Kaggle, take it."""
+"""``glassnet export`` and ``glassnet submit``: a trained network for other programs and for Kaggle."""
 
 from pathlib import Path
 
@@ -15,22 +15,22 @@ __all__ = ["export", "submit"]
 def export(
     run: Path | None = None, /, *, onnx: Path | None = None, numpy: Path | None = None, json: bool = False
 ) -> None:
-    """Write a model as an ONNX graph, or as a Python file that needs NumPy alone.
+    """Export a model to ONNX, or to a Python file that needs only NumPy.
 
-    Both prepare the pixels themselves: they take images of the model's height and width, gray values from 0 to 255 of
-    type uint8, light on dark or dark on light as it learned them, and give the probabilities that glassnet gives.
+    Both include the preprocessing: they take images of the model's height and width with gray values from 0 to 255
+    (uint8), light on dark or dark on light as in training, and return the same probabilities as glassnet.
 
     Parameters
     ----------
     run
-        A run folder or a model file (.safetensors). By default the model that comes with glassnet.
+        Run folder or model file (.safetensors). Default: the bundled model.
     onnx
-        The ONNX file to write. Its input is images (n, height, width); its outputs are probabilities (n, classes) and
-        label (n), an index into the classes, which are in its metadata.
+        ONNX file to write. Input: images (n, height, width). Outputs: probabilities (n, classes) and label (n), which
+        indexes the class names in the metadata.
     numpy
-        The Python file to write.
+        Python file to write.
     json
-        Print the paths of what was written as JSON.
+        Print the paths of the written files as JSON.
     """
     if onnx is None and numpy is None:
         raise ConfigError("nothing to write; give --onnx FILE.onnx or --numpy FILE.py")
@@ -59,29 +59,29 @@ def submit(
     allow_leak: bool = False,
     json: bool = False,
 ) -> None:
-    """Recognise Kaggle's test images and write the file that its Digit Recognizer takes.
+    """Predict Kaggle's test images and write a submission for Digit Recognizer.
 
-    Kaggle's test images are all in MNIST. A model that has learned any of them is refused, since its score would say
-    nothing: train one on Kaggle's train.csv.
+    Kaggle's test images are part of MNIST. A model trained on any of them is refused, since its score would be
+    meaningless: train one on Kaggle's train.csv.
 
     Parameters
     ----------
     run
-        A run folder or a model file (.safetensors).
+        Run folder or model file (.safetensors).
     csv
         Kaggle's test.csv.
     out
-        The file to write.
+        File to write.
     shifts
-        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
+        Test-time augmentation: average over each image shifted by up to this many pixels in every direction, 0 to 3.
     allow_leak
-        Write it even though the model has seen test images, or nobody can say whether it has.
+        Write the file even if the model was trained on test images, or if that cannot be determined.
     json
-        Print the path of the file and the number of its rows as JSON.
+        Print the path of the file and the number of rows as JSON.
     """
     require_ending("--out", out, ".csv")
     if out.resolve() == csv.resolve():
-        raise ConfigError(f"--out {out}: is the file of test images itself; give another name")
+        raise ConfigError(f"--out {out}: is the file of test images; give another name")
     model, images = open_model(run), read_csv(csv).images
     text = submission(model, images, shifts=shifts, allow_leak=allow_leak, name=str(csv))
     write_atomically(out, text.encode())

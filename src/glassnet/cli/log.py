@@ -1,4 +1,4 @@
-"""``glassnet log``: runs' records for other tools."""
+"""``glassnet log``: the logs of runs for other tools."""
 
 import sys
 from pathlib import Path
@@ -20,21 +20,21 @@ def log(
     csv: Path | None = None,
     jsonl: Path | None = None,
 ) -> None:
-    """Write what runs reported, epoch by epoch and between, for TensorBoard, a spreadsheet or a program.
+    """Export the logs of runs, per epoch and per step, to TensorBoard, CSV or JSON lines.
 
-    Without a flag, JSON lines are printed. What was written before under the same name is replaced. Rows with "of"
-    epoch are the history; those with "steps" tell of the steps since the one before, up to four a second.
+    Without a flag, JSON lines are printed. Existing files are replaced. Rows with "of": "epoch" are the history; rows
+    with "of": "steps" summarize the steps since the previous row, up to four rows a second.
 
     Parameters
     ----------
     runs
-        Run folders, or folders of runs such as runs. An ensemble gives the rows of its members.
+        Run folders, or folders of runs such as runs. For an ensemble, the rows of its members.
     tensorboard
-        A folder of logs, in which each run gets a folder with an event file: tensorboard --logdir FOLDER shows them.
+        Log folder, in which each run gets a folder with an event file. View it with: tensorboard --logdir FOLDER
     csv
-        A CSV file for all rows.
+        CSV file for all rows.
     jsonl
-        A file for all rows, a JSON object a line.
+        JSON Lines file for all rows.
     """
     require_ending("--csv", csv, ".csv")
     require_ending("--jsonl", jsonl, ".jsonl")
@@ -57,7 +57,7 @@ def log(
 
 
 def _undamaged(runs: list[Run]) -> list[Run]:
-    """Leave out the runs that cannot be read, and say so on standard error; raise the first error where none can."""
+    """Leave out the runs that cannot be read, and say so on standard error; if all cannot, raise the first error."""
     readable: list[Run] = []
     damaged: list[GlassnetError] = []
     for run in runs:

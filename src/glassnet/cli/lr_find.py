@@ -1,11 +1,12 @@
-"""``glassnet lr-find``: how large the learning rate may be."""
+"""``glassnet lr-find``: a learning-rate range test."""
 
 from pathlib import Path
 
 from ..training import LearningRateSearch, find_learning_rate
 from .chart import draw_chart
+from .flags import Classes, Flags, Recipe
 from .output import print_facts, print_json, require_png, write_figure
-from .train import Flags, load_named
+from .train import load_named
 
 __all__ = ["lr_find"]
 
@@ -14,16 +15,16 @@ def lr_find(
     data: str | None = None,
     /,
     *,
-    recipe: str | None = None,
-    classes: int | None = None,
+    recipe: Recipe = None,
+    classes: Classes = None,
     settings: Flags = None,
     plot: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Find out how large the learning rate may be.
+    """Find a good learning rate with a range test.
 
-    A couple of hundred steps are taken while the rate grows from next to nothing to 10. Suggested is the rate at which
-    the loss falls fastest. Nothing is kept; learning rate, schedule and epochs of the recipe play no part.
+    About two hundred steps are trained while the learning rate grows from nearly zero to 10. The suggestion is the rate
+    at which the loss falls fastest. Nothing is saved. The recipe's learning rate, schedule and epochs are not used.
 
     Parameters
     ----------
@@ -34,9 +35,9 @@ def lr_find(
     classes
         As for `glassnet train`.
     plot
-        Draw the curve into this PNG file.
+        Write the curve to this PNG file.
     json
-        Print what was found and every step as JSON.
+        Print the suggestion and all steps as JSON.
     """
     require_png(plot)
     given = settings.model_dump(exclude_unset=True) if settings else {}
@@ -61,12 +62,12 @@ def lr_find(
 
 
 def _show(search: LearningRateSearch, plot: Path | None) -> None:
-    """Draw the curve and say what follows from it."""
+    """Draw the curve and print the suggestion."""
     named = {"suggested": search.suggestion, "largest": search.largest}
     marked = {name: rate for name, rate in named.items() if rate is not None}
     marks = {name[0].upper(): int(search.rates.searchsorted(rate)) for name, rate in marked.items()}
     print("   ".join(["loss (nats)", "o smoothed", ". each step", *(f"{name[0].upper()} {name}" for name in marked)]))
-    low, high = search.smoothed[search.least] / 2, search.start * 2  # what is far above or below says no more than that
+    low, high = search.smoothed[search.least] / 2, search.start * 2  # values far outside would only flatten the curve
     curves = {
         letter: list(enumerate(losses.clip(low, high).tolist()))
         for letter, losses in ((".", search.losses), ("o", search.smoothed))
@@ -78,16 +79,16 @@ def _show(search: LearningRateSearch, plot: Path | None) -> None:
 
 
 def _facts(search: LearningRateSearch) -> dict[str, object]:
-    """Put into words what was found."""
-    suggested = "nothing: the loss did not fall with any rate"
+    """Describe the result."""
+    suggested = "none: the loss did not fall at any rate"
     if search.suggestion is not None:
         suggested = f"--learning-rate {_short(search.suggestion)}, where the loss falls fastest"
-    largest = f"unknown: no rate up to {_short(search.rates[-1])} made the loss rise again"
+    largest = f"unknown: the loss did not rise at any rate up to {_short(search.rates[-1])}"
     if search.largest is not None:
-        largest = f"{_short(search.largest)} as one-cycle's peak, a tenth of where the loss is up again"
+        largest = f"{_short(search.largest)} as the peak of one_cycle, a tenth of where the loss rises again"
     return {"suggested": suggested, "largest": largest}
 
 
 def _short(rate: float) -> str:
-    """Return a rate with two digits, as a flag may be given it."""
+    """Return a rate with two significant digits, as it would be typed."""
     return f"{rate:.2g}".replace("e-0", "e-")

@@ -1,8 +1,9 @@
-"""How results look in a terminal and in a pipe: aligned text, the same in both."""
+"""Output as aligned text, the same in a terminal and in a pipe."""
 
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ __all__ = [
     "command",
     "draw_images",
     "percent",
+    "print_definitions",
     "print_facts",
     "print_json",
     "print_table",
@@ -30,7 +32,7 @@ SHADES = " .:-=+*#%@"
 
 
 def command() -> str:
-    """Return how glassnet was called, so that the commands shown next can be typed as they stand."""
+    """Return how glassnet was called, so that the commands it suggests can be typed as shown."""
     called = Path(sys.argv[0])
     if called.stem == "__main__":
         return "python -m glassnet"
@@ -42,7 +44,7 @@ def command() -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage with two digits, and a dash for None."""
+    """Return a fraction as a percentage with two decimals, and a dash for None."""
     return "–" if share is None else f"{100 * share:.2f} %"
 
 
@@ -69,6 +71,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("  ".join([first, *others]).rstrip())
 
 
+def print_definitions(words: dict[str, str]) -> None:
+    """Print names and sentences in two columns, the sentences wrapped at 80 characters."""
+    column = max(map(len, words)) + 2
+    for name, sentence in words.items():
+        print(textwrap.fill(sentence, 80, initial_indent=f"{name:<{column}}", subsequent_indent=" " * column))
+
+
 def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:
     """Draw images side by side in letters, each ``width`` wide, as many as fit on a line of 80."""
     shown = [_shrunk(image, width) for image in images[: 80 // (width + 1)]]
@@ -77,19 +86,19 @@ def draw_images(images: Sequence[np.ndarray], width: int = 14) -> None:
 
 
 def require_png(plot: Path | None) -> None:
-    """Refuse the name of a figure that does not end in .png, before any work is done for it."""
+    """Refuse a figure's name that does not end in .png, before any work is done for it."""
     if plot is not None and plot.suffix.lower() != ".png":
-        raise ConfigError(f"--plot {plot}: the figure is a PNG file; give a name that ends in .png")
+        raise ConfigError(f"--plot {plot}: figures are PNG files; give a name that ends in .png")
 
 
 def require_ending(flag: str, path: Path | None, end: str) -> None:
-    """Refuse a file's name that does not end as its kind does, so that no file of another kind is written over."""
+    """Refuse a file name without the right ending, so that no file of another kind is overwritten."""
     if path is not None and path.suffix != end:
         raise ConfigError(f"{flag} {path}: give a name that ends in {end}")
 
 
 def write_figure(figure: "Figure", plot: Path) -> None:
-    """Write a figure to a PNG file; raise FileError where the disk does not take it."""
+    """Write a figure to a PNG file; raise FileError if it cannot be written."""
     from ..files import write_atomically
     from ..page import png
 

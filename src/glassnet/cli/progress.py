@@ -1,4 +1,4 @@
-"""What a person sees of a run as it goes: a live line in a terminal, a plain line an epoch in a pipe."""
+"""The progress of a run: a live line in a terminal, a plain line per epoch in a pipe."""
 
 import sys
 from time import perf_counter
@@ -7,16 +7,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..training import Callback, RunUnderWay
+from ..training import RunCallback, RunUnderWay
 from ..training.history import Row
 from .output import command, percent
+from .summary import summary
 
 __all__ = ["Progress"]
 
 REFRESH = 0.1  # seconds between two updates of the live line
+HEADER = f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
 
 
-class Progress(Callback):
+class Progress(RunCallback):
     """Report on standard error, so that standard output holds results alone."""
 
     def __init__(self) -> None:
@@ -27,22 +29,17 @@ class Progress(Callback):
     def on_start(self, run: RunUnderWay) -> None:
         if run.config.first_seed is not None:
             print(f"member {run.config.seed - run.config.first_seed + 1}", file=sys.stderr)
-        sizes = "-".join(map(str, [run.network.input_shape[0], *run.config.hidden, len(run.model.classes)]))
-        head = (
-            f"{sizes}, {run.network.parameters.size:,} parameters; {len(run.batches.labels):,} images to train "
-            f"on, {len(run.validation):,} to validate\n"
-            f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
-        )
-        if run.ranks.size > 1:  # a rank that is killed takes the others with it, and then nobody can say this
+        head = f"{summary(run)}\n\n{HEADER}"
+        if run.ranks.size > 1:  # a rank that is killed takes the others with it, too late to say this
             print(
-                f"{run.ranks.size} ranks; should one of them die, go on with: {command()} resume {run.folder}",
+                f"{run.ranks.size} ranks; if one of them dies, continue with: {command()} resume {run.folder}",
                 file=sys.stderr,
             )
-        if head != self.head or run.config.first_seed is not None:  # not again where a mistake begins on the way
+        if head != self.head or run.config.first_seed is not None:  # not again for the part of a run with mistakes
             print(head, file=sys.stderr, flush=True)
         self.head = head
         if run.config.mistakes:
-            print(f"planted: {', '.join(run.config.mistakes)}", file=sys.stderr)
+            print(f"planted mistakes: {', '.join(run.config.mistakes)}", file=sys.stderr)
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0
         if self.console.is_terminal:
             self.live = Live(Text(), console=self.console, auto_refresh=False, transient=True)
@@ -75,11 +72,11 @@ class Progress(Callback):
         self.close()
         if run.broken:
             self._print(_line(run.rows[-1]))
-            self._print(f"{run.broken}; nothing can be learned from here on")
+            self._print(f"{run.broken}; training cannot continue")
 
     def on_member(self, number: int, row: Row) -> None:
-        together = f"{number} members together" if number > 1 else "1 member"
-        self._print(f"{together}: {percent(row['validation_accuracy'])} in validation")
+        members = f"ensemble of {number}" if number > 1 else "1 member"
+        self._print(f"{members}: validation accuracy {percent(row['validation_accuracy'])}")
 
     def _print(self, line: str) -> None:
         if self.live is None:
@@ -88,7 +85,7 @@ class Progress(Callback):
             self.live.console.print(line)
 
     def close(self) -> None:
-        """Take the live line away; also called when a run ends with an error."""
+        """Remove the live line; also called when a run ends with an error."""
         if self.live is not None:
             self.live.stop()
             self.live = None

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import tuning
+from .flags import Classes, Flags, Recipe
 from .output import command, percent, print_facts, print_json, print_table
-from .train import Flags, load_named
+from .train import load_named
 
 __all__ = ["search"]
 
@@ -19,7 +20,7 @@ COLUMNS = {
     "label_smoothing": "smoothing",
     "dropout": "dropout",
     "batch_norm": "norm",
-    "rotation": "distort",
+    "rotation": "augment",
 }
 
 
@@ -28,36 +29,37 @@ def search(
     /,
     *,
     trials: int = 50,
-    recipe: str | None = None,
-    classes: int | None = None,
+    recipe: Recipe = None,
+    classes: Classes = None,
     settings: Flags = None,
     jobs: int | None = None,
     dask: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Search for good settings: many runs, each judged by validation images, the hopeless ones ended early.
+    """Search for good settings over many runs.
 
-    Searched are learning rate, widths, batch size, label smoothing, dropout, batch normalisation and distortion; a flag
-    holds its setting still. After Ctrl-C or a kill the same command goes on. The best settings are a recipe for
-    `glassnet train`, and the best run is kept.
+    The search covers learning rate, layer widths, batch size, label smoothing, dropout, batch normalisation and
+    augmentation. Trials are compared on validation images, and unpromising ones are stopped early. A setting given as a
+    flag is fixed. After Ctrl-C or a kill, the same command continues the search. The best run is kept, and its settings
+    are saved as a recipe for `glassnet train`.
 
     Parameters
     ----------
     data
         As for `glassnet train`.
     trials
-        How many there shall be in all, with those of a search that goes on.
+        Total number of trials, including those of a search that is continued.
     recipe
-        What the search begins with, as for `glassnet train`.
+        Recipe that the search starts from, as for `glassnet train`.
     classes
         As for `glassnet train`.
     jobs
-        How many trials go on at once, in processes of their own.
+        Number of trials run at the same time, each in its own process.
     dask
-        The address of a Dask scheduler whose workers take the trials, such as tcp://127.0.0.1:8786.
+        Address of a Dask scheduler whose workers run the trials, such as tcp://127.0.0.1:8786.
     out
-        The folder of the search. By default searches/DATA-RECIPE.
+        Folder of the search. Default: searches/DATA-RECIPE.
     json
         Print the result as JSON.
     """
@@ -75,13 +77,13 @@ def search(
 
 
 def _line(found: tuning.Search, trial: tuning.Trial, trials: int) -> str:
-    """Say how a trial went, and which is the best so far."""
+    """Describe a trial and the best one so far."""
     value = _value(found.monitor, trial.value)
     went = f"pruned at epoch {trial.epochs}" if trial.pruned else f"{trial.epochs} epoch" + "s" * (trial.epochs != 1)
     if trial.complaint:
-        went = "broke: not finite"
+        went = "diverged"
     best = (
-        f"best: {_value(found.monitor, found.best.value)}, trial {found.best.number}" if found.best else "none is best"
+        f"best: {_value(found.monitor, found.best.value)}, trial {found.best.number}" if found.best else "no best yet"
     )
     count = f"{len(found.trials)} of {trials}"
     return f"{count:>10}  trial {trial.number:<4} {value:>8}  {went:<19} {trial.seconds:>7.1f} s   {best}"
@@ -107,9 +109,9 @@ def _show(found: tuning.Search, data: str | None) -> None:
     if rows:
         print_table(header, rows)
         print()
-    facts: dict[str, Any] = {"trials": f"{len(found.trials)}, {pruned} of them ended early"}
+    facts: dict[str, Any] = {"trials": f"{len(found.trials)}, {pruned} of them stopped early"}
     if found.best is None:
-        facts["best"] = "none: every trial was ended early; search on, with more trials"
+        facts["best"] = "none: every trial was stopped early; continue the search with more trials"
     else:
         facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} " + _value(
             found.monitor, found.best.value

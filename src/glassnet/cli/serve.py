@@ -1,4 +1,4 @@
-"""``glassnet serve``, and the page beside a training."""
+"""``glassnet serve``, and the page of ``glassnet train --watch``."""
 
 import sys
 from importlib import import_module
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..errors import ConfigError, FileError
+from ..errors import FileError, missing_package
 from ..training import open_model
-from ..training.trainer import CONFIG
+from ..training.folder import CONFIG
 from .output import print_facts
 
 if TYPE_CHECKING:
@@ -22,19 +22,17 @@ RUNS, DRAWINGS = Path("runs"), Path("drawings")
 
 
 def serve(place: Path | None = None, /, *, host: str = HOST, port: int = PORT) -> None:
-    """Open the page on which networks are watched, trained and tried out, and the service for programs.
-
-    It goes on until Ctrl-C.
+    """Serve the web page (draw, train, watch) and the HTTP API, until Ctrl-C.
 
     Parameters
     ----------
     place
-        A folder of runs, a run folder or a model file. By default the folder runs. A run or a model is also what
-        recognises drawings; else it is the model that comes with glassnet.
+        Folder of runs, run folder or model file. Default: the folder runs. A run or a model also recognises the
+        drawings; otherwise the bundled model does.
     host
-        Where to listen. By default only this machine can open the page; 0.0.0.0 lets in every other that can reach it.
+        Address to listen on. By default only this computer can open the page; 0.0.0.0 accepts connections from others.
     port
-        Where to listen; 0 is any that is free.
+        Port to listen on. 0 picks a free one.
     """
     _require_web()
     from .. import web
@@ -43,16 +41,16 @@ def serve(place: Path | None = None, /, *, host: str = HOST, port: int = PORT) -
 
     def announce(address: str) -> None:
         print_facts({"page": f"{address}/{view}", "service": f"{address}/openapi.json", "runs": site.runs})
-        print("\nOpen the page in a browser. Ctrl-C ends it.", flush=True)
+        print("\nOpen the page in a browser. Ctrl-C stops the server.", flush=True)
 
     web.serve(site, host, port, announce)
 
 
 def page_beside(out: Path | None, port: int) -> "Companion":
-    """Start a server in a process of its own for the folder that a run will be in, and say where its page is.
+    """Start a server in a separate process for the folder of a run, and print the address of its page.
 
     Args:
-        out: the run folder; None where the run chooses one in ``runs``.
+        out: the run folder; None for a new one in ``runs``.
         port: of the page.
     """
     _require_web()
@@ -66,16 +64,15 @@ def page_beside(out: Path | None, port: int) -> "Companion":
 
 
 def _require_web() -> None:
-    """Raise ConfigError where the packages are missing that only the page needs."""
+    """Raise ConfigError if the packages are missing that only the page needs."""
     try:
         import_module("glassnet.web")
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(f'the page needs {package}, which is missing; pip install "glassnet[web]"') from error
+        raise missing_package("the page", error, "web") from error
 
 
 def _site(place: Path | None) -> tuple["Site", str]:
-    """Return what is served for a place, and the view with which the page opens."""
+    """Return what is served for a path, and the view with which the page opens."""
     from ..web import Site
 
     if place is None:
@@ -86,7 +83,7 @@ def _site(place: Path | None) -> tuple["Site", str]:
         return Site(place, None, DRAWINGS), _view(None)
     if not place.exists():
         raise FileError(f"{place}: no folder of runs, run folder or model file there; is the path right?")
-    open_model(place)  # which says at once what is wrong with it
+    open_model(place)  # reports at once what is wrong with it
     return Site(RUNS, place, DRAWINGS), ""
 
 

@@ -1,4 +1,4 @@
-"""``glassnet data``, ``glassnet recipes`` and ``glassnet info``: what there is."""
+"""``glassnet data``, ``glassnet recipes`` and ``glassnet info``."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from .. import __version__
 from ..data import Dataset, cache_folder, load_dataset
 from ..errors import DataError
 from ..training import Config, available_threads, recipe_names, recipe_summary, recipe_text
-from .output import draw_images, print_facts, print_json, print_table
+from .output import draw_images, print_definitions, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
 
@@ -24,9 +24,9 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     classes
         As for `glassnet train`.
     image
-        Draw this one of the training images, counted from 0, with its label.
+        Draw the training image with this index, from 0, with its label.
     json
-        Print the figures as JSON.
+        Print the numbers as JSON.
     """
     dataset = load_dataset(source, classes=classes)
     if image is not None:
@@ -56,15 +56,15 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     facts = {
         "data": dataset.source or dataset.name,
         "images": f"{height}×{width} pixels",
-        "to learn": f"{len(dataset.train):,}",
-        "to test": f"{len(dataset.test):,}"
-        + ("" if dataset.official_test or not len(dataset.test) else " (a fifth, kept aside here, always the same)"),
+        "training": f"{len(dataset.train):,}",
+        "test": f"{len(dataset.test):,}"
+        + ("" if dataset.official_test or not len(dataset.test) else " (a fifth, held out here, always the same)"),
     }
     if len(dataset.unlabelled):
         facts["unlabelled"] = f"{len(dataset.unlabelled):,}"
     print_facts(facts)
     print()
-    print_table(["class", "to learn", "to test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
+    print_table(["class", "training", "test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
     _, first = np.unique(dataset.train.labels, return_index=True)
     images = dataset.train.images_at(first[:10])
     print()
@@ -72,29 +72,28 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:
-    """List the recipes, or print one as the TOML file that it is.
+    """List the recipes, or print one as TOML.
 
     Parameters
     ----------
     name
-        The recipe to print. Save it, change it, and train with --recipe FILE.
+        The recipe to print, or a TOML file, of which all settings that differ from the defaults are printed. Save the
+        output, edit it, and train with --recipe FILE.
     json
-        Print it, or all of them, as JSON with every setting.
+        Print one recipe or all of them as JSON, with every setting.
     """
     if json:
         names = recipe_names() if name is None else [name]
         print_json({recipe: Config.resolve(recipe).model_dump() for recipe in names})
         return
     if name is not None:
-        print(recipe_text(name), end="")
+        print(recipe_text(name) if name in recipe_names() else Config.resolve(name).to_recipe(), end="")
         return
-    width = max(map(len, recipe_names()))
-    for recipe in recipe_names():
-        print(f"{recipe:<{width}}  {recipe_summary(recipe)}")
+    print_definitions({recipe: recipe_summary(recipe) for recipe in recipe_names()})
 
 
 def info(*, json: bool = False) -> None:
-    """Say which versions, processors and folders glassnet uses.
+    """Show the versions, processors and folders that glassnet uses.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ def info(*, json: bool = False) -> None:
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
         "processors": available_threads(),
-        "threads": f"1 for small products, {available_threads()} for large ones or distortions; --threads overrides",
+        "threads": f"1 for small networks, {available_threads()} for large ones or augmentation; --threads overrides",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
         "cache": str(cache_folder()),
     }
@@ -121,7 +120,7 @@ def info(*, json: bool = False) -> None:
 
 
 def _show_image(dataset: Dataset, number: int, json: bool) -> None:
-    """Draw one training image with its label; raise DataError where there is none of that number."""
+    """Draw one training image with its label; raise DataError if there is no image of that index."""
     count = len(dataset.train)
     if not 0 <= number < count:
         has = f"has training images 0 to {count - 1:,}" if count else "has no training images"

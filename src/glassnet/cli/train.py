@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -12,82 +12,78 @@ from .. import training
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
-from ..training import Config, Run, Settings, notebook_names
+from ..training import Config, Run, notebook_names
+from .flags import Classes, Flags, Recipe
+from .groups import RECIPE
 from .output import command, percent, print_facts, print_json
 from .progress import Progress
 from .serve import PORT, page_beside
 
-__all__ = ["Flags", "load_named", "resume", "train"]
+__all__ = ["load_named", "resume", "train"]
 
 REPORTED = "training-accuracy-reported"
-
-Flags: TypeAlias = Annotated[
-    Settings | None, Parameter(name="*", consume_multiple=True, show_default=False, negative_iterable=())
-]
-"""A flag for each setting."""
 
 
 def train(
     data: str | None = None,
     /,
     *,
-    recipe: str | None = None,
-    as_written: Annotated[bool, Parameter(negative=())] = False,
-    classes: int | None = None,
+    recipe: Recipe = None,
+    as_written: Annotated[bool, Parameter(group=RECIPE)] = False,
+    classes: Classes = None,
     settings: Flags = None,
     out: Path | None = None,
     parallel: str | None = None,
-    watch: Annotated[bool, Parameter(negative=())] = False,
+    watch: bool = False,
     port: int | None = None,
     tensorboard: Path | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     json: bool = False,
 ) -> None:
-    """Train a network and keep it in a run folder.
+    """Train a network and save it in a run folder.
 
-    A flag given here wins over the recipe. Ctrl-C saves, and says how to go on. A run that is killed loses some five
-    seconds; `glassnet resume` goes on with it. With --members 5, five networks are trained, each in a run folder of its
-    own inside this one, and joined in one model file.
+    Ctrl-C saves the run and says how to resume it. A run that is killed loses about five seconds of training; continue
+    it with `glassnet resume`.
 
     Parameters
     ----------
     data
-        What to learn: digits, mnist, openml, or the path of a folder of IDX files, Kaggle's train.csv, Keras's
-        mnist.npz, or a folder with a folder of PNG or JPEG pictures for each class. By default what the recipe's file
-        says, or else digits.
+        Training data: digits, mnist, openml, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
+        or a folder of PNG or JPEG images with one subfolder per class. Default: the data named in the recipe's file,
+        else digits.
     recipe
-        A recipe (see `glassnet recipes`) or a TOML file of settings. By default "small" for fewer than 5,000 images,
-        else "default".
+        Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000
+        training images, else default.
     as_written
-        With the mistakes of the notebook that the recipe cures (notebook-000 to notebook-004).
+        Train with the mistakes of the original notebook (recipes notebook-000 to notebook-004).
     classes
-        How many classes the labels have, 0 and up; by default ten. In folders of pictures the folders count instead.
+        Number of classes; labels are 0, 1, 2, … Default: 10. In folders of images, the number of subfolders.
     out
-        The run folder, new or empty. By default runs/TIME-DATA-RECIPE.
+        Run folder, new or empty. Default: runs/TIME-DATA-RECIPE.
     parallel
-        mpi: one run of all the processes that mpiexec began, each on its share of every batch; as in
-        mpiexec -n 4 glassnet train mnist --parallel mpi
+        mpi: train one network with all processes started by mpiexec, each on its share of every batch. Example: mpiexec
+        -n 4 glassnet train mnist --parallel mpi
     watch
-        Open a page beside the training, on which the run can be watched as it goes and afterwards, until Ctrl-C.
+        Serve a page on which the run can be watched, during training and afterwards until Ctrl-C.
     port
-        Of that page; by default 8000. 0 is any that is free.
+        Port of that page. Default: 8000. 0 picks a free port.
     tensorboard
-        A folder of logs in which the run gets an event file as it goes: tensorboard --logdir FOLDER shows it.
+        Log folder in which the run gets an event file. View it with: tensorboard --logdir FOLDER
     jobs
-        How many members of an ensemble are trained at once, in processes of their own.
+        Number of ensemble members trained at the same time, each in its own process.
     dask
-        The address of a Dask scheduler whose workers train them, such as tcp://127.0.0.1:8786.
+        Address of a Dask scheduler whose workers train the members, such as tcp://127.0.0.1:8786.
     json
         Print the result as JSON.
     """
     if port is not None and not watch:
-        raise ConfigError(f"--port {port}: it is the page's; give --watch too")
+        raise ConfigError(f"--port {port}: only used with --watch; give --watch too")
     runs = Path("runs") if out is None else out.parent
     if tensorboard is not None and tensorboard.resolve() == runs.resolve():
-        raise ConfigError(f"--tensorboard {tensorboard}: is where the run folders are; choose another, such as logs")
+        raise ConfigError(f"--tensorboard {tensorboard}: is the folder of the runs; choose another one, such as logs")
     if watch and parallel:
-        raise ConfigError("--watch: the page looks at one process; leave it out, and look with: glassnet serve")
+        raise ConfigError("--watch: not available with --parallel; watch the run with: glassnet serve")
     given = settings.model_dump(exclude_unset=True) if settings else {}
     with ExitStack() as beside, _one_of_many(parallel) as ranks:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
@@ -120,12 +116,12 @@ def train(
 
 @contextmanager
 def _one_of_many(parallel: str | None) -> Iterator[training.Ranks]:
-    """Of the processes that ``mpiexec`` began, let the first alone say what is wrong, unless it cannot know."""
+    """Let only the first of the processes that ``mpiexec`` started report an error, unless it cannot know of it."""
     rank, size = training.launched_ranks()
     try:
         if parallel is None and size > 1:
             raise ConfigError(
-                f"mpiexec has begun {size} processes, and each would train a run of its own; give --parallel mpi"
+                f"mpiexec started {size} processes, and each would train a separate run; give --parallel mpi"
             )
         yield training.open_ranks(parallel)
     except GlassnetError as error:
@@ -136,7 +132,7 @@ def _one_of_many(parallel: str | None) -> Iterator[training.Ranks]:
 
 
 def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dataset:
-    """Load what the flags name, or else the recipe's file."""
+    """Load the data that the flags name, or else the recipe's file."""
     named = Config.resolve(recipe or "default")
     return load_dataset(data or named.data, classes=classes or named.classes)
 
@@ -151,23 +147,23 @@ def resume(
     parallel: str | None = None,
     json: bool = False,
 ) -> None:
-    """Go on with a run that was interrupted or killed.
+    """Resume a run that was interrupted or killed.
 
-    It goes on from its last checkpoint, in the middle of an epoch too, and comes to the same end, bit for bit, as if
-    it had never stopped.
+    Training continues from the last checkpoint, also in the middle of an epoch. The result is bit for bit that of a run
+    that was never interrupted.
 
     Parameters
     ----------
     run
-        The run folder.
+        Run folder.
     tensorboard
-        As for `glassnet train`; the event file begins with all that was before.
+        As for `glassnet train`. The event file also gets everything logged before the interruption.
     jobs
         As for `glassnet train`.
     dask
         As for `glassnet train`.
     parallel
-        mpi: go on with all the processes that mpiexec began, however many the run had before.
+        mpi: resume with all processes started by mpiexec; their number may differ from before.
     json
         Print the result as JSON.
     """
@@ -184,7 +180,7 @@ def resume(
 
 
 def _show(run: Run, json: bool) -> None:
-    """Print what came out and what to do next."""
+    """Print the result and what to do next."""
     best, broken = run.best, run.broken
     if json:
         model_row = None if best["loss"] is None else best
@@ -192,23 +188,23 @@ def _show(run: Run, json: bool) -> None:
         return
     if broken:
         config = run.config
-        kept = f"the model of epoch {best['epoch']} is kept" if best["loss"] is not None else "there is no model"
+        kept = f"the model of epoch {best['epoch']} is kept" if best["loss"] is not None else "no model was saved"
         what = config.recipe if config.recipe in notebook_names() else config.mistakes[0]
         print_facts(
             {
-                "broken": f"at step {run.history[-1]['step']}, by a mistake that was planted; {kept}",
+                "broken": f"at step {run.history[-1]['step']}, by a planted mistake; {kept}",
                 "run": run.path,
                 "next": f"{command()} clinic {what}",
             }
         )
         return
     accuracy = best["validation_accuracy"]
-    verdict = "the last; there were no validation images"
+    verdict = "the last epoch; there are no validation images"
     if accuracy is not None:
         images = "training images, reported as validation" if REPORTED in run.config.mistakes else "validation images"
-        verdict = f"{percent(accuracy)} of the {images}"
+        verdict = f"{percent(accuracy)} of the {images} correct"
     members = run.config.members
-    which = f"{members} members together" if members > 1 else f"epoch {best['epoch']}"
+    which = f"ensemble of {members}" if members > 1 else f"epoch {best['epoch']}"
     facts = {"best": f"{which}: {verdict}", "run": run.path, "next": f"{command()} evaluate {run.path}"}
     if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
         facts["then"] = f"{command()} submit {run.path} test.csv"

@@ -21,20 +21,20 @@ PICTURES = (".png", ".jpg", ".jpeg")
 def predict(
     images: list[Path] | None = None, /, *, csv: Path | None = None, shifts: int = 0, json: bool = False
 ) -> None:
-    """Recognise pictures of digits.
+    """Recognise images of digits.
 
-    A picture may be dark on light or light on dark, of any size, off-centre, in colour: it is brought into the form of
-    the images that the model learned.
+    Images may be dark on light or light on dark, of any size, off-centre and in colour: they are cropped, scaled and
+    centred like the training images.
 
     Parameters
     ----------
     images
-        PNG or JPEG files. Before them a run folder or a model file (.safetensors); without one, the model that comes
-        with glassnet is used.
+        PNG or JPEG files, optionally preceded by a run folder or a model file (.safetensors). Default model: the
+        bundled one.
     csv
-        A CSV file of images, one a row, such as Kaggle's test.csv.
+        CSV file with one image per row, such as Kaggle's test.csv.
     shifts
-        Average over each image shifted by up to this many pixels, in all directions: 0 to 3.
+        Test-time augmentation: average over each image shifted by up to this many pixels in every direction, 0 to 3.
     json
         Print a list with label, probabilities and input of each image as JSON.
     """
@@ -45,12 +45,12 @@ def predict(
     if inputs:
         _print_predictions(trained.predict_proba(pixels, shifts), trained.classes, inputs, json)
     if unreadable:
-        others = f" (and {len(unreadable) - 1} more that cannot be read)" if len(unreadable) > 1 else ""
+        others = f" (and {len(unreadable) - 1} more images that cannot be used)" if len(unreadable) > 1 else ""
         raise DataError(f"{unreadable[0]}{others}")
 
 
 def _is_model(path: Path) -> bool:
-    """Whether a path means a model: a folder, a .safetensors file, or nothing that is there or named like a picture."""
+    """Whether a path is meant as a model: a folder, a .safetensors file, or a missing file not named like an image."""
     return path.is_dir() or path.suffix == ".safetensors" or not (path.exists() or path.suffix.lower() in PICTURES)
 
 
@@ -63,19 +63,19 @@ def _print_predictions(probabilities: Array, classes: tuple[str, ...], inputs: l
         [name, label, percent(float(p.max())), _second(p, classes)]
         for label, p, name in zip(labels, probabilities, inputs, strict=True)
     ]
-    print_table(["picture", "is a", "sure", "or else"], rows)
+    print_table(["image", "label", "probability", "second best"], rows)
 
 
 def report(run: Path, /, *, json: bool = False) -> None:
-    """Write figures of a run and a page that holds them into the run folder.
+    """Write a report of a run into its folder: figures and a page that shows them.
 
-    Learning curves, confusion matrix, first-layer weights, the hardest test images, calibration, samples, and
-    how the training images were distorted, if they were.
+    It shows learning curves, the confusion matrix, first-layer weights, the hardest test images, calibration, sample
+    predictions and, if there was any, samples of the augmentation.
 
     Parameters
     ----------
     run
-        The run folder.
+        Run folder.
     json
         Print the path of the page as JSON.
     """
@@ -99,7 +99,7 @@ def _inputs(
         rows = [f"{csv}, row {row}" for row in range(1, len(images) + 1)]
         return rows, frame_images(images, form, rows), []
     if not pictures or csv is not None:
-        raise DataError("give pictures (PNG or JPEG) or --csv FILE, one of both")
+        raise DataError("give either images (PNG or JPEG) or --csv FILE")
     names, framed, unreadable = [], [np.empty((0, form.height, form.width), np.uint8)], []
     for path in pictures:
         try:

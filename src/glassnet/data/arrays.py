@@ -1,4 +1,4 @@
-"""Arrays that somebody has in memory, checked and brought to bytes."""
+"""Arrays in memory, checked and converted to bytes."""
 
 from collections.abc import Sequence
 from math import isqrt
@@ -13,11 +13,11 @@ from .dataset import Images, Indices
 __all__ = ["as_images", "as_labels", "as_pixels", "class_names"]
 
 MAX_CLASSES = 10_000
-BLOCK = 4096  # images converted at a time, so that there is no copy of them all as fractions
+BLOCK = 4096  # images converted at a time, so that there is no floating-point copy of all of them
 
 
 def class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the classes: given ones, or ``"0"`` … for a number of them.
+    """Return the names of the classes: those given, or ``"0"``, ``"1"``, … for a number of classes.
 
     Raises:
         DataError: fewer than two, more than 10,000, or the same name twice.
@@ -26,10 +26,10 @@ def class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
         raise DataError(f"classes = {classes!r}: give a number of classes, or a list of their names")
     count = len(classes) if isinstance(classes, Sequence) else int(classes)
     if not 2 <= count <= MAX_CLASSES:
-        raise DataError(f"classes = {classes!r}: give at least two, and at most {MAX_CLASSES:,}")
+        raise DataError(f"classes = {classes!r}: give from 2 to {MAX_CLASSES:,} classes")
     names = tuple(map(str, classes if isinstance(classes, Sequence) else range(count)))
     if len(set(names)) < len(names):
-        raise DataError(f"classes = {classes!r}: give each a name of its own")
+        raise DataError(f"classes = {classes!r}: two classes have the same name; give each its own")
     return names
 
 
@@ -37,7 +37,7 @@ def as_pixels(images: ArrayLike, shape: tuple[int, int], name: str = "images") -
     """Return images (n, h, w), rows of pixels (n, h·w) or one image (h, w) as uint8 (n, h, w) of the given shape.
 
     Raises:
-        DataError: another shape, or pixels that are no gray values.
+        DataError: another shape, or pixels that are not gray values.
     """
     array = _array(images, name)
     if array.shape == shape:
@@ -45,7 +45,7 @@ def as_pixels(images: ArrayLike, shape: tuple[int, int], name: str = "images") -
     if array.ndim not in (2, 3) or array.shape[1:] not in (shape, (shape[0] * shape[1],)):
         raise DataError(
             f"{name} of shape {array.shape}, expected (n, {shape[0]}, {shape[1]}); "
-            "`glassnet predict` brings any picture into that form"
+            "`glassnet predict` converts images of any size"
         )
     return _as_bytes(array, name).reshape(len(array), *shape)
 
@@ -60,11 +60,11 @@ def as_images(images: ArrayLike, name: str = "images") -> Images:
     """
     array = _array(images, name)
     if not array.size:
-        raise DataError(f"{name}: an array of shape {array.shape} holds no pixels; give one image or more")
+        raise DataError(f"{name}: an array of shape {array.shape} holds no pixels; give at least one image")
     if array.ndim == 2:
         side = isqrt(array.shape[1])
         if side * side != array.shape[1]:
-            raise DataError(f"{name}: rows of {array.shape[1]} pixels are no square images; give an array (n, h, w)")
+            raise DataError(f"{name}: rows of {array.shape[1]} pixels are not square images; give an array (n, h, w)")
         array = array.reshape(-1, side, side)
     if array.ndim != 3:
         raise DataError(f"{name}: an array of shape {array.shape}, expected (n, h, w) or (n, pixels), gray")
@@ -74,14 +74,14 @@ def as_images(images: ArrayLike, name: str = "images") -> Images:
 def as_labels(
     labels: ArrayLike, classes: tuple[str, ...], name: str = "labels", unit: str = "index", first: int = 0
 ) -> Indices:
-    """Return labels as indices into ``classes`` (n,). Whole numbers are indices already, texts are names.
+    """Return labels as indices into ``classes`` (n,). Integers are indices already, strings are names.
 
     Args:
         labels: one for each image.
         classes: the names of the classes.
         name: what an error calls the labels.
-        unit: what an error calls the place of one of them.
-        first: the number of the first place.
+        unit: what an error calls the position of a label.
+        first: the number of the first position.
 
     Raises:
         DataError: a label outside the classes.
@@ -106,8 +106,8 @@ def as_labels(
     if len(outside):
         row = int(outside[0])
         raise DataError(
-            f"{name}: the label {str(texts[row])[:20]!r} at {unit} {row + first} is none of the {len(classes)} classes "
-            f"{classes[0]} to {classes[-1]}; mend it, or say how many classes there are "
+            f"{name}: the label {str(texts[row])[:20]!r} at {unit} {row + first} is not one of the {len(classes)} "
+            f"classes {classes[0]} to {classes[-1]}; correct it, or give the number of classes "
             "(--classes, or load_dataset(…, classes=…))"
         )
     return found
@@ -117,11 +117,13 @@ def _array(values: ArrayLike, name: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: no array, since its parts differ in length; give all the same shape") from error
+        raise DataError(
+            f"{name}: not an array: its parts have different lengths; give them all the same shape"
+        ) from error
 
 
 def _as_bytes(array: NDArray[Any], name: str) -> Images:
-    """Check what the pixels are, then convert some thousands of images at a time."""
+    """Check the pixel values, then convert a few thousand images at a time."""
     if array.dtype == np.uint8:
         return np.asarray(array, np.uint8)
     if array.dtype.kind not in "uif":

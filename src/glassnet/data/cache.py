@@ -1,4 +1,4 @@
-"""Where glassnet keeps what it has downloaded or worked out, all of which can be deleted at any time."""
+"""The cache of downloaded and parsed data, which can be deleted at any time."""
 
 import hashlib
 import os
@@ -20,14 +20,14 @@ KIND = "csv-cache"
 
 
 class Table(NamedTuple):
-    """Images (n, h, w) and their labels (n,), or None where they came without."""
+    """Images (n, h, w) and their labels (n,), or None if they have no labels."""
 
     images: Images
     labels: NDArray[np.uint8] | None
 
 
 def cache_folder() -> Path:
-    """Return ``$GLASSNET_CACHE``, or else the folder that the operating system means for caches."""
+    """Return ``$GLASSNET_CACHE``, or else the operating system's folder for caches."""
     if chosen := os.environ.get("GLASSNET_CACHE"):
         return Path(chosen)
     import pooch
@@ -36,9 +36,9 @@ def cache_folder() -> Path:
 
 
 def remembered(key: str, make: Callable[[], Table]) -> Table:
-    """Return the table kept under ``key``, or else make it and keep it.
+    """Return the table cached under ``key``, or else make it and cache it.
 
-    A cache that is damaged is made again; one that cannot be written only makes the next load as slow as this one.
+    A damaged entry is made again; if it cannot be written, the next load is as slow as this one.
     """
     kept = _path(key)
     with suppress(FileError):

@@ -39,7 +39,7 @@ class Examples:
         if images.ndim != 3 or images.dtype != np.uint8:
             raise DataError(f"images must be an (n, h, w) array of uint8, not {images.dtype} of shape {images.shape}")
         if not all(1 <= side <= MAX_SIDE for side in images.shape[1:]):
-            raise DataError(f"images of {_by(images.shape[1:])} pixels: each side must have from 1 to {MAX_SIDE:,}")
+            raise DataError(f"images of {_by(images.shape[1:])} pixels: each side must be from 1 to {MAX_SIDE:,}")
         if labels.ndim != 1 or labels.dtype != np.int64:
             raise DataError(f"labels must be an (n,) array of int64, not {labels.dtype} of shape {labels.shape}")
         count = len(images if rows is None else rows)
@@ -71,15 +71,31 @@ class Examples:
             indices: any of 0 … n − 1, in any order.
             out: where to put them, so that nothing is allocated.
         """
-        rows = indices if self._rows is None else self._rows[indices]
+        stored, rows = self.located(indices)
         if out is None:
             out = np.empty((len(rows), *self.image_shape), np.uint8)
-        return np.take(self._stored, rows, axis=0, out=out, mode="clip")  # "clip" lets NumPy write straight to out
+        return np.take(stored, rows, axis=0, out=out, mode="clip")  # "clip" lets NumPy write straight to out
+
+    def located(self, indices: NDArray[np.integer]) -> tuple[Images, NDArray[np.integer]]:
+        """Return the memory that holds the images, and at which rows of it those at ``indices`` (m,) are."""
+        return self._stored, indices if self._rows is None else self._rows[indices]
 
     def take(self, indices: NDArray[np.integer]) -> "Examples":
         """Return the examples at ``indices`` (m,), which are not negative, in that order."""
         rows = indices.astype(np.int64) if self._rows is None else self._rows[indices]
         return Examples(self._stored, self.labels[indices], rows=rows)
+
+    def joined(self, others: "Examples") -> "Examples":
+        """Return these examples and then ``others``; images are copied only where the two share no memory."""
+        labels = np.concatenate([self.labels, others.labels])
+        if self._stored is not others._stored:
+            return Examples(np.concatenate([self.images, others.images]), labels)
+        places = [np.arange(len(part)) if part._rows is None else part._rows for part in (self, others)]
+        return Examples(self._stored, labels, rows=np.concatenate(places))
+
+    def relabelled(self, labels: Indices) -> "Examples":
+        """Return the same images with other labels ``(n,)``."""
+        return Examples(self._stored, labels, rows=self._rows)
 
     def blocks(self, size: int = 4096) -> Iterator["Examples"]:
         """Yield the examples a few thousand at a time, so that work on them needs no second copy of them all."""
@@ -93,10 +109,10 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a source of digits holds: images to learn from, and others that judge what was learnt.
+    """A data set: training and test images.
 
     Attributes:
-        name: a short word for run folders, such as ``digits`` or the stem of a CSV's name.
+        name: a short name for run folders, such as ``digits`` or the stem of a CSV file's name.
         source: what ``load_dataset`` takes to give the same data again (a path is absolute), or "" for arrays.
         train: everything that may be trained or validated on.
         test: never used to choose anything.
@@ -118,7 +134,7 @@ class Dataset:
         shapes = {self.train.image_shape, self.test.image_shape, self.unlabelled.shape[1:]}
         if len(shapes) > 1:
             sizes = " and ".join(_by(shape) for shape in sorted(shapes))
-            raise DataError(f"{self.source or self.name}: images of {sizes} pixels; all must have one size")
+            raise DataError(f"{self.source or self.name}: images of {sizes} pixels; all must have the same size")
 
     def __repr__(self) -> str:
         height, width = self.image_shape
@@ -141,50 +157,49 @@ class Dataset:
         return digest.hexdigest()
 
     def split(self, validation: float, seed: int) -> tuple[Examples, Examples]:
-        """Split the training images into those to learn from and those to choose by.
+        """Split the training images into training and validation images.
 
-        Each class gives its share to within one image. Both parts keep the order of the source.
+        The split is stratified, to within one image per class. Both parts keep the order of the source.
 
         Args:
-            validation: the second part: a share of the images if it is less than 1, else their number. With 0 it is
-                empty.
+            validation: the size of the second part: a fraction of the images if less than 1, else a number of images.
             seed: the same seed gives the same split.
 
         Raises:
-            DataError: the share or number is out of range.
+            DataError: the fraction or number is out of range.
         """
         count = len(self.train)
         share = validation if validation < 1 else validation / max(count, 1)
         if validation == 1 or not 0 <= share < 1:
             raise DataError(
-                f"validation = {validation:g}: give a share less than 1, or a number of images less than the {count:,} "
-                "there are"
+                f"validation = {validation:g}: give a fraction less than 1, or fewer images than the {count:,} "
+                "training images"
             )
         kept, held = hold_out(self.train.labels, share, seed)
         return self.train.take(kept), self.train.take(held)
 
     def require_trainable(self) -> None:
-        """See to it that there is something to learn.
+        """Check that there is something to learn.
 
         Raises:
             DataError: there are no labels, or all training images are of one class.
         """
         where = self.source or self.name
         if not len(self.train):
-            raise DataError(f"{where}: no labels, so nothing to learn from; give labelled images such as train.csv")
+            raise DataError(f"{where}: no labels to train on; give labelled images such as train.csv")
         present = np.unique(self.train.labels)
         if len(present) < 2:
             name = self.classes[present[0]]
             raise DataError(
-                f"{where}: every training image is of the class {name!r}; learning needs two classes or more"
+                f"{where}: all training images have the class {name!r}; training needs at least two classes"
             )
 
 
 def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
     """Return the sorted indices of the examples to keep and of those to hold out.
 
-    The examples are shuffled and put in order of class; in that line, evenly spaced ones are held out. So every class
-    and the whole give their share to within one example. Of each class one image at least is kept.
+    The examples are shuffled and sorted by class; of this sequence, evenly spaced ones are held out. So each class and
+    the whole are split in proportion, to within one example. At least one image of each class is kept.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""PNG and JPEG files sorted into one folder a class."""
+"""PNG and JPEG files in one folder per class."""
 
 import re
 from pathlib import Path
@@ -38,11 +38,11 @@ def _natural(path: Path) -> list[tuple[bool, int, str]]:
 def read_class_folders(folders: list[Path], classes: tuple[str, ...]) -> Examples:
     """Return the pictures of class folders as examples, in the order of the folders and of the files' names.
 
-    Pictures of one size up to 64×64 are taken as they are. Others, such as photographs, are each brought into MNIST's
-    form of 28×28 pixels, as `glassnet predict` does it.
+    Pictures of the same size up to 64×64 are used unchanged. Others, such as photographs, are converted to MNIST's form
+    of 28×28 pixels, as by `glassnet predict`.
 
     Raises:
-        DataError: a file that is no picture, or a photograph with no digit to see (its path is named).
+        DataError: a file that is not a picture, or a photograph without a recognisable digit (its path is named).
     """
     paths = [path for folder in folders for path in _pictures(folder)]
     labels = [classes.index(path.parent.name) for path in paths]

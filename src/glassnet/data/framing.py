@@ -1,4 +1,4 @@
-"""Bringing any picture of a digit into the form of the training images, the way MNIST was made.
+"""Converting any picture of a digit to the form of the training images, the way MNIST was made.
 
 LeCun, Bottou, Bengio and Haffner (Gradient-based learning applied to document recognition, 1998) scaled each black and
 white digit into a box of 20×20 pixels, which gave it gray edges, and moved its centre of mass to the middle of a frame
@@ -46,7 +46,7 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
         ``(form.height, form.width)`` uint8, dark on light only if the training images are.
 
     Raises:
-        DataError: there is no digit to see.
+        DataError: no digit was found.
     """
     ink, faint = _ink(_reduced(gray), name)
     if gray.shape == (form.height, form.width) and form.box == max(gray.shape):
@@ -65,7 +65,7 @@ def frame_images(images: Images, form: Preprocessing, names: Sequence[str]) -> I
         names: what errors call each of them.
 
     Raises:
-        DataError: an image of another shape in which there is no digit to see.
+        DataError: an image of another shape in which no digit was found.
     """
     if images.shape[1:] == (form.height, form.width):
         return images
@@ -94,7 +94,7 @@ def _ink(gray: Floats, name: str) -> tuple[Floats, float]:
     faults = gray.size // 5000
     full = float(np.partition(difference, gray.size - 1 - faults, axis=None)[gray.size - 1 - faults])
     if full < max(_LEAST_CONTRAST, 5 * noise):
-        raise DataError(f"no digit to see in {name}: it is blank or too faint; write it darker or crop closer")
+        raise DataError(f"no digit found in {name}: it is blank or too faint; write it darker or crop closer")
     return np.minimum(difference / full, 1), max(_FAINT, 3 * noise / full)
 
 
@@ -132,7 +132,7 @@ def _cropped(ink: Floats, faint: float, name: str) -> Floats:
     amounts = ndimage.sum_labels(ink, strokes, np.arange(1, count + 1))
     digit = np.concatenate([[False], amounts >= _SPECK * amounts.sum()])[strokes]
     if not digit.any() or max(np.ptp(axis) for axis in np.nonzero(digit)) + 1 < max(3, _SMALLEST * max(ink.shape)):
-        raise DataError(f"no digit to see in {name}: there are only specks; write it larger or crop closer")
+        raise DataError(f"no digit found in {name}: there are only specks; write it larger or crop closer")
     (top, bottom), (left, right) = ((axis.min(), axis.max() + 1) for axis in np.nonzero(digit))
     near = ndimage.binary_dilation(digit, touching, iterations=2)  # the faint edges of strokes are theirs
     return np.where(near, ink, 0)[top:bottom, left:right]
@@ -180,14 +180,14 @@ def _thickened(ink: Floats) -> Floats:
     lacking = _THINNEST * max(ink.shape) - width
     if lacking <= 0:
         return ink
-    room = int(np.ceil(lacking / 2))
-    wider = ndimage.distance_transform_edt(np.pad(ink <= 0.5, room, constant_values=True)) <= lacking / 2
-    thicker: Floats = np.maximum(np.pad(ink, room), wider)
+    margin = int(np.ceil(lacking / 2))
+    wider = ndimage.distance_transform_edt(np.pad(ink <= 0.5, margin, constant_values=True)) <= lacking / 2
+    thicker: Floats = np.maximum(np.pad(ink, margin), wider)
     return thicker
 
 
 def _scaled(ink: Floats, form: Preprocessing) -> Floats:
-    """The digit with ``form.box`` pixels on its longer side, or fewer where a narrow frame has no room for them."""
+    """The digit with ``form.box`` pixels on its longer side, or fewer if the frame is too narrow for them."""
     from PIL import Image
 
     scale = min(form.box / max(ink.shape), form.height / ink.shape[0], form.width / ink.shape[1])

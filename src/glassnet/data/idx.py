@@ -41,7 +41,7 @@ def find_idx(folder: Path, part: str) -> Path | None:
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
     """Return the array of an IDX file, gzip'd or plain, of ``rank`` dimensions.
 
-    No more is read than the header promises, and it may not promise more than 2 GiB.
+    Only as much is read as the header announces, at most 2 GiB.
 
     Raises:
         DataError: the file is missing, empty, truncated, too long, too large, or something else.
@@ -53,19 +53,19 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
             return _read(gzip.GzipFile(fileobj=raw) if gzipped else raw, path, rank)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read: {reason}; is it whole?") from error
+        raise DataError(f"{path}: cannot be read: {reason}; is it complete?") from error
 
 
 def _read(file: Readable, path: Path, rank: int) -> NDArray[np.uint8]:
     header = file.read(4 + 4 * rank)
     if not header:
-        raise DataError(f"{path}: the file is empty; get it again")
+        raise DataError(f"{path}: the file is empty; download it again")
     if len(header) < 4 or header[:3] != b"\x00\x00\x08" or header[3] != rank:
         what = "images" if rank == 3 else "labels"
         raise DataError(f"{path}: not an IDX file of {what} in unsigned bytes (its magic number is wrong)")
     if len(header) < 4 + 4 * rank:
-        raise DataError(f"{path}: cut short in its header; get it again")
+        raise DataError(f"{path}: the header is truncated; download it again")
     shape = struct.unpack(f">{rank}I", header[4:])
     if not all(shape):
-        raise DataError(f"{path}: its header says {'×'.join(map(str, shape))}: there is nothing in it")
+        raise DataError(f"{path}: the header gives the shape {'×'.join(map(str, shape))}, which is empty")
     return np.frombuffer(read_exactly(file, prod(shape), str(path)), np.uint8).reshape(shape)

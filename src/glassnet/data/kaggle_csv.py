@@ -1,4 +1,4 @@
-"""Kaggle's ``train.csv`` and ``test.csv``: a header, then an image a row, its label in the column ``label`` if any.
+"""Kaggle's ``train.csv`` and ``test.csv``: a header, then one image per row, and perhaps a column ``label``.
 
 Reading 42,000 rows takes about a second, so what was read is kept in the cache under a hash of the file's content: a
 changed file is a different file, wherever it lies and whatever its date says.
@@ -34,13 +34,13 @@ def read_csv(path: Path) -> Table:
     Columns are found by their names: ``label``, and ``pixel0``, ``pixel1``, …, as many as a square image has.
 
     Raises:
-        DataError: the file is missing, empty or too large, a column is missing, or a cell is no whole number from 0 to
-            255 (its line and column are named).
+        DataError: the file is missing, empty or too large, a column is missing, or a cell is not a whole number from 0
+            to 255 (its line and column are named).
     """
     try:
         size = path.stat().st_size
         if size > MAX_PIXEL_BYTES:
-            raise DataError(f"{path}: {size:,} bytes are more than the {MAX_PIXEL_BYTES:,} allowed; split it")
+            raise DataError(f"{path}: {size:,} bytes is more than the {MAX_PIXEL_BYTES:,} allowed; split the file")
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
@@ -58,7 +58,7 @@ def _parse(path: Path, content: bytes) -> Table:
     if rows is None:
         rows = np.frombuffer(b"".join(_any_rows(path, content, columns)), np.uint8).reshape(-1, len(columns))
     if not len(rows):
-        raise DataError(f"{path}: a header and no rows; give a file with an image on each line")
+        raise DataError(f"{path}: no rows after the header; give a file with one image per row")
     side = isqrt(len(pixels))
     in_order = pixels == list(range(pixels[0], pixels[0] + len(pixels)))
     images = np.ascontiguousarray(rows[:, pixels[0] :][:, : len(pixels)] if in_order else rows[:, pixels])
@@ -81,7 +81,7 @@ def _pixel_columns(path: Path, columns: list[str]) -> list[int]:
     if not count:
         raise DataError(f"{path}: no columns pixel0, pixel1, … in its first line; give Kaggle's train.csv or test.csv")
     if len(place) < len(columns):
-        raise DataError(f"{path}: two columns have the same name; each column needs its own")
+        raise DataError(f"{path}: two columns have the same name; rename one")
     missing = next((f"pixel{i}" for i in range(count) if f"pixel{i}" not in place), None)
     if missing is None and isqrt(count) ** 2 != count:
         missing = f"pixel{count}"
@@ -90,7 +90,7 @@ def _pixel_columns(path: Path, columns: list[str]) -> list[int]:
             f"{path}: the column {missing} is missing; an image needs pixel0 to pixel783, or another square number"
         )
     if strange := next((name for name in columns if name != "label" and not name.startswith("pixel")), None):
-        raise DataError(f"{path}: the column {strange[:20]!r} is neither label nor a pixel; remove it")
+        raise DataError(f"{path}: the column {strange[:20]!r} is neither label nor pixel0, pixel1, …; remove it")
     return [place[f"pixel{i}"] for i in range(count)]
 
 
@@ -144,12 +144,12 @@ def _any_rows(path: Path, content: bytes, columns: list[str]) -> Iterator[bytes]
                 continue
             where = f"{path}: line {reader.line_num}"
             if len(row) != len(columns):
-                raise DataError(f"{where} has {len(row)} cells, and the header has {len(columns)}")
+                raise DataError(f"{where} has {len(row)} cells, but the header has {len(columns)}")
             line = ",".join(row)
             numbers = list(map(int, row)) if line.count(",") < len(row) and _NUMBERS.fullmatch(line) else [256]
             if max(numbers) > 255:
                 name, cell = next(cell for cell in zip(columns, row, strict=True) if not _is_pixel(cell[1]))
-                raise DataError(f"{where}, column {name}: {cell[:20]!r} is no whole number from 0 to 255")
+                raise DataError(f"{where}, column {name}: {cell[:20]!r} is not a whole number from 0 to 255")
             yield bytes(numbers)
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: {error}; is it a CSV file of text?") from error

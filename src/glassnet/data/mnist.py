@@ -70,7 +70,9 @@ def _check_sum(path: Path) -> None:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if found != SHA256[path.name.replace(".idx", "-idx")]:
-        raise DataError(f"{path}: not MNIST's file (its SHA-256 sum is wrong); get it again, or unset GLASSNET_DATA")
+        raise DataError(
+            f"{path}: not the original MNIST file (wrong SHA-256 checksum); download it again, or unset GLASSNET_DATA"
+        )
 
 
 def _downloaded(name: str, folder: Path) -> Path:
@@ -90,18 +92,18 @@ def _downloaded(name: str, folder: Path) -> Path:
             wrong_sum = True
         except OSError as error:
             raise DataError(
-                f"cannot keep MNIST in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
+                f"cannot save MNIST in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
             ) from error
         else:
             return Path(path)
     why = (
-        "the mirrors sent a file with a wrong sum." if wrong_sum else "no mirror could be reached; is there a network?"
+        "the mirrors sent a file with a wrong checksum." if wrong_sum else "no mirror could be reached; are you online?"
     )
     given = os.environ.get("GLASSNET_DATA")
     nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
     raise DataError(
-        f"cannot download MNIST ({name}): {why} {nearby}Without a network, put its four files into a folder mnist and "
-        "set GLASSNET_DATA to the folder above it, or give the path of any copy that you have"
+        f"cannot download MNIST ({name}): {why} {nearby}To work offline, put its four files into a folder mnist "
+        "and set GLASSNET_DATA to its parent folder, or give the path of any copy"
     )
 
 
@@ -162,7 +164,7 @@ def _fetch_openml(classes: tuple[str, ...]) -> Table:
             )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot get mnist_784 from OpenML ({' '.join(str(error).split())}); is there a network? `mnist` has the "
+            f"cannot get mnist_784 from OpenML ({' '.join(str(error).split())}); are you online? `mnist` has the "
             "same images"
         ) from error
     labels = as_labels(found.target, classes, "mnist_784")

@@ -41,11 +41,11 @@ _DAMAGE = (
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz file by name.
 
-    What each array says of its size is checked before anything is unpacked, and nothing is ever unpickled.
+    The size of each array is checked before it is unpacked, and nothing is ever unpickled.
 
     Raises:
-        DataError: no archive of arrays, ``x_train`` or ``y_train`` missing, or an array that is too large, damaged, or
-            made of Python objects.
+        DataError: not an archive of arrays, ``x_train`` or ``y_train`` missing, or an array that is too large, damaged,
+            or made of Python objects.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -57,26 +57,28 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise
     except _DAMAGE as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise DataError(f"{path}: not a readable npz file ({reason}); is it whole?") from error
+        raise DataError(f"{path}: not a readable npz file ({reason}); is it complete?") from error
 
 
 def _require(wanted: Iterable[str], members: Mapping[str, str], path: Path) -> None:
     if missing := [name for name in wanted if name not in members]:
-        there = ", ".join(sorted(members)[:8]) or "no arrays"
-        raise DataError(f"{path}: no {missing[0]} in it (it has {there}); name the arrays {', '.join(ARRAYS)}")
+        there = ", ".join(sorted(members)[:8]) or "none"
+        raise DataError(f"{path}: no array {missing[0]} (there are: {there}); name the arrays {', '.join(ARRAYS)}")
 
 
 def _member(archive: zipfile.ZipFile, name: str, where: str) -> NDArray[Any]:
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(f"{where}: packed in a way that NumPy does not use; save it with numpy.savez_compressed")
+        raise DataError(
+            f"{where}: compressed in a way that NumPy does not support; save it with numpy.savez_compressed"
+        )
     with archive.open(info) as file:
         shape, fortran_order, dtype = _header(file)
         if dtype.hasobject:
-            raise DataError(f"{where}: Python objects, which only pickle could read; save plain numbers instead")
+            raise DataError(f"{where}: contains Python objects, which would need pickle; save plain numbers instead")
         promised = prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0:
-            raise DataError(f"{where}: its header promises an array of shape {shape}; get it again")
+            raise DataError(f"{where}: invalid shape {shape} in the header; download it again")
         content = read_exactly(file, promised, where)
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
 

@@ -1,4 +1,4 @@
-"""Reading a picture that anyone may have sent: PNG and JPEG alone, and its size is checked before it is decoded."""
+"""Reading pictures from untrusted sources: only PNG and JPEG, with the size checked before decoding."""
 
 import io
 import struct
@@ -50,7 +50,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
     if isinstance(file, Path) and file.exists() and not file.is_file():
-        raise DataError(f"{name}: a folder or device, not a picture; give the files in it")
+        raise DataError(f"{name}: a folder or device, not an image file; give the files in it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -62,17 +62,17 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more pixels") from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it as one of these") from error
+        raise DataError(f"{name}: neither a PNG nor a JPEG image; save it as one of these") from error
     except FileNotFoundError as error:
         raise DataError(f"{name}: no such file; is the path right?") from error
     except DataError:
         raise
     except _DAMAGE as error:
-        raise DataError(f"{name}: cannot be read as a picture ({error}); was it cut short or damaged?") from error
+        raise DataError(f"{name}: cannot be read as an image ({error}); is it truncated or damaged?") from error
 
 
 def _too_large(name: str, size: str) -> DataError:
-    return DataError(f"{name}: {size} where at most {MAX_PICTURE_PIXELS:,} are read; make it smaller")
+    return DataError(f"{name}: {size}, but at most {MAX_PICTURE_PIXELS:,} are allowed; make it smaller")
 
 
 def _smaller(image: Image.Image) -> Image.Image:

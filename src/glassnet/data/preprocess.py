@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import DataError
+from ..nn import NUMPY
 from .dataset import MAX_SIDE, Examples, Images
 
 __all__ = ["Preprocessing", "Scaling"]
@@ -73,31 +74,23 @@ class Preprocessing:
         box, dark_on_light = _digits_form(examples.images_at(sample))
         return cls(*examples.image_shape, scale, shift, box, dark_on_light)
 
-    def apply(self, images: Images, out: Floats | None = None, dtype: DTypeLike = np.float32) -> Floats:
-        """Return the inputs ``(n, h·w)`` of ``images`` ``(n, h, w)`` or ``(n, h·w)`` uint8.
+    def apply(self, images: Images, dtype: DTypeLike = np.float32) -> Floats:
+        """Return the inputs ``(n, h, w)`` of ``images`` ``(n, h, w)`` or ``(n, h·w)`` uint8.
 
         Args:
             images: the pictures.
-            out: where to put the inputs, so that nothing is allocated; its dtype is kept.
-            dtype: of the inputs where ``out`` is not given.
+            dtype: of the inputs.
 
         Raises:
             DataError: the images have another shape.
         """
-        size = self.height * self.width
-        if images.shape[1:] != (self.height, self.width) and images.shape[1:] != (size,):
+        shape = self.height, self.width
+        if images.shape[1:] not in (shape, (self.height * self.width,)):
             got = "×".join(str(side) for side in images.shape[1:])
             raise DataError(
                 f"images of {got} pixels where {self.height}×{self.width} are needed: frame_picture brings them there"
             )
-        inputs = np.empty((len(images), size), dtype) if out is None else out
-        pixels = images.reshape(len(images), size)
-        np.copyto(inputs, pixels)  # and then in place: a product that converts on its way is slower than both
-        if self.scale != 1:
-            inputs *= inputs.dtype.type(self.scale)
-        if self.shift:
-            inputs += inputs.dtype.type(self.shift)
-        return inputs
+        return NUMPY.inputs(images, None, self.scale, self.shift, np.empty((len(images), *shape), dtype))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes by name, ready for JSON."""

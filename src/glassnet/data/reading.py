@@ -1,4 +1,4 @@
-"""Reading as many bytes as a header promises, and never more."""
+"""Reading as many bytes as a header announces, and never more."""
 
 from typing import Protocol
 
@@ -26,11 +26,13 @@ def read_exactly(file: Readable, expected: int, where: str) -> bytearray:
         DataError: there are fewer bytes, or more, or more are promised than a file of images may hold.
     """
     if expected > MAX_PIXEL_BYTES:
-        raise DataError(f"{where}: its header promises {expected:,} bytes, more than the {MAX_PIXEL_BYTES:,} allowed")
+        raise DataError(f"{where}: the header announces {expected:,} bytes, more than the {MAX_PIXEL_BYTES:,} allowed")
     content = bytearray()
     while len(content) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(content)))):
         content += chunk
     if len(content) != expected:
         found = f"only {len(content):,}" if len(content) < expected else "more"
-        raise DataError(f"{where}: its header promises {expected:,} bytes of data, and there are {found}; get it again")
+        raise DataError(
+            f"{where}: the header announces {expected:,} bytes of data, but there are {found}; download it again"
+        )
     return content

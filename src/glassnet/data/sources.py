@@ -1,4 +1,4 @@
-"""One call for every form in which people have these digits."""
+"""`load_dataset`: one function for every source of digits."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
 def _existing(source: str | PathLike[str]) -> Path:
     """Return the absolute path of a source that is no name, if there is such a file or folder."""
     if not isinstance(source, str | PathLike):
-        raise DataError(f"a {type(source).__name__} is no source of data; give a name, a path or a tuple of arrays")
+        raise DataError(f"{type(source).__name__} is not a data source; give a name, a path or a tuple of arrays")
     text = os.fsdecode(source)
     try:
         path = Path(text).expanduser().resolve(strict=True) if text else None
@@ -69,9 +69,7 @@ def _existing(source: str | PathLike[str]) -> Path:
         path = None
     if path is None:
         text = text[:200]
-        raise DataError(
-            f"no data set and no path called {text!r}{nearest(text, NAMED)}; give a name or an existing path"
-        )
+        raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
     return path
 
 
@@ -135,7 +133,7 @@ def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
         return _from_npz(path, names)
     if "idx1" in name or "idx3" in name or name.endswith("ubyte"):
         return _from_folder(path.parent, names)
-    raise DataError(f"{path}: not a form that is known; give a .csv, an .npz, or a folder of IDX files or of pictures")
+    raise DataError(f"{path}: unknown file format; give a .csv or .npz file, or a folder of IDX files or pictures")
 
 
 def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
@@ -156,8 +154,8 @@ def _of_folder(path: Path, names: tuple[str, ...]) -> Dataset:
         if (path / train).is_dir() and (folders := class_folders(path / train)):
             return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
     raise DataError(
-        f"{path}: no data in this folder: neither IDX files, nor train.csv, nor mnist.npz, nor folders of PNG or JPEG "
-        "pictures, one for each class"
+        f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of PNG or JPEG "
+        "pictures per class"
     )
 
 
@@ -172,7 +170,7 @@ def _idx_pair(files: Mapping[str, Path], part: str, names: tuple[str, ...]) -> E
     for kind in ("images", "labels"):
         if f"{part} {kind}" not in files:
             folder = next(iter(files.values())).parent
-            raise DataError(f"{folder}: {FILES[f'{part} {kind}']} (or .gz) is missing beside the other IDX files")
+            raise DataError(f"{folder}: {FILES[f'{part} {kind}']} (or .gz) is missing")
     image_file, label_file = files[f"{part} images"], files[f"{part} labels"]
     images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
     if len(images) != len(labels):
@@ -204,7 +202,7 @@ def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
 
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
     if table.labels is None:
-        raise DataError(f"{path}: the column label is missing; give Kaggle's train.csv")
+        raise DataError(f"{path}: no column label; give Kaggle's train.csv")
     return Examples(table.images, as_labels(table.labels, names, str(path), "line", 2))  # line 1 is the header
 
 
@@ -227,10 +225,10 @@ def _npz_pair(path: Path, arrays: Mapping[str, NDArray[Any]], part: str, names: 
 def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
     """Class folders. All pictures are read together, so that those of both parts are brought into one form."""
     if len(train) < 2:
-        raise DataError(f"{path}: pictures of one class only, {train[0].name}; learning needs a folder for each of two")
+        raise DataError(f"{path}: pictures of only one class, {train[0].name}; add a folder for at least one more")
     classes, name = class_names([folder.name for folder in train]), _short(path.name)
     if unknown := [folder for folder in test if folder.name not in classes]:
-        raise DataError(f"{unknown[0]}: a class that is not among the training images; give it a folder there too")
+        raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
     examples = read_class_folders(train + test, classes)
     if not test:
         return _held_out(name, str(path), examples, classes)
@@ -241,7 +239,7 @@ def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
 
 def _official(name: str, source: str, train: Examples, test: Examples, names: tuple[str, ...]) -> Dataset:
     """Return a data set whose source itself separates the test images."""
-    return Dataset(name, source, train, test, names, True, train.images[:0])
+    return Dataset(name, source, train, test, names, True, np.empty((0, *train.image_shape), np.uint8))
 
 
 def _held_out(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..data import as_pixels
 from ..errors import ConfigError, DataError
 from ..model import Model
-from ..nn import SGD, Network, SoftmaxCrossEntropy, softmax
+from ..nn import SGD, Network, Pass, SoftmaxCrossEntropy
 from ..nn.types import Array
 from . import sums, wording
 from .explanation import WORKED, Explanation, Part, Stage
@@ -68,6 +68,7 @@ class _Step:
         self.symbols = wording.symbols(network.layers)  # of what each layer returns, and of X before them
         self.worked = network.parameters.size <= WORKED
         self.loss = SoftmaxCrossEntropy(len(model.classes))
+        self.passed = Pass(network, gradients=network.gradients)
         self.model, self.pixels, self.label = model, pixels, label
         # Nothing below the lowest layer that learns needs a gradient.
         self.lowest = min((int(name.partition(".")[0]) for name in network.named_parameters), default=0)
@@ -79,33 +80,35 @@ class _Step:
     def forward(self, after: bool = False) -> Iterator[Stage]:
         """Go up through the layers, by each layer's own ``forward``."""
         part: Part = "after" if after else "forward"
-        Y = X = self.model.preprocessing.apply(self.pixels, dtype=np.float64)
+        X = self.model.preprocessing.apply(self.pixels, dtype=np.float64)
+        Y = X = X.reshape(1, *self.network.input_shape)
         if not after:
             scaling = wording.scaling(self.model.preprocessing)
             yield self._stage(part, "X", scaling, X, sums.scaling(self.model.preprocessing, self.pixels, X))
-        for layer, x, y in zip(self.network.layers, self.symbols, self.symbols[1:], strict=False):
-            Y = layer.forward(X)
+        for i, layer in enumerate(self.network.layers):
+            x, y = self.symbols[i : i + 2]
+            Y = layer.forward(X, self.passed.layers[i])
             if y != x:
                 words = wording.forward(layer, x, y, X.shape)
                 yield self._stage(part, y, words, Y, sums.forward(layer, X, Y), per_class=y == self.symbols[-1])
             X = Y
         logits = self.symbols[-1]
-        loss = self.loss.forward(Y, np.array([self.label]))
-        P = softmax(Y)
+        self.found, P = self.loss(Y, np.array([self.label])), self.loss.probabilities(Y)
+        self.P, loss = P, self.found.value
         yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P), per_class=True)
         words = wording.loss(self.model.classes[self.label], P.shape)
         yield self._stage(part, "L", words, np.float64(loss), sums.loss(P, self.label, loss))
 
     def backward(self) -> Iterator[Stage]:
         """Come back down by the chain rule, by each layer's own gradients."""
-        dY = self.loss.backward()
-        P = self.loss.P.T
+        dY, P = self.found.gradient, self.P
         words = wording.logits_gradient(self.symbols[-1], P.shape)
         arithmetic = sums.logits_gradient(P, self.label, dY)
         yield self._stage("backward", f"d{self.symbols[-1]}", words, dY, arithmetic, per_class=True)
         for i in reversed(range(self.lowest, len(self.network.layers))):
             layer, x, y = self.network.layers[i], self.symbols[i], self.symbols[i + 1]
-            layer.parameter_gradients(dY)
+            p = self.passed.layers[i]
+            layer.parameter_gradients(dY, p)
             for name, gradient in self._gradients(i):
                 words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
                 yield self._stage(
@@ -113,15 +116,15 @@ class _Step:
                     f"d{wording.parameter(name, y)}",
                     words,
                     gradient,
-                    sums.parameter_gradient(layer, name, dY),
+                    sums.parameter_gradient(layer, name, dY, p),
                     per_class=y == self.symbols[-1] and gradient.ndim == 1,
                 )
             if i > self.lowest:
                 above = dY.copy()  # which the layer may overwrite
-                dY = layer.input_gradient(dY)
+                dY = layer.input_gradient(dY, p)
                 if y != x:
                     words = wording.input_gradient(layer, x, y, dY.shape)
-                    yield self._stage("backward", f"d{x}", words, dY, sums.input_gradient(layer, above, dY))
+                    yield self._stage("backward", f"d{x}", words, dY, sums.input_gradient(layer, above, dY, p))
 
     def update(self, learning_rate: float) -> Iterator[Stage]:
         """Move every parameter against its gradient."""

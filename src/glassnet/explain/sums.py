@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Preprocessing
-from ..nn import Dense, Layer, ReLU
+from ..nn import Dense, Layer, LayerPass, ReLU
 from ..nn.types import Array
 from .wording import subscript
 
@@ -70,7 +70,7 @@ def logits_gradient(P: Array, label: int, dZ: Array) -> Iterator[str]:
         yield f"dz{subscript(j + 1)} = {number(p)} − {int(j == label)} = {number(dz)}"
 
 
-def parameter_gradient(layer: Layer, name: str, dY: Array) -> Iterator[str]:
+def parameter_gradient(layer: Layer, name: str, dY: Array, p: LayerPass) -> Iterator[str]:
     """The gradient of a Dense layer's weights or biases; nothing for other layers."""
     if not isinstance(layer, Dense):
         return
@@ -78,18 +78,18 @@ def parameter_gradient(layer: Layer, name: str, dY: Array) -> Iterator[str]:
         for j, dz in enumerate(dY[0], 1):
             yield f"db{subscript(j)} = dz{subscript(j)} = {number(dz)}"
         return
-    for (i, j), dw in np.ndenumerate(layer.dW):
-        product = f"{number(layer.X[0, i])}·{_factor(dY[0, j])}"
+    for (i, j), dw in np.ndenumerate(p.dW):
+        product = f"{number(p.X[0, i])}·{_factor(dY[0, j])}"
         yield f"dw{subscript(i + 1)}{subscript(j + 1)} = {product} = {number(dw)}"
 
 
-def input_gradient(layer: Layer, dY: Array, dX: Array) -> Iterator[str]:
+def input_gradient(layer: Layer, dY: Array, dX: Array, p: LayerPass) -> Iterator[str]:
     """What a Dense layer or a ReLU hands down; nothing for other layers."""
     for i, dx in enumerate(dX[0], 1):
         if isinstance(layer, Dense):
             yield f"da{subscript(i)} = {_products(dY[0], layer.W[i - 1])} = {number(dx)}"
         elif isinstance(layer, ReLU):
-            open_ = int(layer.A[0, i - 1] > 0)
+            open_ = int(p.A[0, i - 1] > 0)
             yield f"dz{subscript(i)} = {number(dY[0, i - 1])}·{open_} = {number(dx)}"
 
 

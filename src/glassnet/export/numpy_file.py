@@ -1,4 +1,4 @@
-"""A model as one Python file that needs NumPy alone: a page of equations, and below it the numbers."""
+"""A model as one Python file that needs only NumPy: a page of equations, followed by the weights."""
 
 import base64
 import keyword
@@ -127,9 +127,9 @@ def numpy_source(model: Model, module: str = "digits") -> str:
             known here; or there are no parameters.
     """
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise ConfigError(f"{module}.py: Python can import no module of this name; use letters, digits and underscores")
+        raise ConfigError(f"{module}.py: not a valid module name; use letters, digits and underscores")
     if module in {"numpy", *sys.stdlib_module_names}:  # which are imported here, or by what is imported here
-        raise ConfigError(f"{module}.py: would stand before the module {module} that it needs; choose another name")
+        raise ConfigError(f"{module}.py: would shadow the module {module} that it imports; choose another name")
     if not model.size:
         raise ConfigError("a network without parameters has learned nothing; there is nothing to export")
     lines, shapes = _equations(model.network.layers)
@@ -173,7 +173,7 @@ def _equations(layers: list[Layer]) -> tuple[list[str], dict[str, Shape]]:
 
 def _line(layer: Layer) -> tuple[tuple[str, ...], str]:
     if type(layer) not in LINES:
-        raise ConfigError(f"{type(layer).__name__}: a layer that the NumPy file does not know; use another")
+        raise ConfigError(f"{type(layer).__name__}: not supported by the NumPy export; use another layer")
     return LINES[type(layer)](layer)
 
 

@@ -1,25 +1,28 @@
-"""A model as an ONNX graph, the preparation of pixels included, for onnxruntime and whatever else reads it.
+"""A model as an ONNX graph, including the preprocessing, for onnxruntime and other ONNX runtimes.
 
     images (n, h, w) uint8 -> X = pixel · scale + shift -> layers -> softmax -> probabilities (n, k), label (n)
 
-The graph of an ensemble has the layers of each member, and the mean of their probabilities.
+The graph of an ensemble has the layers of each member, and the mean of their probabilities. That of an estimator begins
+with X (n, d) itself.
 """
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
-from ..errors import ConfigError, FileError
+from ..errors import ConfigError, FileError, missing_package
 from ..model import Model
-from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, Network, ReLU, Sigmoid, Tanh, softmax
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
+
+    from ..classifier import DigitClassifier
 
 __all__ = ["onnx_graph"]
 
@@ -31,74 +34,93 @@ CLOSE = (
 TRIED = 32  # images on which that is checked
 
 
-def onnx_graph(model: Model) -> "ModelProto":
+def onnx_graph(model: "Model | DigitClassifier") -> "ModelProto":
     """Return a model as an ONNX graph that ONNX's checker has passed and that its reference runtime agrees with.
 
-    The input is ``images`` (n, h, w) uint8, of any n. The outputs are ``probabilities`` (n, k) in the model's own
-    precision and ``label`` (n,) int64, an index into the classes. The metadata have the names of the classes and
-    whether the images are dark on light (both in JSON), and what data the model learned.
+    The input is ``images`` (n, h, w) uint8, of any n; that of an estimator is ``X`` (n, d), of the type it learned. The
+    outputs are ``probabilities`` (n, k) in the model's own precision and ``label`` (n,) int64, an index into the
+    classes. The metadata have the names of the classes and, of a model, whether the images are dark on light (both in
+    JSON), and what data it learned.
+
+    Args:
+        model: a model, or an estimator that is fitted.
 
     Raises:
-        ConfigError: the package onnx is not installed, or a layer is not known here.
-        DataError: the model's weights are so large that its answer is no number.
-        FileError: the graph's answers are others than the model's.
+        ConfigError: the package onnx is not installed, or a layer is not supported.
+        DataError: the model's weights are so large that its output is NaN.
+        FileError: the output of the graph differs from the model's.
+        NotFittedError: the estimator has learned nothing.
     """
     try:
         from onnx import checker, helper
     except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise ConfigError(f'ONNX needs {package}, which is missing; pip install "glassnet[onnx]"') from error
+        raise missing_package("ONNX", error, "onnx") from error
+    body, metadata = _of_model(model) if isinstance(model, Model) else _of_estimator(model)
     proto = helper.make_model(
-        _body(model),
+        body,
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="glassnet",
         producer_version=__version__,
     )
-    metadata = {
-        "classes": json.dumps(model.classes),
-        "dark_on_light": json.dumps(model.preprocessing.dark_on_light),
-        "trained_on": Path(model.trained_on).name,  # of a path its end: a file that is passed on need not tell the rest
-        "fingerprint": model.fingerprint,
-    }
     helper.set_model_props(proto, metadata)
     checker.check_model(proto, full_check=True)
     _compare(proto, model)
     return proto
 
 
-def _body(model: Model) -> Any:
-    """Return the graph itself: nodes, constants, inputs and outputs."""
+def _of_model(model: Model) -> tuple[Any, dict[str, str]]:
+    """Return the graph of a model, and its metadata."""
     from onnx import TensorProto, helper
 
-    graph = _Graph(model.network.dtype)
-    height, width = model.image_shape
-    number = helper.np_dtype_to_tensor_dtype(model.network.dtype)
-    X = graph.add("Cast", "images", to=number)
+    graph, (height, width) = _Graph(model.network.dtype), model.image_shape
+    X = graph.add("Cast", "images", to=graph.number)
     X = graph.add("Flatten", X, axis=1)
     X = graph.add("Mul", X, graph.constant("scale", model.preprocessing.scale))
     X = graph.add("Add", X, graph.constant("shift", model.preprocessing.shift))
-    answers = [graph.add("Softmax", _layers(graph, X, network.layers), axis=1) for network in model.networks]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", height, width])
+    metadata = {
+        "classes": json.dumps(model.classes),
+        "dark_on_light": json.dumps(model.preprocessing.dark_on_light),
+        "trained_on": Path(model.trained_on).name,  # of a path its end: a file that is passed on need not tell the rest
+        "fingerprint": model.fingerprint,
+    }
+    return _body(graph, images, X, model.networks), metadata
+
+
+def _of_estimator(model: "DigitClassifier") -> tuple[Any, dict[str, str]]:
+    """Return the graph of an estimator, and its metadata."""
+    from onnx import helper
+
+    network = model.network_
+    graph = _Graph(network.dtype)
+    rows = helper.make_tensor_value_info("X", graph.number, ["n", *network.input_shape])
+    return _body(graph, rows, "X", [network]), {"classes": json.dumps(model.classes_.tolist(), default=str)}
+
+
+def _body(graph: "_Graph", given: Any, X: str, networks: Sequence[Network]) -> Any:
+    """Return a whole graph: from what is ``given`` to the inputs X, and on to the probabilities of the networks."""
+    from onnx import TensorProto, helper
+
+    answers = [graph.add("Softmax", _layers(graph, X, network.layers), axis=1) for network in networks]
     total = graph.add("Sum", *answers)
     graph.add("Div", total, graph.constant("members", len(answers)), output="probabilities")
     graph.add("ArgMax", "probabilities", output="label", axis=1, keepdims=0)
-    return helper.make_graph(
-        graph.nodes,
-        "glassnet",
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", height, width])],
-        [
-            helper.make_tensor_value_info("probabilities", number, ["n", len(model.classes)]),
-            helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
-        ],
-        graph.constants,
-    )
+    [classes] = networks[0].output_shape
+    outputs = [
+        helper.make_tensor_value_info("probabilities", graph.number, ["n", classes]),
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+    ]
+    return helper.make_graph(graph.nodes, "glassnet", [given], outputs, graph.constants)
 
 
 class _Graph:
     """Nodes and constants as they are added."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
+        from onnx import helper
+
+        self.dtype, self.number = dtype, helper.np_dtype_to_tensor_dtype(dtype)
         self.nodes: list[NodeProto] = []
         self.constants: list[Any] = []
 
@@ -127,7 +149,7 @@ def _layers(graph: _Graph, X: str, layers: list[Layer]) -> str:
     """Add layers, one after the other, and return the name of the last one's output."""
     for layer in layers:
         if type(layer) not in NODES:
-            raise ConfigError(f"{type(layer).__name__}: a layer that the ONNX export does not know; use another")
+            raise ConfigError(f"{type(layer).__name__}: not supported by the ONNX export; use another layer")
         X = NODES[type(layer)](graph, X, layer)
     return X
 
@@ -168,14 +190,23 @@ NODES: dict[type[Layer], Callable[[_Graph, str, Any], str]] = {
 }
 
 
-def _compare(proto: "ModelProto", model: Model) -> None:
-    """See to it that a graph answers as the model does; raise FileError where it does not."""
+def _compare(proto: "ModelProto", model: "Model | DigitClassifier") -> None:
+    """Check that a graph gives the output of the model; raise FileError if it does not."""
     from onnx.reference import ReferenceEvaluator
 
-    images = np.random.default_rng(0).integers(0, 256, (TRIED, *model.image_shape), np.uint8)
-    expected = model.predict_proba(images)
+    rng = np.random.default_rng(0)
+    if isinstance(model, Model):
+        images = rng.integers(0, 256, (TRIED, *model.image_shape), np.uint8)
+        given: dict[str, Any] = {"images": images}
+        expected = model.predict_proba(images)
+    else:
+        network = model.network_
+        given = {"X": rng.normal(size=(TRIED, *network.input_shape)).astype(network.dtype)}
+        expected = softmax(network.forward(given["X"]))
     with np.errstate(all="ignore"):
-        [found] = list(ReferenceEvaluator(proto).run(["probabilities"], {"images": images}))
+        [found] = list(ReferenceEvaluator(proto).run(["probabilities"], given))
     apart = float(np.abs(np.asarray(found) - expected).max())
     if not apart <= CLOSE:  # not true of NaN
-        raise FileError(f"the ONNX graph's probabilities are up to {apart:.1g} from the model's own; not exported")
+        raise FileError(
+            f"the ONNX graph's probabilities differ by up to {apart:.1g} from the model's own; not exported"
+        )

@@ -1,7 +1,7 @@
-"""Kaggle's Digit Recognizer: from ``test.csv`` to a ``submission.csv`` that it takes, by a model that did not peek.
+"""Kaggle's Digit Recognizer: from ``test.csv`` to ``submission.csv``, by a model that has not seen the test images.
 
-Kaggle's 42,000 training and 28,000 test images are MNIST's 70,000 in another order. A model that learned MNIST has seen
-most of the test images with their labels, so its score would say nothing about it. No two of the 70,000 are the same:
+Kaggle's 42,000 training and 28,000 test images are MNIST's 70,000 in another order. A model trained on MNIST has seen
+most of the test images with their labels, so its score would be meaningless. No two of the 70,000 are the same:
 an image of test.csv that is also among those that a model learned was seen, and is no coincidence.
 """
 
@@ -27,24 +27,24 @@ def submission(
         model: of the ten digits.
         images: Kaggle's, in the order of its test.csv, (28000, 28, 28) uint8.
         shifts: as for `Model.predict_proba`.
-        allow_leak: go on where the model has seen some of the images, or nobody can say whether it has.
+        allow_leak: continue if the model has seen some of the images, or if that cannot be determined.
         name: what errors call the images.
 
     Raises:
         DataError: another number of images, or a model of other classes or shape; or a leak, see ``allow_leak``.
-        ConfigError: shifts that cannot be.
+        ConfigError: invalid shifts.
     """
     if len(images) != ROWS:
-        raise DataError(f"{name}: {len(images):,} rows where Kaggle's test.csv has {ROWS:,}; download it again")
+        raise DataError(f"{name}: {len(images):,} rows, but Kaggle's test.csv has {ROWS:,}; download it again")
     if images.shape[1:] != model.image_shape:
         given, taken = ("×".join(map(str, shape)) for shape in (images.shape[1:], model.image_shape))
         raise DataError(
-            f"{name}: images of {given} pixels, and the model takes {taken}; train it on Kaggle's train.csv"
+            f"{name}: images of {given} pixels, but the model expects {taken}; train one on Kaggle's train.csv"
         )
     if model.classes != DIGITS:
         some = ", ".join(model.classes[:3])
         raise DataError(
-            f"the model knows {len(model.classes):,} classes ({some}, …), and Kaggle asks for the ten digits 0 to 9; "
+            f"the model has {len(model.classes):,} classes ({some}, …), but Kaggle expects the ten digits 0 to 9; "
             "train one on Kaggle's train.csv"
         )
     if not allow_leak:
@@ -54,16 +54,16 @@ def submission(
 
 
 def _learned(model: Model) -> Dataset:
-    """Return the data that a model has learned; raise DataError where they cannot be looked at any more."""
-    doubt = "nobody can say whether the model has seen the test images: "
-    remedy = "; allow the leak (--allow-leak, allow_leak=True) to submit all the same"
+    """Return the data that a model was trained on; raise DataError if it is no longer available."""
+    doubt = "cannot check whether the model has seen the test images: "
+    remedy = "; allow the leak (--allow-leak, allow_leak=True) to submit anyway"
     if not model.trained_on:
-        raise DataError(f"{doubt}it learned from arrays in memory{remedy}")
+        raise DataError(f"{doubt}it was trained on arrays in memory{remedy}")
     try:
         dataset = load_dataset(model.trained_on, classes=model.classes)
     except DataError as error:
         raise DataError(
-            f"{doubt}its training data, {model.trained_on}, are gone or cannot be read; put them back, or allow the "
+            f"{doubt}its training data, {model.trained_on}, is missing or cannot be read; restore it, or allow the "
             "leak (--allow-leak, allow_leak=True)"
         ) from error
     if dataset.fingerprint != model.fingerprint:
@@ -72,13 +72,13 @@ def _learned(model: Model) -> Dataset:
 
 
 def _refuse_leak(learned: Dataset, images: Images, name: str) -> None:
-    """Raise DataError where any of the images is among those that runs on a data set learn from or choose by."""
+    """Raise DataError if any of the images is among the training or validation images of a data set."""
     known = {_sum(image) for block in learned.train.blocks() for image in block.images}
     rows = [row for row, image in enumerate(images, 1) if _sum(image) in known]
     if rows:
         raise DataError(
             f"{name}: the model has seen {len(rows):,} of these {len(images):,} images in {learned.source}, with "
-            f"their labels (the first is row {rows[0]:,}), so its score would say nothing; train one on Kaggle's "
+            f"their labels (the first is row {rows[0]:,}), so its score would be meaningless; train one on Kaggle's "
             "train.csv, or allow the leak (--allow-leak, allow_leak=True)"
         )
 

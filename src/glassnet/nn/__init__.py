@@ -4,20 +4,23 @@
     loss = SoftmaxCrossEntropy(classes=10)
     optimizer = Adam(network.parameters, network.gradients)
 
-    loss.forward(network.forward(X, training=True), y)      # X (n, 784) float32, y (n,) integers
-    network.backward(loss.backward())
+    p = Pass(network, training=True)                        # what a batch leaves behind on its way
+    found = loss(network.forward(X, p), y)                  # X (n, 784) float32, y (n,) integers
+    network.backward(found.gradient, p)
     optimizer.step(learning_rate=0.001)
 
-Read `glassnet.textbook` first, then here `layers`, `activations`, `normalization`, `losses`, `network`, `optimizers`,
-`schedules`, `averaging`.
+Read `glassnet.textbook` first, then here `layers`, `activations`, `formulas`, `normalization`, `losses`, `passes`,
+`network`, `optimizers`, `schedules`, `averaging`, and last how all of it is computed: `engine`, `elementwise`,
+`products`.
 """
 
 from .activations import ACTIVATIONS, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .averaging import WeightAverage
+from .engine import NUMPY, Engine
 from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
 from .layers import Dense, Dropout, Flatten, Layer
-from .losses import Loss, MeanSquaredError, SoftmaxCrossEntropy, softmax
+from .losses import Loss, LossAndGradient, MeanSquaredError, SoftmaxCrossEntropy, softmax
 from .network import Network, tensor_shapes
 from .normalization import BatchNorm
 from .optimizers import (
@@ -31,6 +34,8 @@ from .optimizers import (
     RMSprop,
     clip_gradient_norm,
 )
+from .passes import LayerPass, Pass
+from .products import SomeColumns
 from .regularizers import L2
 from .schedules import Schedule, constant, cosine, one_cycle, step_decay, warm_up
 
@@ -39,6 +44,7 @@ __all__ = [
     "GELU",
     "INITIALIZERS",
     "L2",
+    "NUMPY",
     "OPTIMIZERS",
     "SGD",
     "Adam",
@@ -46,21 +52,26 @@ __all__ = [
     "BatchNorm",
     "Dense",
     "Dropout",
+    "Engine",
     "Flatten",
     "GradientCheck",
     "Layer",
+    "LayerPass",
     "LeakyReLU",
     "Loss",
+    "LossAndGradient",
     "MeanSquaredError",
     "Momentum",
     "Nesterov",
     "Network",
     "Optimizer",
+    "Pass",
     "RMSprop",
     "ReLU",
     "Schedule",
     "Sigmoid",
     "SoftmaxCrossEntropy",
+    "SomeColumns",
     "Tanh",
     "WeightAverage",
     "check_gradients",

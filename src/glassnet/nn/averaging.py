@@ -12,11 +12,8 @@ back over the last ninth of the steps until that is long enough for d.
 
 from copy import deepcopy
 
-import numpy as np
-
+from . import formulas
 from .network import Network
-from .optimizers import BLOCK
-from .types import Array
 
 __all__ = ["WeightAverage"]
 
@@ -42,18 +39,13 @@ class WeightAverage:
             raise ValueError(f"WeightAverage needs 0 ≤ decay < 1, not {decay}")
         self.decay, self.steps = decay, 0
         self.network, self._followed = deepcopy(network), network
-        self._scratch = np.empty(BLOCK, network.dtype)
 
     def update(self) -> None:
         """Move the averages towards the network as it is now; call it after each step."""
         part = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        self._follow(self.network.parameters, self._followed.parameters, part)
-        self._follow(self.network.statistics, self._followed.statistics, part)
-
-    def _follow(self, average: Array, current: Array, part: float) -> None:
-        for start in range(0, average.size, BLOCK):  # which stay in the processor's cache, as in `optimizers`
-            mean, theta = average[start : start + BLOCK], current[start : start + BLOCK]
-            difference = np.subtract(theta, mean, out=self._scratch[: mean.size])
-            difference *= part
-            mean += difference
+        for mean, current in (
+            (self.network.parameters, self._followed.parameters),
+            (self.network.statistics, self._followed.statistics),
+        ):
+            self.network.engine.update(formulas.moving_average, (mean,), (current,), (part,))

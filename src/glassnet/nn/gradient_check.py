@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .losses import Loss
+from .losses import Loss, LossAndGradient
 from .network import Network
+from .passes import Pass
 from .regularizers import L2
 from .types import Array, Shape
 
@@ -102,7 +103,7 @@ def check_gradients(
 
     Args:
         network: in float64.
-        loss: `SoftmaxCrossEntropy`, `MeanSquaredError` or anything with their two methods.
+        loss: `SoftmaxCrossEntropy`, `MeanSquaredError` or anything that is called as they are.
         X: examples ``(n, *input_shape)``.
         y: what ``loss`` takes for targets.
         regularizer: added to the loss, if any.
@@ -154,18 +155,21 @@ class _Measurement:
 
     def __init__(self, network: Network, loss: Loss, X: Array, y: NDArray[Any], regularizer: L2 | None) -> None:
         self.network, self.loss, self.X, self.y, self.regularizer = network, loss, X, y, regularizer
-        self.random_state = network.rng.bit_generator.state
         self.statistics = network.statistics.copy()
+        self.p = Pass(network, training=True)
+
+    def _forward(self) -> LossAndGradient:
+        self.p.step = 0  # the same step, and so the same dropout masks
+        found = self.loss(self.network.forward(self.X, self.p), self.y)
+        self.network.statistics[...] = self.statistics
+        return found
 
     def evaluate(self) -> float:
-        value = self.loss.forward(self.network.forward(self.X, training=True), self.y)
-        self.network.rng.bit_generator.state = self.random_state
-        self.network.statistics[...] = self.statistics
-        return value + (self.regularizer.penalty(self.network) if self.regularizer else 0.0)
+        penalty = self.regularizer.penalty(self.network) if self.regularizer else 0.0
+        return self._forward().value + penalty
 
     def backward(self) -> None:
-        self.evaluate()
-        self.network.backward(self.loss.backward())
+        self.network.backward(self._forward().gradient, self.p)
         if self.regularizer:
             self.regularizer.add_gradient(self.network)
 

@@ -1,27 +1,26 @@
 """The layers of a network: each a function with a forward and a backward half.
 
 Rows are examples. A layer is told the shape of one example when its network is built; the network then gives it views
-into one flat vector of parameters and one of gradients. ``forward`` keeps what ``backward`` will need.
+into one flat vector of parameters. It computes with the operations of an engine, ``p.engine``, and what ``forward``
+keeps for ``backward`` lies in ``p``, which is this batch's `LayerPass`.
 
 With Y = f(X; θ) and dY = ∂L/∂Y, backward is two products of the chain rule:
 
-    parameter_gradients(dY)    dθ = ∂L/∂θ    written into the views of the gradient vector
-    input_gradient(dY)         dX = ∂L/∂X    handed to the layer below
+    parameter_gradients(dY, p)    dθ = ∂L/∂θ    written into the views of the gradients, p.dθ
+    input_gradient(dY, p)         dX = ∂L/∂X    handed to the layer below
 
 They are two methods because the lowest layer needs only the first. ``input_gradient`` may reuse the memory of dY, so
 the parameters come first.
 """
 
-from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import inf, prod
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from .initializers import INITIALIZERS, initialize
-from .products import product, sum_of_rows, transposed_product
+from .passes import LayerPass
 from .types import Array, Shape
 
 __all__ = ["Dense", "Dropout", "Flatten", "Layer"]
@@ -38,15 +37,12 @@ class Layer:
     weights: ClassVar[tuple[str, ...]] = ()
     """The parameters that weight decay and L2 apply to: those that multiply, not those that shift."""
 
-    dtype: np.dtype[Any] = field(init=False, repr=False)
-    rng: np.random.Generator = field(init=False, repr=False)
-
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one example's output; raise ValueError where the input does not fit."""
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return the shape of each parameter; the network sets the attributes ``name`` and ``dname`` to views."""
+        """Return the shape of each parameter; the network sets the attribute ``name`` to a view."""
         return {}
 
     def statistic_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -56,45 +52,21 @@ class Layer:
     def initialize(self, rng: np.random.Generator) -> None:
         """Set the first values of parameters and statistics, which are zero until then."""
 
-    def forward(self, X: Array, training: bool = False) -> Array:
-        """Return f(X); the array is the layer's own and is overwritten by the next call."""
+    def forward(self, X: Array, p: LayerPass) -> Array:
+        """Return f(X); the array belongs to ``p`` and is overwritten by its next batch."""
         raise NotImplementedError
 
-    def parameter_gradients(self, dY: Array) -> None:
-        """Write ∂L/∂θ for each parameter θ, given dY = ∂L/∂Y of the last forward."""
+    def parameter_gradients(self, dY: Array, p: LayerPass) -> None:
+        """Write ∂L/∂θ for each parameter θ, given dY = ∂L/∂Y of the forward that ``p`` has seen last."""
 
-    def input_gradient(self, dY: Array) -> Array:
-        """Return ∂L/∂X, given dY = ∂L/∂Y of the last forward; dY may be overwritten."""
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        """Return ∂L/∂X, given dY = ∂L/∂Y of the forward that ``p`` has seen last; dY may be overwritten."""
         raise NotImplementedError
 
-    def backward(self, dY: Array) -> Array:
+    def backward(self, dY: Array, p: LayerPass) -> Array:
         """Both halves of the chain rule: write the parameters' gradients and return the input's."""
-        self.parameter_gradients(dY)
-        return self.input_gradient(dY)
-
-    def replica(self) -> Self:
-        """Return a layer with the same settings and generator, and without any memory of this one's."""
-        twin = copy(self)
-        twin.__dict__.pop("_buffers", None)
-        return twin
-
-    def workspace(self, name: str, *shape: int) -> Array:
-        """Return an array for intermediate results, the same memory at every step.
-
-        Memory for the largest so far is kept; a smaller one gets its beginning.
-        """
-        buffer = self._buffers.get(name)
-        if buffer is not None and buffer.shape == shape:
-            return buffer
-        size = prod(shape)
-        if buffer is None or buffer.size < size:
-            buffer = self._buffers[name] = np.empty(shape, self.dtype)
-            return buffer
-        return buffer.reshape(-1)[:size].reshape(shape)
-
-    @cached_property
-    def _buffers(self) -> dict[str, Array]:
-        return {}
+        self.parameter_gradients(dY, p)
+        return self.input_gradient(dY, p)
 
 
 @dataclass(eq=False)
@@ -121,8 +93,6 @@ class Dense(Layer):
 
     W: Array = field(init=False, repr=False)
     b: Array = field(init=False, repr=False)
-    dW: Array = field(init=False, repr=False)
-    db: Array = field(init=False, repr=False)
 
     weights = ("W",)
 
@@ -147,20 +117,15 @@ class Dense(Layer):
     def initialize(self, rng: np.random.Generator) -> None:
         initialize(self.W, self.initializer, rng, self.scale)
 
-    def forward(self, X: Array, training: bool = False) -> Array:
-        self.X = X  # (n, d_in)
-        Z = self.workspace("Z", len(X), self.units)  # (n, d_out)
-        product(X, self.W, out=Z)
-        Z += self.b
-        return Z
+    def forward(self, X: Array, p: LayerPass) -> Array:
+        p.X = X  # (n, d_in)
+        return p.engine.affine(X, self.W, self.b, out=p.array("Z", len(X), self.units))  # (n, d_out)
 
-    def parameter_gradients(self, dZ: Array) -> None:
-        transposed_product(self.X, dZ, self.dW, self.workspace)  # (d_in, n) (n, d_out)
-        sum_of_rows(dZ, self.db)
+    def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
+        p.engine.affine_gradients(p.X, dZ, p.dW, p.db)
 
-    def input_gradient(self, dZ: Array) -> Array:
-        dX = self.workspace("dX", *self.X.shape)  # (n, d_in)
-        return np.matmul(dZ, self.W.T, out=dX)  # (n, d_out) (d_out, d_in)
+    def input_gradient(self, dZ: Array, p: LayerPass) -> Array:
+        return p.engine.affine_input_gradient(dZ, self.W, out=p.array("dX", *p.X.shape))  # (n, d_in)
 
 
 @dataclass(eq=False)
@@ -170,12 +135,13 @@ class Flatten(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
 
-    def forward(self, X: Array, training: bool = False) -> Array:
-        self.shape = X.shape
-        return X.reshape(len(X), -1)
+    def forward(self, X: Array, p: LayerPass) -> Array:
+        p.shape = X.shape
+        return X.reshape(len(X), prod(X.shape[1:]))
 
-    def input_gradient(self, dY: Array) -> Array:
-        return dY.reshape(self.shape)
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        dX: Array = dY.reshape(p.shape)
+        return dX
 
 
 @dataclass(eq=False)
@@ -188,7 +154,7 @@ class Dropout(Layer):
 
         dX = dY ⊙ M / (1 − p)
 
-    Srivastava et al., 2014.
+    Srivastava et al., 2014. M is a function of the run's seed, the step and the layer, so that a step can be repeated.
 
     Args:
         rate: p, at least 0 and less than 1.
@@ -196,26 +162,22 @@ class Dropout(Layer):
 
     rate: float
 
-    part: tuple[slice, int] | None = field(default=None, init=False, repr=False)
-    """Which rows of a batch of how many are given, where others go through the network elsewhere."""
-
     def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
             raise ValueError(f"a dropout rate is at least 0 and less than 1, not {self.rate}")
 
-    def forward(self, X: Array, training: bool = False) -> Array:
-        self.mask = None
-        if not training:
+    def forward(self, X: Array, p: LayerPass) -> Array:
+        p.mask = None
+        if not p.training:
             return X
-        rows, count = self.part or (slice(None), len(X))
-        whole = self.workspace("M", count, *X.shape[1:])
-        self.rng.random(out=whole, dtype=self.dtype)  # uniform in [0, 1)
-        self.mask = whole[rows]
-        np.greater_equal(self.mask, self.rate, out=self.mask)  # 1 with probability 1 − p
-        self.mask *= 1 / (1 - self.rate)
-        return np.multiply(X, self.mask, out=self.workspace("Y", *X.shape))
+        batch = p.batch
+        key = (batch.seed, batch.step, batch.block, p.number)
+        whole = p.array("M", batch.count or len(X), *X.shape[1:])
+        p.mask = p.engine.dropout_mask(self.rate, key, batch.rows, out=whole)
+        Y: Array = np.multiply(X, p.mask, out=p.array("Y", *X.shape))
+        return Y
 
-    def input_gradient(self, dY: Array) -> Array:
-        if self.mask is not None:
-            dY *= self.mask
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        if p.mask is not None:
+            dY *= p.mask
         return dY

@@ -1,24 +1,36 @@
 """What training makes small: one number that says how wrong a batch of outputs is, and its gradient."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .engine import NUMPY, Engine
 from .types import Array
 
-__all__ = ["Loss", "MeanSquaredError", "SoftmaxCrossEntropy", "softmax"]
+__all__ = ["Loss", "LossAndGradient", "MeanSquaredError", "SoftmaxCrossEntropy", "softmax"]
+
+
+class LossAndGradient(NamedTuple):
+    """What a loss says of a batch.
+
+    Attributes:
+        value: the mean loss.
+        gradient: ∂L/∂outputs, of the outputs' shape.
+        right: of a loss on classes, whether the true class of each example has the largest output, (n,).
+    """
+
+    value: float
+    gradient: Array
+    right: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
 
 class Loss(Protocol):
-    """A loss as the gradient check and the trainer use it."""
+    """A loss as the gradient check and training use it."""
 
-    def forward(self, outputs: Array, targets: NDArray[Any]) -> float:
-        """Return the mean loss of a batch."""
-
-    def backward(self) -> Array:
-        """Return ∂L/∂outputs of the last forward, of its shape."""
+    def __call__(self, outputs: Array, targets: NDArray[Any], /) -> LossAndGradient:
+        """Return the mean loss of a batch, and its gradient."""
 
 
 def softmax(Z: Array) -> Array:
@@ -51,26 +63,31 @@ class SoftmaxCrossEntropy:
         classes: k. Labels are 0 … k − 1; k is never guessed from the labels.
         label_smoothing: ε, at least 0 and less than 1.
         class_weights: one weight a class, at least 0; none means 1 for each.
+        engine: what to compute with.
     """
 
     def __init__(
-        self, classes: int, label_smoothing: float = 0.0, class_weights: Sequence[float] | Array | None = None
+        self,
+        classes: int,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | Array | None = None,
+        engine: Engine = NUMPY,
     ):
         if classes < 2:
             raise ValueError(f"cross-entropy needs at least 2 classes, not {classes}")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label smoothing is at least 0 and less than 1, not {label_smoothing}")
-        self.classes, self.label_smoothing = classes, label_smoothing
+        self.classes, self.label_smoothing, self.engine = classes, label_smoothing, engine
         self.class_weights = None if class_weights is None else _weights(class_weights, classes, "class")
 
-    def forward(
+    def __call__(
         self,
         logits: Array,
         labels: NDArray[Any],
         sample_weights: ArrayLike | None = None,
         total: float | None = None,
-    ) -> float:
-        """Return the mean loss of logits (n, k) for labels (n,), in nats.
+    ) -> LossAndGradient:
+        """Return the mean loss of logits (n, k) for labels (n,), in nats, and its gradient (n, k).
 
         Args:
             logits: Z.
@@ -82,67 +99,34 @@ class SoftmaxCrossEntropy:
             ValueError: shapes that do not fit, or a label outside 0 … k − 1.
         """
         self.check(logits, labels)
-        # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
-        Z = np.array(logits.T, order="C")  # (k, n)
-        own = labels.astype(np.intp) * len(labels) + np.arange(len(labels))  # where in Z, laid out flat, z_y stands
-        P, losses = self.probabilities_and_losses(Z, own)
-        self.keep(P, own, labels, sample_weights, total)
-        return float(losses.sum() * self.share if self.w is None else losses @ self.w)
+        w = self.shares(labels, sample_weights, total)
+        losses, right, gradient = self.engine.cross_entropy(logits, labels, self.label_smoothing, w)
+        value = np.add.reduce(losses) * w if isinstance(w, float) else losses @ w
+        return LossAndGradient(float(value), gradient, right)
 
-    def probabilities_and_losses(self, Z: Array, own: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Return P (k, n) and each example's loss (n,), given the logits Z (k, n), which are overwritten."""
-        Z -= Z.max(axis=0)
-        losses = -(1 - self.label_smoothing) * Z.take(own)
-        if self.label_smoothing:
-            losses -= self.label_smoothing / self.classes * Z.sum(axis=0)
-        P = np.exp(Z, out=Z)
-        sums = P.sum(axis=0)  # (n,)
-        P /= sums
-        losses += np.log(sums)
-        return P, losses
+    def probabilities(self, logits: Array) -> Array:
+        """Return P (n, k) of logits (n, k)."""
+        return softmax(logits)
 
     def weight(self, labels: NDArray[Any]) -> float:
         """Return Σₙ w of examples with these labels (n,), each of sample weight 1."""
         return float(len(labels) if self.class_weights is None else self.class_weights[labels].sum())
 
-    def backward(self) -> Array:
-        """Return dZ (n, k) of the last forward."""
-        share = self.share if self.w is None else self.w.astype(self.P.dtype)
-        dZ = self.P * share  # (k, n)
-        if self.label_smoothing:
-            dZ -= self.label_smoothing / self.classes * share
-        dZ.reshape(-1)[self.own] -= (1 - self.label_smoothing) * share  # at each example's true class
-        return dZ.T
-
-    def keep(
-        self,
-        P: Array,
-        own: NDArray[np.intp],
-        labels: NDArray[Any],
-        sample_weights: ArrayLike | None = None,
-        total: float | None = None,
-    ) -> None:
-        """Keep what backward needs: P (k, n), where in it the true classes are, each example's share in the loss."""
-        self.P, self.own = P, own
-        self.share = 1 / (total or len(labels) or 1)  # of each example, where all count alike
-        self.w = self._example_weights(labels, sample_weights, total)
-
     def check(self, logits: Array, labels: NDArray[Any]) -> None:
-        """Raise ValueError where logits and labels are not what `forward` takes."""
+        """Raise ValueError where logits and labels are not what a call takes."""
         if logits.ndim != 2 or logits.shape[1] != self.classes or labels.shape != logits.shape[:1]:
             raise ValueError(
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
+        whole = labels.dtype.kind in "iu"
         # Seen as unsigned, what is negative is large.
-        if labels.dtype.kind not in "iu" or labels.astype(np.intp).view(np.uintp).max(initial=0) >= self.classes:
+        if not whole or np.maximum.reduce(labels.astype(np.intp, copy=False).view(np.uintp), initial=0) >= self.classes:
             raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}")
 
-    def _example_weights(
-        self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None
-    ) -> Array | None:
-        """Return the share of each example in the batch's loss (n,), or None where all count alike."""
+    def shares(self, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None) -> Array | float:
+        """Return the share of each example in the batch's loss (n,), or one number where all count alike."""
         if self.class_weights is None and sample_weights is None:
-            return None
+            return 1 / (total or len(labels) or 1)
         w = np.ones(len(labels)) if sample_weights is None else _weights(sample_weights, len(labels), "sample").copy()
         if self.class_weights is not None:
             w *= self.class_weights[labels]
@@ -155,17 +139,16 @@ class MeanSquaredError:
     L = Σ (Y − T)² / (n k)        dY = 2 (Y − T) / (n k)        Y, T (n, k)
     """
 
-    def forward(self, outputs: Array, targets: NDArray[Any]) -> float:
-        """Return the mean squared error of outputs (n, k) for targets (n, k); raise ValueError where shapes differ."""
+    def __call__(self, outputs: Array, targets: NDArray[Any]) -> LossAndGradient:
+        """Return the mean squared error of outputs (n, k) for targets (n, k), and its gradient (n, k).
+
+        Raises:
+            ValueError: the shapes differ.
+        """
         if outputs.shape != targets.shape:
             raise ValueError(f"outputs {outputs.shape} and targets {targets.shape} must have one shape")
-        self.difference = outputs - targets
-        return float(np.mean(self.difference * self.difference))
-
-    def backward(self) -> Array:
-        """Return dY (n, k) of the last forward."""
-        gradient: Array = self.difference * (2 / self.difference.size)
-        return gradient
+        difference = outputs - targets
+        return LossAndGradient(float(np.mean(difference * difference)), difference * (2 / difference.size))
 
 
 def _weights(values: ArrayLike, length: int, kind: str) -> Array:

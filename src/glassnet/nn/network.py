@@ -1,7 +1,6 @@
 """A stack of layers with all of its parameters in one vector."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import fields
 from math import prod
 from typing import Any, Self, TypeAlias
@@ -10,8 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import ACTIVATIONS
+from .engine import NUMPY, Engine
 from .layers import Dense, Dropout, Flatten, Layer
 from .normalization import BatchNorm
+from .passes import Pass
+from .products import SomeColumns
 from .types import Array, Shape
 
 __all__ = ["Network", "tensor_shapes"]
@@ -23,102 +25,106 @@ _Plan: TypeAlias = dict[str, tuple[Layer, Shape]]
 class Network:
     """Layers applied one after the other.
 
-    All parameters lie in one flat vector and all gradients in another; each layer holds views into them. An optimizer
+    All parameters lie in one flat vector, into which each layer holds views, and all gradients in another. An optimizer
     then updates the whole network in a handful of in-place passes, and to save, compare or average networks is to
-    copy, compare or average one vector.
+    copy, compare or average one vector. Nothing of a batch is kept here: that lies in a `Pass`.
 
     Args:
         layers: from input to output.
         input_shape: the shape of one example; an int means that many numbers in a row.
         dtype: float32, or float64 for gradient checks.
-        seed: of the generator that draws first weights and dropout masks; None leaves every number at zero, for those
-            who will fill them in.
+        seed: of the first weights; None leaves every number at zero, for those who will fill them in.
+        engine: what to compute with.
 
     Attributes:
         parameters: all learned numbers, flat.
-        gradients: ∂L/∂parameters after `backward`, in the same order.
+        gradients: ∂L/∂parameters after `backward`, in the same order, unless the pass writes them elsewhere.
         statistics: what is measured rather than learned (running averages of `BatchNorm`), flat.
         named_parameters, named_gradients, named_statistics: views into them, called ``"0.W"``, ``"0.b"``, …
-        rng: the generator.
 
     Raises:
         ValueError: a layer that does not fit onto the one below or that stands in a network already, or another dtype.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input_shape: int | Shape, *, dtype: DTypeLike = np.float32, seed: int | None = 0
+        self,
+        layers: Sequence[Layer],
+        input_shape: int | Shape,
+        *,
+        dtype: DTypeLike = np.float32,
+        seed: int | None = 0,
+        engine: Engine = NUMPY,
     ) -> None:
-        self.layers = list(layers)
+        self.layers, self.engine = list(layers), engine
         self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"a network computes in float32 or float64, not {self.dtype}")
-        taken = any("dtype" in vars(layer) for layer in self.layers)
-        if taken or len({id(layer) for layer in self.layers}) != len(self.layers):
+        if len({id(layer) for layer in self.layers}) != len(self.layers) or any(_is_taken(layer) for layer in layers):
             raise ValueError("a layer holds its own parameters, so it can stand in only one network, and only once")
-        self.rng = np.random.default_rng(seed)
         parameters, statistics, self.output_shape = _plan(self.layers, self.input_shape)
         self.parameters, self.gradients = _zeros(parameters, self.dtype), _zeros(parameters, self.dtype)
         self.statistics = _zeros(statistics, self.dtype)
-        self._set_views(parameters, statistics)
-        for layer in self.layers:
-            layer.dtype, layer.rng = self.dtype, self.rng
-            if seed is not None:
-                layer.initialize(self.rng)
+        self._set_views()
+        if seed is not None:
+            rng = np.random.default_rng(seed)
+            for layer in self.layers:
+                layer.initialize(rng)
 
-    def _set_views(self, parameters: _Plan, statistics: _Plan) -> None:
-        self.named_parameters = _views(self.parameters, parameters, "")
-        self.named_gradients = _views(self.gradients, parameters, "d")
-        self.named_statistics = _views(self.statistics, statistics, "")
+    def _set_views(self) -> None:
+        parameters, statistics, _ = _plan(self.layers, self.input_shape)
+        self._shapes = {name: shape for name, (_, shape) in parameters.items()}
+        self.named_parameters, self.named_gradients = self.views(self.parameters), self.views(self.gradients)
+        self.named_statistics = _views(self.statistics, {name: shape for name, (_, shape) in statistics.items()})
+        for name, (layer, _) in (parameters | statistics).items():
+            setattr(layer, name.partition(".")[2], (self.named_parameters | self.named_statistics)[name])
         # The first layer with parameters: nothing below it needs a gradient.
         self._lowest = min((int(name.partition(".")[0]) for name in parameters), default=len(self.layers))
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """Return views into a vector as long as ``parameters``, of each parameter's shape, by their names."""
+        return _views(vector, self._shapes)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # `copy.deepcopy` and pickle make an array by itself of each view, so they are set into the vectors again.
         self.__dict__.update(state)
-        parameters, statistics, _ = _plan(self.layers, self.input_shape)
-        self._set_views(parameters, statistics)
+        self._set_views()
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def forward(self, X: Array | SomeColumns, p: Pass | None = None) -> Array:
         """Return the outputs (n, k) for examples X ``(n, *input_shape)``.
 
-        The array belongs to the network and is overwritten by the next call. ``training`` switches dropout and batch
-        statistics on.
+        Args:
+            X: numbers of any type; or, where the first layer is `Dense`, only some of their columns.
+            p: what backward will need lies there, and the outputs too, until the next batch. Without it the network
+                predicts, and the outputs are the caller's own.
 
         Raises:
             ValueError: X has another shape.
         """
         if X.shape[1:] != self.input_shape:
             raise ValueError(f"expected examples of shape {self.input_shape}, got {X.shape[1:]}")
-        Y = np.asarray(X, self.dtype)
-        for layer in self.layers:
-            Y = layer.forward(Y, training)
+        p = p or Pass(self)
+        Y: Array = self.engine.numbers(X, self.dtype)
+        for layer, own in zip(self.layers, p.layers, strict=True):
+            Y = layer.forward(Y, own)
         return Y
 
-    def backward(self, dY: Array) -> None:
-        """Fill `gradients`, given dY = ∂L/∂outputs (n, k) of the last forward; dY may be overwritten."""
-        for layer in reversed(self.layers[self._lowest + 1 :]):
-            dY = layer.backward(dY)
-        for layer in self.layers[self._lowest : self._lowest + 1]:
-            layer.parameter_gradients(dY)  # nobody below needs an input gradient
+    def backward(self, dY: Array, p: Pass) -> None:
+        """Write the gradients, given dY = ∂L/∂outputs (n, k) of the last forward of ``p``; dY may be overwritten.
 
-    def replica(self) -> Self:
-        """Return a copy with parameters, gradients and work arrays of its own; the generator and statistics are shared.
-
-        Replicas can go forward and backward on different examples at the same time, each in its own thread.
+        That ends a step: ``p.step`` is one more.
         """
-        twin = copy(self)
-        twin.layers = [layer.replica() for layer in self.layers]
-        twin.parameters, twin.gradients = self.parameters.copy(), np.zeros_like(self.gradients)
-        parameters, statistics, _ = _plan(twin.layers, twin.input_shape)
-        twin._set_views(parameters, statistics)
-        return twin
+        for layer, own in zip(self.layers[: self._lowest : -1], p.layers[: self._lowest : -1], strict=True):
+            dY = layer.backward(dY, own)
+        if self._lowest < len(self.layers):  # nobody below needs an input gradient
+            self.layers[self._lowest].parameter_gradients(dY, p.layers[self._lowest])
+        p.step += 1
 
     def weights(self) -> Iterator[tuple[Array, Array]]:
         """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             for name in layer.weights:
-                yield getattr(layer, name), getattr(layer, f"d{name}")
+                yield self.named_parameters[f"{number}.{name}"], self.named_gradients[f"{number}.{name}"]
 
     def specification(self) -> list[dict[str, Any]]:
         """Return each layer's name and settings, plain enough for JSON; `from_specification` builds the same again.
@@ -183,12 +189,16 @@ def _zeros(plan: _Plan, dtype: np.dtype[Any]) -> Array:
     return np.zeros(sum(prod(shape) for _, shape in plan.values()), dtype)
 
 
-def _views(vector: Array, plan: _Plan, prefix: str) -> dict[str, Array]:
-    """Return views into ``vector`` by name, one after the other; each layer gets its own as attributes."""
+def _views(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:
+    """Return views into ``vector`` by name, one after the other."""
     views: dict[str, Array] = {}
     start = 0
-    for name, (layer, shape) in plan.items():
-        view = views[name] = vector[start : start + prod(shape)].reshape(shape)
-        setattr(layer, prefix + name.partition(".")[2], view)
-        start += view.size
+    for name, shape in shapes.items():
+        views[name] = vector[start : start + prod(shape)].reshape(shape)
+        start += prod(shape)
     return views
+
+
+def _is_taken(layer: Layer) -> bool:
+    """Return whether a network has set a layer's views."""
+    return any(field.name in vars(layer) for field in fields(layer) if not field.init)

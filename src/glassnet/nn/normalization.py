@@ -1,13 +1,12 @@
 """Keeping the numbers between the layers at one scale while the layers below them change."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
 
 from .layers import Layer
-from .products import sum_of_rows
+from .passes import LayerPass
 from .types import Array, Shape
 
 __all__ = ["BatchNorm"]
@@ -38,13 +37,8 @@ class BatchNorm(Layer):
 
     gamma: Array = field(init=False, repr=False)
     beta: Array = field(init=False, repr=False)
-    dgamma: Array = field(init=False, repr=False)
-    dbeta: Array = field(init=False, repr=False)
     running_mean: Array = field(init=False, repr=False)
     running_variance: Array = field(init=False, repr=False)
-
-    add_up: Callable[[Array], None] | None = field(default=None, init=False, repr=False)
-    """Adds to sums over the rows given those over the rest of the batch, where that is elsewhere."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1 or not 0 < self.epsilon < inf:
@@ -67,34 +61,27 @@ class BatchNorm(Layer):
         self.gamma[...] = 1
         self.running_variance[...] = 1
 
-    def forward(self, X: Array, training: bool = False) -> Array:
+    def forward(self, X: Array, p: LayerPass) -> Array:
         n, d = X.shape
-        self.training = training
-        C = self.C = self.workspace("C", n, d)  # X − μ
-        if training:
-            sums = np.empty(d + 1, self.dtype)
-            sum_of_rows(X, sums[:d])
+        p.C = p.array("C", n, d)  # X − μ
+        if p.training:
+            sums = np.empty(d + 1, p.dtype)
+            p.engine.column_sums(X, sums[:d])
             sums[d] = n
-            self._over_the_batch(sums)
-            self.count = int(sums[d])
-            mean = sums[:d] / self.count  # (d,)
-            np.subtract(X, mean, out=C)
-            variance: Array = self._over_the_batch(np.einsum("nd,nd->d", C, C)) / self.count
-            if self.count > 1:  # one row has no variance
-                self._update_running_averages(mean, variance, self.count)
+            _over_the_batch(sums, p)
+            p.count = int(sums[d])
+            mean = sums[:d] / p.count  # (d,)
+            p.engine.centred(X, mean, out=p.C)
+            squares = p.engine.column_products(p.C, p.C, out=np.empty(d, p.dtype))
+            variance = _over_the_batch(squares, p) / p.count
+            if p.count > 1:  # one row has no variance
+                self._update_running_averages(mean, variance, p.count)
         else:
             variance = self.running_variance
-            np.subtract(X, self.running_mean, out=C)
-        self.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+            p.engine.centred(X, self.running_mean, out=p.C)
+        p.inverse_std = 1 / np.sqrt(variance + self.epsilon)
         # X̂ = C / √(v + ε) is never there by itself: what multiplies it is brought together first, column by column.
-        Y: Array = np.multiply(C, self.inverse_std * self.gamma, out=self.workspace("Y", n, d))
-        Y += self.beta
-        return Y
-
-    def _over_the_batch(self, sums: Array) -> Array:
-        if self.add_up:
-            self.add_up(sums)
-        return sums
+        return p.engine.scale_shift(p.C, p.inverse_std * self.gamma, self.beta, out=p.array("Y", n, d))
 
     def _update_running_averages(self, mean: Array, variance: Array, n: int) -> None:
         unbiased = variance * (n / (n - 1))
@@ -102,19 +89,22 @@ class BatchNorm(Layer):
             running *= self.momentum
             running += (1 - self.momentum) * batch
 
-    def parameter_gradients(self, dY: Array) -> None:
-        sum_of_rows(dY, self.dbeta)
-        np.einsum("nd,nd->d", dY, self.C, out=self.dgamma)
-        self.dgamma *= self.inverse_std
+    def parameter_gradients(self, dY: Array, p: LayerPass) -> None:
+        p.engine.column_sums(dY, p.dbeta)
+        p.engine.column_products(dY, p.C, out=p.dgamma)
+        p.dgamma *= p.inverse_std
 
-    def input_gradient(self, dY: Array) -> Array:
-        if self.training:  # when predicting, μ and v are constants
-            n = self.count
-            dbeta, dgamma = self.dbeta, self.dgamma
-            if self.add_up:
-                dbeta, dgamma = self._over_the_batch(np.stack([dbeta, dgamma]))
-            dY -= dbeta / n
-            factors = self.inverse_std * dgamma / n  # (d,)
-            dY -= np.multiply(self.C, factors, out=self.workspace("correction", *dY.shape))
-        dY *= self.gamma * self.inverse_std
-        return dY
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        scale = self.gamma * p.inverse_std
+        if not p.training:  # when predicting, μ and v are constants
+            dY *= scale
+            return dY
+        dbeta, dgamma = _over_the_batch(np.stack([p.dbeta, p.dgamma]), p) / p.count
+        return p.engine.normalisation_gradient(dY, p.C, dbeta, p.inverse_std * dgamma, scale)
+
+
+def _over_the_batch(sums: Array, p: LayerPass) -> Array:
+    """Return sums over the given rows as sums over the whole batch."""
+    if p.batch.add_up:
+        p.batch.add_up(sums)
+    return sums

@@ -1,37 +1,24 @@
-"""Rules that turn a gradient into a step.
+"""What turns a gradient into a step.
 
-Every rule here treats each number by itself, so it is applied to one block of the flat vectors after another: the
-block, its gradient and its moments stay in the processor's cache while the rule passes over them, and almost nothing is
-allocated.
-
-With θ the parameters, g their gradient, η the learning rate:
-
-    SGD        θ ← θ − η g
-    Momentum   v ← μ v + g                              θ ← θ − η v
-    Nesterov   v ← μ v + g                              θ ← θ − η (g + μ v)
-    RMSprop    s ← ρ s + (1 − ρ) g²                     θ ← θ − η g / (√s + ε)
-    Adam       m ← β₁ m + (1 − β₁) g                    θ ← θ − η m̂ / (√v̂ + ε)
-               v ← β₂ v + (1 − β₂) g²                   m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
-    AdamW      W ← W − η λ W first, then as Adam        for the weights alone
-
-These are PyTorch's forms, so that a setting found there can be used here.
+The rules are in `formulas`. Each treats every number by itself, so an engine applies it to the flat vectors of all
+parameters, gradients and moments at once.
 """
 
 from collections.abc import Sequence
-from math import ceil, inf, sqrt
+from math import sqrt
+from typing import ClassVar
 
 import numpy as np
 
-from .team import ALONE, Team
+from . import formulas
+from .elementwise import Formula
+from .engine import NUMPY, Engine
 from .types import Array
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop", "clip_gradient_norm"]
 
-BLOCK = 65_536  # numbers: in float32 five arrays of this length take 1.25 MiB, about what a core's own cache holds
-FEW = 200_000  # numbers: with fewer a second thread costs more than it brings
 FLUSH_EVERY = 64  # steps
 ALL = slice(None)
-NEGLIGIBLE = 1e-30  # a moment this small moves no parameter: its step would be 1e-15 of a rounding error
 
 
 class Optimizer:
@@ -40,120 +27,99 @@ class Optimizer:
     Args:
         parameters: θ, flat; updated in place.
         gradients: g, flat, read at each step.
+        engine: what to compute with.
 
     Attributes:
         state: the rule's moments by name, each as long as θ. With ``steps`` it is all that must be kept to go on.
         steps: t, how many steps have been taken.
     """
 
-    moments: tuple[str, ...] = ()
+    rule: ClassVar[Formula]
+    moments: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, parameters: Array, gradients: Array) -> None:
-        self.parameters, self.gradients = parameters, gradients
+    def __init__(self, parameters: Array, gradients: Array, *, engine: Engine = NUMPY) -> None:
+        self.parameters, self.gradients, self.engine = parameters, gradients, engine
         self.state = {name: np.zeros_like(parameters) for name in self.moments}
         self.steps = 0
-        self._scratch = [np.empty(min(BLOCK, parameters.size), parameters.dtype)]  # of each thread
 
-    def step(self, learning_rate: float, team: Team = ALONE, part: slice = ALL) -> None:
+    def constants(self, learning_rate: float) -> tuple[float, ...]:
+        """Return what the rule takes besides arrays, at step `steps`."""
+        return (learning_rate,)
+
+    def step(self, learning_rate: float, part: slice = ALL) -> None:
         """Take one step of size η = ``learning_rate`` against the gradient.
 
         Args:
             learning_rate: η.
-            team: the threads that share out the blocks.
             part: of the parameters, where others move the rest.
         """
         self.steps += 1
-        whole = (self.parameters, self.gradients, *self.state.values())
-        parameters, gradients, *moments = (numbers[part] for numbers in whole)
+        theta, g, moments = self.parameters, self.gradients, list(self.state.values())
+        if part is not ALL:
+            theta, g, *moments = (numbers[part] for numbers in (theta, g, *moments))
         if self.steps % FLUSH_EVERY == 0:
-            _flush(moments)
-        while len(self._scratch) < team.size:
-            self._scratch.append(np.empty_like(self._scratch[0]))
-
-        def update(member: int, number: int) -> None:
-            block = slice(number * BLOCK, (number + 1) * BLOCK)
-            theta, g = parameters[block], gradients[block]
-            self.update(theta, g, learning_rate, self._scratch[member][: theta.size], *(v[block] for v in moments))
-
-        blocks = ceil(parameters.size / BLOCK)
-        if parameters.size < FEW:
-            for number in range(blocks):
-                update(0, number)
-        else:
-            team.share_out(update, blocks)
-
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        """Apply the rule to one block, in place; ``scratch`` is memory of the same length to compute in."""
-        raise NotImplementedError
+            # The moments of a dead unit fade towards zero and end as subnormal numbers (below 1e-38 in float32), with
+            # which a processor computes a hundred times more slowly. Seen on MNIST: they doubled Adam's time.
+            for moment in moments:
+                self.engine.update(formulas.without_traces, (moment,), ())
+        self.engine.update(type(self).rule, (theta, *moments), (g,), self.constants(learning_rate))
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent."""
 
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        theta -= np.multiply(g, eta, out=scratch)
+    rule = formulas.sgd
 
 
 class Momentum(Optimizer):
     """Gradient descent with inertia: a running sum of gradients, of which μ stays at each step (Polyak, 1964).
 
     Args:
-        parameters, gradients: see `Optimizer`.
+        parameters, gradients, engine: see `Optimizer`.
         momentum: μ.
     """
 
-    moments = ("velocity",)
+    rule, moments = formulas.momentum, ("velocity",)
 
-    def __init__(self, parameters: Array, gradients: Array, momentum: float = 0.9) -> None:
-        super().__init__(parameters, gradients)
+    def __init__(self, parameters: Array, gradients: Array, momentum: float = 0.9, *, engine: Engine = NUMPY) -> None:
+        super().__init__(parameters, gradients, engine=engine)
         self.momentum = momentum
 
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        (v,) = moments
-        v *= self.momentum
-        v += g
-        theta -= np.multiply(v, eta, out=scratch)
+    def constants(self, learning_rate: float) -> tuple[float, ...]:
+        return learning_rate, self.momentum
 
 
 class Nesterov(Momentum):
     """Momentum that looks ahead: the gradient counts as if the coming move had been made (Sutskever et al., 2013)."""
 
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        (v,) = moments
-        v *= self.momentum
-        v += g
-        np.multiply(v, self.momentum, out=scratch)
-        scratch += g
-        scratch *= eta
-        theta -= scratch
+    rule = formulas.nesterov
 
 
 class RMSprop(Optimizer):
     """Each parameter's step is divided by the recent size of its own gradient (Tieleman & Hinton, 2012).
 
     Args:
-        parameters, gradients: see `Optimizer`.
+        parameters, gradients, engine: see `Optimizer`.
         decay: ρ.
         epsilon: ε.
     """
 
-    moments = ("square",)
+    rule, moments = formulas.rmsprop, ("square",)
 
-    def __init__(self, parameters: Array, gradients: Array, decay: float = 0.99, epsilon: float = 1e-8) -> None:
-        super().__init__(parameters, gradients)
+    def __init__(
+        self,
+        parameters: Array,
+        gradients: Array,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        *,
+        engine: Engine = NUMPY,
+    ) -> None:
+        super().__init__(parameters, gradients, engine=engine)
         self.decay, self.epsilon = decay, epsilon
 
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        (s,) = moments
-        s *= self.decay
-        np.multiply(g, g, out=scratch)
-        scratch *= 1 - self.decay
-        s += scratch
-        np.sqrt(s, out=scratch)
-        scratch += self.epsilon
-        np.divide(g, scratch, out=scratch)
-        scratch *= eta
-        theta -= scratch
+    def constants(self, learning_rate: float) -> tuple[float, ...]:
+        return learning_rate, self.decay, self.epsilon
 
 
 class Adam(Optimizer):
@@ -165,40 +131,41 @@ class Adam(Optimizer):
         η m̂ / (√v̂ + ε)  =  η (1 − β₁) / (1 − β₁ᵗ) / c  ·  M / (√V + ε/c)
 
     Args:
-        parameters, gradients: see `Optimizer`.
+        parameters, gradients, engine: see `Optimizer`.
         beta1, beta2: β₁ and β₂.
         epsilon: ε.
     """
 
-    moments = ("first", "second")
+    rule, moments = formulas.adam, ("first", "second")
 
     def __init__(
-        self, parameters: Array, gradients: Array, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+        self,
+        parameters: Array,
+        gradients: Array,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        *,
+        engine: Engine = NUMPY,
     ) -> None:
-        super().__init__(parameters, gradients)
+        super().__init__(parameters, gradients, engine=engine)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def update(self, theta: Array, g: Array, eta: float, scratch: Array, *moments: Array) -> None:
-        M, V = moments
+    def constants(self, learning_rate: float) -> tuple[float, ...]:
         c = sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
-        M *= self.beta1
-        M += g
-        V *= self.beta2
-        V += np.multiply(g, g, out=scratch)
-        np.sqrt(V, out=scratch)
-        scratch += self.epsilon / c
-        np.divide(M, scratch, out=scratch)
-        scratch *= eta * (1 - self.beta1) / (1 - self.beta1**self.steps) / c
-        theta -= scratch
+        eta = learning_rate * (1 - self.beta1) / (1 - self.beta1**self.steps) / c
+        return eta, self.beta1, self.beta2, self.epsilon / c
 
 
 class AdamW(Adam):
     """Adam with weight decay beside the gradient instead of in it, so that the moments know nothing of it.
 
+        W ← W − η λ W first, then as Adam        for the weights alone
+
     Loshchilov & Hutter, 2019.
 
     Args:
-        parameters, gradients: see `Optimizer`.
+        parameters, gradients, engine: see `Optimizer`.
         weight_decay: λ.
         weights: the views into ``parameters`` that decay; none given means all of ``parameters``.
         beta1, beta2, epsilon: see `Adam`.
@@ -213,15 +180,17 @@ class AdamW(Adam):
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
+        *,
+        engine: Engine = NUMPY,
     ) -> None:
-        super().__init__(parameters, gradients, beta1, beta2, epsilon)
+        super().__init__(parameters, gradients, beta1, beta2, epsilon, engine=engine)
         self.weight_decay = weight_decay
         self.weights = [parameters] if weights is None else weights
 
-    def step(self, learning_rate: float, team: Team = ALONE, part: slice = ALL) -> None:
+    def step(self, learning_rate: float, part: slice = ALL) -> None:
         for W in self.weights:  # all of them: those outside ``part`` come from whoever moves them
-            W *= 1 - learning_rate * self.weight_decay
-        super().step(learning_rate, team, part)
+            self.engine.update(formulas.multiple, (W,), (), (1 - learning_rate * self.weight_decay,))
+        super().step(learning_rate, part)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
@@ -235,17 +204,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 """The optimizers by the names that configurations use."""
 
 
-def _flush(moments: Sequence[Array]) -> None:
-    """Set moments to zero that have faded to nothing.
-
-    The moments of a dead unit fade towards zero and end as subnormal numbers (below 1e-38 in float32), with which a
-    processor computes a hundred times more slowly. Seen on MNIST: 2 % of Adam's moments, which doubled its time.
-    """
-    for moment in moments:
-        moment[np.abs(moment) < NEGLIGIBLE] = 0
-
-
-def clip_gradient_norm(gradients: Array, limit: float) -> float:
+def clip_gradient_norm(gradients: Array, limit: float, engine: Engine = NUMPY) -> float:
     """Shorten the gradient to length ``limit`` where it is longer, in place, keeping its direction.
 
         g ← g · min(1, limit / ‖g‖)        Pascanu et al., 2013
@@ -253,9 +212,7 @@ def clip_gradient_norm(gradients: Array, limit: float) -> float:
     Returns:
         ‖g‖ as it was.
     """
-    norm = sqrt(float(np.vdot(gradients, gradients)))
-    if norm == inf:  # in float32 the squares of a gradient of 1e19 are too large; its direction is still right
-        norm = float(np.linalg.norm(gradients.astype(np.float64)))
+    norm = engine.norm(gradients)
     if norm > limit:
-        gradients *= limit / norm
+        engine.update(formulas.multiple, (gradients,), (), (limit / norm,))
     return norm

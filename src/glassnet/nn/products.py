@@ -13,20 +13,69 @@ The numbers are the same to rounding; what is a slice is decided by shapes alone
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .types import Array
+from .types import Array, Shape
 
-__all__ = ["product", "sum_of_rows", "transposed_product"]
+__all__ = ["SomeColumns", "product", "sum_of_rows", "transposed_product"]
 
 SLICE = 64  # rows; 64 · 784 · 10 multiply-adds are still a small product for OpenBLAS
 FEW = 12  # columns; with 16 and more the ordinary way is as quick
 DEEP = 256  # rows of W; with fewer a product is small anyway
 
-Workspace = Callable[..., Array]
+Scratch = Callable[[str, Shape, Any], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class SomeColumns:
+    """A matrix X = s P + t (n, d) of which only some columns of P are not zero throughout, and only those are there.
+
+    Images that are blank in the same places make such a matrix of pixels. What is zero adds nothing to any product, and
+    instead of each number of P the weights are scaled:
+
+        X W + b = P (s W) + (b + t Σ W)        Xᵀ dZ = s Pᵀ dZ + t Σₙ dZ
+
+    Attributes:
+        P: the columns that are there, (n, m).
+        columns: which ones they are, (m,).
+        width: d.
+        scale: s.
+        shift: t.
+    """
+
+    P: Array
+    columns: NDArray[np.int64]
+    width: int
+    scale: float
+    shift: float
+
+    def __len__(self) -> int:
+        return len(self.P)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        return len(self.P), self.width
+
+    def affine(self, W: Array, b: Array, out: Array) -> Array:
+        """Write X W + b into ``out`` (n, k), for W (d, k) and b (k,)."""
+        product(self.P, self.scale * W[self.columns], out)
+        out += b + self.shift * W.sum(axis=0) if self.shift else b
+        return out
+
+    def transposed_product(self, dZ: Array, sums: Array, out: Array, scratch: Scratch) -> Array:
+        """Write Xᵀ dZ into ``out`` (d, k), for dZ (n, k) and its ``sums`` Σₙ dZ (k,)."""
+        some = scratch("some of dW", (len(self.columns), dZ.shape[1]), out.dtype)
+        transposed_product(self.P, dZ, some, scratch)
+        some *= self.scale
+        out[...] = self.shift * sums  # for a shift of 0 too, since 0 · NaN is NaN
+        out[self.columns] += some
+        return out
 
 
 def product(X: Array, W: Array, out: Array) -> Array:
@@ -41,19 +90,19 @@ def product(X: Array, W: Array, out: Array) -> Array:
     return out
 
 
-def transposed_product(X: Array, dZ: Array, out: Array, workspace: Workspace) -> Array:
+def transposed_product(X: Array, dZ: Array, out: Array, scratch: Scratch) -> Array:
     """Write Xᵀ dZ into ``out`` (d, k), for X (n, d) and dZ (n, k).
 
-    ``workspace`` gives memory for the slices' products, as `Layer.workspace` does.
+    ``scratch`` gives memory for the slices' products, as `Engine.scratch` does.
     """
     if len(X) == 1:
-        return np.einsum("ni,nk->ik", X, dZ, out=out)  # one example: each input times each dZ, too little for BLAS
+        return np.multiply(X.T, dZ, out=out)  # one example: each input times each dZ, too little for a BLAS
     cut = _sliced_rows(X, dZ.shape[1])
     if not cut:
         return np.matmul(X.T, dZ, out=out)
-    parts = workspace("dWᵀ", cut // SLICE, *out.T.shape)  # (slices, k, d)
+    parts = scratch("dWᵀ", (cut // SLICE, *out.T.shape), out.dtype)  # (slices, k, d)
     np.matmul(_slices(dZ[:cut]).transpose(0, 2, 1), _slices(X[:cut]), out=parts)
-    out[...] = np.add.reduce(parts, axis=0, out=workspace("Σ dWᵀ", *out.T.shape)).T
+    out[...] = np.add.reduce(parts, axis=0, out=scratch("Σ dWᵀ", out.T.shape, out.dtype)).T
     if cut < len(X):
         out += X[cut:].T @ dZ[cut:]
     return out

@@ -5,6 +5,7 @@ from math import inf
 
 import numpy as np
 
+from . import formulas
 from .network import Network
 
 __all__ = ["L2"]
@@ -35,4 +36,4 @@ class L2:
     def add_gradient(self, network: Network) -> None:
         """Add λ W to the gradient of each weight matrix, in place."""
         for W, dW in network.weights():
-            dW += self.strength * W
+            network.engine.update(formulas.add_multiple, (dW,), (W,), (self.strength,))

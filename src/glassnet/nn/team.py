@@ -8,8 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
+from threading import local
 
-__all__ = ["ALONE", "Team"]
+__all__ = ["Team"]
 
 
 class Team:
@@ -20,11 +21,13 @@ class Team:
     """
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size, self._busy = size, local()
         self._helpers = ThreadPoolExecutor(size)  # begins a thread when it is first needed
 
     def share_out(self, work: Callable[[int, int], None], parts: int) -> None:
         """Call ``work(member, part)`` once for each part, 0 … parts − 1; whoever is idle takes the next.
+
+        A thread that asks while it is at work on a part does all of it itself: the others are at work too.
 
         Args:
             work: what to do; ``member``, from 0 to size − 1, is who does it, and does one thing at a time.
@@ -33,17 +36,21 @@ class Team:
         Raises:
             Exception: what ``work`` raised, and nobody is at work any more; some parts may never have been begun.
         """
+        if getattr(self._busy, "now", False):
+            for part in range(parts):
+                work(0, part)
+            return
         left: SimpleQueue[int] = SimpleQueue()
         for part in range(parts):
             left.put(part)
 
         def take_parts(member: int) -> None:
-            while True:
-                try:
-                    part = left.get_nowait()
-                except Empty:
-                    return
-                work(member, part)
+            self._busy.now = True
+            try:
+                while (part := _next(left)) is not None:
+                    work(member, part)
+            finally:
+                self._busy.now = False
 
         # With a copy of its context a helper treats overflow as the thread that asks does (np.errstate).
         helping = [
@@ -57,4 +64,8 @@ class Team:
             done.result()
 
 
-ALONE = Team(1)
+def _next(left: SimpleQueue[int]) -> int | None:
+    try:
+        return left.get_nowait()
+    except Empty:
+        return None

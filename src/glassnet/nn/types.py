@@ -1,4 +1,4 @@
-"""The type of every array in this room."""
+"""The type of every array in this package."""
 
 from typing import Any, TypeAlias
 

@@ -1,8 +1,7 @@
-"""What a mistake costs: runs with it beside runs without, judged by images that neither has seen.
+"""What a mistake costs: runs with it beside runs without, evaluated on images that neither has seen.
 
-A mistake can also spoil the figures that a person goes by: those that are reported while the network learns. So the
-training images are split in three, to learn from, to hold out, and to know the truth by. The test images of the data
-set are never touched.
+A mistake can also distort the metrics that are reported during training. So the training images are split in three: for
+training, for validation, and for the true accuracy. The test images of the data set are never touched.
 """
 
 import math
@@ -17,7 +16,7 @@ import numpy as np
 from ..clinic import MISTAKES
 from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
-from ..training import Callback, Config, RunUnderWay, TrainingInterrupted, notebook_names, train
+from ..training import Config, RunCallback, RunUnderWay, TrainingInterrupted, notebook_names, train
 from .consultation import ask_doctor
 from .results import Chain, Comparison, Course, Point, Stage
 
@@ -63,7 +62,7 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     _require_images(dataset)
     seeds = tuple(seeds)
     if not seeds:
-        raise ConfigError("seeds: none are given; give one or more")
+        raise ConfigError("seeds: give at least one")
     if len(dataset.train) > MOST:
         dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
     circumstances = dict(CIRCUMSTANCES) | dict(MISTAKES[name].circumstances)
@@ -87,7 +86,7 @@ def pair(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         settings: of both, over the circumstances in which the mistake shows.
 
     Raises:
-        ConfigError: no such mistake, or settings that cannot be.
+        ConfigError: no such mistake, or invalid settings.
     """
     if name not in MISTAKES:
         raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
@@ -157,8 +156,8 @@ def _require_images(dataset: Dataset) -> None:
     dataset.require_trainable()
     if len(dataset.train) < LEAST:
         raise DataError(
-            f"{dataset.source or dataset.name}: {len(dataset.train)} images to learn from show no mistake's cost; give "
-            f"{LEAST} or more"
+            f"{dataset.source or dataset.name}: {len(dataset.train)} training images are too few to show what a "
+            f"mistake costs; give {LEAST} or more"
         )
 
 
@@ -170,11 +169,11 @@ def _run(dataset: Dataset, recipe: str, settings: dict[str, Any], ask_doctor: bo
         try:
             train(replace(dataset, train=rest), recipe, out=Path(folder), callbacks=[probe], **settings)
         except TrainingInterrupted as interrupt:
-            raise KeyboardInterrupt("stopped; nothing of the study is kept") from interrupt
+            raise KeyboardInterrupt("stopped; nothing was saved") from interrupt
     return Course(tuple(probe.points), probe.seconds, probe.broken, probe.findings)
 
 
-class _Probe(Callback):
+class _Probe(RunCallback):
     """Measures a run at its start, after 1, 2, 4, 8, … steps, at even distances from then on, and at its end."""
 
     def __init__(self, truth: Examples, ask_doctor: bool) -> None:
@@ -188,7 +187,6 @@ class _Probe(Callback):
         even = np.linspace(0, run.total_steps, MEASUREMENTS + 1).round()
         early = 2 ** np.arange(math.log2(max(even[1], 1)))
         self.moments = {int(step) for step in (*even, *early)}
-        self.due = False
         self._measure(run, 0)
         if self.ask_doctor:
             self.findings = ask_doctor(run)
@@ -197,10 +195,8 @@ class _Probe(Callback):
         self.losses.append(loss)
         if run.state.step == 1:
             self.points[0] = replace(self.points[0], loss=loss)
-        self.due |= run.state.step in self.moments
-        if self.due and not run.ahead:
+        if run.state.step in self.moments:
             self._measure(run, run.state.step)
-            self.due = False
 
     def on_end(self, run: RunUnderWay) -> None:
         self.seconds, self.broken = run.state.seconds, run.broken
@@ -216,6 +212,6 @@ class _Probe(Callback):
 
 
 def _accuracy(run: RunUnderWay, examples: Examples) -> float:
-    """Return the share that the network recognises now; weights that are no numbers answer class 0 to everything."""
+    """Return the current accuracy; weights that are NaN predict class 0 for everything."""
     with np.errstate(all="ignore"):
         return float(np.mean(run.model.logits(examples.images).argmax(axis=1) == examples.labels))

@@ -1,12 +1,13 @@
 """A network of ours before the doctor: by its functions and some of its images, as anybody would bring their own."""
 
 import math
-from copy import copy
+from copy import deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..clinic import examine
+from ..nn import Pass
 from ..nn.types import Array
 from ..training import RunUnderWay
 
@@ -17,33 +18,34 @@ SHOWN = 600  # images that the doctor sees
 
 def ask_doctor(run: RunUnderWay) -> tuple[tuple[str, str], ...]:
     """Return name and evidence of each thing that the doctor finds in a run's network as it is now."""
-    twin, loss, k = run.network.replica(), copy(run.loss), len(run.model.classes)
+    twin, loss = deepcopy(run.network), run.loss
+    p = Pass(twin, gradients=twin.gradients)
 
-    def forward(parameters: list[Array], X: Array) -> Array:
+    def outputs(parameters: list[Array], X: Array) -> Array:
         for ours, given in zip(twin.named_parameters.values(), parameters, strict=True):
             ours[...] = given
-        loss.forward(twin.forward(X), np.full(len(X), k - 1))
-        return loss.P.T
+        return twin.forward(X, p)
+
+    def forward(parameters: list[Array], X: Array) -> Array:
+        return loss.probabilities(outputs(parameters, X))
 
     def backward(parameters: list[Array], X: Array, y: NDArray[np.int64]) -> list[Array]:
-        forward(parameters, X)
-        loss.forward(twin.forward(X), y)
-        twin.backward(loss.backward())
+        twin.backward(loss(outputs(parameters, X), y).gradient, p)
         return [gradient.copy() for gradient in twin.named_gradients.values()]
 
     count = len(run.batches.labels)
     some = np.arange(0, count, math.ceil(count / SHOWN))
     if run.config.shuffle:
         some = np.random.default_rng(run.config.seed).permutation(some)
-    held_out, apply = run.validation, run.model.preprocessing.apply
+    held_out, inputs = run.validation, run.model.inputs
     few = slice(None, None, math.ceil(len(held_out) / SHOWN) or 1)
     diagnosis = examine(
         parameters=[array.copy() for array in twin.named_parameters.values()],
-        X=apply(run.batches.examples.images_at(some)),
+        X=inputs(run.batches.examples.images_at(some)),
         y=run.batches.labels[some],
         forward=forward,
         backward=backward,
-        held_out=(apply(held_out.images[few]), held_out.labels[few]) if len(held_out) else None,
+        held_out=(inputs(held_out.images[few]), held_out.labels[few]) if len(held_out) else None,
         activation=run.config.activation[0],
         trained=False,
     )

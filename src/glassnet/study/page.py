@@ -1,4 +1,4 @@
-"""Studies on one page, with their figures as PNG files beside it: an atlas of mistakes to hand out."""
+"""Studies on one page, with their figures as PNG files beside it: an atlas of mistakes for handouts."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def write_study_page(results: Sequence[Comparison | Chain], folder: Path) -> Pat
 
     Args:
         results: what the page shows, in this order.
-        folder: where to write; it is made where it is missing.
+        folder: where to write; it is created if missing.
 
     Returns:
         The path of the page, which is written last.
@@ -57,7 +57,7 @@ def _comparison(result: Comparison, folder: Path) -> dict[str, Any]:
     header, rows = comparison_table(result)
     learned, held, truth = result.images
     how = (
-        f"{learned:,} images to learn from, {held:,} held out, {truth:,} that neither run sees; "
+        f"{learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. Curves of seed {result.seeds[0]}; table: mean and standard deviation "
         f"over {len(result.seeds)} seeds."
     )

@@ -1,6 +1,6 @@
 """The figures of a study: a mistake and its cure in one picture, in the style of the other figures.
 
-Small enough to stand side by side on a desk and one above the other on a telephone.
+Small enough to stand side by side on a desktop and one above the other on a phone.
 """
 
 import math
@@ -23,12 +23,12 @@ Label = tuple[float, str, str]  # y, words, colour
 
 
 def compared_loss(wrong: Course, right: Course, classes: int, name: str) -> Figure:
-    """Training loss against the step, on a logarithmic axis, with that of a network that knows nothing.
+    """Training loss against the step, on a logarithmic axis, with that of uniform predictions.
 
     Args:
         wrong: the run with the mistake.
         right: the run without.
-        classes: k: a network that knows nothing has a loss of ln k.
+        classes: k: uniform predictions have a loss of ln k.
         name: of the run with the mistake.
     """
     figure, axes = _axes()
@@ -91,7 +91,7 @@ def _draw(axes: Axes, points: list[tuple[int, float]], words: str, colour: str, 
     axes.plot(*np.transpose(points), color=colour, linewidth=3.5 if colour == BLUE else 1.8)
     if broken:
         axes.plot(*points[-1], "X", color=colour, markersize=10)
-        words = f"{words}: broke"
+        words = f"{words}: diverged"
     return [(points[-1][1], words, colour)]
 
 

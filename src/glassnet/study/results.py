@@ -1,4 +1,4 @@
-"""What a study finds, as plain data."""
+"""The results of a study, as plain data."""
 
 import statistics
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,9 @@ class Point:
     Attributes:
         step: steps taken.
         loss: mean training loss of the batches since the point before, in nats; at step 0 that of the first batch, and
-            None where it is no number.
-        reported: accuracy on what the run takes for its validation images, and None where it has none.
-        true: accuracy on images that it has neither learned from nor reported on.
+            None where it is not finite.
+        reported: accuracy on what the run uses as validation images, or None without any.
+        true: accuracy on images used neither for training nor for validation.
     """
 
     step: int
@@ -33,7 +33,7 @@ class Course:
     Attributes:
         points: what was measured, from step 0 to the last.
         seconds: of training.
-        broken: why it ended before its time, and None where it did not.
+        broken: why it ended early, or None.
         findings: what the doctor says of the network as it began, name and evidence, where it was asked.
     """
 
@@ -44,7 +44,7 @@ class Course:
 
     @property
     def first_loss(self) -> float | None:
-        """The loss of the first batch, before any step; None where it is no number."""
+        """The loss of the first batch, before any step; None if it is not finite."""
         return self.points[0].loss
 
     @property
@@ -65,7 +65,7 @@ class Comparison:
     Attributes:
         mistake: its name in `glassnet.clinic.MISTAKES`.
         data: the name of the data set.
-        classes: how many it has: a network that knows nothing has a loss of ln ``classes``.
+        classes: how many it has: an untrained network has a loss of about ln ``classes``.
         images: how many there are to learn from, to hold out, and to know the truth by.
         seeds: of the runs.
         circumstances: the settings of both runs.

@@ -1,4 +1,4 @@
-"""What a study found, in words and numbers: the same in a terminal and on a page."""
+"""The results of a study as text and tables, for the terminal and for the page."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,13 +42,13 @@ def chain_table(chain: Chain) -> Table:
 
 
 def cost(comparison: Comparison) -> float:
-    """Return the accuracy on new images that the mistake costs, in points, as a mean over the seeds."""
+    """Return the accuracy on new images that the mistake costs, in percentage points, as a mean over the seeds."""
     lost = [cured.true - planted.true for planted, cured in zip(comparison.planted, comparison.cured, strict=True)]
     return 100 * mean_and_spread(lost)[0]
 
 
 def breaks(course: Course) -> str:
-    """Say how a run broke, in a sentence; "" where it did not."""
+    """Say how a run diverged, in a sentence; "" if it did not."""
     return f"It broke: {course.broken}." if course.broken else ""
 
 
@@ -56,10 +56,10 @@ def doctor_words(course: Course, planted: Sequence[str]) -> str:
     """Return the sentence that stands before what the doctor finds in the network of ``course``."""
     others = [name for name, _ in course.findings if name not in planted]
     told = (
-        "The doctor (glassnet.clinic.examine), shown this network and some of its images before the first step, finds"
+        "The doctor (glassnet.clinic.examine), given this network and some of its images before the first step, finds"
     )
     if others:
-        told = f"{told} what is listed here ({' and '.join(others)} belongs to the circumstances, cured or not)"
+        told = f"{told} the following ({' and '.join(others)} is due to the common settings, cured or not)"
     return f"{told}:" if course.findings else f"{told} nothing: its gradients, weights and data are in order."
 
 
@@ -76,7 +76,7 @@ def _value(value: Any) -> str:
 
 
 def _loss(loss: float | None) -> str:
-    return "no number" if loss is None else f"{loss:,.2f}"
+    return "NaN" if loss is None else f"{loss:,.2f}"
 
 
 def _losses(losses: Sequence[float | None]) -> str:

@@ -1,37 +1,42 @@
 """From data and a configuration to a run that never gets lost."""
 
-from .assembly import build_loss, build_network
-from .callbacks import Callback, EarlyStopping, RunUnderWay
+from ..engines import available_threads, choose_threads
+from .assembly import build_loss, build_network, prepare
+from .callbacks import AnyCallback, Callback, EarlyStopping, LoopUnderWay, RunCallback, RunUnderWay
 from .config import Config, Settings
+from .folder import LIVE, STEPS
+from .history import is_better
 from .interruption import TrainingInterrupted
 from .launch import make_run_folder, resume, train
-from .live import LIVE, STEPS, Live
+from .live import Live
+from .loop import Loop
 from .mpi import launched_ranks, open_ranks
 from .ranks import Ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import BOX, Run, find_runs, open_model
-from .threads import available_threads, choose_threads
-from .trainer import Trainer
+from .run import BUNDLED, Run, find_runs, open_model
+from .run_loop import RunLoop
 from .wording import explain
-from .workers import StopSign, StopWhenAsked, Workers, pack, require_search, unpack
+from .workers import Workers
 
 __all__ = [
-    "BOX",
+    "BUNDLED",
     "LIVE",
     "STEPS",
+    "AnyCallback",
     "Callback",
     "Config",
     "EarlyStopping",
     "LearningRateSearch",
     "Live",
+    "Loop",
+    "LoopUnderWay",
     "Ranks",
     "Run",
+    "RunCallback",
+    "RunLoop",
     "RunUnderWay",
     "Settings",
-    "StopSign",
-    "StopWhenAsked",
-    "Trainer",
     "TrainingInterrupted",
     "Workers",
     "available_threads",
@@ -41,17 +46,16 @@ __all__ = [
     "explain",
     "find_learning_rate",
     "find_runs",
+    "is_better",
     "launched_ranks",
     "make_run_folder",
     "notebook_names",
     "open_model",
     "open_ranks",
-    "pack",
+    "prepare",
     "recipe_names",
     "recipe_summary",
     "recipe_text",
-    "require_search",
     "resume",
     "train",
-    "unpack",
 ]

@@ -1,28 +1,93 @@
-"""Batches of training images: bytes until the moment they are needed; order and distortion depend on the seed alone."""
+"""The training examples, a batch at a time; order and distortion depend on the seed alone.
+
+Images are bytes until the moment they are needed. The rows of a table are numbers already.
+"""
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Augmentation, Examples, Preprocessing
 from ..data.dataset import Images
-from ..nn.team import ALONE, Team
+from ..nn import NUMPY, Engine
 from ..nn.types import Array
 from .ranks import ALONE as ONE_RANK
 from .ranks import Ranks
 
-__all__ = ["Batches"]
+__all__ = ["Batch", "Batches", "Source", "Table", "TableBatches"]
 
 
-class Batches:
-    """The training images, cut into batches anew for each epoch.
+class Batch(NamedTuple):
+    """What a step learns."""
 
-    The order of an epoch is a function of (seed, epoch), and how the images of a batch are distorted one of (seed,
-    epoch, batch), so a run that is resumed in the middle of an epoch finds its place again without any state. Only
-    indices are shuffled; the last batch of an epoch has what is left.
+    X: Array  # (n, d), the inputs of this rank's share
+    labels: NDArray[np.int64]  # of the whole batch
+    weights: NDArray[np.float64] | None  # of the whole batch; None where each example counts alike
+
+
+class Source(ABC):
+    """Examples, cut into batches anew for each epoch.
+
+    The order of an epoch is a function of (seed, epoch), so a run that is resumed in the middle of an epoch finds its
+    place again without any state. Only indices are shuffled; the last batch of an epoch has what is left.
+
+    Args:
+        labels: (n,).
+        size: examples in a batch.
+        seed: of the order.
+        weights: (n,) above 0; None where each example counts alike.
+        shuffle: whether each epoch has an order of its own, or all the one that the examples have.
+        engine: what to compute with.
+        ranks: the processes that share out each batch.
+    """
+
+    def __init__(
+        self,
+        labels: NDArray[np.int64],
+        size: int,
+        seed: int,
+        *,
+        weights: NDArray[np.float64] | None = None,
+        shuffle: bool = True,
+        engine: Engine = NUMPY,
+        ranks: Ranks = ONE_RANK,
+    ) -> None:
+        self.labels, self.size, self.seed, self.weights = labels, size, seed, weights
+        self.shuffle, self.engine, self.ranks = shuffle, engine, ranks
+        self._epoch, self._order = -1, np.empty(0, np.int64)  # the order in use, and whose it is
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(len(self.labels) / self.size)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the order (n,) in which the examples come in ``epoch``, counted from 0."""
+        if not self.shuffle:
+            return np.arange(len(self.labels))
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.labels))
+
+    def batch(self, epoch: int, i: int) -> Batch:
+        """Return batch ``i`` of an epoch, both counted from 0; the inputs are overwritten by the next call."""
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self.order(epoch)
+        chosen = self._order[i * self.size : (i + 1) * self.size]
+        weights = None if self.weights is None else self.weights[chosen]
+        return Batch(self.inputs(chosen, epoch, i), self.labels[chosen], weights)
+
+    @abstractmethod
+    def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
+        """Return the inputs of this rank's share of the ``chosen`` examples, which are batch ``i`` of an epoch."""
+
+
+class Batches(Source):
+    """The training images in batches.
+
+    How the images of a batch are distorted is a function of (seed, epoch, batch).
 
     Args:
         examples: images (n, h, w) and labels (n,).
@@ -30,10 +95,8 @@ class Batches:
         size: images in a batch.
         seed: of the order and the distortions.
         dtype: of the inputs.
-        shuffle: whether each epoch has an order of its own, or all the one that the images have.
         augmentation: how the images are distorted before they become inputs; None leaves them as they are.
-        team: the threads that distort them.
-        ranks: the processes that share out each batch.
+        options: those of `Source`.
     """
 
     def __init__(
@@ -44,50 +107,25 @@ class Batches:
         seed: int,
         dtype: np.dtype[Any],
         *,
-        shuffle: bool = True,
         augmentation: Augmentation | None = None,
-        team: Team = ALONE,
-        ranks: Ranks = ONE_RANK,
+        **options: Any,
     ) -> None:
-        self.examples = examples
-        self.labels = examples.labels
-        self.preprocessing, self.size, self.seed, self.dtype = preprocessing, size, seed, dtype
-        self.shuffle, self.augmentation, self.team, self.ranks = shuffle, augmentation, team, ranks
-        self._epoch, self._order = -1, np.empty(0, np.int64)  # the order in use, and whose it is
+        super().__init__(examples.labels, size, seed, **options)
+        self.examples, self.preprocessing = examples, preprocessing
+        self.dtype, self.augmentation = dtype, augmentation
 
-    def __len__(self) -> int:
-        """How many batches an epoch has."""
-        return math.ceil(len(self.labels) / self.size)
-
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order (n,) in which the images come in ``epoch``, counted from 0."""
-        if not self.shuffle:
-            return np.arange(len(self.labels))
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.labels))
-
-    def batch(self, epoch: int, i: int) -> tuple[Array, NDArray[np.int64]]:
-        """Return inputs (n, h·w) of this rank's share of a batch and the labels (size,) of the whole batch.
-
-        The inputs are overwritten by the next call.
-
-        Args:
-            epoch: counted from 0.
-            i: the batch, counted from the epoch's first.
-        """
-        part = slice(i * self.size, (i + 1) * self.size)
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self.order(epoch)
-        chosen = self._order[part]
-        share = self.ranks.share(len(chosen))
-        if self.augmentation:  # which distorts an image by its place in the whole batch
-            images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
-            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
-            distorted, ground = self._distorted[: len(chosen)], self.preprocessing.ground
-            images = self.augmentation.distort(images, rng, distorted, ground, self.team, share)[share]
-        else:
-            mine = chosen[share]
-            images = self.examples.images_at(mine, out=self._gathered[: len(mine)])
-        return self.preprocessing.apply(images, out=self._inputs[: len(images)]), self.labels[chosen]
+    def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
+        share, form = self.ranks.share(len(chosen)), self.preprocessing
+        images, rows = self.examples.located(chosen[share])
+        out = self._inputs[: len(rows)]
+        if self.augmentation is None:
+            return self.engine.inputs(images, rows, form.scale, form.shift, out)
+        # An image is distorted by its place in the whole batch.
+        images = self.examples.images_at(chosen, out=self._gathered[: len(chosen)])
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, i)))
+        distorted = self._distorted[: len(chosen)]
+        self.augmentation.distort(images, rng, distorted, form.ground, self.engine, share)
+        return self.engine.inputs(distorted[share], None, form.scale, form.shift, out)
 
     # One batch each, the same memory at every step.
 
@@ -102,3 +140,35 @@ class Batches:
     @cached_property
     def _inputs(self) -> Array:
         return np.empty((self.size, math.prod(self.examples.image_shape)), self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Examples: inputs X (n, d), labels y (n,) int64, and weights w (n,) above 0, or None where all are 1."""
+
+    X: Array
+    y: NDArray[np.int64]
+    w: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: NDArray[np.int64]) -> "Table":
+        """Return the examples at ``rows``."""
+        return Table(self.X[rows], self.y[rows], None if self.w is None else self.w[rows])
+
+    def relative(self) -> "Table":
+        """Return the same examples with weights whose mean is 1, so that their ratios alone count."""
+        w = None if self.w is None else self.w / self.w.mean()
+        return Table(self.X, self.y, None if w is None or (w == 1).all() else w)
+
+
+class TableBatches(Source):
+    """The rows of a table in batches; in the last one of an epoch, a batch may have fewer than ``size``."""
+
+    def __init__(self, table: Table, size: int, seed: int) -> None:
+        super().__init__(table.y, size, seed, weights=table.w)
+        self._X, self._inputs = table.X, np.empty((size, table.X.shape[1]), table.X.dtype)
+
+    def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
+        return self._X.take(chosen, axis=0, out=self._inputs[: len(chosen)], mode="clip")

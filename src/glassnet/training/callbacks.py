@@ -1,8 +1,7 @@
-"""What may be done between the steps of a run."""
+"""What may be done between the steps of a training loop."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..data import Examples
 from ..errors import ConfigError
@@ -14,87 +13,94 @@ from .config import Config
 from .history import Row
 from .ranks import Ranks
 
-__all__ = ["Callback", "EarlyStopping", "RunUnderWay", "check_callbacks"]
+__all__ = ["AnyCallback", "Callback", "EarlyStopping", "LoopUnderWay", "RunCallback", "RunUnderWay", "check_callbacks"]
 
 
-class RunUnderWay(Protocol):
-    """What a callback sees of the run that calls it (it is the `Trainer`).
+class LoopUnderWay(Protocol):
+    """What a `Callback` sees of the loop that calls it, be it that of `glassnet.train` or of an estimator's ``fit``.
 
     Attributes:
-        config: how the run goes.
-        folder: of the run.
-        network: as it is now; its ``parameters`` and ``gradients`` are those of the last step. Of a run over MPI it is
-            the first rank's, and after `Callback.on_start` only to be looked at.
+        config: how it goes.
+        network: as it is now; its ``parameters`` and ``gradients`` are those of the last step. Ask for it each time:
+            after steps on single images it is brought up to date when somebody does. Of a run over MPI it is the first
+            rank's, and after `Callback.on_start` only to be looked at.
         loss: what it makes small.
-        model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
-            ``ema`` is set the averaged one, which has parameters of its own.
-        batches: the training images.
-        validation: the validation images.
-        state: how far the run has come: ``step``, ``epoch``, ``seconds``, ``best``, …
-        rows: the history so far.
+        state: how far it has come: ``step``, ``epoch``, ``seconds``, ``best``, …
+        rows: the history so far; of an estimator that of this call.
         total_steps: of the whole run.
         schedule: the learning rate of each step, counted from 0.
-        stopped: why the run ends after the step under way, and None while it goes on.
-        broken: why it cannot go on, where a planted mistake has broken it.
-        ahead: by how many steps the network is ahead of ``state.step``. Steps on single images are taken 128 at a time,
-            and `Callback.on_step` is called for each of them afterwards; else it is 0.
-        ranks: the processes that share out the run; the callback is in the first.
+        stopped: why it ends after the step under way, and None while it goes on.
     """
 
     config: Config
-    folder: Path
-    network: Network
     loss: SoftmaxCrossEntropy
-    model: Model
-    batches: Batches
-    validation: Examples
     state: State
     rows: list[Row]
     total_steps: int
     schedule: Schedule
     stopped: str | None
+
+    @property
+    def network(self) -> Network: ...
+
+    def stop(self, reason: str) -> None:
+        """End it after the step under way; a run can be resumed.
+
+        An estimator ends after the epoch under way, and steps on single images after 128 of them, where the next are
+        prepared: so that what goes on from there is the same as if it had never stopped.
+        """
+
+    def finish(self, reason: str) -> None:
+        """End it as `stop` does, for good."""
+
+
+class RunUnderWay(LoopUnderWay, Protocol):
+    """What a `RunCallback` sees of the run that calls it: images, and a folder.
+
+    Attributes:
+        folder: of the run.
+        model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
+            ``ema`` is set the averaged one, which has parameters of its own.
+        batches: the training images.
+        validation: the validation images.
+        broken: why it cannot go on, where a planted mistake has broken it.
+        ranks: the processes that share out the run; the callback is in the first.
+    """
+
+    validation: Examples
     broken: str | None
-    ahead: int
     ranks: Ranks
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def model(self) -> Model: ...
+
+    @property
+    def batches(self) -> Batches: ...
 
     def tell(self) -> None:
         """Write the line that tells of the steps since the last one now, as before a pause."""
 
-    def stop(self, reason: str) -> None:
-        """End the run after the step under way; it can be resumed."""
 
-    def finish(self, reason: str) -> None:
-        """End the run after the step under way, for good."""
+Seen = TypeVar("Seen", contravariant=True)
 
 
-class Callback:
-    """Something that a run calls as it goes. Override what you need.
+class AnyCallback(Generic[Seen]):
+    """What `Callback` and `RunCallback` have in common: methods to override."""
 
-        class PrintGradientNorm(Callback):
-            def on_step(self, run, loss):
-                print(run.state.step, np.linalg.norm(run.network.gradients))
-
-        train(dataset, callbacks=[PrintGradientNorm()])
-
-    Those of an ensemble are called by each member's run.
-
-    Attributes:
-        needs_folder: whether it needs the run's folder, so that `glassnet.DigitClassifier`, which has none, refuses it.
-    """
-
-    needs_folder = False
-
-    def on_start(self, run: RunUnderWay) -> None:
+    def on_start(self, run: Seen) -> None:
         """Called before the first step, also when a run is resumed, and when mistakes are planted on its way."""
 
-    def on_step(self, run: RunUnderWay, loss: float) -> None:
-        """Called after each step with the loss of its batch; see `RunUnderWay.ahead` for steps on single images."""
+    def on_step(self, run: Seen, loss: float) -> None:
+        """Called after each step with the loss of its batch."""
 
-    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+    def on_epoch(self, run: Seen, row: Row) -> None:
         """Called after each epoch, validation included, with the row that the history got."""
 
-    def on_end(self, run: RunUnderWay) -> None:
-        """Called when the run stops, by itself or by `RunUnderWay.stop`, with everything saved."""
+    def on_end(self, run: Seen) -> None:
+        """Called when the training stops, by itself or by `LoopUnderWay.stop`, with everything saved."""
 
     def on_member(self, number: int, row: Row) -> None:
         """Called in an ensemble with the row of its first ``number`` members, which are now joined.
@@ -103,16 +109,34 @@ class Callback:
         """
 
 
-def check_callbacks(callbacks: Sequence[Callback], *, folder: bool = True) -> None:
-    """Raise ConfigError where something is no callback, or needs a ``folder`` that is not there."""
+class Callback(AnyCallback[LoopUnderWay]):
+    """Something that a training loop calls as it goes. Override what you need.
+
+        class PrintGradientNorm(Callback):
+            def on_step(self, run, loss):
+                print(run.state.step, np.linalg.norm(run.network.gradients))
+
+        train(dataset, callbacks=[PrintGradientNorm()])
+
+    Those of an ensemble are called by each member's run.
+    """
+
+
+class RunCallback(AnyCallback[RunUnderWay]):
+    """A callback that needs a run's images or its folder; `glassnet.DigitClassifier` has neither and refuses it."""
+
+
+def check_callbacks(callbacks: Any, kind: type[AnyCallback[Any]] = AnyCallback) -> None:
+    """Raise ConfigError where something is no callback, or needs a run where only the other ``kind`` can be called."""
     if not isinstance(callbacks, list | tuple):
         raise ConfigError(f"callbacks: must be a list, not {callbacks!r:.40}")
     for callback in callbacks:
-        if not isinstance(callback, Callback):
+        if not isinstance(callback, AnyCallback):
             raise ConfigError(
-                f"callbacks: {callback!r:.40} is none; give objects of a class derived from glassnet.training.Callback"
+                f"callbacks: {callback!r:.40} is not a callback; give objects of a class derived from "
+                "glassnet.training.Callback"
             )
-        if callback.needs_folder and not folder:
+        if not isinstance(callback, kind):
             raise ConfigError(f"callbacks: {type(callback).__name__} needs a run folder; use glassnet.train for it")
 
 
@@ -125,6 +149,6 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int) -> None:
         self.patience = patience
 
-    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+    def on_epoch(self, run: LoopUnderWay, row: Row) -> None:
         if row[run.config.monitor] is not None and run.state.epoch - run.state.best_epoch >= self.patience:
             run.finish(f"no better {run.config.monitor.replace('_', ' ')} in {self.patience} epochs")

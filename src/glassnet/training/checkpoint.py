@@ -10,15 +10,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ..errors import FileError, TrainingError
 from ..files import open_tensors, write_tensors
-from ..nn import Network, Optimizer, WeightAverage
+from ..nn import Dropout, Network, Optimizer, WeightAverage
 from ..nn.types import Array
 
 __all__ = ["State", "load_checkpoint", "read_state", "run_tensors", "save_checkpoint"]
 
-VERSION = "1"
+VERSION = "2"
+WITH_GENERATOR = "1"  # of glassnet 0.1.0, whose dropout masks came from a generator
 
 Count = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
@@ -29,7 +31,7 @@ class State:
         step: steps taken.
         epoch: epochs completed.
         seconds: of training, without validation and saving.
-        loss_sum, correct, seen: over the images of the epoch under way.
+        loss_sum, correct, seen: over the examples of the epoch under way; each counts as much as it weighs.
         best: the best value of what the run monitors, and None before there is one.
         best_epoch: the epoch that gave it.
         finished: whether the run has come to its end.
@@ -39,8 +41,8 @@ class State:
     epoch: Count = 0
     seconds: Finite = 0.0
     loss_sum: Finite = 0.0
-    correct: Count = 0
-    seen: Count = 0
+    correct: Weight = 0
+    seen: Weight = 0
     best: Finite | None = None
     best_epoch: Count = 0
     finished: bool = False
@@ -49,7 +51,7 @@ class State:
 def save_checkpoint(
     path: Path, network: Network, optimizer: Optimizer, average: WeightAverage | None, state: State, fingerprint: str
 ) -> None:
-    """Write parameters, statistics, moments, averages, generator and state, atomically.
+    """Write parameters, statistics, moments, averages and state, atomically.
 
     Args:
         path: the file.
@@ -67,7 +69,6 @@ def save_checkpoint(
         "version": VERSION,
         "fingerprint": fingerprint,
         "state": json.dumps(asdict(state)),
-        "generator": json.dumps(network.rng.bit_generator.state),
     }
     write_tensors(path, run_tensors(network, optimizer, average), metadata)
 
@@ -79,22 +80,27 @@ def load_checkpoint(
 
     Raises:
         FileError: the file is missing, damaged, or does not fit the network.
-        TrainingError: the data is not what the run began with.
+        TrainingError: the data is not what the run began with, or an older version began it with dropout.
     """
     with open_tensors(path, "checkpoint") as file:
-        if file.metadata.get("version") != VERSION:
-            raise FileError(f"{path}: a checkpoint of version {file.metadata.get('version')!r}, expected {VERSION!r}")
+        version = file.metadata.get("version")
+        if version not in (VERSION, WITH_GENERATOR):
+            raise FileError(f"{path}: a checkpoint of version {version!r}, expected {VERSION!r}")
+        if version == WITH_GENERATOR and any(isinstance(layer, Dropout) for layer in network.layers):
+            raise TrainingError(
+                f"{path}: begun with glassnet 0.1, whose dropout masks cannot be drawn here; go on with that version, "
+                "or train again"
+            )
         if file.metadata.get("fingerprint") != fingerprint:
             raise TrainingError(
-                f"{path}: the data has changed since this run began; put the old data back, or train anew"
+                f"{path}: the data has changed since this run began; restore the old data, or train again"
             )
         targets = run_tensors(network, optimizer, average)
         tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
         try:
             state = _state().validate_json(file.metadata.get("state", ""))
-            network.rng.bit_generator.state = json.loads(file.metadata.get("generator", ""))
-        except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise FileError(f"{path}: damaged metadata; the run cannot go on from this checkpoint") from error
+        except ValidationError as error:
+            raise FileError(f"{path}: damaged metadata; the run cannot be resumed from this checkpoint") from error
     for name, target in targets.items():
         target[...] = tensors[name]
     optimizer.steps = state.step
@@ -109,7 +115,7 @@ def read_state(path: Path) -> State:
         try:
             return _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:
-            raise FileError(f"{path}: damaged metadata; nobody knows how far the run had come") from error
+            raise FileError(f"{path}: damaged metadata; the state of the run is unknown") from error
 
 
 @cache

@@ -15,29 +15,32 @@ In other processes the members are what they would be here, bit for bit: each ha
 worker on a machine that does not see the folder trains in one of its own, and sends the files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from ..data import Dataset, Examples
+from ..data import Dataset
 from ..errors import FileError, TrainingError
 from ..files import only_process, write_atomically
 from ..model import Model
-from .callbacks import Callback
-from .checkpoint import read_state
+from .callbacks import AnyCallback, RunUnderWay
+from .checkpoint import State, read_state
 from .config import Config
-from .history import Row, read_history, write_history
+from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .history import Row, read_history, write_rows
 from .interruption import INTERRUPTED, TrainingInterrupted, interruptible
-from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL, Trainer, validate
-from .workers import StopSign, StopWhenAsked, Workers, pack, unpack
+from .run_loop import RunLoop
+from .validation import validate
+from .workers import ASKED, Workers, pack, unpack
 
 __all__ = ["train_members"]
 
 
 def train_members(
-    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[Callback], workers: Workers
+    folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[AnyCallback[RunUnderWay]], workers: Workers
 ) -> None:
     """Train the members that are not yet done, and join each to those before it.
 
@@ -52,150 +55,130 @@ def train_members(
         DataError, TrainingError, FileError: as for a single run; or a member that does not fit the others.
         TrainingInterrupted: Ctrl-C, with everything saved.
     """
-    rows = read_history(folder / HISTORY)
-    models: list[Model] = []
-    kept: list[Row] = []  # of each member, the row of its best epoch
-    ends: list[Row] = []  # and that of its last
-    with ExitStack() as stack:
-        if not workers.alone:
-            wait_for = stack.enter_context(_side_by_side(folder, config, dataset, workers))
-        for number in range(1, config.members + 1):
-            if not workers.alone:
-                wait_for(number)
-            trainer = _train_member(folder, config, number, dataset, callbacks)
-            if not trainer.state.finished:
-                return
-            models.append(Model.load(trainer.folder / MODEL))
-            kept.append(_best_row(trainer))
-            ends.append(trainer.rows[-1])
-            if number > len(rows):
-                joined = Model.join(models)
-                joined.save(folder / MODEL)
-                rows.append(_row(kept, ends, joined, trainer.validation))
-                write_history(folder / HISTORY, rows)
-                for callback in callbacks:
-                    callback.on_member(number, rows[-1])
-            if trainer.paused and number < config.members:  # as the member's last step was taken
-                if trainer.stopped == INTERRUPTED:
-                    raise TrainingInterrupted(folder, trainer.state.step)
-                return
+    ensemble = _Ensemble(folder, config, dataset, callbacks)
+    ensemble.join()
+    runs = workers.run(_train_member, ensemble.pieces(workers))
+    with interruptible(workers.stop):
+        try:
+            for member, (files, stopped) in runs:
+                unpack(files, member)
+                ensemble.join()
+                if stopped:
+                    workers.stop(stopped)
+        except Exception:
+            workers.stop("failed")
+            for member, (files, _) in runs:  # what others have come to is kept
+                unpack(files, member)
+            raise
+    if missing := ensemble.missing():
+        if workers.stopped == INTERRUPTED:
+            raise TrainingInterrupted(folder, _state(missing[0]).step)
+        if workers.stopped == ASKED:  # and not by this process, which would have said why
+            raise TrainingError(f"{missing[0]}: a worker lost its connection; go on with: glassnet resume {folder}")
 
 
 def _train_member(
-    folder: Path, config: Config, number: int, dataset: Dataset, callbacks: Sequence[Callback]
-) -> Trainer:
-    """Train a member to its end, from wherever it is, and return its trainer."""
-    member = folder / f"member-{number}"
-    if not (member / CONFIG).exists():
-        write_atomically(member / CONFIG, config.member(number).to_toml().encode())
-    trainer = Trainer(Config.load(member / CONFIG), dataset, callbacks)
-    with only_process(member):
-        try:
-            trainer.run(member)
-        except TrainingInterrupted as interrupted:
-            raise TrainingInterrupted(folder, interrupted.step) from None
-    return trainer
-
-
-@contextmanager
-def _side_by_side(folder: Path, config: Config, dataset: Dataset, workers: Workers) -> Iterator[Callable[[int], None]]:
-    """Train the members that are not yet done in other processes.
-
-    Yields:
-        A function that waits for a member. It raises TrainingInterrupted where the member was stopped by Ctrl-C.
-    """
-    place, named, shared = folder.resolve(), (folder / CONFIG).read_bytes(), workers.share(dataset)
-    missing = [number for number in range(1, config.members + 1) if not _is_finished(folder / f"member-{number}")]
-    with interruptible(workers.stop):
-        started = {
-            number: workers.start(
-                _train_elsewhere, place, named, config, number, shared, workers.sign, pack(place / f"member-{number}")
-            )
-            for number in missing
-        }
-
-        def wait_for(number: int) -> None:
-            member = folder / f"member-{number}"
-            if number in started:
-                unpack(started[number].result() or {}, member)
-                if not _is_finished(member):
-                    if not workers.stopped:
-                        raise TrainingError(f"{member}: stopped by itself; go on with: glassnet resume {folder}")
-                    raise TrainingInterrupted(folder, _step(member))
-
-        try:
-            yield wait_for
-        except BaseException:
-            workers.stop()
-            for number, work in started.items():  # what others have come to is kept
-                if work.exception() is None:
-                    unpack(work.result() or {}, folder / f"member-{number}")
-            raise
-
-
-def _train_elsewhere(
-    folder: Path,
-    named: bytes,
-    config: Config,
-    number: int,
-    dataset: Dataset,
-    sign: StopSign,
-    files: dict[str, bytes],
-) -> dict[str, bytes]:
-    """Train a member in a worker, and return its files where the worker does not see the ensemble's folder.
+    member: Path, files: dict[str, bytes], dataset: Dataset, callbacks: Sequence[AnyCallback[RunUnderWay]]
+) -> tuple[dict[str, bytes], str | None]:
+    """Train a member to its end, from wherever it is; called in a worker.
 
     Args:
-        folder: of the ensemble, absolute.
-        named: what its configuration file holds, by which it is recognised.
-        config: of the ensemble.
-        number: of the member.
+        member: its run folder, absolute in another process.
+        files: what is there. A process that does not see that folder, or another of this name, has its own.
         dataset: what it learns.
-        sign: to stop.
-        files: of the member, as far as it has come.
+        callbacks: that its run calls.
+
+    Returns:
+        Its files where the folder is not seen, and why it was stopped, if it was.
     """
-    callbacks = [StopWhenAsked(sign)]
-    if (folder / CONFIG).is_file() and (folder / CONFIG).read_bytes() == named:
+    with ExitStack() as stack:
+        seen = (member / CONFIG).is_file() and (member / CONFIG).read_bytes() == files[CONFIG]
+        if not seen:
+            member = Path(stack.enter_context(TemporaryDirectory(prefix="glassnet-")))
+            unpack(files, member)
+        loop = RunLoop(Config.load(member / CONFIG), dataset, callbacks, folder=member)
+        stack.enter_context(only_process(member))
         with suppress(TrainingInterrupted):
-            _train_member(folder, config, number, dataset, callbacks)
-        return {}
-    with TemporaryDirectory(prefix="glassnet-") as here:
-        unpack(files, Path(here, f"member-{number}"))
-        with suppress(TrainingInterrupted):
-            _train_member(Path(here), config, number, dataset, callbacks)
-        return pack(Path(here, f"member-{number}"))
+            loop.run()
+        return {} if seen else pack(member), loop.stopped if loop.paused else None
 
 
-def _is_finished(member: Path) -> bool:
-    return (member / CHECKPOINT).is_file() and read_state(member / CHECKPOINT).finished
+class _Ensemble:
+    """The members that are done, joined in their order, and those that are missing."""
+
+    def __init__(
+        self, folder: Path, config: Config, dataset: Dataset, callbacks: Sequence[AnyCallback[RunUnderWay]]
+    ) -> None:
+        self.folder, self.config, self.dataset, self.callbacks = folder, config, dataset, callbacks
+        self.members = [folder / f"member-{number}" for number in range(1, config.members + 1)]
+        self.rows = read_history(folder / HISTORY)
+        self.validation = dataset.split(config.validation, config.split_seed)[1]
+        self.models: list[Model] = []
+        self.kept: list[Row] = []  # of each model's member, the row of its best epoch
+        self.ends: list[Row] = []  # and that of its last
+
+    def missing(self) -> list[Path]:
+        """Return the folders of the members that are not yet done."""
+        return [member for member in self.members if not _state(member).finished]
+
+    def pieces(self, workers: Workers) -> Iterator[tuple[Path, tuple[Any, ...]]]:
+        """Yield the folder of each member that is missing, and the arguments of `_train_member`."""
+        callbacks = self.callbacks if workers.alone else workers.callbacks
+        shared = workers.share(self.dataset)
+        for member in self.missing():
+            if not (member / CONFIG).exists():
+                config = self.config.member(self.members.index(member) + 1)
+                write_atomically(member / CONFIG, config.to_toml().encode())
+            place = member if workers.alone else member.resolve()
+            yield member, (place, pack(member), shared, callbacks)
+
+    def join(self) -> None:
+        """Join the members that are done to those before them; those before which one is missing wait for it."""
+        for number, member in enumerate(self.members, 1):
+            if not _state(member).finished:
+                return
+            if number > len(self.models):
+                self._add(member)
+            if number > len(self.rows):
+                joined = Model.join(self.models)
+                joined.save(self.folder / MODEL)
+                self.rows.append(self._row(joined))
+                write_rows(self.folder / HISTORY, self.rows)
+                for callback in self.callbacks:
+                    callback.on_member(number, self.rows[-1])
+
+    def _add(self, member: Path) -> None:
+        """Read what a member has come to."""
+        model, history, best = Model.load(member / MODEL), read_history(member / HISTORY), _state(member).best_epoch
+        if model.fingerprint != self.dataset.fingerprint:
+            raise TrainingError(f"{member}: the data has changed since; put the old data back, or train anew")
+        rows = [row for row in history if row["epoch"] == best]
+        if not rows:
+            raise FileError(
+                f"{member / HISTORY}: the row of epoch {best} is missing; delete {member}, then resume the ensemble: "
+                "the member is trained anew"
+            )
+        self.models.append(model)
+        self.kept.append(rows[0])
+        self.ends.append(history[-1])
+
+    def _row(self, joined: Model) -> Row:
+        """Return the row of the members so far.
+
+        Epochs, steps and seconds are those of all together. Loss and accuracy in training are means over the members;
+        in validation they are those of the mean probability.
+        """
+        loss, accuracy = validate(joined, self.validation)
+        return {
+            **{key: sum(row[key] for row in self.ends) for key in ("epoch", "step", "seconds")},
+            "learning_rate": self.ends[-1]["learning_rate"],
+            "loss": fmean(row["loss"] for row in self.kept),
+            "accuracy": fmean(row["accuracy"] for row in self.kept),
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+        }
 
 
-def _step(member: Path) -> int:
-    return read_state(member / CHECKPOINT).step if (member / CHECKPOINT).is_file() else 0
-
-
-def _best_row(trainer: Trainer) -> Row:
-    """Return the row of the epoch whose model a finished run has kept."""
-    for row in trainer.rows:
-        if row["epoch"] == trainer.state.best_epoch:
-            return row
-    raise FileError(
-        f"{trainer.folder / HISTORY}: the row of epoch {trainer.state.best_epoch} is missing; delete "
-        f"{trainer.folder}, then resume the ensemble: the member is trained anew"
-    )
-
-
-def _row(kept: Sequence[Row], ends: Sequence[Row], joined: Model, validation: Examples) -> Row:
-    """Return the row of the members so far.
-
-    Epochs, steps and seconds are those of all together. Loss and accuracy in training are means over the members;
-    in validation they are those of the mean probability.
-    """
-    loss, accuracy = validate(joined, validation)
-    return {
-        **{key: sum(row[key] for row in ends) for key in ("epoch", "step", "seconds")},
-        "learning_rate": ends[-1]["learning_rate"],
-        "loss": fmean(row["loss"] for row in kept),
-        "accuracy": fmean(row["accuracy"] for row in kept),
-        "validation_loss": loss,
-        "validation_accuracy": accuracy,
-    }
+def _state(member: Path) -> State:
+    """Return how far a member has come."""
+    return read_state(member / CHECKPOINT) if (member / CHECKPOINT).is_file() else State()

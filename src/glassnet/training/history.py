@@ -1,37 +1,102 @@
-"""The record of a run: one JSON object a line, a line an epoch, in ``history.jsonl``."""
+"""The record of a run: JSON lines, one an epoch in ``history.jsonl``, and some a second in ``steps.jsonl``.
+
+All that read these files read them here.
+"""
 
 import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import FileError
 from ..files import write_atomically
 
-__all__ = ["Row", "append_row", "keep_rows", "read_history", "write_history"]
+__all__ = ["Row", "append_row", "best_row", "is_better", "parse_steps", "read_history", "read_steps", "write_rows"]
 
 Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
 ``accuracy`` (over the epoch's batches, as they were trained on), ``validation_loss`` and ``validation_accuracy`` (None
 without validation images; of the averaged weights where ``ema`` is set). The row of a run that a planted mistake
 has broken has no loss, and its accuracy is that of the network as it was left, on all training images. An ensemble has
-a row a member, see `glassnet.training.ensemble`."""
+a row a member, see `glassnet.training.ensemble`. The rows of ``steps.jsonl`` are those of `StepLog`."""
+
+EPOCH = ("epoch", "step", "seconds", "learning_rate", "accuracy")
+"""What a row of an epoch must have as a number, besides `LOSSES`, which may be None."""
+LOSSES = ("loss", "validation_loss", "validation_accuracy")
 
 
-class _Row(BaseModel):
-    """What a line must have to be believed."""
+def is_better(monitor: str, value: float | None, best: float | None) -> bool:
+    """Return whether a value of what is monitored is better than the best before it; ``best`` is None before any is.
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    Without validation images there is no ``value``, and what comes later is taken to be better.
+    """
+    if value is None or best is None:
+        return True
+    return value > best if monitor == "validation_accuracy" else value < best
 
-    epoch: int
-    step: int
-    seconds: float
-    learning_rate: float
-    loss: float | None
-    accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
+
+def best_row(rows: Sequence[Row], monitor: str) -> Row:
+    """Return the row of the model that a run has kept: the first of the best, or without validation the last."""
+    best: Row = {}
+    for row in rows:
+        if row["loss"] is not None and (not best or is_better(monitor, row[monitor], best[monitor])):
+            best = row
+    return best or rows[-1]
+
+
+def _parse(text: str | bytes, numbers: Iterable[str], others: Iterable[str] = ()) -> Iterator[Row | None]:
+    """Yield the object of each line, or None for a line that is no row.
+
+    A row is an object of which each value is a finite number or None; steps and epochs are whole numbers.
+
+    Args:
+        text: lines of JSON.
+        numbers: the keys that must be there with a number.
+        others: those that must be there.
+    """
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            yield None
+            continue
+        right = isinstance(row, dict) and all(map(_is_number_or_none, row.values()))
+        right = right and all(row.get(key) is not None for key in numbers) and all(key in row for key in others)
+        yield row if right and all(isinstance(row.get(key, 0), int) for key in ("epoch", "step")) else None
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+
+
+def read_history(path: Path) -> list[Row]:
+    """Return the rows of a ``history.jsonl``; a last line that was cut short by a crash is left out.
+
+    Raises:
+        FileError: the file cannot be read, or a whole line is no row.
+    """
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: cannot be read ({error})") from error
+    rows = list(_parse(text, EPOCH, LOSSES))
+    if None in rows and (rows.index(None) < len(rows) - 1 or text.endswith("\n")):
+        raise FileError(f"{path}, line {rows.index(None) + 1}: not a row of a history; delete the line")
+    return [row for row in rows if row]
+
+
+def read_steps(path: Path) -> list[Row]:
+    """Return the rows of a ``steps.jsonl``; of one that is not there, as after a full disk, none."""
+    try:
+        return parse_steps(path.read_bytes())
+    except FileNotFoundError:
+        return []
+
+
+def parse_steps(text: bytes, key: str = "step") -> list[Row]:
+    """Return the rows of whole lines that have ``key`` and ``seconds``; what is no such line is left out."""
+    return [row for row in _parse(text, (key, "seconds")) if row]
 
 
 def append_row(path: Path, row: Row) -> None:
@@ -43,32 +108,6 @@ def append_row(path: Path, row: Row) -> None:
         raise FileError(f"cannot write {path}: {error.strerror}; free space, then resume the run") from error
 
 
-def read_history(path: Path) -> list[Row]:
-    """Return the rows; a last line that was cut short by a crash is left out.
-
-    Raises:
-        FileError: the file cannot be read, or a whole line is no row.
-    """
-    try:
-        text = path.read_text("utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read ({error})") from error
-    rows: list[Row] = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(_Row.model_validate_json(line).model_dump())
-        except ValidationError as error:
-            if number < len(lines) or text.endswith("\n"):
-                raise FileError(f"{path}, line {number}: not a row of a history; delete the line") from error
-    return rows
-
-
-def keep_rows(path: Path, epochs: int) -> None:
-    """Drop later rows: what was reported between the last checkpoint and a crash will be reported again."""
-    write_history(path, [row for row in read_history(path) if row["epoch"] <= epochs])
-
-
-def write_history(path: Path, rows: list[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write all rows anew, atomically; raise FileError where the disk does not take them."""
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

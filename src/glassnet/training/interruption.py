@@ -17,7 +17,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     """A run was interrupted by Ctrl-C or a termination signal, after its step was finished and everything saved."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        super().__init__(f"stopped at step {step}, nothing is lost; go on with: glassnet resume {folder}")
+        super().__init__(f"stopped at step {step}, everything is saved; continue with: glassnet resume {folder}")
         self.folder, self.step = folder, step
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, int]]:

@@ -1,24 +1,25 @@
-"""The two ways to fill a run folder: train anew, and go on with a run."""
+"""Training a run in a new folder, and resuming one."""
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError
 from ..files import only_process, write_atomically
-from .callbacks import Callback
+from .assembly import prepare
+from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
+from .folder import CHECKPOINT, CONFIG
 from .mpi import open_ranks
 from .ranks import ALONE, Ranks
 from .run import Run
-from .trainer import CHECKPOINT, CONFIG, Trainer
+from .run_loop import RunLoop
 from .workers import Workers
 
 __all__ = ["choose_config", "make_run_folder", "resume", "train"]
@@ -51,7 +52,7 @@ def train(
     *,
     as_written: bool = False,
     out: str | os.PathLike[str] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
@@ -65,7 +66,7 @@ def train(
             from, else ``default``.
         as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
-        callbacks: see `Callback`.
+        callbacks: see `Callback` and `RunCallback`.
         jobs: how many members of an ensemble are trained at once, in processes of their own; see `Workers`.
         dask: the address of a Dask scheduler whose workers train them.
         parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.mpi`. Only
@@ -82,41 +83,29 @@ def train(
     """
     ranks = open_ranks(parallel)
     with ranks.together():
+        check_callbacks(callbacks)
         config = choose_config(dataset, recipe, settings, as_written=as_written)
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
     with ExitStack() as stack:
         with ranks.together():  # what cannot be trained on is refused before there is a folder
-            trainers = _trainers(config, dataset, callbacks, ranks=ranks)
-            first = next(trainers)
+            first, _ = config.parts()[0]
+            threads = prepare(first, dataset).threads
             workers = stack.enter_context(_workers_for(config, jobs, dask))
-        with ranks.together():
-            folder = Path() if ranks.rank else make_run_folder(out, name)
-        folder = Path(ranks.broadcast(str(folder)))
-        if ranks.rank:
-            first.follow()
-            return Run(folder, required=False)
-        stack.enter_context(ranks.leading())
-        stack.enter_context(only_process(folder))
-        if (folder / CONFIG).exists():
-            raise TrainingError(f"{folder}: has a run already; choose another, or go on with: glassnet resume {folder}")
-        if any(folder.iterdir()):
-            raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
         if ranks is ALONE:
-            config = config.model_copy(update={"threads": first.threads})  # so that it goes on with as many
-        write_atomically(folder / CONFIG, config.to_toml().encode())
-        if config.members > 1:
-            train_members(folder, config, dataset, callbacks, workers)
-        else:
-            _run_one_by_one(chain([first], trainers), folder)
-    return Run(folder)
+            config = config.model_copy(update={"threads": threads})  # so that it goes on with as many
+        with ranks.together():
+            folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
+        folder = Path(ranks.broadcast(str(folder)))
+        _train(folder, config, dataset, callbacks, workers, ranks)
+    return Run(folder, required=ranks.rank == 0)
 
 
 def resume(
     path: str | os.PathLike[str],
     dataset: Dataset | None = None,
     *,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
@@ -128,7 +117,7 @@ def resume(
     Args:
         path: the run folder.
         dataset: only for a run that learned from arrays in memory.
-        callbacks: see `Callback`.
+        callbacks: see `Callback` and `RunCallback`.
         jobs: as for `train`; it need not be what the run began with.
         dask: as for `train`.
         parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
@@ -140,21 +129,16 @@ def resume(
     """
     ranks = open_ranks(parallel)
     with ranks.together():
+        check_callbacks(callbacks)
         run = Run(path)
         config, dataset = run.config, dataset or run.dataset()
     ranks.check(config, dataset.fingerprint)
-    with ranks.together():
-        follower = Trainer(config, dataset, ranks=ranks) if ranks.rank else None
-    if follower:
-        follower.follow()
-        return run
-    with ranks.leading(), _workers_for(config, jobs, dask) as workers, only_process(run.path):
-        if config.members > 1:
-            train_members(run.path, config, dataset, callbacks, workers)
-        else:
-            checkpoint = run.path / CHECKPOINT
-            done = read_state(checkpoint).epoch if checkpoint.exists() else 0
-            _run_one_by_one(_trainers(config, dataset, callbacks, done, ranks), run.path)
+    with ExitStack() as stack:
+        with ranks.together():
+            workers = stack.enter_context(_workers_for(config, jobs, dask))
+            if ranks.rank == 0:
+                stack.enter_context(only_process(run.path))
+        _train(run.path, config, dataset, callbacks, workers, ranks)
     return run
 
 
@@ -168,21 +152,42 @@ def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
     return Workers(jobs, dask, pieces=config.members)
 
 
-def _trainers(
-    config: Config, dataset: Dataset, callbacks: Sequence[Callback], done: int = 0, ranks: Ranks = ALONE
-) -> Iterator[Trainer]:
-    """Yield what trains each part of a run that still has something to do after ``done`` epochs."""
+@contextmanager
+def _begun(folder: Path, config: Config) -> Iterator[Path]:
+    """Begin a run in a new or empty folder, in which no other process may write until its end."""
+    with only_process(folder):
+        if (folder / CONFIG).exists():
+            raise TrainingError(
+                f"{folder}: has a run already; choose another, or continue with: glassnet resume {folder}"
+            )
+        if any(folder.iterdir()):
+            raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
+        write_atomically(folder / CONFIG, config.to_toml().encode())
+        yield folder
+
+
+def _train(
+    folder: Path,
+    config: Config,
+    dataset: Dataset,
+    callbacks: Sequence[AnyCallback[RunUnderWay]],
+    workers: Workers,
+    ranks: Ranks,
+) -> None:
+    """Train what a folder's run still has to do: the members of an ensemble, or one part after another."""
+    if config.members > 1:
+        train_members(folder, config, dataset, callbacks, workers)
+        return
+    checkpoint, here = folder / CHECKPOINT, None if ranks.rank else folder
+    with ranks.together():
+        done = read_state(checkpoint).epoch if here and checkpoint.exists() else 0
     for part, until in config.parts():
         if done < until or until == config.epochs:
-            yield Trainer(part, dataset, callbacks, until, ranks)
-
-
-def _run_one_by_one(trainers: Iterable[Trainer], folder: Path) -> None:
-    """Train the parts of a run, each from where the one before it ended, until one is stopped."""
-    for trainer in trainers:
-        trainer.run(folder)
-        if trainer.stopped:
-            break
+            with ranks.together():
+                loop = RunLoop(part, dataset, callbacks if here else (), folder=here, until=until, ranks=ranks)
+            loop.run()
+            if loop.stopped:
+                break
 
 
 def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = Path("runs")) -> Path:
@@ -208,4 +213,4 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
             else:
                 return folder
     except OSError as error:
-        raise FileError(f"{folder}: cannot be made ({error.strerror}); choose another place with --out") from error
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another folder with --out") from error

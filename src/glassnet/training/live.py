@@ -4,27 +4,22 @@ Both are files in the run folder, so that whoever looks needs nothing else. Neit
 that does not take them costs a line or a picture, never the run.
 """
 
-import json
 from contextlib import suppress
-from pathlib import Path
 from time import perf_counter
 
 from ..errors import FileError
-from ..files import write_atomically
-from .callbacks import Callback, RunUnderWay
-from .history import Row
+from .callbacks import RunCallback, RunUnderWay
+from .folder import LIVE, STEPS
+from .history import append_row, read_steps, write_rows
 
-__all__ = ["LIVE", "STEPS", "Live", "StepLog", "parse_steps"]
-
-STEPS = "steps.jsonl"
-LIVE = "live.safetensors"
+__all__ = ["Live", "StepLog"]
 
 LINE_EVERY = 0.25  # seconds
 MODEL_EVERY = 0.5  # seconds
 SHARE = 0.01  # of the time, at most, goes into writing the network
 
 
-class StepLog(Callback):
+class StepLog(RunCallback):
     """Adds a line to ``steps.jsonl`` up to four times a second, and one at the end of the run.
 
     Each line tells of the steps since the one before it: ``step`` and ``epoch`` (counted from 1) that the run had come
@@ -33,20 +28,19 @@ class StepLog(Callback):
     the whole run).
     """
 
-    needs_folder = True
-
     def on_start(self, run: RunUnderWay) -> None:
         self._path = run.folder / STEPS
         with suppress(OSError, FileError):
             (run.folder / LIVE).unlink(missing_ok=True)  # of a process that was killed
-            _drop_after(self._path, run.state.step)
+            # Later steps than the checkpoint's will be taken again.
+            write_rows(self._path, [row for row in read_steps(self._path) if row["step"] <= run.state.step])
         state = run.state
         self._epoch, self._seen_before, self._correct_before = state.epoch, state.seen, state.correct
         self._begin(state.seconds)
         self._written = -LINE_EVERY  # so that the first step is seen at once
 
     def _begin(self, seconds: float) -> None:
-        self._steps, self._loss, self._seen, self._correct, self._since = 0, 0.0, 0, 0, seconds
+        self._steps, self._loss, self._seen, self._correct, self._since = 0, 0.0, 0.0, 0.0, seconds
         self._written = perf_counter()
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
@@ -58,7 +52,7 @@ class StepLog(Callback):
         self._seen += state.seen - self._seen_before
         self._correct += state.correct - self._correct_before
         self._seen_before, self._correct_before = state.seen, state.correct
-        if not run.ahead and perf_counter() - self._written >= LINE_EVERY:
+        if perf_counter() - self._written >= LINE_EVERY:
             self._write(run)
 
     def on_end(self, run: RunUnderWay) -> None:
@@ -81,12 +75,12 @@ class StepLog(Callback):
             "images_per_second": round(self._seen / max(state.seconds - self._since, 1e-9), 1),
             "total_steps": run.total_steps,
         }
-        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        with suppress(FileError):
+            append_row(self._path, row)
         self._begin(state.seconds)
 
 
-class Live(Callback):
+class Live(RunCallback):
     """Keeps the network as it is now in ``live.safetensors``, about twice a second, until the run ends.
 
     For runs at which somebody looks: a large network takes a while to write, and then it is written less often, so that
@@ -94,13 +88,11 @@ class Live(Callback):
     that validation judges.
     """
 
-    needs_folder = True
-
     def on_start(self, run: RunUnderWay) -> None:
         self.write(run)  # the noise that everything grows out of
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
-        if not run.ahead and perf_counter() >= self._due:
+        if perf_counter() >= self._due:
             self.write(run)
 
     def on_end(self, run: RunUnderWay) -> None:
@@ -115,24 +107,3 @@ class Live(Callback):
                 run.model.save(run.folder / LIVE)
         end = perf_counter()
         self._due = end + max(MODEL_EVERY, (end - start) / SHARE)
-
-
-def parse_steps(text: str) -> list[Row]:
-    """Return the rows of `StepLog`'s lines; one that was cut short, or is none of its lines, is left out."""
-    rows = []
-    for line in text.splitlines():
-        with suppress(ValueError, RecursionError):
-            row = json.loads(line)
-            if isinstance(row, dict) and row.keys() >= {"step", "seconds"} and all(map(_is_number, row.values())):
-                rows.append(row)
-    return rows
-
-
-def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, int | float)
-
-
-def _drop_after(path: Path, step: int) -> None:
-    """Drop the lines of steps after the checkpoint, which will be taken again, and lines that were cut short."""
-    rows = parse_steps(path.read_text("utf-8", errors="replace"))
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step).encode())

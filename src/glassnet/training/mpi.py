@@ -6,27 +6,29 @@ of them is done `Ranks.together`, and a rank that fails elsewhere ends them all.
 """
 
 import os
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest
+from ..engines import available_threads
+from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest, pip_install
 from ..nn.types import Array
 from .config import Config
-from .ranks import ALONE, Announced, Ranks
-from .threads import available_threads
+from .ranks import ALONE, Ranks
 
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
 
 PATIENCE = 0.5  # seconds
 TEXT = 2048  # bytes of what one rank says to the others
+FAILED = -1  # what rank 0 says instead of a decision
 LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))  # of MPICH, of Open MPI
 
 
@@ -40,6 +42,7 @@ class MPIRanks(Ranks):
     def __init__(self, mpi: Any) -> None:
         self._mpi, self._all = mpi, mpi.COMM_WORLD
         self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
+        self._told = False  # whether the others know that this rank has failed
         self._beside: int = self._all.Split_type(mpi.COMM_TYPE_SHARED).Get_size()  # ranks on this machine
 
     def threads(self, wanted: int) -> int:
@@ -48,55 +51,36 @@ class MPIRanks(Ranks):
     def sum(self, numbers: Array) -> None:
         self._all.Allreduce(self._mpi.IN_PLACE, numbers)
 
-    def sum_gradient(self, gradients: Array, loss: float, correct: int) -> tuple[float, int]:
+    def sum_gradient(self, gradients: Array, loss: float, correct: float) -> tuple[float, float]:
         self.sum(gradients)
         counts = np.array([loss, correct], np.float64)
         self.sum(counts)
-        return float(counts[0]), round(float(counts[1]))
+        return float(counts[0]), float(counts[1])
 
     def gather(self, numbers: Array) -> None:
         self._all.Allgatherv(self._mpi.IN_PLACE, [numbers, np.diff(self.bounds(numbers.size))])
 
-    @contextmanager
-    def step(self, epoch: int, i: int, rate: float) -> Iterator[None]:
-        with self._all_or_none():
+    def copy(self, numbers: Array) -> None:
+        self._all.Bcast(numbers)
+
+    def broadcast(self, text: str) -> str:
+        return self._gather(text)[0]
+
+    def agree(self, decide: Callable[[], int | None]) -> int:
+        decision, failure = np.array([FAILED]), ""
+        try:
             if self.rank == 0:
-                self._announce(Announced.STEP, epoch, i, rate)
-            yield
-
-    def announce_state(self, steps: int, tensors: Sequence[Array], generator: str) -> None:
-        with self._all_or_none():
-            self._announce(Announced.STATE, steps)
-            self._hand_over(tensors)
-            self.broadcast(generator)
-
-    def gather_moments(self, moments: Sequence[Array]) -> None:
-        with self._all_or_none():
-            self._announce(Announced.MOMENTS)
-            for moment in moments:
-                self.gather(moment)
-
-    def receive_state(self, tensors: Sequence[Array]) -> str:
-        self._hand_over(tensors)
-        return self.broadcast("")
-
-    def _hand_over(self, tensors: Sequence[Array]) -> None:
-        """Give, or on the other ranks get, tensors of rank 0."""
-        for tensor in tensors:
-            self._all.Bcast(tensor)
-
-    def _announce(self, *numbers: float) -> None:
-        self._all.Bcast(np.resize(np.array(numbers, np.float64), 4))
-
-    def announcements(self) -> Iterator[tuple[Announced, int, int, float]]:
-        heard = np.empty(4)
-        while True:
-            self._all.Bcast(heard)
-            if (what := Announced(int(heard[0]))) is Announced.END:
-                break
-            yield what, int(heard[1]), int(heard[2]), float(heard[3])
-        if failure := self.broadcast(""):
+                decision[0] = decide() or 0
+        except BaseException as error:
+            self._told, failure = True, str(error) or type(error).__name__
+            raise
+        finally:
+            self._all.Bcast(decision)
+            if decision[0] == FAILED:
+                failure = self.broadcast(failure)
+        if failure:
             raise TrainingError(f"rank 0 has ended the run: {failure}")
+        return int(decision[0])
 
     def check(self, config: Config, fingerprint: str) -> None:
         """Refuse what the ranks cannot do together.
@@ -126,9 +110,6 @@ class MPIRanks(Ranks):
         texts = self._gather(sha256(text.encode()).hexdigest())
         return next((rank for rank, other in enumerate(texts) if other != texts[0]), 0)
 
-    def broadcast(self, text: str) -> str:
-        return self._gather(text)[0]
-
     def _gather(self, text: str) -> list[str]:
         """Return what each rank says."""
         said = np.zeros(TEXT, np.uint8)
@@ -157,22 +138,9 @@ class MPIRanks(Ranks):
         raise TrainingError(f"rank {first}: {failures[first]}")
 
     @contextmanager
-    def leading(self) -> Iterator[None]:
-        failure = ""
-        try:
-            yield
-        except BaseException as error:
-            failure = str(error) or type(error).__name__
-            raise
-        finally:
-            self._announce(Announced.END)
-            self.broadcast(failure)
-
-    @contextmanager
-    def following(self) -> Iterator[None]:
-        import signal
-
-        previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    def working(self) -> Iterator[None]:
+        signals = (signal.SIGINT, signal.SIGTERM) if self.rank else ()
+        previous = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
         try:
             with self._alive():
                 yield
@@ -180,24 +148,18 @@ class MPIRanks(Ranks):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    @contextmanager
-    def _alive(self) -> Iterator[None]:
-        """End all ranks where this one fails in a way that the others cannot know of: they would wait for ever."""
-        try:
-            yield
-        except GlassnetError:
-            raise
-        except BaseException as error:
-            self._abort(error)
-            raise
+    def step(self) -> AbstractContextManager[None]:
+        return self._alive(())
 
     @contextmanager
-    def _all_or_none(self) -> Iterator[None]:
-        """End all ranks where this one fails while the others wait for its part."""
+    def _alive(self, told: tuple[type[BaseException], ...] = (GlassnetError,)) -> Iterator[None]:
+        """End all ranks where this one fails with an error that they are not ``told`` of: they would wait for ever."""
+        self._told = False
         try:
             yield
         except BaseException as error:
-            self._abort(error)
+            if not (self._told or isinstance(error, told)):
+                self._abort(error)
             raise
 
     def _abort(self, error: BaseException) -> None:
@@ -237,7 +199,7 @@ def _mpi_ranks() -> MPIRanks:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
-        raise ConfigError('parallel: mpi needs MPI, which is not installed; pip install "glassnet[mpi]"') from error
+        raise ConfigError(f"parallel: mpi needs MPI, which is not installed; {pip_install('mpi')}") from error
     _, started = launched_ranks()
     if MPI.COMM_WORLD.Get_size() < started:
         raise ConfigError(

@@ -9,6 +9,9 @@ into writing that matrix down and taking it off the weights. But the next image 
 So for a block of images the products X W₀ and X Xᵀ are computed at once, each step corrects its own row by the steps
 before it in the block, and at the block's end W₀ ← W₀ − η Xᵀ dZ and b₀ ← b₀ − η Σ dz. The steps, their order and their
 results are the same, to rounding; the layers above are small and are moved at each step.
+
+Within a block W and b are thus behind. Whoever looks at the network has them brought up to date first; the block goes
+on as it was planned, and its end is computed from W₀ and b₀ all the same, so that to look changes nothing.
 """
 
 import math
@@ -16,7 +19,8 @@ import math
 import numpy as np
 
 from ..errors import TrainingError
-from ..nn import SGD, Dense, Network, Schedule, SoftmaxCrossEntropy
+from ..nn import SGD, Dense, Network, Pass, SoftmaxCrossEntropy
+from ..nn.types import Array
 from .batches import Batches
 from .config import Config
 
@@ -36,64 +40,111 @@ def can_go_one_by_one(config: Config, network: Network) -> bool:
 
 
 class OneByOne:
-    """Steps of one example each, a block of them in a call.
+    """Steps of one example each, prepared a block at a time.
 
     Args:
         network: with a `Dense` as its first layer.
         loss: of one example.
         examples: the training images, `STEPS` at a time.
+        seed: of the dropout masks.
     """
 
-    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, examples: Batches) -> None:
-        self.loss, self.examples = loss, examples
-        first, *self.others = network.layers
+    def __init__(self, network: Network, loss: SoftmaxCrossEntropy, examples: Batches, seed: int) -> None:
+        self.loss, self.examples, self.passed = loss, examples, Pass(network, training=True, seed=seed)
+        first, *others = network.layers
+        self.first_pass, *passes = self.passed.layers
+        self.others = list(zip(others, passes, strict=True))
         assert isinstance(first, Dense)
         self.first, W, b = first, first.W, first.b
+        self._lower = network.parameters[: W.size + b.size]  # W and b
         above = slice(W.size + b.size, None)
-        self.rest = SGD(network.parameters[above], network.gradients[above])
+        self.rest = SGD(network.parameters[above], network.gradients[above], engine=network.engine)
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
+        self._taken = self._size = 0  # steps of the block, and how many it has
+        self._caught_up = 0  # steps of the block that are in W and b
+        self._before: Array | None = None  # W₀ and b₀, where W and b are no longer these
+        self._seen: Array | None = None  # W and b as they were last looked at
 
-    def steps(self, epoch: int, i: int, rate: Schedule) -> tuple[list[float], int]:
-        """Take a step on each example of a block.
+    @property
+    def between_blocks(self) -> bool:
+        """Whether all steps are in W and b."""
+        return self._taken == self._size
+
+    def take(self, epoch: int, i: int, rate: float) -> tuple[float, int] | None:
+        """Take step ``i`` of an epoch.
 
         Args:
             epoch: counted from 0.
-            i: which block of it.
-            rate: η of the block's steps, counted from 0.
+            i: counted from the epoch's first step; the one after the last, but for the first step of all.
+            rate: η.
 
         Returns:
-            The loss of each example before its step, and how many were recognised. The steps end before one whose loss
-            is not finite or cannot be computed.
+            The loss of the example before its step, and whether it was recognised (0 or 1); or None, with W and b up
+            to date and no step taken, where the loss is not finite or cannot be computed.
         """
-        X, y = self.examples.batch(epoch, i)
-        first, moves = self.first, self._moves[: len(X)]
-        Z = X @ first.W + first.b  # (n, units), with the weights as they are before the block
-        likeness = X @ X.T + 1  # (n, n)
-        losses: list[float] = []
-        correct = 0
-        for t, label in enumerate(y.tolist()):
-            z = Z[t] - likeness[t, :t] @ moves[:t]
-            Y = z[None]
-            for layer in self.others:
-                Y = layer.forward(Y, training=True)
-            try:
-                loss = self.loss.forward(Y, y[t : t + 1])
-            except TrainingError:
-                break
-            if not math.isfinite(loss):
-                break
-            losses.append(loss)
-            correct += int(Y.argmax()) == label
-            dY = self.loss.backward()
-            for layer in reversed(self.others):
-                dY = layer.backward(dY)
-            eta = rate(t)
-            self.rest.step(eta)
-            np.multiply(dY[0], eta, out=moves[t])
-        if losses:
-            taken = len(losses)
-            first.W -= X[:taken].T @ moves[:taken]
-            first.b -= moves[:taken].sum(axis=0)
-            first.X = X[taken - 1 : taken]
-            first.parameter_gradients(dY)  # the last step's, for those who look
-        return losses, correct
+        if self._seen is not None and self._has_changed(self._seen):
+            self._size = self._taken  # what was prepared holds no longer
+        if self._taken == self._size:
+            self._prepare(epoch, i)
+        t = self._taken
+        y = self._labels[t : t + 1]
+        z = self._Z[t] - self._likeness[t, :t] @ self._moves[:t]
+        self.passed.step, Y = epoch * len(self.examples.labels) + i, z[None]
+        for layer, p in self.others:
+            Y = layer.forward(Y, p)
+        try:
+            loss, dY, right = self.loss(Y, y)
+        except TrainingError:
+            loss = math.nan
+        if not math.isfinite(loss):
+            self._end_block()
+            return None
+        for layer, p in reversed(self.others):
+            dY = layer.backward(dY, p)
+        self.rest.step(rate)
+        np.multiply(dY[0], rate, out=self._moves[t])
+        self._dY = dY
+        self._taken += 1
+        if self._taken == self._size:
+            self._end_block()
+        return loss, int(right[0])
+
+    def catch_up(self) -> None:
+        """Bring W and b, and their gradients, up to date for somebody who looks in the middle of a block."""
+        if self.between_blocks:
+            return
+        if self._before is None:
+            self._before = self._lower.copy()
+        self._move(self._caught_up)
+        self._seen = self._lower.copy()
+
+    def _has_changed(self, seen: Array) -> bool:
+        """Whether whoever looked has also changed W or b."""
+        self._seen = None
+        return not np.array_equal(seen, self._lower)
+
+    def _prepare(self, epoch: int, i: int) -> None:
+        """Compute what the rest of a block needs of W and b as they are now."""
+        X, labels, _ = self.examples.batch(epoch, i // STEPS)
+        self._X, self._labels = X[i % STEPS :], labels[i % STEPS :]
+        self._Z = self._X @ self.first.W + self.first.b  # (n, units)
+        self._likeness = self._X @ self._X.T + 1  # (n, n)
+        self._taken, self._size, self._caught_up, self._before = 0, len(self._X), 0, None
+
+    def _end_block(self) -> None:
+        """Move W and b by all steps of the block at once, from where they were before it."""
+        if self._before is not None:
+            self._lower[...] = self._before
+            self._caught_up, self._before = 0, None
+        self._size = self._taken
+        self._move(self._caught_up)
+
+    def _move(self, start: int) -> None:
+        """Move W and b by the steps of the block from ``start`` on that were taken."""
+        due = slice(start, self._taken)
+        if self._taken > start:
+            self.first.W -= self._X[due].T @ self._moves[due]
+            self.first.b -= self._moves[due].sum(axis=0)
+            self.first_pass.X = self._X[self._taken - 1 : self._taken]
+            self.first.parameter_gradients(self._dY, self.first_pass)  # the last step's, for those who look
+        self._caught_up = self._taken

@@ -12,10 +12,7 @@ corrected for having begun at zero:
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset
+from ..engines import computing
 from ..errors import TrainingError
-from ..nn import Schedule
 from .launch import choose_config
-from .trainer import Trainer
+from .run_loop import RunLoop
 
 __all__ = ["LearningRateSearch", "find_learning_rate"]
 
@@ -117,8 +114,8 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
         DataError: data that cannot be trained on.
         TrainingError: a batch larger than the data, or a loss that is no number before anything is learned.
     """
-    trainer = Trainer(choose_config(dataset, recipe, settings), dataset)
-    size, epoch = trainer.batches.size, len(trainer.batches)
+    loop = RunLoop(choose_config(dataset, recipe, settings), dataset)
+    size, epoch = loop.batches.size, len(loop.batches)
     steps = max(min(max(STEPS, IMAGES // size), 2 * epoch), FEWEST)
     beta, mean, least, ended_early = math.exp(-1 / (MEMORY * steps)), 0.0, math.inf, False
     losses: list[float] = []
@@ -127,8 +124,9 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
     def rate(step: int) -> float:
         return FIRST * math.pow(LAST / FIRST, step / (steps - 1))
 
-    with trainer.computing():
-        for step, loss in enumerate(islice(_losses(trainer, rate), steps)):
+    with computing(loop.network.engine):
+        for step in range(steps):
+            loss = loop.steps.take(*divmod(step, epoch), rate(step)).loss
             if not math.isfinite(loss):
                 ended_early = True
                 break
@@ -142,23 +140,8 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
                 break
     if not losses:
         raise TrainingError(
-            "the loss is no finite number before anything is learned; try a smaller initializer_scale, or another "
-            f"scaling than {trainer.config.scaling!r}"
+            "the loss is not finite before the first step; try a smaller initializer_scale, or another "
+            f"scaling than {loop.config.scaling!r}"
         )
     rates = np.array([rate(step) for step in range(len(losses))])
     return LearningRateSearch(rates, np.array(losses), np.array(smoothed), ended_early)
-
-
-def _losses(trainer: Trainer, rate: Schedule) -> Iterator[float]:
-    """Take one step after another, and yield the loss of each."""
-    step = 0
-    while True:
-        epoch, i = divmod(step, len(trainer.batches))
-        taken = trainer.steps.take(epoch, i, partial(_ahead, rate, step), count=False)
-        yield from taken.losses
-        step += len(taken.losses)
-
-
-def _ahead(rate: Schedule, step: int, steps: int) -> float:
-    """Return η of the step that comes this many ``steps`` after ``step``."""
-    return rate(step + steps)

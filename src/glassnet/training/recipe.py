@@ -17,20 +17,20 @@ def recipe_names() -> list[str]:
 
 
 def notebook_names() -> list[str]:
-    """Return the names of the recipes that cure a notebook, and can be had as written."""
+    """Return the names of the recipes that cure a notebook, and also run as written."""
     return [name for name in recipe_names() if "as_written" in tomllib.loads(recipe_text(name))]
 
 
 def recipe_summary(name: str) -> str:
-    """Return what a recipe says of itself in its first line."""
+    """Return the description in a recipe's first line."""
     return recipe_text(name).splitlines()[0].removeprefix("# ")
 
 
 @cache
 def recipe_text(name: str) -> str:
-    """Return a recipe as its TOML file; raise ConfigError, naming the nearest, where there is none of that name."""
+    """Return the TOML text of a recipe; raise ConfigError, naming the nearest, if no recipe has that name."""
     if name not in recipe_names():
-        raise ConfigError(f"no recipe called {name!r}{nearest(name, recipe_names())}; or give a TOML file")
+        raise ConfigError(f"no recipe called {name!r}{nearest(name, recipe_names())}; give a recipe or a TOML file")
     text: str = (_recipes() / f"{name}.toml").read_text("utf-8")
     return text
 
@@ -40,7 +40,7 @@ def _recipes() -> Any:
 
 
 def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Return the settings of a recipe, those that a file lays over it, and how to begin an error about them."""
+    """Return the settings of a recipe, those of a file that override it, and the prefix of an error about them."""
     name = str(recipe)
     if name in recipe_names():
         return {"recipe": name} | tomllib.loads(recipe_text(name)), {}, ""
@@ -51,16 +51,21 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
         own = parse_toml(path, path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
-    if "as_written" in own:
-        raise ConfigError(f"{path}: as_written is for the recipes of notebooks; list mistakes = [...] instead")
-    base = own.pop("recipe", "default")
-    if base not in recipe_names():
-        raise ConfigError(f"{path}: no recipe called {base!r}{nearest(str(base), recipe_names())}")
-    return {"recipe": base} | tomllib.loads(recipe_text(base)), own, f"{path}: "
+    if not isinstance(own.get("as_written", {}), dict):
+        raise ConfigError(f"{path}: as_written must be a table of settings, [as_written]")
+    start = own.pop("recipe", None)
+    resolved = start is not None and {"data", "classes"} <= own.keys()  # a run's config.toml, which is complete
+    record = {"recipe": start if resolved else path.name}
+    if start in recipe_names():
+        return tomllib.loads(recipe_text(start)) | record, own, f"{path}: "
+    if start is not None and not resolved:
+        raise ConfigError(f"{path}: no recipe called {start!r}{nearest(str(start), recipe_names())}")
+    # A file is a recipe of its own, except that mistakes bring settings, and these give way to the file's.
+    return (record, own, f"{path}: ") if "mistakes" in own else (own | record, {}, f"{path}: ")
 
 
 def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
-    """Return what a TOML file says; raise ConfigError, naming ``path``, where it is none."""
+    """Return the content of a TOML file; raise ConfigError, naming ``path``, if it is not valid TOML."""
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError

@@ -9,12 +9,12 @@ from ..errors import DataError, FileError, TrainingError
 from ..model import Model
 from .checkpoint import read_state
 from .config import Config
-from .history import Row, read_history
-from .trainer import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .history import Row, best_row, read_history
 
-__all__ = ["BOX", "Run", "find_runs", "open_model"]
+__all__ = ["BUNDLED", "Run", "find_runs", "open_model"]
 
-BOX = Path(__file__).parent.parent / "box" / "digits.safetensors"  # made by `make model`; its figures are beside it
+BUNDLED = Path(__file__).parent.parent / "bundled" / "digits.safetensors"  # made by `make model`
 
 
 class Run:
@@ -46,14 +46,10 @@ class Run:
     @property
     def best(self) -> Row:
         """The row of the model that was kept: of its epoch, or of all members. FileError before there is one."""
-        rows, monitor = self.history, self.config.monitor
+        rows = self.history
         if not rows:
-            raise FileError(f"{self.path}: no {self._part} is complete yet; go on with: glassnet resume {self.path}")
-        if self.config.members > 1:
-            return rows[-1]
-        sign = 1 if monitor == "validation_accuracy" else -1
-        judged = [row for row in rows if row[monitor] is not None and row["loss"] is not None]
-        return max(judged, key=lambda row: float(sign * row[monitor])) if judged else rows[-1]
+            raise FileError(f"{self.path}: no {self._part} is complete yet; continue with: glassnet resume {self.path}")
+        return rows[-1] if self.config.members > 1 else best_row(rows, self.config.monitor)
 
     @property
     def broken(self) -> bool:
@@ -75,7 +71,7 @@ class Run:
         if not (self.path / MODEL).exists():
             if self.broken:
                 raise FileError(f"{self.path}: has no model: a planted mistake broke the run before its first report")
-            raise FileError(f"{self.path}: no model yet: no {self._part} is complete; go on with the run, or wait")
+            raise FileError(f"{self.path}: no model yet: no {self._part} is complete; resume the run, or wait")
         return Model.load(self.path / MODEL)
 
     def dataset(self) -> Dataset:
@@ -123,14 +119,14 @@ def find_runs(place: str | os.PathLike[str]) -> list[Run]:
 
 
 def open_model(path: str | os.PathLike[str] | None = None) -> Model:
-    """Return the model of a run folder or of a model file, or the model in the box where no path is given.
+    """Return the model of a run folder or of a model file, or the bundled model if no path is given.
 
-    The model in the box comes with glassnet and reads handwritten digits; it learned MNIST.
+    The bundled model comes with glassnet; it was trained on MNIST.
 
     Raises:
         FileError: neither a run folder nor a model file there.
     """
-    path = BOX if path is None else Path(path)
+    path = BUNDLED if path is None else Path(path)
     if not path.exists():
         raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)

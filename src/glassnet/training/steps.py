@@ -4,7 +4,7 @@ Which images a step takes is one setting, the batch size, and there are three wa
 
     a number    the batch goes forward and back through the network at once
     all         the whole set goes through in blocks (`whole_batch`)
-    1           with plain SGD many steps are taken in one go (`one_by_one`)
+    1           with plain SGD the products of many steps are prepared together (`one_by_one`)
 """
 
 import math
@@ -14,16 +14,14 @@ import numpy as np
 
 from ..nn import (
     L2,
-    BatchNorm,
-    Dropout,
     Network,
     Optimizer,
-    Schedule,
+    Pass,
     SoftmaxCrossEntropy,
     WeightAverage,
     clip_gradient_norm,
 )
-from .batches import Batches
+from .batches import Batches, Source
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
 from .whole_batch import WholeBatch
@@ -32,11 +30,11 @@ __all__ = ["Steps", "Taken"]
 
 
 class Taken(NamedTuple):
-    """What came of some steps."""
+    """What came of a step."""
 
-    losses: list[float]  # the mean loss of each step's images, before it; the last may be infinite or NaN
-    correct: int  # images recognised
-    size: int  # images in a step
+    loss: float  # the mean loss of its examples, before it; may be infinite or NaN
+    correct: float  # the weight of the examples that were recognised
+    weight: float  # of all its examples: their number, where each counts alike
 
 
 class Steps:
@@ -46,7 +44,7 @@ class Steps:
         config: batch size, L2, longest gradient.
         network, loss, optimizer: what moves, against what, and how.
         average: what follows the network, if anything does.
-        batches: the training images; all work is shared out among their team and ranks.
+        batches: the training examples; all work is shared out among their ranks.
     """
 
     def __init__(
@@ -56,75 +54,79 @@ class Steps:
         loss: SoftmaxCrossEntropy,
         optimizer: Optimizer,
         average: WeightAverage | None,
-        batches: Batches,
+        batches: Source,
     ) -> None:
         self.config, self.network, self.loss, self.optimizer = config, network, loss, optimizer
-        self.average, self.batches, self.regularizer, self.team = average, batches, L2(config.l2), batches.team
+        self.average, self.batches, self.regularizer = average, batches, L2(config.l2)
         self.ranks = batches.ranks
-        self._dropouts: list[Dropout] = []
+        self.passed = Pass(network, training=True, seed=config.seed)
         if self.ranks.size > 1:
-            self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
-            for layer in network.layers:
-                if isinstance(layer, BatchNorm):
-                    layer.add_up = self.ranks.sum
+            self.passed.add_up = self.ranks.sum
         self.whole_batch: WholeBatch | None = None
-        if config.batch_size == "all":
-            whole_batch = (network, loss, batches.examples, batches.preprocessing, self.team, self.ranks)
-            self.whole_batch = WholeBatch(*whole_batch)
         self.one_by_one: OneByOne | None = None
-        if config.batch_size == 1 and can_go_one_by_one(config, network):
+        if isinstance(batches, Batches) and config.batch_size == "all":
+            whole_batch = (network, loss, batches.examples, batches.preprocessing, config.seed, self.ranks)
+            self.whole_batch = WholeBatch(*whole_batch)
+        if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network):
             whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
-            blocks = Batches(*whole, shuffle=batches.shuffle)
-            self.one_by_one = OneByOne(network, loss, blocks)
-        # The blocks of a whole batch are shared out among threads of ours, each of which computes its own products.
-        self.blas_threads = 1 if self.whole_batch else self.team.size
+            self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle), config.seed)
 
-    def take(self, epoch: int, i: int, rate: Schedule, count: bool) -> Taken:
-        """Take step ``i`` of an epoch, and perhaps some that follow it.
+    @property
+    def complete(self) -> bool:
+        """Whether the network has all steps that were taken, so that going on from its numbers is the same run."""
+        return self.one_by_one is None or self.one_by_one.between_blocks
+
+    def catch_up(self) -> None:
+        """Bring the network up to date for somebody who looks at it; the steps that follow stay what they are."""
+        if self.one_by_one:
+            self.one_by_one.catch_up()
+
+    def take(self, epoch: int, i: int, rate: float) -> Taken:
+        """Take one step.
 
         Args:
             epoch: counted from 0.
             i: counted from the epoch's first step.
-            rate: η of step ``i`` and of those that follow it, counted from 0.
-            count: whether somebody will look at how many were recognised; a whole batch leaves it where not.
+            rate: η.
         """
-        if self.one_by_one and i % STEPS == 0:
-            losses, correct = self.one_by_one.steps(epoch, i // STEPS, rate)
-            if losses:
-                return Taken(losses, correct, 1)
-        with self.ranks.step(epoch, i, rate(0)):
-            loss, correct, size = self._gradient(epoch, i, count)
+        if self.one_by_one and (one := self.one_by_one.take(epoch, i, rate)):
+            return Taken(*one, 1)
+        with self.ranks.step():
+            taken = self._gradient(epoch, i)
             # A loss that is no number ends the run before the step; planted mistakes are not held back, nor were they.
-            if math.isfinite(loss) or self.config.mistakes:
-                self._move(rate(0))
-        return Taken([loss], correct, size)
+            if math.isfinite(taken.loss) or self.config.mistakes:
+                self._move(rate)
+        return taken
 
     def _move(self, rate: float) -> None:
         """Move the parameters against the gradient; several ranks each move their own share."""
         if self.config.l2:
             self.regularizer.add_gradient(self.network)
         if self.config.clip_norm:
-            clip_gradient_norm(self.network.gradients, self.config.clip_norm)
+            clip_gradient_norm(self.network.gradients, self.config.clip_norm, self.network.engine)
         parameters = self.network.parameters
-        self.optimizer.step(rate, self.team, self.ranks.share(parameters.size))
+        self.optimizer.step(rate, self.ranks.share(parameters.size))
         self.ranks.gather(parameters)
         if self.average and self.ranks.rank == 0:
             self.average.update()
 
-    def _gradient(self, epoch: int, i: int, count: bool) -> tuple[float, int, int]:
-        """Fill the network's gradients; return the mean loss, how many were recognised, and of how many images."""
+    def _gradient(self, epoch: int, i: int) -> Taken:
+        """Fill the network's gradients, and return what its examples gave before the step."""
+        step = epoch * len(self.batches) + i
         if self.whole_batch:
-            size = len(self.batches.labels)
-            loss, correct = self.whole_batch.gradient(count)
-        else:
-            X, labels = self.batches.batch(epoch, i)
-            size, share = len(labels), self.ranks.share(len(labels))
-            for layer in self._dropouts:
-                layer.part = share, size
-            y = labels[share]
-            Z = self.network.forward(X, training=True)
+            loss, right = self.whole_batch.gradient(step)
+            return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, right), len(self.batches.labels))
+        X, labels, weights = self.batches.batch(epoch, i)
+        size, p = len(labels), self.passed
+        p.step, p.rows, p.count = step, self.ranks.share(size), size
+        y, Z = labels[p.rows], self.network.forward(X, p)
+        if weights is None:
             total = self.loss.weight(labels) if self.ranks.size > 1 else None
-            loss = self.loss.forward(Z, y, total=total)
-            correct = int(np.count_nonzero(Z.argmax(axis=1) == y))
-            self.network.backward(self.loss.backward())
-        return *self.ranks.sum_gradient(self.network.gradients, loss, correct), size
+            found, weight = self.loss(Z, y, total=total), float(size)
+            loss, correct = found.value, float(np.count_nonzero(found.right))
+        else:
+            # The gradient is that of Σ w ℓ / n: over Σ w, one example alone would count the same whatever its weight.
+            found, weight = self.loss(Z, y, weights, total=size), float(weights.sum())
+            loss, correct = found.value * size / weight, float(weights[found.right].sum())
+        self.network.backward(found.gradient, p)
+        return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), weight)

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a setting, in the one line that a person gets."""
+"""Pydantic's errors about settings, as one line."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -22,23 +22,23 @@ _WANTED = {
     "float_type": "a number",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
-    "string_type": "a text",
+    "string_type": "a string",
     "tuple_type": "a list",
     "list_type": "a list",
     "dict_type": "an object",
     "literal_error": "{expected}",
     "base64_decode": "in base64",
 }
-"""What pydantic's kinds of error ask for."""
+"""What is expected, by pydantic's type of error."""
 
 
 def explain(error: ValidationError, given: Collection[str], origin: str, known: Iterable[str]) -> str:
-    """Say in one line what is wrong with the first setting that is wrong.
+    """Describe the first invalid setting in one line.
 
     Args:
         error: from validating settings.
-        given: the settings that came as flags or keywords.
-        origin: how to begin the line for any other, such as the name of its file and a colon.
+        given: the names of settings given as flags or keywords.
+        origin: a prefix for all others, such as the name of their file and a colon.
         known: the names of all settings.
     """
     first = error.errors()[0]

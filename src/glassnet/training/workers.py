@@ -1,228 +1,237 @@
-"""Work in other processes, of this machine or of a Dask cluster, through joblib.
+"""Work in other processes, of this machine or of a Dask cluster, through the interface of `concurrent.futures`.
 
-A piece of work gets all that it needs as arguments and gives back all that it has made, so that a worker may be a
-machine that shares no disk with this one. Files travel as bytes.
+A piece of work gets all that it needs as arguments and returns all that it has made, so that a worker may be a machine
+that shares no disk with this one. Files travel as bytes.
 """
 
-import asyncio
+import multiprocessing
 import os
 import signal
-import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
-from logging import CRITICAL, getLogger
+from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import create_connection
-from tempfile import TemporaryDirectory
-from threading import Lock
+from threading import Lock, Thread
 from time import perf_counter
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from types import ModuleType, TracebackType
+from typing import Any, Self, TypeVar
 
-from ..errors import ConfigError, GlassnetError, TrainingError
+from ..errors import ConfigError, TrainingError
 from ..files import write_atomically
-from .callbacks import Callback, RunUnderWay
+from .callbacks import Callback, LoopUnderWay
+from .cluster import connect
 
-__all__ = ["StopSign", "StopWhenAsked", "Workers", "pack", "require_search", "unpack"]
+__all__ = ["ASKED", "Workers", "pack", "unpack"]
 
-PATIENCE = 5  # seconds for a scheduler to answer and for a worker to be there
-IDLE = 20  # seconds after which a process that has nothing to do ends, as it must when its parent was killed
-LOOK_EVERY = 0.2  # seconds between two looks at the sign to stop
+LOOK_EVERY = 0.2  # seconds between two looks at whether the work shall go on
+ASKED = "asked to"  # why a run in a worker was stopped by its parent process, or by that process's end
 
+Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class StopSign:
-    """Tells work in other processes that it shall stop, also by the end of the process that began it.
-
-    On this machine the sign is a file, or (but for Windows) that the parent of a worker is another. On a cluster it is
-    that the lease of a semaphore has been given back, or was not renewed for Dask's
-    ``distributed.scheduler.locks.lease-timeout``, by default 30 seconds; or that there is no scheduler to ask.
-
-    Attributes:
-        place: the file, or the name of the semaphore.
-        parent: the number of the process that began the work; None on a cluster.
-    """
-
-    place: str
-    parent: int | None
-
-    def is_given(self) -> bool:
-        """Return whether the work shall stop; asked in a worker."""
-        if self.parent is not None:
-            return os.getppid() != self.parent or Path(self.place).exists()
-        try:
-            return not _semaphore(self.place).get_value()
-        except OSError:
-            return True
-
-
-@lru_cache(1)
-def _semaphore(name: str) -> Any:
-    """Return what a worker looks at; Dask finds out itself which scheduler the worker has."""
-    return import_module("distributed").Semaphore(name=name)
-
-
-class StopWhenAsked(Callback):
-    """Stops a run in a worker when its sign is given, so that nothing of it is lost."""
-
-    def __init__(self, sign: StopSign | None) -> None:
-        self.sign, self._due = sign, 0.0
-
-    def on_step(self, run: RunUnderWay, loss: float) -> None:
-        if self.sign is None or perf_counter() < self._due:
-            return
-        if self.sign.is_given():
-            run.stop("asked to")
-        self._due = perf_counter() + LOOK_EVERY
-
-
 class Workers:
-    """Processes that each do one piece of work at a time. Close it, or use it in ``with``.
+    """Worker processes that each do one piece of work at a time, here or on a Dask cluster. Use it in ``with``.
 
     Args:
         jobs: how many pieces of work go on at once; by default one, which this process does itself, or as many as the
             cluster has threads.
         dask: the address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work.
-        pieces: how many there will be; for more jobs than these nothing is begun.
+        pieces: how many pieces there will be; there are no more jobs than these.
 
     Attributes:
-        jobs: as resolved.
+        jobs: how many pieces of work go on at once.
         alone: whether this process does the work itself.
-        sign: what work in other processes looks at, or None where this process does it.
+        callbacks: to be given to a run in a worker; they stop it, with everything saved, when `stop` is called or this
+            process has ended.
+        stopped: the reason that `stop` was given first, or None.
 
     Raises:
-        ConfigError: no whole number of jobs, Dask is missing, no scheduler answers, or it has no workers.
+        ConfigError: fewer than one job, or a cluster that cannot be used; see `glassnet.training.cluster.connect`.
     """
 
     def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
         if jobs is not None and jobs < 1:
             raise ConfigError(f"jobs: must be at least 1, not {jobs}")
-        self._told = Lock()  # taken by whoever first says that all shall stop, and never given back
-        self.sign: StopSign | None = None
+        self.stopped: str | None = None
+        self.callbacks: list[Callback] = []
+        self._executor: Executor = _ThisProcess()
+        self._held = ExitStack()  # what the workers look at: they stop when this process no longer holds it
         with ExitStack() as closing:
-            self._client = _connect(dask, closing) if dask is not None else None
+            self._client = connect(dask, closing) if dask is not None else None
             self.jobs = min(jobs or (sum(self._client.ncores().values()) if self._client else 1), pieces)
             self.alone = self.jobs == 1 and self._client is None
             if self._client is not None:
-                self.sign = StopSign(f"glassnet-stop-{os.urandom(8).hex()}", None)
-                self._lease = import_module("distributed").Semaphore(
-                    name=self.sign.place, scheduler_rpc=self._client.scheduler, loop=self._client.loop
-                )
-                self._lease.acquire()
-                closing.callback(self._forget_lease)
+                self._use_cluster(closing)
             elif not self.alone:
-                folder = closing.enter_context(TemporaryDirectory(prefix="glassnet-"))
-                self.sign = StopSign(str(Path(folder, "stop")), os.getpid())
-                closing.callback(_end_processes)
-            self._threads = closing.enter_context(ThreadPoolExecutor(self.jobs))
+                self._use_processes(closing)
+            closing.callback(self.stop, "closed")
             self._closing = closing.pop_all()
+
+    def _use_processes(self, closing: ExitStack) -> None:
+        """Start processes on this machine as they are needed. They stop when the pipe from this process is closed."""
+        context = multiprocessing.get_context("spawn")  # a forked process would lack the threads of its BLAS
+        reader, writer = context.Pipe(duplex=False)
+        closing.callback(reader.close)
+        pool = _Processes(self.jobs, context, initializer=_begin_worker, initargs=(reader,))
+        self._executor = closing.enter_context(pool)
+        self._held.callback(writer.close)
+        self.callbacks = [_StopWhenAsked(_pipe_is_open)]
+
+    def _use_cluster(self, closing: ExitStack) -> None:
+        """Use the workers of a cluster. They stop when this process no longer has a lock that the scheduler keeps.
+
+        A process that was killed loses the lock after Dask's ``distributed.scheduler.locks.lease-timeout``, by default
+        30 seconds.
+        """
+        client: Any = self._client
+        lock = import_module("distributed").Lock(scheduler_rpc=client.scheduler, loop=client.loop)
+        lock.acquire()
+        self._executor = closing.enter_context(client.get_executor(pure=False))
+        self._held.callback(lock.close)  # a scheduler may live for months
+        self._held.callback(lock.release)
+        self.callbacks = [_StopWhenAsked(lock.locked)]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is not None:
-            self.stop()
         self._closing.close()
 
-    @property
-    def stopped(self) -> bool:
-        """Whether all work was told to end."""
-        return self._told.locked()
-
-    def stop(self, reason: str = "") -> None:
+    def stop(self, reason: str) -> None:
         """Have all work end soon; what has not begun never will."""
-        if not self._told.acquire(blocking=False):
-            return
-        if self._client is not None:
-            self._lease.release()
-        elif self.sign is not None:
-            Path(self.sign.place).touch()
-
-    def _forget_lease(self) -> None:
-        """Leave nothing of the sign in the scheduler, which may live for months."""
-        self.stop()
-        with suppress(OSError):
-            self._lease.close()
+        if self.stopped is None:
+            self.stopped = reason
+            with suppress(OSError):  # a scheduler that is gone need not be told
+                self._held.close()
 
     def share(self, value: Any) -> Any:
-        """Return what stands for a large ``value`` among the arguments of `run`, so that a cluster gets it once."""
+        """Return what to pass to work in place of a large ``value``, so that a cluster gets it only once."""
         return value if self._client is None else self._client.scatter(value, broadcast=True, hash=False)
 
-    def start(self, work: Callable[..., Result], *arguments: Any) -> Future[Result | None]:
-        """Begin a piece of work as soon as a process is free; its result is that of `run`."""
-        return self._threads.submit(self.run, work, *arguments)
+    def run(
+        self, work: Callable[..., Result], pieces: Iterable[tuple[Key, tuple[Any, ...]]]
+    ) -> Iterator[tuple[Key, Result]]:
+        """Do pieces of work, each as soon as a process is free for it, until all are done or `stop` is called.
 
-    def run(self, work: Callable[..., Result], *arguments: Any) -> Result | None:
-        """Do a piece of work in another process and wait for it; several threads may do so at once.
+        Args:
+            work: a function of a module.
+            pieces: of each piece a key and the arguments of ``work``; the next is asked for when it is to begin.
 
-        Returns:
-            What ``work`` returns; or None where the sign to stop had been given, and it was not begun, or its process
-            was ended too.
+        Yields:
+            The key and the result of each piece that has begun, in the order in which they end.
 
         Raises:
-            TrainingError: the process is gone before its work was done.
-            Exception: whatever ``work`` raises.
+            TrainingError: a process ended before its work was done.
+            Exception: whatever ``work`` raises first. The other pieces are stopped, and their results yielded, before.
         """
-        if self._told.locked():
-            return None
-        if self.alone:
-            return work(*arguments)
-        from joblib import Parallel, delayed
+        waiting, failure = iter(pieces), None
+        running: dict[Future[Result], Key] = {}
+        while True:
+            try:
+                if not self.stopped and len(running) < self.jobs and (piece := next(waiting, None)):
+                    running[self._executor.submit(work, *piece[1])] = piece[0]
+                    continue
+                if not running:
+                    break
+                done = wait_for(running, return_when=FIRST_COMPLETED).done.pop()
+                key, result = running.pop(done), done.result()
+            except Exception as error:  # noqa: BLE001  # raised when the other pieces have stopped
+                # A signal to all processes of a terminal also ends workers that are just starting.
+                failure = failure or (None if self.stopped and _is_gone(error) else error)
+                self.stop("failed")
+            else:
+                yield key, result
+        if failure and _is_gone(failure):
+            raise TrainingError(
+                "a worker process ended before its work was done, perhaps for want of memory; go on with fewer jobs"
+            ) from failure
+        if failure:
+            raise failure
 
+
+class _StopWhenAsked(Callback):
+    """Stops a run when ``goes_on``, called every now and then, returns False."""
+
+    def __init__(self, goes_on: Callable[[], bool]) -> None:
+        self.goes_on, self._due = goes_on, 0.0
+
+    def on_step(self, run: LoopUnderWay, loss: float) -> None:
+        if perf_counter() < self._due:
+            return
         try:
-            # Without memory maps: joblib's are cleared away when any one of several threads has its result.
-            parallel = Parallel(max(self.jobs, 2), backend=self._backend(), max_nbytes=None, **self._options())
-            outcome = parallel([delayed(_attempt)(work, *arguments)])[0]
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"dask: the workers have no {error.name}; install glassnet there too") from error
-        except Exception as error:
-            # Dask need not be there, so that its error has a name and no class; the last is what joblib says to the
-            # other threads.
-            gone = isinstance(error, BrokenProcessPool | CancelledError | OSError)
-            if gone or type(error).__name__ == "KilledWorker" or "has been shutdown" in str(error):
-                if self._told.locked():  # by a signal to all processes of a group, for instance
-                    return None
-                raise _gone() from error
-            raise
-        if isinstance(outcome, BaseException):  # what joblib makes of work that Dask has cancelled
-            raise _gone() from outcome
-        result, complaint = outcome
-        if complaint is not None:
-            raise complaint
-        return cast(Result, result)
-
-    def _backend(self) -> Any:
-        if self._client is None:
-            return "loky"
-        from joblib._dask import DaskDistributedBackend
-
-        backend = DaskDistributedBackend(client=self._client)
-        backend.effective_n_jobs = lambda jobs: 2  # with 1, of a small cluster, joblib would do the work here
-        return backend
-
-    def _options(self) -> dict[str, Any]:
-        if self._client is not None:
-            return {}
-        return {"initializer": _leave_interrupts_to_the_parent, "idle_worker_timeout": IDLE}
+            goes_on = self.goes_on()
+        except OSError:  # there is nobody to ask any more
+            goes_on = False
+        if not goes_on:
+            run.stop(ASKED)
+        self._due = perf_counter() + LOOK_EVERY
 
 
-def _attempt(work: Callable[..., Result], *arguments: Any) -> tuple[Result | None, GlassnetError | None]:
-    """Do a piece of work in a worker.
+class _ThisProcess(Executor):
+    """Does each piece of work when it is submitted."""
 
-    What went wrong is returned: where it is raised, joblib ends all other work at once.
+    def submit(self, work: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
+        future: Future[Result] = Future()
+        future.set_result(work(*arguments, **named))
+        return future
+
+
+class _Processes(ProcessPoolExecutor):
+    """Processes of this machine, for scripts with and without ``if __name__ == "__main__"``.
+
+    A spawned process imports the script that is ``__main__``, which without that line would run once more. No work is
+    defined there, so the process is given an empty module instead.
     """
-    try:
-        return work(*arguments), None
-    except GlassnetError as error:
-        return None, error
+
+    def submit(self, work: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return super().submit(_work, work, *arguments, **named)
+        finally:
+            sys.modules["__main__"] = main
+
+
+_at_work = Lock()  # in a worker of this machine
+_pipe: Connection
+
+
+def _begin_worker(pipe: Connection) -> None:
+    """Called first in each worker of this machine."""
+    global _pipe  # noqa: PLW0603  # a pipe can be handed to a new process, and not with its work
+    _pipe = pipe
+    # Ctrl-C reaches all processes of a terminal; one that has nothing to do has nothing to save.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Exit when the parent has ended and the current work is saved, for the pool would wait for more work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    with _at_work:
+        os._exit(1)
+
+
+def _work(work: Callable[..., Result], /, *arguments: Any, **named: Any) -> Result:
+    with _at_work:
+        return work(*arguments, **named)
+
+
+def _pipe_is_open() -> bool:
+    """Return whether the parent of this worker is there and holds its end of the pipe."""
+    return not _pipe.poll()
+
+
+def _is_gone(error: Exception) -> bool:
+    """Return whether an error says that a worker has ended, or that its cluster has."""
+    return isinstance(error, BrokenExecutor | CancelledError) or type(error).__module__.startswith("distributed.")
 
 
 def pack(folder: Path) -> dict[str, bytes]:
@@ -234,65 +243,3 @@ def unpack(files: dict[str, bytes], folder: Path) -> None:
     """Write what `pack` gave, the checkpoint last, which never knows more than the other files."""
     for name in sorted(files, key=lambda name: (name.startswith("checkpoint"), name)):
         write_atomically(folder / name, files[name])
-
-
-def require_search(what: str, packages: Iterable[str]) -> None:
-    """Raise ConfigError where a package of the extra ``search`` is missing; ``what`` needs it."""
-    for package in packages:
-        try:
-            with warnings.catch_warnings():  # Optuna brings tqdm, which misses ipywidgets aloud in a notebook
-                warnings.filterwarnings("ignore", "IProgress not found")
-                import_module(package)
-        except ModuleNotFoundError as error:
-            missing = (error.name or package).partition(".")[0]
-            raise ConfigError(f'{what} needs {missing}, which is missing; pip install "glassnet[search]"') from error
-
-
-def _connect(address: str, closing: ExitStack) -> Any:
-    """Return a client of the scheduler at an address; it has at least one worker."""
-    require_search("--dask", ["distributed"])
-    distributed = import_module("distributed")
-    log = getLogger("distributed")
-    level = log.level
-    log.setLevel(CRITICAL)  # what is wrong is told in one line
-    closing.callback(log.setLevel, level)
-    try:
-        # A handshake first: where there is no scheduler, a client would go on trying in the background.
-        create_connection(distributed.comm.get_address_host_port(address), PATIENCE).close()
-        asyncio.run(asyncio.wait_for(_shake_hands(address), PATIENCE))
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except Exception as error:  # whatever may listen there and not be a scheduler
-        raise ConfigError(
-            f"dask: no scheduler answers at {address!r}; is the address right? One is started with: dask scheduler"
-        ) from error
-    closing.callback(client.close)
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        raise ConfigError(
-            f"dask: the scheduler at {address} has no workers; start one with: dask worker {address}"
-        ) from error
-    return client
-
-
-async def _shake_hands(address: str) -> None:
-    comm = await import_module("distributed.comm").connect(address, timeout=PATIENCE)
-    await comm.close()
-
-
-def _gone() -> TrainingError:
-    return TrainingError(
-        "a worker process ended before its work was done, perhaps for want of memory; go on with fewer jobs"
-    )
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches all processes of a terminal; one that has nothing to do has nothing to save."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _end_processes() -> None:
-    """End joblib's processes, which would wait for more work."""
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor().shutdown()

@@ -1,35 +1,26 @@
-"""The search: Optuna proposes settings, workers try them, and the study remembers."""
+"""The search: Optuna proposes settings, workers try them, and Optuna's study keeps what came out."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
 from ..errors import ConfigError, FileError, TrainingError
 from ..files import only_process
-from ..training import (
-    Config,
-    Run,
-    Trainer,
-    Workers,
-    available_threads,
-    make_run_folder,
-    require_search,
-    unpack,
-)
-from ..training.interruption import interruptible
+from ..training import Config, Run, Workers, available_threads, make_run_folder, prepare
+from ..training.cluster import require_search
+from ..training.interruption import INTERRUPTED, interruptible
 from ..training.launch import choose_config
+from ..training.workers import ASKED, unpack
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
-from .trial import Outcome, direction_of, run_trial
+from .trial import Outcome, cost, run_trial
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna import Trial as AskedTrial
     from optuna.trial import FrozenTrial
 
 __all__ = ["Search", "Trial", "search"]
@@ -133,17 +124,31 @@ def search(
         raise ConfigError(f"trials: must be at least 1, not {trials}")
     config = choose_config(dataset, recipe, settings)
     _check_searchable(config)
-    Trainer(config, dataset)  # which refuses what cannot be trained on, before there is a folder
+    prepare(config, dataset)  # which refuses what cannot be trained on, before there is a folder
     names = searched(config, [name for name, value in settings.items() if value is not None])
     folder = Path(out) if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
     if folder.exists() and not (folder / STUDY).exists() and any(folder.iterdir()):
         raise FileError(f"{folder}: is not empty, and no search is in it; choose a new or an empty folder with --out")
-    with Workers(jobs, dask, pieces=trials) as workers, only_process(make_run_folder(folder, "")):
-        study = open_study(folder, config, names, dataset)
-        _clear(folder, study, config)
-        loop = _Loop(study, folder, config, names, dataset, workers, on_trial)
-        loop.go_on(trials)
-    return _found(study, folder, config)
+    with (
+        Workers(jobs, dask, pieces=trials) as workers,
+        only_process(make_run_folder(folder, "")),
+        open_study(folder, config, names, dataset) as study,
+    ):
+        keep_best(study, folder, config)  # a killed search may have left another's folder
+        pieces = _ask(study, trials - len(done_trials(study)), config, names, dataset, workers)
+        with interruptible(workers.stop):
+            for asked, outcome in workers.run(run_trial, pieces):
+                if outcome.stopped:
+                    workers.stop(outcome.stopped)
+                if outcome.finished:
+                    trial = _tell(study, asked, outcome, folder, config)
+                    keep_best(study, folder, config)
+                    if on_trial:
+                        on_trial(_found(study, folder, config), trial)
+        found = _found(study, folder, config)
+        if len(found.trials) < trials:
+            _say_how_to_go_on(found, trials, workers)
+    return found
 
 
 def _check_searchable(config: Config) -> None:
@@ -155,122 +160,53 @@ def _check_searchable(config: Config) -> None:
         raise ConfigError(f"mistakes: a search of a network with {config.mistakes[0]} finds nothing; leave it out")
 
 
-def _clear(folder: Path, study: "Study", config: Config) -> None:
-    """Delete what a killed search has left of a trial that was never told of."""
-    best = best_of(done_trials(study), config)
-    for leftover in folder.glob("trial-*"):
-        if best is None or leftover.name != f"trial-{best.number}":
-            shutil.rmtree(leftover, ignore_errors=True)
+def _say_how_to_go_on(found: Search, trials: int, workers: Workers) -> None:
+    if workers.stopped == INTERRUPTED:
+        raise KeyboardInterrupt(
+            f"stopped after {len(found.trials)} of {trials} trials, which are kept; the same search again goes on"
+        )
+    if workers.stopped == ASKED:  # and not by this process, which would have said why
+        raise TrainingError(f"{found.path}: a worker lost its connection; the same search again goes on")
 
 
-class _Stopped(Exception):  # noqa: N818  # no error: the trial was told to stop
-    pass
+def _ask(
+    study: "Study", trials: int, config: Config, names: list[str], dataset: Dataset, workers: Workers
+) -> Iterator[tuple["AskedTrial", tuple[Any, ...]]]:
+    """Yield so many trials with settings that Optuna proposes, and of each the arguments of `run_trial`."""
+    shared = workers.share(dataset)
+    for _ in range(trials):
+        trial = study.ask()
+        settings = suggest(trial, names, config, dataset)
+        trial.set_user_attr("settings", settings)
+        own = Config.model_validate(config.model_dump() | settings)
+        if own.threads is None and not workers.alone:
+            own = own.model_copy(update={"threads": max(available_threads() // min(workers.jobs, trials), 1)})
+        done = done_trials(study)
+        best = best_of(done, config)
+        yield trial, (own, shared, done, best and best.value, workers.callbacks)
 
 
-class _Loop:
-    """Asks the study for settings, has them tried, and tells the study what came out."""
+def _tell(study: "Study", trial: "AskedTrial", outcome: Outcome, folder: Path, config: Config) -> Trial:
+    """Write down what came out of a trial: its run folder, where it is kept, and then its row in the study."""
+    from optuna.trial import TrialState
 
-    def __init__(
-        self,
-        study: "Study",
-        folder: Path,
-        config: Config,
-        names: list[str],
-        dataset: Dataset,
-        workers: Workers,
-        on_trial: Callable[[Search, Trial], None] | None,
-    ) -> None:
-        self.study, self.folder, self.config, self.names, self.dataset = study, folder, config, names, dataset
-        self.workers, self.on_trial, self.lock = workers, on_trial, Lock()
-        self.failure: Exception | None = None
-
-    def go_on(self, trials: int) -> None:
-        """Try until there are ``trials`` in all, or Ctrl-C."""
-        left = trials - len(done_trials(self.study))
-        if left <= 0:
-            return
-        self.shared, self.jobs = self.workers.share(self.dataset), min(self.workers.jobs, left)
-        with interruptible(self.workers.stop):
-            try:
-                self.study.optimize(self._try, left, n_jobs=self.jobs, catch=(_Stopped,), callbacks=[self._after])
-            except (KeyboardInterrupt, _Stopped):
-                self.workers.stop()
-        if self.failure:
-            raise self.failure
-        if self.workers.stopped and (done := len(done_trials(self.study))) < trials:
-            raise KeyboardInterrupt(
-                f"stopped after {done} of {trials} trials, which are kept; the same search again goes on"
-            )
-
-    @contextmanager
-    def _ending_all(self) -> Iterator[None]:
-        """Remember what goes wrong and stop; of several threads Optuna does not look at the errors of the last."""
-        try:
-            yield
-        except Exception as error:
-            self.failure = self.failure or error
-            self.workers.stop()
-            raise _Stopped from error
-
-    def _try(self, trial: Any) -> float:
-        """Have one trial tried; what Optuna calls an objective."""
-        import optuna
-
-        with self._ending_all():
-            outcome = self._outcome(trial)
-        if outcome is None or outcome.stopped:
-            raise _Stopped
-        if outcome.pruned:
-            raise optuna.TrialPruned
-        choose = max if direction_of(self.config) == "maximize" else min
-        return choose(value for _, value in outcome.values)
-
-    def _outcome(self, trial: Any) -> Outcome | None:
-        """Propose settings, have them tried, and write down what came of it; None where it was not begun."""
-        proposed = suggest(trial, self.names, self.config, self.dataset)
-        config = Config.model_validate(self.config.model_dump() | proposed)
-        if config.threads is None and not self.workers.alone:
-            config = config.model_copy(update={"threads": max(available_threads() // self.jobs, 1)})
-        done = done_trials(self.study)
-        best = best_of(done, self.config)
-        outcome = self.workers.run(run_trial, config, self.shared, done, best and best.value, self.workers.sign)
-        if outcome is None:
-            return None
-        if outcome.stopped:
-            if not self.workers.stopped:
-                raise TrainingError("a worker lost touch with this process; the same search again goes on")
-            return outcome
-        attributes = {"settings": proposed, "seconds": outcome.seconds, "kept": bool(outcome.files)}
-        for name, value in (attributes | {"complaint": outcome.complaint}).items():
-            trial.set_user_attr(name, value)
-        for epoch, value in outcome.values:
-            trial.report(value, epoch)
-        if not outcome.pruned:
-            unpack(outcome.files, self.folder / f"trial-{trial.number}")
-        if outcome.interrupted:
-            self.workers.stop()
-        return outcome
-
-    def _after(self, study: "Study", trial: "FrozenTrial") -> None:
-        """Called when the study knows of a trial."""
-        if self.workers.stopped:
-            study.stop()
-        with self._ending_all(), self.lock:
-            keep_best(study, self.folder, self.config)
-            if self.on_trial and trial.state.name != "FAIL":
-                self.on_trial(_found(study, self.folder, self.config), _summary(trial))
+    unpack(outcome.files, folder / f"trial-{trial.number}")
+    attributes = {"seconds": outcome.seconds, "complaint": outcome.complaint, "kept": bool(outcome.files)}
+    for name, fact in attributes.items():
+        trial.set_user_attr(name, fact)
+    for epoch, value in outcome.values.items():
+        trial.report(value, epoch)
+    if outcome.pruned:
+        return _summary(study.tell(trial, state=TrialState.PRUNED))
+    return _summary(study.tell(trial, min(outcome.values.values(), key=lambda value: cost(value, config))))
 
 
 def _found(study: "Study", folder: Path, config: Config) -> Search:
-    sign = -1 if direction_of(config) == "maximize" else 1
-    done = done_trials(study)
-    best = best_of(done, config)
     trials = sorted(
-        map(_summary, done),
-        key=lambda trial: (trial.pruned, trial.value is None, sign * (trial.value or 0.0), trial.number),
+        map(_summary, done_trials(study)),
+        key=lambda trial: (trial.pruned, trial.value is None, cost(trial.value or 0.0, config), trial.number),
     )
-    first = [trial for trial in trials if best is not None and trial.number == best.number]
-    return Search(folder, config.monitor, tuple(first + [trial for trial in trials if trial not in first]))
+    return Search(folder, config.monitor, tuple(trials))
 
 
 def _summary(trial: "FrozenTrial") -> Trial:

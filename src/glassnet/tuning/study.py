@@ -5,22 +5,23 @@
     trial-12     the run folder of the best trial so far
 
 Of the other trials nothing but their rows in the study stays: fifty runs would be a gigabyte, of which one is wanted.
-Only the process of the search opens the file, however many workers there are, so that nobody waits for a lock.
+Only the process of the search opens the file, however many workers there are and wherever, so that nobody waits for a
+lock; it asks for settings and tells what came of them by Optuna's ask-and-tell interface. Optuna's storages for
+clusters would need a disk that all machines share (JournalStorage), a database server (RDBStorage) or an open port of
+this process (GrpcStorageProxy), or would keep the study with the scheduler (DaskStorage), where it is lost with it.
 """
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import tomli_w
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError
 from ..files import write_atomically
 from ..training import Config
-from .trial import direction_of
+from .trial import cost, direction_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -35,8 +36,9 @@ WAIT = 60  # seconds, for somebody who looks into the file
 _NOT_SEARCHED = {"data", "classes", "threads"}  # what the data says, and what changes no result
 
 
-def open_study(folder: Path, config: Config, searched: list[str], dataset: Dataset) -> "Study":
-    """Open the study in a folder, or begin one; trials that a killed search has left running are marked as failed.
+@contextmanager
+def open_study(folder: Path, config: Config, searched: list[str], dataset: Dataset) -> Iterator["Study"]:
+    """Open the study in a folder, or begin one; what is left of it running, also by a killed search, has failed.
 
     Raises:
         FileError: a damaged file, or one that is no search's.
@@ -45,13 +47,14 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     path = folder / STUDY
     try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": WAIT}}
-        )
+        # Without a pool each connection is closed when it has been used; one left in a pool is never closed.
+        engine = {"connect_args": {"timeout": WAIT}, "poolclass": NullPool}
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=engine)
         study = optuna.create_study(
             study_name=NAME,
             storage=storage,
@@ -62,46 +65,52 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
         known = study.user_attrs
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         raise FileError(f"{path}: not a study, or a damaged one; choose another folder with --out") from error
-    settings = _settings(config)
-    if study.trials:
-        _check(folder, known, dataset, settings, searched)
-    else:
-        study.set_user_attr("fingerprint", dataset.fingerprint)
-        study.set_user_attr("source", dataset.source or dataset.name)
-        study.set_user_attr("settings", settings)
-        study.set_user_attr("searched", searched)
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    # Another seed after each trial, so that a search that goes on does not repeat itself.
-    study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
-    return study
+    own = {
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source or dataset.name,
+        "settings": config.model_dump(mode="json", exclude=_NOT_SEARCHED),
+        "searched": searched,
+    }
+    with ExitStack() as closing:
+        closing.callback(storage.engine.dispose)
+        closing.callback(storage.remove_session)
+        if study.trials:
+            _check(folder, known, own)
+        else:
+            for name, value in own.items():
+                study.set_user_attr(name, value)
+        _fail_running(study)
+        closing.callback(_fail_running, study)
+        # Another seed after each trial, so that a search that goes on does not repeat itself.
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
+        yield study
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    settings = config.model_dump(mode="json", exclude=_NOT_SEARCHED)
-    return dict(json.loads(json.dumps(settings)))
+def _fail_running(study: "Study") -> None:
+    from optuna.trial import TrialState
+
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _check(folder: Path, known: dict[str, Any], dataset: Dataset, settings: dict[str, Any], names: list[str]) -> None:
+def _check(folder: Path, known: dict[str, Any], own: dict[str, Any]) -> None:
     """Refuse a study of other data or of other settings."""
-    if not {"fingerprint", "source", "settings", "searched"} <= set(known):
+    if not set(own) <= set(known):
         raise FileError(f"{folder / STUDY}: a study, but no search of glassnet's; choose another folder with --out")
-    if known["fingerprint"] != dataset.fingerprint:
+    if known["fingerprint"] != own["fingerprint"]:
         raise DataError(
             f"{folder}: a search of another data set ({known['source']}, or as it was then); "
             "choose another folder with --out"
         )
-    for name, value in settings.items():
-        if known["settings"].get(name) != value:
-            raise ConfigError(
-                f"{folder}: this search has {name} {known['settings'].get(name)}, not {value}; "
-                "give the same settings, or another folder with --out"
-            )
-    if known["searched"] != names:
-        raise ConfigError(
-            f"{folder}: this search is over {', '.join(known['searched']) or 'nothing'}; "
-            "give the same settings, or another folder with --out"
-        )
+    other = [
+        f"this search has {name} {known['settings'].get(name)}, not {value}"
+        for name, value in own["settings"].items()
+        if known["settings"].get(name) != value
+    ]
+    if known["searched"] != own["searched"]:
+        other.append(f"this search is over {', '.join(known['searched']) or 'nothing'}")
+    if other:
+        raise ConfigError(f"{folder}: {other[0]}; give the same settings, or another folder with --out")
 
 
 def done_trials(study: "Study") -> list["FrozenTrial"]:
@@ -113,29 +122,20 @@ def done_trials(study: "Study") -> list["FrozenTrial"]:
 
 def best_of(done: Sequence["FrozenTrial"], config: Config) -> "FrozenTrial | None":
     """Return the best of the trials that are done and whose run is kept, or None where there is none."""
-    sign = -1 if direction_of(config) == "maximize" else 1
     kept = [trial for trial in done if trial.user_attrs.get("kept")]
-    return min(kept, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+    return min(kept, key=lambda trial: (cost(trial.value or 0.0, config), trial.number), default=None)
 
 
 def keep_best(study: "Study", folder: Path, config: Config) -> None:
-    """Write the best settings, and delete the run folders of trials that are done and not the best."""
-    done = done_trials(study)  # once: by the next look another may be done, and be better
-    best = best_of(done, config)
+    """Write the best settings, and delete all run folders but that of the best trial."""
+    best = best_of(done_trials(study), config)
+    for other in folder.glob("trial-*"):
+        if best is None or other.name != f"trial-{best.number}":
+            shutil.rmtree(other, ignore_errors=True)
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
-    text = _recipe_of(chosen, f"Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.")
+    settings = chosen.model_copy(update={"threads": None}).to_recipe()
+    text = f"# Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.\n{settings}"
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())
-    for trial in done:
-        if trial.number != best.number:
-            shutil.rmtree(folder / f"trial-{trial.number}", ignore_errors=True)
-
-
-def _recipe_of(config: Config, comment: str) -> str:
-    """Return a configuration as a recipe: the one that it began with, and what is different."""
-    recipe = Config.resolve(config.recipe).model_dump(mode="json")
-    own = config.model_dump(mode="json", exclude_none=True, exclude={"threads"})
-    different = {name: value for name, value in own.items() if value != recipe[name] and value != ""}
-    return f"# {comment}\n" + tomli_w.dumps({"recipe": config.recipe} | different)

@@ -1,7 +1,8 @@
 """One trial: a run in a folder of its own, ended early where it has no prospects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -9,55 +10,54 @@ from typing import TYPE_CHECKING, Literal
 from ..data import Dataset
 from ..errors import TrainingError
 from ..files import write_atomically
-from ..training import Callback, Config, RunUnderWay, StopSign, StopWhenAsked, Trainer, TrainingInterrupted, pack
+from ..training import Callback, Config, LoopUnderWay, Run, RunLoop, TrainingInterrupted
+from ..training.cluster import require_search
+from ..training.folder import CONFIG
 from ..training.history import Row
-from ..training.trainer import CONFIG
+from ..training.workers import pack
 
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.trial import FrozenTrial
 
-__all__ = ["Outcome", "direction_of", "run_trial"]
+__all__ = ["Outcome", "cost", "direction_of", "run_trial"]
 
 STARTUP = 5  # trials that come to their end before any is judged by them
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What came out of a trial.
 
     Attributes:
-        values: epoch and what was judged by, of each report.
+        values: what it was judged by, of each report by its epoch.
         seconds: of training.
+        finished: whether it came to an end, if only to an early one.
         pruned: whether it was ended early, or broke.
-        stopped: whether it was told to stop, and has no outcome.
-        interrupted: whether it was told so as it came to its end.
-        complaint: why it broke.
+        complaint: why it broke, or "".
+        stopped: why it was told to stop, if it was, which may have been at its end.
         files: its run folder, where it has the best value so far.
     """
 
-    values: list[tuple[int, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    pruned: bool = False
-    stopped: bool = False
-    interrupted: bool = False
-    complaint: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
+    values: dict[int, float]
+    seconds: float
+    finished: bool
+    pruned: bool
+    complaint: str
+    stopped: str | None
+    files: dict[str, bytes]
 
 
 class Prune(Callback):
     """Asks Optuna's pruner after each report whether the run is worth its time."""
 
-    def __init__(self, trial: "Trial", outcome: Outcome) -> None:
-        self.trial, self.outcome = trial, outcome
+    def __init__(self, trial: "Trial") -> None:
+        self.trial, self.pruned = trial, False
 
-    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
-        value = row[run.config.monitor]
-        self.outcome.values.append((row["epoch"], value))
-        self.outcome.seconds = row["seconds"]
-        self.trial.report(value, row["epoch"])
+    def on_epoch(self, run: LoopUnderWay, row: Row) -> None:
+        self.trial.report(row[run.config.monitor], row["epoch"])
         if row["epoch"] < run.config.epochs and self.trial.should_prune():
-            self.outcome.pruned = True
+            self.pruned = True
             run.finish("pruned")
 
 
@@ -66,8 +66,17 @@ def direction_of(config: Config) -> Literal["minimize", "maximize"]:
     return "maximize" if config.monitor == "validation_accuracy" else "minimize"
 
 
+def cost(value: float, config: Config) -> float:
+    """Return a number that is the smaller the better a value is that a run is judged by."""
+    return -value if direction_of(config) == "maximize" else value
+
+
 def run_trial(
-    config: Config, dataset: Dataset, others: Sequence["FrozenTrial"], best: float | None, sign: StopSign | None
+    config: Config,
+    dataset: Dataset,
+    others: Sequence["FrozenTrial"],
+    best: float | None,
+    callbacks: Sequence[Callback],
 ) -> Outcome:
     """Train with the settings of a trial, in a temporary folder; a worker on another machine can do it too.
 
@@ -80,33 +89,35 @@ def run_trial(
         dataset: what it learns.
         others: trials that are done.
         best: the best value so far; only what is better sends its files.
-        sign: to stop.
-
-    Raises:
-        TrainingInterrupted: Ctrl-C, in the process of the search itself.
+        callbacks: of the run.
     """
+    require_search("a search", ["optuna"])  # which may be missing on another machine
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     pruner = optuna.pruners.MedianPruner(STARTUP, n_warmup_steps=config.epochs // 10)
     study = optuna.create_study(direction=direction_of(config), pruner=pruner)
     study.add_trials(others)
-    outcome = Outcome()
+    prune, complaint = Prune(study.ask()), ""
     with TemporaryDirectory(prefix="glassnet-") as place:
         folder = Path(place)
         write_atomically(folder / CONFIG, config.to_toml().encode())
-        trainer = Trainer(config, dataset, [Prune(study.ask(), outcome), StopWhenAsked(sign)])
+        loop = RunLoop(config, dataset, [prune, *callbacks], folder=folder)
         try:
-            trainer.run(folder)
-        except TrainingInterrupted:
-            if sign is None:
-                raise
+            with suppress(TrainingInterrupted):
+                loop.run()
         except TrainingError as error:
-            outcome.pruned, outcome.complaint = True, str(error)
-            return outcome
-        outcome.stopped, outcome.interrupted = not trainer.state.finished, trainer.paused
-        value = trainer.state.best
-        if not (outcome.stopped or outcome.pruned) and value is not None:
-            better = best is None or (value > best if config.monitor == "validation_accuracy" else value < best)
-            outcome.files = pack(folder) if better else {}
-    return outcome
+            complaint = str(error)
+        rows, finished = Run(folder).history, loop.state.finished or bool(complaint)
+        costs = [cost(row[config.monitor], config) for row in rows]
+        pruned = prune.pruned or bool(complaint)
+        kept = finished and not pruned and (best is None or min(costs) < cost(best, config))
+        return Outcome(
+            values={row["epoch"]: row[config.monitor] for row in rows},
+            seconds=rows[-1]["seconds"] if rows else 0.0,
+            finished=finished,
+            pruned=pruned,
+            complaint=complaint,
+            stopped=loop.stopped if loop.paused else None,
+            files=pack(folder) if kept else {},
+        )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
-from ..nn import Dense, Network
+from ..nn import Dense, Network, Pass
 from ..nn.types import Array
 from .dependencies import Preparing, TheStore
 
@@ -65,7 +65,7 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
     probabilities = model.predict_proba(prepared)[0]
     second, first = np.argsort(probabilities)[-2:]
     blank = np.full_like(prepared, model.preprocessing.ground)
-    x, ground = model.preprocessing.apply(np.stack([prepared, blank]), dtype=model.network.dtype)
+    x, ground = model.inputs(np.stack([prepared, blank]))
     ink, targets = x - ground, np.array([first, second])
     evidence = np.mean([ink * input_gradients(network, x, targets) for network in model.networks], axis=0)
     return {
@@ -87,20 +87,21 @@ def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> A
     Each row of a batch has a gradient of its own, so that one backward pass serves them all: row i holds x again, and
     asks for target i.
     """
-    Z = network.forward(np.tile(x, (len(targets), 1)))
+    p = Pass(network)
+    Z = network.forward(np.tile(x, (len(targets), 1)), p)
     dX = np.zeros_like(Z)
     dX[np.arange(len(targets)), targets] = 1
-    for layer in reversed(network.layers):
-        dX = layer.input_gradient(dX)
+    for layer, own in zip(reversed(network.layers), reversed(p.layers), strict=True):
+        dX = layer.input_gradient(dX, own)
     return dX
 
 
 def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
     """Return what comes out of each affine map and the steps that follow it, up to the next one, for one input (d,)."""
     outputs, Y = [], x[None]
-    for layer in network.layers:
-        Y = layer.forward(Y)
-        outputs.append(Y[0].copy())
+    for layer, own in zip(network.layers, Pass(network).layers, strict=True):
+        Y = layer.forward(Y, own)
+        outputs.append(Y[0])
     starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
     return [
         {

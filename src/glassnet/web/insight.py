@@ -20,7 +20,7 @@ from ..data import Examples
 from ..errors import DataError
 from ..evaluation import Evaluation, evaluate
 from ..model import Model
-from ..nn import Dense, Network, ReLU, SoftmaxCrossEntropy
+from ..nn import Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
 from ..training import Run
 from .dependencies import NamedRun
 from .store import Store, newest_model
@@ -193,19 +193,19 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
         (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
     """
     network = model.network
-    X = model.preprocessing.apply(examples.images, dtype=network.dtype)
+    X, p = model.inputs(examples.images), Pass(network, gradients=np.empty_like(network.gradients))
     found: list[Answer] = []
     with np.errstate(all="ignore"):
         Y = X
-        for name, layers in _groups(network):
-            for layer in layers:
-                Y = layer.forward(Y, training=False)
-            shut = any(isinstance(layer, ReLU) for layer in layers)
+        for name, layers in _groups(network, p):
+            for layer, own in layers:
+                Y = layer.forward(Y, own)
+            shut = any(isinstance(layer, ReLU) for layer, _ in layers)
             found.append({"name": name, "units": Y.shape[1], "activations": _activations(Y, shut)})
         loss = SoftmaxCrossEntropy(len(model.classes))
-        loss.forward(Y, examples.labels)
-        network.backward(loss.backward())
-        weights = [(layer.W, layer.dW) for layer in network.layers if isinstance(layer, Dense)]
+        network.backward(loss(Y, examples.labels).gradient, p)
+        pairs = zip(network.layers, p.layers, strict=True)
+        weights = [(layer.W, own.dW) for layer, own in pairs if isinstance(layer, Dense)]
         for answer, (W, dW) in zip(found, weights, strict=True):
             norm, size = float(np.linalg.norm(dW)), float(np.linalg.norm(W))
             answer["gradients"] = {"norm": _finite(norm), "relative": _finite(norm / size if size else 0.0)}
@@ -223,12 +223,13 @@ def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -
     return {"images": images, "of": len(cell)}
 
 
-def _groups(network: Network) -> list[tuple[str, list[Any]]]:
+def _groups(network: Network, p: Pass) -> list[tuple[str, list[tuple[Layer, LayerPass]]]]:
     """Return the layers from each `Dense` up to the next, with a name; what comes before the first belongs to it."""
+    layers = list(zip(network.layers, p.layers, strict=True))
     starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
     ends = [*starts[1:], len(network.layers)]
     names = [f"hidden {number}" for number in range(1, len(starts))] + ["output"]
-    return [(name, network.layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]
+    return [(name, layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]
 
 
 def _activations(A: NDArray[Any], shut: bool) -> Answer:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..data import load_dataset
 from ..errors import GlassnetError
-from ..training import Callback, Live, RunUnderWay, TrainingInterrupted, resume, train
+from ..training import Live, RunCallback, RunUnderWay, TrainingInterrupted, resume, train
 from .jobs import GRACE
 
 __all__ = ["Control", "main"]
@@ -28,7 +28,7 @@ __all__ = ["Control", "main"]
 LOOK = 0.2  # seconds after which a paused run checks whether a signal has stopped it
 
 
-class Control(Callback):
+class Control(RunCallback):
     """Pauses a run between two steps, lets it go on, or ends it, as the words say.
 
     The seconds that a run counts are those of its steps, so they stand still while it is paused.
@@ -66,7 +66,7 @@ class Control(Callback):
 
     def _wait(self, run: RunUnderWay) -> None:
         """Return when the next step may be taken, or the run is to end."""
-        if self._paused and not run.ahead:
+        if self._paused:
             self._live.write(run)
             run.tell()
         with self._changed:
@@ -100,7 +100,7 @@ def main() -> None:
         _say(error=f"{error.filename or 'training'}: {error.strerror or error}")
 
 
-def _train(order: dict[str, Any], callbacks: list[Callback]) -> None:
+def _train(order: dict[str, Any], callbacks: list[RunCallback]) -> None:
     if order["resume"]:
         resume(order["folder"], callbacks=callbacks)
         return

@@ -1,7 +1,5 @@
 """What a run folder says of its run, read again only where it has changed."""
 
-import json
-import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +7,9 @@ from typing import Any, BinaryIO, TypeAlias
 
 from ..errors import FileError, GlassnetError
 from ..files import is_held
-from ..training import STEPS, Run
-from ..training.history import Row
-from ..training.trainer import CHECKPOINT, CONFIG, HISTORY
+from ..training import Run
+from ..training.folder import CHECKPOINT, CONFIG, HISTORY, STEPS
+from ..training.history import Row, parse_steps
 
 __all__ = ["Facts", "Lines", "Record"]
 
@@ -50,7 +48,7 @@ class Lines:
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
         self._last = (self._last + whole)[-LINE:]
-        self.rows += [row for line in whole.splitlines() if (row := _row(line, self.key))]
+        self.rows += parse_steps(whole, self.key)
         while len(self.rows) > MOST:
             half = len(self.rows) // 2
             self.rows[:half] = self.rows[:half:2]
@@ -138,29 +136,11 @@ def last_step(folder: Path) -> Row:
     try:
         with (folder / STEPS).open("rb") as file:
             file.seek(max(file.seek(0, 2) - LINE, 0))
-            lines = file.read().split(b"\n")[:-1]
+            content = file.read()
     except OSError:
         return {}
-    return next((row for line in reversed(lines) if (row := _row(line, "step"))), {})
-
-
-def _row(line: bytes, key: str) -> Row | None:
-    """Return a line's object, or None where it is not a line of a run."""
-    try:
-        row = json.loads(line, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict) or not isinstance(row.get(key), int) or row.get("seconds") is None:
-        return None
-    return row if all(value is None or _is_number(value) for value in row.values()) else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number")
+    rows = parse_steps(content[: content.rfind(b"\n") + 1])
+    return rows[-1] if rows else {}
 
 
 def _written(path: Path) -> int:

@@ -12,8 +12,8 @@ from ..errors import DataError, FileError, nearest
 from ..explain import images_to_explain
 from ..files import is_held
 from ..model import Model
-from ..training import BOX, LIVE, Run, open_model
-from ..training.trainer import CONFIG, MODEL
+from ..training import BUNDLED, Run, open_model
+from ..training.folder import CONFIG, LIVE, MODEL
 from .site import Site
 
 __all__ = ["Store", "newest_model"]
@@ -64,7 +64,7 @@ class Store:
             FileError: no such run, or it has no model yet.
         """
         if name is None:
-            place = self.site.model or BOX
+            place = self.site.model or BUNDLED
             path = place / MODEL if place.is_dir() else place
             return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
         run = self.run(name)

@@ -13,9 +13,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from ..errors import FileError, GlassnetError
-from ..training import LIVE, STEPS, Run
+from ..training import Run
+from ..training.folder import CONFIG, LIVE, STEPS
 from ..training.history import Row
-from ..training.trainer import CONFIG
 from .dependencies import NamedRun
 from .jobs import Jobs
 from .record import Facts, Lines, Record, last_step

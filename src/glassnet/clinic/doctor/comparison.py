@@ -84,7 +84,7 @@ def _comparable(theirs: Array, right: Bounded) -> bool:
 def _bias_factor(theirs: Array, right: Bounded, factor: float) -> tuple[float, bool] | None:
     """Return the factor of a bias gradient, and whether it is one number for all units; ``factor`` is its layer's."""
     one = right.value.size > 1 and bool((theirs == theirs[0]).all())
-    total = Bounded(right.value.sum(), right.error.sum() + 1e-15 * np.abs(right.value).sum())
+    total = Bounded(np.asarray(right.value.sum()), right.error.sum() + 1e-15 * np.abs(right.value).sum())
     if agree(theirs, right, factor):
         return factor, False
     if one and any(agree(theirs[:1], total, f) for f in (factor, factor / right.value.size)):  # the sum, or the mean

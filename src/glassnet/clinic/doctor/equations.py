@@ -74,10 +74,9 @@ class ForwardPass(NamedTuple):
 
 def _activate(name: str, Z: Array) -> tuple[Array, Array]:
     """Return f(Z) and f′(Z)."""
-    layer = ACTIVATIONS[name]()
-    layer.dtype = np.dtype(np.float64)
-    A = layer.forward(Z).copy()
-    return A, layer.input_gradient(np.ones_like(Z))
+    activation = ACTIVATIONS[name]()
+    A = type(activation).rule(Z, *activation.settings())
+    return A, type(activation).gradient(np.ones_like(Z), Z, A, *activation.settings())
 
 
 def slope_of(name: str, Z: Bounded) -> Bounded:

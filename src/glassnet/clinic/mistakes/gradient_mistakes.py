@@ -1,13 +1,14 @@
 """Mistakes on the way back: gradients that are not the derivative of the loss."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ...data import Examples
-from ...nn import Dense, Layer, ReLU, SoftmaxCrossEntropy
+from ...nn import Dense, Layer, LayerPass, ReLU, SoftmaxCrossEntropy
 from ...nn.types import Array
-from .mistake import Mistake
+from .mistake import Mistake, PlantedLoss
 
 __all__ = ["OneBiasGradient", "ReLUDerivativeOfWrongArray", "TimesPOneMinusP", "WrongRowCount"]
 
@@ -34,9 +35,9 @@ class OneBiasGradient(Mistake):
 
 @dataclass(eq=False)
 class _OneBiasGradient(Dense):
-    def parameter_gradients(self, dZ: Array) -> None:
-        super().parameter_gradients(dZ)
-        self.db[...] = self.db.sum()
+    def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
+        super().parameter_gradients(dZ, p)
+        p.db[...] = p.db.sum()
 
 
 class WrongRowCount(Mistake):
@@ -59,11 +60,12 @@ class WrongRowCount(Mistake):
         return type("DividedByRows", (_DividedByRows,), {"rows": self.rows})
 
 
-class _DividedByRows(SoftmaxCrossEntropy):
+class _DividedByRows(PlantedLoss):
     rows: int
 
-    def backward(self) -> Array:
-        return super().backward() / (self.share * self.rows)  # share is the right divisor's inverse
+    def spoil(self, dZ: Array, logits: Array, labels: NDArray[Any], total: float | None) -> Array:
+        right = total or len(labels)
+        return super().spoil(dZ, logits, labels, total) * (right / self.rows)
 
 
 class TimesPOneMinusP(Mistake):
@@ -84,9 +86,10 @@ class TimesPOneMinusP(Mistake):
         return _TimesPOneMinusP
 
 
-class _TimesPOneMinusP(SoftmaxCrossEntropy):
-    def backward(self) -> Array:
-        return super().backward() * (self.P * (1 - self.P)).T
+class _TimesPOneMinusP(PlantedLoss):
+    def spoil(self, dZ: Array, logits: Array, labels: NDArray[Any], total: float | None) -> Array:
+        P = self.probabilities(logits)
+        return super().spoil(dZ, logits, labels, total) * (P * (1 - P))
 
 
 class ReLUDerivativeOfWrongArray(Mistake):
@@ -104,7 +107,10 @@ class ReLUDerivativeOfWrongArray(Mistake):
         return _MaskOfGradient() if isinstance(layer, ReLU) else layer
 
 
+def _mask_of_gradient(da: Array, z: Array, a: Array) -> Array:
+    return da * (da > 0)
+
+
 @dataclass(eq=False)
 class _MaskOfGradient(ReLU):
-    def input_gradient(self, dA: Array) -> Array:
-        return np.maximum(dA, 0, out=dA)
+    gradient = _mask_of_gradient

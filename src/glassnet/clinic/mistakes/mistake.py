@@ -3,10 +3,38 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ...data import Examples
-from ...nn import Layer, Network, SoftmaxCrossEntropy
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Mistake"]
+from ...data import Examples
+from ...nn import Layer, LossAndGradient, Network, SoftmaxCrossEntropy
+from ...nn.types import Array
+
+__all__ = ["Mistake", "PlantedLoss"]
+
+
+class PlantedLoss(SoftmaxCrossEntropy):
+    """The right loss, with places for mistakes. Those of several mistakes are combined by inheriting from all."""
+
+    def __call__(
+        self,
+        logits: Array,
+        labels: NDArray[Any],
+        sample_weights: ArrayLike | None = None,
+        total: float | None = None,
+    ) -> LossAndGradient:
+        found = self.measure(logits, labels, sample_weights, total)
+        return found._replace(gradient=self.spoil(found.gradient, logits, labels, total))
+
+    def measure(
+        self, logits: Array, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None
+    ) -> LossAndGradient:
+        """Return loss and gradient; the arguments are those of a call."""
+        return super().__call__(logits, labels, sample_weights, total)
+
+    def spoil(self, dZ: Array, logits: Array, labels: NDArray[Any], total: float | None) -> Array:
+        """Return what is taken for the gradient ``dZ`` of the logits."""
+        return dZ
 
 
 class Mistake:
@@ -60,8 +88,8 @@ class Mistake:
         """Return a layer of the network, or the one that takes its place."""
         return layer
 
-    def initialize(self, network: Network) -> None:
-        """Change the first values of the parameters."""
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
+        """Change the first values of the parameters; random ones come from ``rng``."""
 
     def loss(self) -> type[SoftmaxCrossEntropy]:
         """Return the class of the loss. Those of several mistakes are combined by inheriting from all of them."""

@@ -7,27 +7,40 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...data import Examples
 from ...errors import TrainingError
-from ...nn import SoftmaxCrossEntropy
+from ...nn import LossAndGradient, SoftmaxCrossEntropy
 from ...nn.types import Array
-from .mistake import Mistake
+from .mistake import Mistake, PlantedLoss
 
 __all__ = ["NarrowOneHot", "SoftmaxGlobalMaximum", "SoftmaxWithoutMaximum", "SoftmaxWrongAxis"]
 
 
-class _ProbabilitiesFirst(SoftmaxCrossEntropy):
+class _ProbabilitiesFirst(PlantedLoss):
     """Cross-entropy as most notebooks have it: probabilities, then their logarithm."""
 
-    def probabilities(self, Z: Array) -> Array:
+    def softmax(self, Z: Array) -> Array:
         """Return what is taken for probabilities (k, n), given the logits Z (k, n): here classes come first."""
         raise NotImplementedError
 
-    def probabilities_and_losses(self, Z: Array, own: NDArray[np.intp]) -> tuple[Array, Array]:
-        P = self.probabilities(Z)
+    def probabilities(self, logits: Array) -> Array:
+        return self.softmax(np.array(logits.T, order="C")).T
+
+    def measure(
+        self, logits: Array, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None
+    ) -> LossAndGradient:
+        self.check(logits, labels)
+        n, k = logits.shape
+        own = labels.astype(np.intp) * n + np.arange(n)  # where in P, laid out flat, the true classes are
+        P = self.softmax(np.array(logits.T, order="C"))
         tiny = np.finfo(P.dtype).tiny  # in place of 0, so that only NaN gives NaN
         losses: Array = -(1 - self.label_smoothing) * np.log(np.maximum(P.take(own), tiny))
         if self.label_smoothing:
-            losses -= self.label_smoothing / self.classes * np.log(np.maximum(P, tiny)).sum(axis=0)
-        return P, losses
+            losses -= self.label_smoothing / k * np.log(np.maximum(P, tiny)).sum(axis=0)
+        w = self.shares(labels, sample_weights, total)
+        value = losses.sum() * w if isinstance(w, float) else losses @ w
+        share = w if isinstance(w, float) else w.astype(P.dtype)
+        dZ = (P - self.label_smoothing / k) * share
+        dZ.reshape(-1)[own] -= (1 - self.label_smoothing) * share
+        return LossAndGradient(float(value), dZ.T, logits.argmax(axis=1) == labels)
 
 
 class SoftmaxWithoutMaximum(Mistake):
@@ -51,7 +64,7 @@ class SoftmaxWithoutMaximum(Mistake):
 
 
 class _WithoutMaximum(_ProbabilitiesFirst):
-    def probabilities(self, Z: Array) -> Array:
+    def softmax(self, Z: Array) -> Array:
         E: Array = np.exp(Z)
         E /= E.sum(axis=0)
         return E
@@ -79,7 +92,7 @@ class SoftmaxGlobalMaximum(Mistake):
 
 
 class _GlobalMaximum(_ProbabilitiesFirst):
-    def probabilities(self, Z: Array) -> Array:
+    def softmax(self, Z: Array) -> Array:
         E: Array = np.exp(Z - Z.max())
         E /= E.sum(axis=0)
         return E
@@ -109,7 +122,7 @@ class SoftmaxWrongAxis(Mistake):
 
 
 class _WrongAxis(_ProbabilitiesFirst):
-    def probabilities(self, Z: Array) -> Array:
+    def softmax(self, Z: Array) -> Array:
         E: Array = np.exp(Z - Z.max(axis=1, keepdims=True))
         E /= E.sum(axis=1, keepdims=True)
         return E
@@ -137,21 +150,14 @@ class NarrowOneHot(Mistake):
         return type("NarrowOneHot", (_NarrowOneHot,), {"width": self.width})
 
 
-class _NarrowOneHot(SoftmaxCrossEntropy):
+class _NarrowOneHot(PlantedLoss):
     width: int  # with all training images as one batch
 
-    def keep(
-        self,
-        P: Array,
-        own: NDArray[np.intp],
-        labels: NDArray[Any],
-        sample_weights: ArrayLike | None = None,
-        total: float | None = None,
-    ) -> None:
+    def spoil(self, dZ: Array, logits: Array, labels: NDArray[Any], total: float | None) -> Array:
         width = int(labels.max()) + 1 if total is None else self.width
         if width != self.classes:
             raise TrainingError(
                 f"p − T: the probabilities have {self.classes} columns and the one-hot labels {width}, since the "
                 f"largest label of this batch is {width - 1}"
             )
-        super().keep(P, own, labels, sample_weights, total)
+        return super().spoil(dZ, logits, labels, total)

@@ -28,8 +28,8 @@ class UniformWeights(Mistake):
     replaces = "the first weights"
     from_the_start = True
 
-    def initialize(self, network: Network) -> None:
-        network.parameters[...] = network.rng.random(network.parameters.shape)
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
+        network.parameters[...] = rng.random(network.parameters.shape)
 
 
 class IgnoredFanIn(Mistake):
@@ -50,10 +50,10 @@ class IgnoredFanIn(Mistake):
     replaces = "the first weights"
     from_the_start = True
 
-    def initialize(self, network: Network) -> None:
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
         for layer in _dense(network):
             deviation = math.sqrt(1 / layer.units)
-            _draw(network, layer, deviation, deviation)
+            _draw(rng, layer, deviation, deviation)
 
 
 class EqualWeights(Mistake):
@@ -72,7 +72,7 @@ class EqualWeights(Mistake):
     replaces = "the first weights"
     from_the_start = True
 
-    def initialize(self, network: Network) -> None:
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
         for layer in _dense(network):
             layer.W[...] = 1 / len(layer.W)
 
@@ -90,13 +90,13 @@ class MixedUpScales(Mistake):
     replaces = "the first weights"
     from_the_start = True
 
-    def initialize(self, network: Network) -> None:
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
         layers = list(_dense(network))
         pixels = len(layers[0].W)
         for layer in layers:
             fan_in, units = layer.W.shape
             _draw(
-                network,
+                rng,
                 layer,
                 math.sqrt(1 / (fan_in if layer is layers[0] else fan_in + units)),
                 math.sqrt(1 / (pixels if layer is layers[-1] else units)),
@@ -117,9 +117,9 @@ class RandomBiases(Mistake):
     check = "none: gradients are right, and learning is as good"
     from_the_start = True
 
-    def initialize(self, network: Network) -> None:
+    def initialize(self, network: Network, rng: np.random.Generator) -> None:
         for layer in _dense(network):
-            layer.b[...] = network.rng.standard_normal(layer.b.shape) * math.sqrt(1 / len(layer.W))
+            layer.b[...] = rng.standard_normal(layer.b.shape) * math.sqrt(1 / len(layer.W))
 
 
 class SmallLearningRate(Mistake):
@@ -141,7 +141,7 @@ def _dense(network: Network) -> Iterator[Dense]:
     return (layer for layer in network.layers if isinstance(layer, Dense))
 
 
-def _draw(network: Network, layer: Dense, weights: float, biases: float) -> None:
+def _draw(rng: np.random.Generator, layer: Dense, weights: float, biases: float) -> None:
     """Draw weights and biases from normal distributions of these standard deviations."""
     for array, deviation in ((layer.W, weights), (layer.b, biases)):
-        array[...] = network.rng.standard_normal(np.shape(array)) * deviation
+        array[...] = rng.standard_normal(np.shape(array)) * deviation

@@ -1,6 +1,6 @@
-"""Train the model in the box and write it, its configuration and its figures into the package: `make model`.
+"""Train the bundled model and write it, its configuration and its figures to the package: `make model`.
 
-The recipe is `box`. The model is judged once on MNIST's 10,000 test images; which epoch is kept was chosen on
+The recipe is `bundled`. The model is judged once on MNIST's 10,000 test images; which epoch is kept was chosen on
 validation images.
 """
 
@@ -13,15 +13,15 @@ from glassnet import evaluate, load_dataset, train
 from glassnet.cli.progress import Progress
 from glassnet.errors import FileError
 from glassnet.files import write_atomically
-from glassnet.training import BOX, Run
+from glassnet.training import BUNDLED, Run
 from machine import describe_machine
 
-RECIPE = "box"
+RECIPE = "bundled"
 MAX_BYTES = 2_000_000
 
 
 def main() -> None:
-    """Train the recipe and put what came out into the box."""
+    """Train the recipe and write the result to the package."""
     mnist = load_dataset("mnist")
     with tempfile.TemporaryDirectory() as folder:
         progress = Progress()
@@ -29,11 +29,11 @@ def main() -> None:
             run = train(mnist, RECIPE, out=Path(folder) / "run", callbacks=[progress])
         finally:
             progress.close()
-        figures = fill_box(run, BOX)
-    print(f"{BOX}: {100 * figures['test_accuracy']:.2f} % of the test images, {figures['bytes']:,} bytes")
+        figures = write_bundle(run, BUNDLED)
+    print(f"{BUNDLED}: {100 * figures['test_accuracy']:.2f} % of the test images, {figures['bytes']:,} bytes")
 
 
-def fill_box(run: Run, model_file: Path) -> dict[str, object]:
+def write_bundle(run: Run, model_file: Path) -> dict[str, object]:
     """Write a run's model to ``model_file``, and its ``config.toml`` and ``figures.json`` beside it.
 
     Returns:
@@ -45,7 +45,7 @@ def fill_box(run: Run, model_file: Path) -> dict[str, object]:
     content = (run.path / "model.safetensors").read_bytes()
     if len(content) > MAX_BYTES:
         raise FileError(
-            f"{run.path}: a model of {len(content):,} bytes, and the box holds {MAX_BYTES:,}; use fewer units"
+            f"{run.path}: a model of {len(content):,} bytes, more than the {MAX_BYTES:,} allowed; use fewer units"
         )
     evaluation = evaluate(run.model, run.dataset().test)
     figures = {

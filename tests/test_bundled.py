@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import box
+import bundled
 import glassnet
 from glassnet import load_dataset, train
 from glassnet.cli import main
 from glassnet.errors import FileError
 from glassnet.nn import Dense
-from glassnet.training import BOX, Config, open_model
+from glassnet.training import BUNDLED, Config, open_model
 
-FIGURES = json.loads(BOX.with_name("figures.json").read_text())
+FIGURES = json.loads(BUNDLED.with_name("figures.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +31,18 @@ def pictures(tmp_path_factory):
 
 
 def test_the_file_is_the_one_that_was_measured_and_small():
-    content = BOX.read_bytes()
+    content = BUNDLED.read_bytes()
     assert hashlib.sha256(content).hexdigest() == FIGURES["sha256"]
     assert len(content) == FIGURES["bytes"] <= 2_000_000
 
 
 def test_its_configuration_is_beside_it():
-    settings = tomllib.loads(BOX.with_name("config.toml").read_text())
+    settings = tomllib.loads(BUNDLED.with_name("config.toml").read_text())
     model = open_model()
     layers = [layer.W.shape[1] for layer in model.network.layers if isinstance(layer, Dense)]
     assert layers == [*settings["hidden"], 10]
-    assert tuple(settings["hidden"]) == Config.resolve("box").hidden
-    assert (settings["recipe"], settings["data"], settings["seed"]) == ("box", "mnist", FIGURES["seed"])
+    assert tuple(settings["hidden"]) == Config.resolve("bundled").hidden
+    assert (settings["recipe"], settings["data"], settings["seed"]) == ("bundled", "mnist", FIGURES["seed"])
     assert model.classes == tuple("0123456789")
 
 
@@ -63,7 +63,7 @@ def test_a_digit_is_recognised_at_once(pictures, tmp_path, monkeypatch, capsys):
     assert [answer["input"] for answer in answers] == paths
     said = [int(answer["label"]) for answer in answers]
     assert np.mean(said == labels) > 0.7  # other people's hands than MNIST's
-    assert main(["predict", str(BOX), *paths, "--json"]) == 0
+    assert main(["predict", str(BUNDLED), *paths, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == answers
     assert list(tmp_path.iterdir()) == []
 
@@ -78,28 +78,29 @@ def test_evaluate_takes_data_alone(mnist_folder, capsys):
     assert main(["evaluate", str(mnist_folder), "--json"]) == 0
     alone = json.loads(capsys.readouterr().out)
     assert alone["count"] == 20
-    assert main(["evaluate", str(BOX), str(mnist_folder), "--json"]) == 0
+    assert main(["evaluate", str(BUNDLED), str(mnist_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == alone
     assert main(["evaluate", str(mnist_folder)]) == 0
-    assert "comes with glassnet" in capsys.readouterr().out
+    assert "bundled with glassnet" in capsys.readouterr().out
 
 
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
 def test_explain_needs_no_run(capsys):
     assert main(["explain", "--image", "3"]) == 0
-    assert capsys.readouterr().out.startswith("Test image 3 of the model in the box")
+    assert capsys.readouterr().out.startswith("Test image 3 of the bundled model")
 
 
-def test_the_box_is_filled_with_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):
+def test_a_bundle_is_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):
     digits = load_dataset("digits")
     run = train(digits, out=tmp_path / "run", epochs=2)
-    figures = box.fill_box(run, tmp_path / "box" / "digits.safetensors")
-    assert {path.name for path in (tmp_path / "box").iterdir()} == {"digits.safetensors", "config.toml", "figures.json"}
-    model = open_model(tmp_path / "box" / "digits.safetensors")
+    figures = bundled.write_bundle(run, tmp_path / "bundle" / "digits.safetensors")
+    names = {path.name for path in (tmp_path / "bundle").iterdir()}
+    assert names == {"digits.safetensors", "config.toml", "figures.json"}
+    model = open_model(tmp_path / "bundle" / "digits.safetensors")
     assert figures["test_accuracy"] == np.mean(model.predict(digits.test.images) == digits.test.labels)
-    assert json.loads((tmp_path / "box" / "figures.json").read_text()) == figures
+    assert json.loads((tmp_path / "bundle" / "figures.json").read_text()) == figures
 
-    monkeypatch.setattr(box, "MAX_BYTES", figures["bytes"] - 1)
+    monkeypatch.setattr(bundled, "MAX_BYTES", figures["bytes"] - 1)
     with pytest.raises(FileError, match="use fewer units"):
-        box.fill_box(run, tmp_path / "full" / "digits.safetensors")
+        bundled.write_bundle(run, tmp_path / "full" / "digits.safetensors")
     assert not (tmp_path / "full").exists()

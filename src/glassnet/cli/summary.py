@@ -1,0 +1,93 @@
+"""What a run trains, in a few lines that are printed before its first epoch."""
+
+from dataclasses import asdict
+from textwrap import fill
+
+from ..training import Config, RunUnderWay
+
+__all__ = ["summary"]
+
+WIDTH = 80
+INDENT = 10  # characters, for the name of a line
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def summary(run: RunUnderWay) -> str:
+    """Return the data, the network, how it is trained and what computes, wrapped at 80 columns."""
+    config = run.config
+    engine = run.batches.engine
+    threads = f"{engine.threads} thread" + "s" * (engine.threads != 1)
+    lines = {
+        "data": [
+            f"{config.data or 'arrays'}, {len(run.batches.labels):,} training images",
+            f"{len(run.validation):,} validation images",
+        ],
+        "augment": _augmentation(config),
+        "network": [
+            "-".join(map(str, [run.network.input_shape[0], *config.hidden, len(run.model.classes)])),
+            f"{run.network.parameters.size:,} parameters",
+            *_layers(config),
+        ],
+        "training": _optimization(config),
+        "engine": [engine.name, config.dtype, threads],
+    }
+    return "\n".join(_wrapped(name, parts) for name, parts in lines.items())
+
+
+def _wrapped(name: str, parts: list[str]) -> str:
+    """Return a named line that breaks only between its parts."""
+    unbroken = ", ".join(part.replace(" ", NO_BREAK) for part in parts)
+    lines = fill(
+        unbroken,
+        WIDTH,
+        initial_indent=f"{name:<{INDENT}}",
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace(NO_BREAK, " ")
+
+
+def _augmentation(config: Config) -> list[str]:
+    if config.augmentation is None:
+        return ["off"]
+    amounts = asdict(config.augmentation)
+    if not amounts["elastic"]:
+        del amounts["smoothness"]
+    return [f"{name} {amount:g}" for name, amount in amounts.items() if amount]
+
+
+def _layers(config: Config) -> list[str]:
+    """Describe what stands between the layers of weights."""
+    if not config.hidden:
+        return ["no hidden layers"]
+    return [
+        *(["batch normalisation"] if config.batch_norm else []),
+        "/".join(config.activation),
+        *([f"dropout {config.dropout:g}"] if config.dropout else []),
+    ]
+
+
+def _optimization(config: Config) -> list[str]:
+    """Describe how the weights are learned; what is off is left out."""
+    images = "all images per step" if config.batch_size == "all" else f"batch size {config.batch_size}"
+    momentum = config.optimizer in ("momentum", "nesterov")
+    extras = {
+        f"momentum {config.momentum:g}": momentum,
+        f"weight decay {config.weight_decay:g}": config.weight_decay,
+        f"L2 {config.l2:g}": config.l2,
+        f"gradient norm at most {config.clip_norm or 0:g}": config.clip_norm,
+        f"EMA {config.ema:g}": config.ema,
+        f"label smoothing {config.label_smoothing:g}": config.label_smoothing,
+        "balanced class weights": config.class_weight == "balanced",
+        f"warm-up {config.warmup_epochs:g} epochs": config.warmup_epochs,
+    }
+    return [
+        config.optimizer,
+        f"learning rate {config.learning_rate:g}",
+        f"schedule {config.schedule}",
+        *(words for words, on in extras.items() if on),
+        images,
+        f"{config.epochs:,} epoch" + "s" * (config.epochs != 1),
+        f"seed {config.seed}",
+    ]

@@ -1,0 +1,112 @@
+"""The run folder: what its files are called, and how a run is kept in them so that it never gets lost.
+
+    config.toml              the configuration as resolved, enough to run it again
+    history.jsonl            a line a report
+    steps.jsonl              how its steps fare
+    model.safetensors        the best model so far
+    checkpoint.safetensors   all that going on takes
+    live.safetensors         the network of this moment, while somebody watches
+
+`Run` reads what is there.
+"""
+
+from pathlib import Path
+from time import perf_counter
+
+from ..errors import FileError
+from ..files import sync
+from ..model import Model
+from ..nn.types import Array
+from .checkpoint import load_checkpoint, run_tensors, save_checkpoint
+from .history import Row, append_row, read_history, write_rows
+from .loop import Loop
+from .storage import Storage
+
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder"]
+
+CONFIG = "config.toml"
+HISTORY, STEPS = "history.jsonl", "steps.jsonl"
+MODEL, CHECKPOINT, LIVE = "model.safetensors", "checkpoint.safetensors", "live.safetensors"
+
+SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
+
+
+class RunFolder(Storage[Loop]):
+    """Keeps a run in its folder.
+
+    A checkpoint never knows more than the other files, which are written before it.
+
+    Args:
+        path: of the folder.
+        model: what is kept of the run: the network that validation judges, with preprocessing and class names.
+    """
+
+    resumable = True
+
+    def __init__(self, path: Path, model: Model) -> None:
+        self.path, self._model = path, model
+        self._kept: tuple[Array, Array] | None = None  # the parameters that the model file has got from this loop
+
+    def begin(self, loop: Loop) -> None:
+        """Bring a loop to where its checkpoint is, or make the first one.
+
+        What was reported between the checkpoint and a crash is dropped, and will be reported again.
+        """
+        checkpoint = self.path / CHECKPOINT
+        resumed = checkpoint.exists()
+        if resumed:
+            parts = loop.network, loop.optimizer, loop.average
+            loop.state = load_checkpoint(checkpoint, *parts, self._model.fingerprint)
+            self._check_state(loop)
+        loop.rows = [row for row in read_history(self.path / HISTORY) if row["epoch"] <= loop.state.epoch]
+        write_rows(self.path / HISTORY, loop.rows)
+        self._saved = perf_counter()
+        if not resumed:
+            self.save(loop)
+
+    def is_due(self) -> bool:
+        return perf_counter() - self._saved > SAVE_EVERY
+
+    def save(self, loop: Loop) -> None:
+        """Write the best model and the history, then the checkpoint; none of it where a number is not finite."""
+        self._require()
+        loop.check_finite(run_tensors(loop.network, loop.optimizer, loop.average).values())
+        self.save_best(loop)
+        sync(self.path / HISTORY)
+        save_checkpoint(
+            self.path / CHECKPOINT, loop.network, loop.optimizer, loop.average, loop.state, self._model.fingerprint
+        )
+        self._saved = perf_counter()
+
+    def add_row(self, loop: Loop, row: Row) -> None:
+        """Add a row to the history; from the first one on there is a model to look at."""
+        self._require()
+        append_row(self.path / HISTORY, row)
+        if not (self.path / MODEL).exists():
+            self.save_best(loop)
+
+    def save_best(self, loop: Loop) -> None:
+        """Write the model file, if the loop has better parameters than those in it."""
+        if loop.best is self._kept or not self.path.is_dir():
+            return
+        assert loop.best is not None
+        network = self._model.network
+        current = network.parameters.copy(), network.statistics.copy()
+        network.parameters[...], network.statistics[...] = loop.best
+        try:
+            self._model.save(self.path / MODEL)
+        finally:
+            network.parameters[...], network.statistics[...] = current
+        self._kept = loop.best
+
+    def _require(self) -> None:
+        if not self.path.is_dir():
+            raise FileError(f"{self.path}: was deleted or moved while the run went on, so nothing can be saved")
+
+    def _check_state(self, loop: Loop) -> None:
+        """Refuse a state that no run of this length and data can be in."""
+        state, batches = loop.state, len(loop.steps.batches)
+        taken = state.step - state.epoch * batches
+        started = 0 < taken <= batches  # all steps taken, the epoch not yet reported
+        if state.epoch > loop.config.epochs or not (started or taken == 0) or started != (state.seen > 0):
+            raise FileError(f"{self.path / CHECKPOINT}: damaged: its step, epoch and counts do not fit together")

@@ -1,0 +1,194 @@
+"""The settings of a run, by group. Their descriptions are the help of the command line and of the page."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..data.augmentation import RANGES
+from ..data.preprocess import Scaling
+from ..engines import MAX_THREADS
+from ..errors import nearest
+from ..model import MAX_MEMBERS
+from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+
+__all__ = [
+    "LARGEST_SEED",
+    "Architecture",
+    "Augmentations",
+    "Data",
+    "Optimization",
+    "Positive",
+    "Running",
+    "Seed",
+    "Settings",
+    "one_of",
+]
+
+LARGEST_SEED = 2**32 - 1
+
+Positive = Annotated[int, Field(ge=1)]
+_POSITIVE = TypeAdapter(Positive)
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _amount_of(name: str) -> Any:
+    """Return the bounds of an amount of `Augmentation`."""
+    least, most = RANGES[name]
+    return Field(ge=least, le=most)
+
+
+def one_of(names: tuple[str, ...]) -> BeforeValidator:
+    """Accept one of ``names``, which the JSON schema lists; the error has the nearest one."""
+
+    def check(value: object) -> object:
+        if value not in names:
+            raise ValueError(f"{value!r} is unknown{nearest(str(value), names)}")
+        return value
+
+    return BeforeValidator(check, json_schema_input_type=Literal.__getitem__(names))
+
+
+def _one_or_many(value: object) -> object:
+    """Accept a single one where a list is asked for."""
+    return (value,) if isinstance(value, str | int) else value
+
+
+@BeforeValidator
+def _batch_size(value: object) -> object:
+    """Accept "all", or a whole number of at least 1."""
+    if value == "all":
+        return value
+    try:
+        return _POSITIVE.validate_python(value)
+    except ValidationError as error:
+        raise ValueError(f"must be a whole number of at least 1, or all, not {value!r}") from error
+
+
+class Data(BaseModel):
+    """Which images are learned, and in which form."""
+
+    validation: AtLeastZero = Field(
+        0.1,
+        description="Validation split: fraction of the training images held out to choose the best model; "
+        "a value of 2 or more is a number of images.",
+    )
+    scaling: Annotated[Scaling, one_of(("unit", "standard", "none"))] = Field(
+        "unit", description="Pixel scaling: unit (0 to 1), standard (mean 0, variance 1) or none (0 to 255)."
+    )
+
+
+class Augmentations(BaseModel):
+    """How the training images are distorted."""
+
+    rotation: Annotated[float, _amount_of("rotation")] = Field(
+        0.0, description="Maximum random rotation in degrees, redrawn every epoch."
+    )
+    zoom: Annotated[float, _amount_of("zoom")] = Field(
+        0.0, description="Maximum random zoom in or out, as a fraction of the image size."
+    )
+    shear: Annotated[float, _amount_of("shear")] = Field(
+        0.0, description="Maximum random horizontal shear, in pixels per row."
+    )
+    shift: Annotated[float, _amount_of("shift")] = Field(
+        0.0, description="Maximum random shift in pixels, along each axis."
+    )
+    elastic: Annotated[float, _amount_of("elastic")] = Field(
+        0.0, description="Random elastic distortion: standard deviation of the displacement, in pixels."
+    )
+    smoothness: Annotated[float, _amount_of("smoothness")] = Field(
+        4.0, description="Standard deviation of the Gaussian filter that smooths the elastic distortion, in pixels."
+    )
+
+
+class Architecture(BaseModel):
+    """The layers."""
+
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(max_length=200), BeforeValidator(_one_or_many)
+    ] = Field((128, 64), description="Units of each hidden layer, from input to output.")
+    activation: Annotated[tuple[Annotated[str, one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
+        Field(
+            ("relu",),
+            description=f"Activation of the hidden layers, one for all or one per layer: {', '.join(ACTIVATIONS)}.",
+        )
+    )
+    initializer: Annotated[str, one_of(INITIALIZERS)] = Field(
+        "he_normal", description=f"Weight initializer: {', '.join(INITIALIZERS)}."
+    )
+    initializer_scale: AboveZero = Field(1.0, description="Factor applied to the initial weights.")
+    batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
+    dropout: Share = Field(0.0, description="Dropout rate after each hidden layer.")
+    dtype: Annotated[str, one_of(("float32", "float64"))] = Field(
+        "float32", description="Floating-point type of the network: float32 or float64."
+    )
+
+
+class Optimization(BaseModel):
+    """How the weights are learned."""
+
+    optimizer: Annotated[str, one_of(tuple(OPTIMIZERS))] = Field(
+        "adam", description=f"Optimizer: {', '.join(OPTIMIZERS)}."
+    )
+    learning_rate: AboveZero = Field(
+        0.001,
+        description="Peak learning rate. Default of sgd: 0.1; of momentum and nesterov: 0.02; of the others: 0.001.",
+    )
+    momentum: Share = Field(0.9, description="Momentum coefficient (optimizers momentum and nesterov).")
+    weight_decay: AtLeastZero = Field(0.0, description="Decoupled weight decay (optimizer adamw).")
+    l2: AtLeastZero = Field(0.0, description="L2 penalty: l2 / 2 times the sum of squared weights, added to the loss.")
+    clip_norm: AboveZero | None = Field(None, description="Maximum gradient norm; larger gradients are scaled down.")
+    ema: Share = Field(
+        0.0,
+        description="Decay of the weight average (EMA), such as 0.999; the averaged weights become the model. 0: off.",
+    )
+
+    schedule: Annotated[str, one_of(("constant", "step", "cosine", "one_cycle"))] = Field(
+        "constant", description="Learning-rate schedule: constant, step, cosine, one_cycle."
+    )
+    warmup_epochs: AtLeastZero = Field(0.0, description="Epochs of linear learning-rate warm-up.")
+    step_epochs: AboveZero = Field(10.0, description="Epochs between learning-rate drops (schedule step).")
+    step_factor: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.1, description="Learning-rate factor of each drop (schedule step)."
+    )
+
+    epochs: Positive = Field(10, description="Passes over the training images.")
+    batch_size: Annotated[int | str, _batch_size] = Field(
+        128, description="Images per step; all: the whole training set in every step."
+    )
+    shuffle: bool = Field(True, description="Shuffle the training images before every epoch.")
+    label_smoothing: Share = Field(
+        0.0, description="Label smoothing: share of each target that is spread evenly over all classes."
+    )
+    class_weight: Annotated[str, one_of(("none", "balanced"))] = Field(
+        "none", description="Class weights in the loss: none, or balanced (inverse to class frequency)."
+    )
+
+
+class Running(BaseModel):
+    """How the run goes and which model it keeps."""
+
+    report_every: Positive = Field(1, description="Epochs between validations.")
+    monitor: Annotated[str, one_of(("validation_loss", "validation_accuracy"))] = Field(
+        "validation_loss", description="Metric that chooses the best model: validation_loss or validation_accuracy."
+    )
+    patience: Positive | None = Field(
+        None, description="Early stopping: maximum number of epochs without improvement of the monitored metric."
+    )
+    seed: Seed = Field(
+        0, description="Random seed of the validation split, initial weights, shuffling, augmentation and dropout."
+    )
+    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
+        1, description="Networks in an ensemble, trained with consecutive seeds; their probabilities are averaged."
+    )
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
+        None, description="Number of threads; chosen by the size of network and batch if not given."
+    )
+
+
+class Settings(Running, Optimization, Architecture, Augmentations, Data):  # pydantic takes the fields of the last first
+    """All settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,98 @@
+"""Images seen through distortions that are known, and through any that can be drawn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from glassnet.data import Augmentation
+from glassnet.data.augmentation import inverse_matrices
+
+ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
+
+
+def noise(n, h, w, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, h, w), np.uint8)
+
+
+def transformed(engine, images, degrees=0.0, zoom=1.0, shear=0.0, down=0.0, across=0.0, ground=0):
+    """The images, each transformed in one and the same known way."""
+    n = len(images)
+    matrices = inverse_matrices(*(np.full(n, value) for value in (degrees, zoom, shear)))
+    out = np.empty_like(images)
+    engine.distort(images, matrices, np.array([[down] * n, [across] * n]), None, ground, out)
+    return out
+
+
+def places(drawn, number, shape):
+    """Rows and columns from which the pixels of one image come: c + A⁻¹ (p − c − s) + K_down N K_acrossᵀ."""
+    centre = (np.array(shape)[:, None] - 1) / 2
+    from_centre = np.indices(shape).reshape(2, -1) - centre - drawn.shifts[:, number, None]
+    found = (centre + drawn.matrices[:, :, number] @ from_centre).reshape(2, *shape)
+    if drawn.elastic:
+        N, down, across = (np.array(array, np.float64) for array in drawn.elastic)
+        found += down @ N[:, number] @ across.T
+    return found
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(0, 255),
+    st.integers(0, 99),
+    st.sampled_from([ALL, Augmentation(shift=20), Augmentation(elastic=5, smoothness=1), Augmentation(rotation=180)]),
+    st.sampled_from([np.uint8, np.float32]),
+)
+def test_the_values_are_those_of_scipy_at_the_same_places(engine, n, h, w, ground, seed, augmentation, dtype):
+    images = noise(n, h, w).astype(dtype)
+    drawn = augmentation.draw(images.shape, np.random.default_rng(seed))
+    found = np.empty_like(images)
+    engine.distort(images, *drawn, ground, found)
+    for number, (image, distorted) in enumerate(zip(images, found, strict=True)):
+        # SciPy lets values just outside of the image fall straight to the ground; here the ground begins a pixel away.
+        framed = np.pad(image, 1, constant_values=ground).astype(np.float64)
+        expected = ndimage.map_coordinates(framed, places(drawn, number, (h, w)) + 1, order=1, cval=ground)
+        assert np.abs(distorted - expected).max() < (0.51 if dtype == np.uint8 else 0.01)
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_ground(engine, ground):
+    image = noise(2, 7, 5)
+    expected = np.full_like(image, ground)
+    expected[:, 2:, :-1] = image[:, :-2, 1:]
+    np.testing.assert_array_equal(transformed(engine, image, down=2, across=-1, ground=ground), expected)
+    assert (transformed(engine, image, down=100, ground=ground) == ground).all()
+
+
+def test_a_shift_by_half_a_pixel_is_the_mean_of_two(engine):
+    image = np.array([[[0, 100, 200, 50]]], np.uint8)
+    assert transformed(engine, image, across=0.5).tolist() == [[[0, 50, 150, 125]]]
+
+
+def test_a_positive_angle_turns_anticlockwise(engine):
+    square = noise(2, 6, 6)
+    np.testing.assert_array_equal(transformed(engine, square, degrees=90), np.rot90(square, axes=(1, 2)))
+    wide = noise(2, 5, 8)
+    np.testing.assert_array_equal(transformed(engine, wide, degrees=180), wide[:, ::-1, ::-1])
+
+
+def test_a_zoom_above_1_enlarges_about_the_centre(engine):
+    image = np.zeros((1, 9, 9), np.uint8)
+    image[0, 3:6, 4] = 200
+    assert np.flatnonzero(transformed(engine, image, zoom=3.0)[0, :, 4] == 200).tolist() == list(range(1, 8))
+    row = np.array([[[0, 10, 20, 30, 40, 30, 20, 10, 0]]], np.uint8)
+    assert transformed(engine, row, zoom=2.0)[0, 0].tolist() == [20, 25, 30, 35, 40, 35, 30, 25, 20]
+
+
+def test_shear_moves_each_row_by_its_distance_from_the_centre(engine):
+    image = noise(1, 5, 7)
+    found = transformed(engine, image, shear=1.0)[0]
+    for row, below in enumerate(range(-2, 3)):
+        expected = np.zeros(7, np.uint8)
+        for column in range(7):
+            if 0 <= column - below < 7:
+                expected[column] = image[0, row, column - below]
+        np.testing.assert_array_equal(found[row], expected)

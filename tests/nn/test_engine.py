@@ -1,0 +1,69 @@
+"""Operations of an engine that no layer, loss or optimizer shows by itself."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+from glassnet.nn import Engine
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("x", [[3, 4], [[3, 0], [0, 4]], [3e20, 4e20], [3e-10, 4e-10], [], [0.0]], ids=str)
+def test_a_norm_is_the_root_of_the_sum_of_the_squares(engine, x, dtype):
+    x = np.array(x, dtype)
+    expected = sum(float(number) ** 2 for number in x.ravel()) ** 0.5
+    with np.errstate(over="ignore"):
+        assert engine.norm(x) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_the_norm_of_what_is_not_finite_is_not_finite(engine, bad):
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(engine.norm(np.array([1.0, bad], np.float32)))
+
+
+def test_copies_of_a_network_share_an_engine():
+    engine = Engine(2)
+    assert copy.deepcopy(engine) is engine
+
+
+def test_an_engine_in_another_process_has_as_many_threads():
+    engine = Engine(3, products=2)
+    engine.scratch("something", (4,))
+    twin = pickle.loads(pickle.dumps(engine))
+    assert twin is not engine
+    assert (twin.threads, twin.products) == (3, 2)
+    done = []
+    twin.share_out(lambda member, part: done.append(part), 5)
+    assert sorted(done) == list(range(5))
+
+
+def test_scratch_memory_is_the_same_again_and_of_each_thread_its_own(engine):
+    first = engine.scratch("one", (3, 4), np.float64)
+    assert (first.shape, first.dtype) == ((3, 4), np.float64)
+    assert engine.scratch("one", (3, 4), np.float64) is first
+    assert np.shares_memory(engine.scratch("one", (2, 5), np.float64), first)
+    assert not np.shares_memory(engine.scratch("another", (3, 4), np.float64), first)
+    assert engine.scratch("one", (3, 4), np.float32).dtype == np.float32
+    theirs = []
+    other = threading.Thread(target=lambda: theirs.append(engine.scratch("one", (3, 4), np.float64)))
+    other.start()
+    other.join()
+    assert not np.shares_memory(theirs[0], engine.scratch("one", (3, 4), np.float64))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1 / 255, 0.0), (0.02, -1.5)])
+@pytest.mark.parametrize("rows", [None, [4, 0, 4], []])
+def test_inputs_are_the_pixels_scaled_and_shifted(engine, rows, scale, shift, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (5, 3, 4), np.uint8)
+    rows = None if rows is None else np.array(rows, np.int64)
+    chosen = images if rows is None else images[rows]
+    expected = [[float(pixel) * scale + shift for pixel in image.ravel()] for image in chosen]
+    for shape in (chosen.shape, (len(chosen), 12)):
+        found = engine.inputs(images, rows, scale, shift, np.empty(shape, dtype))
+        assert (found.shape, found.dtype) == (shape, dtype)
+        np.testing.assert_allclose(found.ravel(), np.ravel(expected), rtol=1e-5, atol=1e-6)
