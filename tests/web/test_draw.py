@@ -227,7 +227,7 @@ def test_a_class_that_is_no_folder_s_name_gets_none(tmp_path: Path, label: str) 
         (b'{"image": "\xff", "label": "3"}', "error parsing the body"),
         (b"{}", "image: is missing"),
         (b'{"image": "A", "label": "3"}', "image: must be in base64, not 'A'"),
-        (b'{"image": "", "label": 3}', "label: must be a text, not 3"),
+        (b'{"image": "", "label": 3}', "label: must be a string, not 3"),
         (b'{"image": "", "lable": "3"}', "no setting called 'lable' (did you mean 'label'?)"),
     ],
 )

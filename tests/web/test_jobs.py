@@ -270,7 +270,7 @@ def test_options_are_those_of_the_package(client: httpx.Client) -> None:
     assert options["settings"]["activation"]["choices"] == list(ACTIVATIONS)
     assert options["settings"]["optimizer"]["choices"] == list(OPTIMIZERS)
     assert options["settings"]["batch_size"] == {
-        "description": "Images in a step; all takes every training image at each step.",
+        "description": "Images per step; all: the whole training set in every step.",
         "default": 128,
         "type": "integer or string",
         "distorts": False,

@@ -174,12 +174,12 @@ def test_what_cannot_be_served(flags: list[str], words: str, capsys: pytest.Capt
 
 @pytest.mark.parametrize("command", [["serve"], ["train", "--watch"]])
 def test_where_the_packages_of_the_page_are_missing(start: Start, command: list[str]) -> None:
-    code = f"import sys; sys.modules['starlette'] = None; from glassnet.cli import main; sys.exit(main({command}))"
+    code = f"import sys; sys.modules['fastapi'] = None; from glassnet.cli import main; sys.exit(main({command}))"
     process = start(code=code)
     out, _ = process.communicate(timeout=WAIT)
     assert process.returncode == 2
-    assert out.startswith("glassnet: the page needs starlette, which is missing; pip install ")
-    assert {"starlette", "uvicorn", "plotly"} <= set(out.split())
+    assert out.startswith("glassnet: the page needs fastapi, which is missing; pip install ")
+    assert {"fastapi", "uvicorn", "plotly"} <= set(out.split())
     assert out.count("\n") == 1
 
 

@@ -234,7 +234,7 @@ def test_layers_tell_what_goes_forward_and_back(run: Run, digits: Dataset) -> No
         ("hidden 2", 12),
         ("output", 10),
     ]
-    X = model.preprocessing.apply(examples.images)
+    X = model.inputs(examples.images)
     A = np.maximum(X @ W + model.network.named_parameters["0.b"], 0)
     first = answer["layers"][0]["activations"]
     assert first["mean"] == pytest.approx(A.mean(), rel=1e-4)
@@ -245,7 +245,7 @@ def test_layers_tell_what_goes_forward_and_back(run: Run, digits: Dataset) -> No
     assert answer["layers"][2]["activations"]["dead"] is None
 
     def loss() -> float:
-        return SoftmaxCrossEntropy(10).forward(model.logits(examples.images).astype(np.float64), examples.labels)
+        return SoftmaxCrossEntropy(10)(model.logits(examples.images).astype(np.float64), examples.labels).value
 
     V = [W for W, _ in model.network.weights()][-1]
     gradient, h = np.zeros(V.shape), 1e-2

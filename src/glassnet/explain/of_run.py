@@ -1,8 +1,6 @@
 """What is explained of a run: its test images, and how its own steps differed from the one that is shown."""
 
-from collections.abc import Callable
-
-from ..data import Dataset, Examples, load_dataset
+from ..data import Examples, load_dataset
 from ..errors import DataError
 from ..evaluation import examples_for
 from ..model import Model
@@ -11,13 +9,12 @@ from ..training import Config
 __all__ = ["images_to_explain", "training_notes"]
 
 
-def images_to_explain(model: Model, name: str, load: Callable[..., Dataset] = load_dataset) -> Examples:
+def images_to_explain(model: Model, name: str) -> Examples:
     """Return the test images of the data that a model learned, with labels that index into its classes.
 
     Args:
         model: from a run folder or a model file.
         name: what an error calls it.
-        load: what loads its data, as `glassnet.load_dataset` does.
 
     Raises:
         DataError: it learned from arrays in memory, or its data is gone or has changed.
@@ -28,7 +25,7 @@ def images_to_explain(model: Model, name: str, load: Callable[..., Dataset] = lo
             "glassnet.explain.explain(model, image, label)"
         )
     try:
-        return examples_for(model, load(model.trained_on, classes=model.classes))
+        return examples_for(model, load_dataset(model.trained_on, classes=model.classes))
     except DataError as error:
         raise DataError(f"{name}: there is no test image to explain: {error}") from error
 

@@ -66,5 +66,5 @@ def truth(run: str, store: TheStore) -> dict[str, Any]:
         if not named.broken:
             raise
         return {"accuracy": None, "images": len(store.dataset(named).test)}
-    judged = examples_for(model, store.dataset(named, model.fingerprint))
+    judged = examples_for(model, store.dataset(named))
     return {"accuracy": evaluate(model, judged).accuracy, "images": len(judged)}

@@ -100,25 +100,10 @@ class Insight:
             del self._snapshots[next(iter(self._snapshots))]
         return known
 
-    def examples(self, run: Run, model: Model) -> Examples:
-        """Return a run's validation images.
-
-        Raises:
-            TrainingError, DataError: there are none, or the data is no longer what the run learns from.
-        """
-        config = run.config
-        dataset = self.store.dataset(run, model.fingerprint)
-        if dataset.fingerprint != model.fingerprint:
-            raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
-        _, held = dataset.split(config.validation, config.split_seed)
-        if not len(held):
-            raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
-        return held
-
     def evaluation(self, run: Run, snapshot: Snapshot) -> Evaluation:
-        """Return what the network says of all validation images; raises as `examples`."""
+        """Return what the network says of all validation images; raises as `Store.validation_images`."""
         if snapshot.evaluation is None:
-            snapshot.evaluation = evaluate(snapshot.model, self.examples(run, snapshot.model))
+            snapshot.evaluation = evaluate(snapshot.model, self.store.validation_images(run, snapshot.model))
         return snapshot.evaluation
 
 
@@ -142,7 +127,7 @@ async def layers(run: NamedRun, insight: TheInsight) -> Response:
     """Return what goes forward and back through a run's layers for some validation images."""
 
     def work_out(run: Run, snapshot: Snapshot) -> Answer:
-        examples = insight.examples(run, snapshot.model)
+        examples = insight.store.validation_images(run, snapshot.model)
         few = np.arange(0, len(examples), -(-len(examples) // SEEN))
         return look_at_layers(snapshot.model, examples.take(few))
 
@@ -168,7 +153,9 @@ async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index) -> 
     def work_out(run: Run, snapshot: Snapshot) -> Answer:
         if max(true, said) >= len(snapshot.model.classes):
             raise HTTPException(404, f"no such cell: the classes are 0 to {len(snapshot.model.classes) - 1}")
-        return confused(insight.evaluation(run, snapshot), insight.examples(run, snapshot.model), true, said)
+        return confused(
+            insight.evaluation(run, snapshot), insight.store.validation_images(run, snapshot.model), true, said
+        )
 
     return await insight.answer(run, f"confusion/{true}/{said}", work_out)
 

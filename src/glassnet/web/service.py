@@ -1,14 +1,13 @@
 """What programs ask: whether the server is up, which model it has, and what is in their pictures."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
@@ -20,6 +19,7 @@ from ..errors import DataError
 from .batcher import Batcher
 from .dependencies import TheStore
 from .guard import LARGEST_BODY
+from .schemas import BODY, Description, Health, Prediction, errors
 from .store import Store
 
 __all__ = ["router"]
@@ -27,91 +27,6 @@ __all__ = ["router"]
 PICTURE = "the picture"  # what an answer and an error call a picture that was sent
 SMALL = 2**14  # bytes of JSON, a few images: handing them to another thread would take longer than reading them
 MOST_FRAMED = 64  # images of another shape in a request: each takes milliseconds to be brought into the model's form
-
-
-class Health(BaseModel):
-    """That the server is up."""
-
-    status: Literal["ok"]
-    version: str = Field(description="Of glassnet.")
-
-
-class Description(BaseModel):
-    """The model that answers."""
-
-    classes: list[str] = Field(description="The name of each class.")
-    image_shape: tuple[int, int] = Field(description="Height and width of the images that the network sees, in pixels.")
-    parameters: int = Field(description="The number of trained parameters.")
-    members: int = Field(description="The number of networks: more than one is an ensemble.")
-    layers: list[dict[str, Any]] = Field(description="The layers of each network with their settings, input first.")
-    trained_on: str = Field(description="The data set; empty where it was arrays in memory.")
-
-
-class Prediction(BaseModel):
-    """What `glassnet predict --json` says of an image."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    label: str = Field(description="The most probable class.")
-    probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="The probability of each class by its name; they add up to 1, but for rounding."
-    )
-    input: str = Field(description="Which image it was.")
-
-
-class Error(BaseModel):
-    """What was wrong, and what to do."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    error: str = Field(description="One line.")
-
-
-Row = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
-Image = Annotated[
-    list[Row],
-    Field(
-        min_length=1,
-        description="The rows of an image from top to bottom, all of the same length, each of gray values: whole "
-        "numbers from 0 to 255, or, where none of a request is above 1 and one is a fraction, from 0 to 1. An image of "
-        "the model's own height and width is taken as it is; any other is prepared as a picture file is.",
-    ),
-]
-
-
-class OneImage(BaseModel):
-    """One image."""
-
-    model_config = ConfigDict(extra="forbid")
-    pixels: Image
-
-
-class SeveralImages(BaseModel):
-    """Several images of the same height and width."""
-
-    model_config = ConfigDict(extra="forbid")
-    images: Annotated[list[Image], Field(min_length=1)]
-
-
-# Two strokes of a 1 in five rows: small enough to read, and something to recognise.
-EXAMPLE = [[0, 0, 255, 0, 0], [0, 200, 255, 0, 0], [0, 0, 255, 0, 0], [0, 0, 255, 0, 0], [0, 0, 255, 0, 0]]
-FILE = {"schema": {"type": "string", "format": "binary"}}
-BODY = {
-    "required": True,
-    "content": {
-        "image/png": FILE,
-        "image/jpeg": FILE,
-        "application/json": {
-            "schema": {"oneOf": [kind.model_json_schema() for kind in (OneImage, SeveralImages)]},
-            "example": {"pixels": EXAMPLE},
-        },
-    },
-}
-
-
-def errors(**described: str) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI describes answers that say what was wrong, given as ``s400="…"``."""
-    return {int(status[1:]): {"model": Error, "description": words} for status, words in described.items()}
 
 
 class Direct(APIRoute):
@@ -125,8 +40,7 @@ class Direct(APIRoute):
         return handler
 
 
-router = APIRouter(responses=errors(s421="The request's Host is not one of this server's names."))
-
+router = APIRouter(responses=errors({421: "The request's Host is not one of this server's names."}))
 direct = APIRouter(responses=router.responses, route_class=Direct)
 
 
@@ -140,7 +54,7 @@ async def health() -> Health:
     "/api/model",
     operation_id="model",
     summary="Describe the model.",
-    responses=errors(s400="The model cannot be read, or there is none yet."),
+    responses=errors({400: "The model cannot be read, or there is none yet."}),
 )
 def describe(store: TheStore) -> Description:
     """Describe the model that `/api/predict` asks."""
@@ -161,10 +75,12 @@ def describe(store: TheStore) -> Description:
     summary="Recognise images.",
     response_model=list[Prediction],
     responses=errors(
-        s400="Not a picture, a damaged one, no digit in it, or invalid pixels.",
-        s403="Sent by another site's page.",
-        s408="The body did not arrive in time.",
-        s413=f"The body is larger than {LARGEST_BODY:,} bytes.",
+        {
+            400: "Not a picture, a damaged one, no digit in it, or invalid pixels.",
+            403: "Sent by another site's page.",
+            408: "The body did not arrive in time.",
+            413: f"The body is larger than {LARGEST_BODY:,} bytes.",
+        }
     ),
     openapi_extra={"requestBody": BODY},
 )

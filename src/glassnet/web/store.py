@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from ..data import Dataset, Examples, load_dataset, needs_download
+from ..data import Dataset, Examples, needs_download
 from ..errors import DataError, FileError, nearest
 from ..explain import images_to_explain
 from ..files import is_held
@@ -18,13 +18,13 @@ from .site import Site
 
 __all__ = ["Store", "newest_model"]
 
-MODELS, DATASETS = 8, 2  # that stay in memory; those asked for least recently go first
+MODELS, IMAGES = 8, 4  # models, and sets of images, that stay in memory; those asked for least recently go first
 
 
 class Store:
     """What there is to look at. A name that a client gives is looked up among those there are; it is never a path.
 
-    One store serves the whole site: models and data sets may be used by many threads at once.
+    One store serves the whole site: models and images may be used by many threads at once.
 
     Args:
         site: whose runs these are.
@@ -33,7 +33,7 @@ class Store:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._load = lru_cache(MODELS)(_load)
-        self._datasets: dict[tuple[object, ...], Dataset] = {}
+        self._images: dict[tuple[object, ...], Examples] = {}
         self._loading = Lock()
 
     def names(self) -> list[str]:
@@ -78,20 +78,34 @@ class Store:
                 raise
             return self.model(name)  # the run has just ended and taken away the network of the moment
 
-    def dataset(self, run: Run, fingerprint: str = "") -> Dataset:
+    def dataset(self, run: Run) -> Dataset:
         """Return the data that a run learns, which must be on this machine.
-
-        Args:
-            run: one of this site's.
-            fingerprint: of the data as its model learned it; data that are the same stay in memory.
 
         Raises:
             DataError: they are not, or are gone, or can no longer be read.
             TrainingError: they were arrays in memory.
         """
-        source, classes = run.config.data, run.config.classes
-        _refuse_download(source, run.path.name, f" {run.path}")
-        return self._remember((source, classes, fingerprint), run.dataset)
+        _refuse_download(run.config.data, run.path.name, f" {run.path}")
+        return run.dataset()
+
+    def validation_images(self, run: Run, model: Model) -> Examples:
+        """Return a run's validation images.
+
+        Raises:
+            TrainingError, DataError: as `dataset`, or there are none, or the data have changed since.
+        """
+        config = run.config
+
+        def load() -> Examples:
+            dataset = self.dataset(run)
+            if dataset.fingerprint != model.fingerprint:
+                raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
+            _, held = dataset.split(config.validation, config.split_seed)
+            if not len(held):
+                raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
+            return held
+
+        return self._remember((model.fingerprint, config.validation, config.split_seed), load)
 
     def test_images(self, model: Model, name: str) -> Examples:
         """Return the test images of the data that a model learned, which must be on this machine.
@@ -100,25 +114,24 @@ class Store:
             DataError: they are not, or as `glassnet.explain.images_to_explain`.
         """
         _refuse_download(model.trained_on, name)
-
-        def load(source: str, classes: tuple[str, ...]) -> Dataset:
-            return self._remember((source, classes, model.fingerprint), lambda: load_dataset(source, classes=classes))
-
-        return images_to_explain(model, name, load)
+        key = model.trained_on, model.fingerprint, model.classes
+        return self._remember(key, lambda: images_to_explain(model, name))
 
     def _read(self, path: Path) -> Model:
         """Return the model of a file, which is read again when it has been written anew."""
         return self._load(path, path.stat().st_mtime_ns)
 
-    def _remember(self, key: tuple[object, ...], load: Callable[[], Dataset]) -> Dataset:
-        """Return the data set of a key, whose last part is the fingerprint that it should have."""
+    def _remember(self, key: tuple[object, ...], load: Callable[[], Examples]) -> Examples:
+        """Return the images of a key, which stay in memory without the rest of their data."""
         with self._loading:
-            dataset = self._datasets.pop(key, None) or load()
-            if dataset.fingerprint == key[-1]:
-                self._datasets[key] = dataset
-            while len(self._datasets) > DATASETS:
-                del self._datasets[next(iter(self._datasets))]
-            return dataset
+            images = self._images.pop(key, None)
+            if images is None:
+                found = load()
+                images = Examples(found.images, found.labels)
+            self._images[key] = images
+            while len(self._images) > IMAGES:
+                del self._images[next(iter(self._images))]
+            return images
 
 
 def newest_model(folder: Path) -> tuple[Path, int] | None:
