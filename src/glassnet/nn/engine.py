@@ -160,7 +160,7 @@ class Engine:
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
         """dX = dZ Wᵀ for dZ (n, k) and W (d, k), into ``out`` (n, d)."""
-        return np.matmul(dZ, W.T, out=out)
+        return np.dot(dZ, W.T, out=out)
 
     def column_sums(self, X: Array, out: Array) -> Array:
         """Σₙ X of each column of X (n, d), into ``out`` (d,)."""
@@ -247,7 +247,7 @@ class Engine:
         E *= w / sums  # w p
         if smoothing:
             E -= smoothing / k * w
-        E.reshape(-1)[own] -= (1 - smoothing) * w
+        E.put(own, E.take(own) - (1 - smoothing) * w)
         return CrossEntropy(losses, right, E.T)
 
     # Images

@@ -82,11 +82,11 @@ def product(X: Array, W: Array, out: Array) -> Array:
     """Write X W into ``out`` (n, k), for X (n, d) and W (d, k)."""
     cut = _sliced_rows(X, W.shape[1])
     if not cut:
-        return np.matmul(X, W, out=out)
+        return np.dot(X, W, out=out)
     columns_together = np.ascontiguousarray(W.T).T  # (d, k); the kernels for small products like it best
     np.matmul(_slices(X[:cut]), columns_together, out=_slices(out[:cut]))
     if cut < len(X):
-        np.matmul(X[cut:], W, out=out[cut:])
+        np.dot(X[cut:], W, out=out[cut:])
     return out
 
 
@@ -99,7 +99,7 @@ def transposed_product(X: Array, dZ: Array, out: Array, scratch: Scratch) -> Arr
         return np.multiply(X.T, dZ, out=out)  # one example: each input times each dZ, too little for a BLAS
     cut = _sliced_rows(X, dZ.shape[1])
     if not cut:
-        return np.matmul(X.T, dZ, out=out)
+        return np.dot(X.T, dZ, out=out)
     parts = scratch("dWᵀ", (cut // SLICE, *out.T.shape), out.dtype)  # (slices, k, d)
     np.matmul(_slices(dZ[:cut]).transpose(0, 2, 1), _slices(X[:cut]), out=parts)
     out[...] = np.add.reduce(parts, axis=0, out=scratch("Σ dWᵀ", out.T.shape, out.dtype)).T
@@ -113,7 +113,7 @@ def sum_of_rows(dZ: Array, out: Array) -> Array:
     if len(dZ) == 1:
         out[...] = dZ[0]
         return out
-    return np.matmul(_ones(len(dZ), dZ.dtype), dZ, out=out)
+    return np.dot(_ones(len(dZ), dZ.dtype), dZ, out=out)
 
 
 @lru_cache(maxsize=8)
