@@ -440,7 +440,7 @@ def test_going_on_with_another_network_is_refused(digits: tuple[Table, Table, La
     model = DigitClassifier((8,), epochs=1, warm_start=True).fit(X, y)
     before = model.predict_proba(X_test)
     for changed in ({"hidden": (9,)}, {"hidden": (8,), "optimizer": "sgd"}):
-        with pytest.raises(ConfigError, match="fit anew with warm_start=False"):
+        with pytest.raises(ConfigError, match="fit again with warm_start=False"):
             model.set_params(**changed).fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X_test), before)
 

@@ -1,4 +1,8 @@
+import copy
 import json
+import pickle
+import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -112,7 +116,7 @@ def test_a_file_that_was_tampered_with(model: Model, tmp_path: Path, name: str) 
 
 def test_an_answer_that_is_no_number_is_not_given(model: Model, images: np.ndarray) -> None:
     model.network.parameters *= 1e30
-    with pytest.raises(DataError, match="its answer is no number"):
+    with pytest.raises(DataError, match="its answer is NaN"):
         model.predict(images)
 
 
@@ -282,3 +286,26 @@ def test_many_threads_get_what_each_would_get_alone(members: int, shifts: int, s
     with ThreadPoolExecutor(8) as threads:
         for found, expected in zip(threads.map(ask, sizes), alone, strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))], ids=["copy", "pickle"]
+)
+def test_a_model_that_has_been_asked_can_be_copied_and_sent(
+    duplicate: Callable[[Model], Model], model: Model, images: np.ndarray
+) -> None:
+    answer = model.predict_proba(images)
+    np.testing.assert_array_equal(duplicate(model).predict_proba(images), answer)
+
+
+def test_an_ensemble_needs_memory_for_one_of_its_networks() -> None:
+    layers = [nn.Network([nn.Dense(2_000), nn.Dense(3)], 16, seed=seed) for seed in range(20)]
+    form = Preprocessing(height=4, width=4, scale=1 / 255, shift=0.0, box=4, dark_on_light=False)
+    ensemble, images = Model(layers, form, ("a", "b", "c")), np.zeros((512, 4, 4), np.uint8)
+    tracemalloc.start()
+    try:
+        ensemble.predict(images)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 2 * 512 * 2_000 * 4  # bytes: twice one network's activations

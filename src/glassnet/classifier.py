@@ -56,7 +56,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         weight_decay: share of the weights taken off at each step, times the learning rate (adamw).
         clip_norm: maximum norm of a gradient; a longer one is shortened to it. None leaves all as they are.
         ema: decay of the weight average (exponential moving average), such as 0.999: the averaged network is the one
-            that is validated and that predicts. 0 is none.
+            that is validated and that predicts. 0 turns it off.
         label_smoothing: probability spread over all classes in the target.
         epochs: passes through the examples.
         batch_size: examples in a step, or "all"; all of them where there are fewer.

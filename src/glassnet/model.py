@@ -71,7 +71,10 @@ class Model:
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
-        self._idle: deque[list[Pass]] = deque()  # passes that no thread is using now, one for each network
+        self._idle: deque[Pass] = deque()  # those that no thread is using now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_idle": deque()}  # passes are memory, and not worth being copied or sent
 
     def __repr__(self) -> str:
         height, width = self.image_shape
@@ -124,29 +127,29 @@ class Model:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
         pixels = as_pixels(images, self.image_shape)
         try:
-            passes = self._idle.pop()
+            p = self._idle.pop()
         except IndexError:  # as many are made as there are threads that ask at the same time
-            passes = [Pass(network) for network in self.networks]
+            p = Pass(self.network)  # for all of an ensemble, whose layers are alike
         try:
             if len(pixels) <= BLOCK:
-                return self._block_logits(pixels, shifts, passes)
+                return self._block_logits(pixels, shifts, p)
             Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
             for start in range(0, len(pixels), BLOCK):
-                Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, passes)
+                Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, p)
             return Z
         finally:
-            self._idle.append(passes)
+            self._idle.append(p)
 
-    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Array:
+    def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, p: Pass) -> Array:
         if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
-            return self.network.forward(self.inputs(pixels), passes[0]).copy()
-        return _log_mean(self._answers(pixels, shifts, passes))
+            return self.network.forward(self.inputs(pixels), p).copy()
+        return _log_mean(self._answers(pixels, shifts, p))
 
-    def _answers(self, pixels: NDArray[np.uint8], shifts: int, passes: Sequence[Pass]) -> Iterator[Array]:
+    def _answers(self, pixels: NDArray[np.uint8], shifts: int, p: Pass) -> Iterator[Array]:
         """Yield the logits of each network for the images in each place; the next overwrite them."""
         for shifted in self._shifted(pixels, shifts):
             X = self.inputs(shifted)
-            for network, p in zip(self.networks, passes, strict=True):
+            for network in self.networks:
                 yield network.forward(X, p)
 
     def inputs(self, images: NDArray[np.uint8]) -> Array:
@@ -181,7 +184,7 @@ class Model:
         with np.errstate(all="ignore"):
             Z = self.logits(images, shifts)
         if not np.isfinite(Z).all():
-            raise DataError("the model's weights are so large that its answer is no number; train it anew")
+            raise DataError("the model's weights are so large that its answer is NaN; train it again")
         return Z
 
     def save(self, path: str | PathLike[str]) -> None:

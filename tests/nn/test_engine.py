@@ -1,13 +1,15 @@
 """Operations of an engine that no layer, loss or optimizer shows by itself."""
 
 import copy
+import math
 import pickle
 import threading
 
 import numpy as np
 import pytest
 
-from glassnet.nn import Engine
+from glassnet.nn import Engine, formulas
+from glassnet.nn.engine import BLOCK, FEW
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -67,3 +69,12 @@ def test_inputs_are_the_pixels_scaled_and_shifted(engine, rows, scale, shift, dt
         found = engine.inputs(images, rows, scale, shift, np.empty(shape, dtype))
         assert (found.shape, found.dtype) == (shape, dtype)
         np.testing.assert_allclose(found.ravel(), np.ravel(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_large_arrays_are_shared_out_among_the_threads(monkeypatch):
+    engine, shared = Engine(threads=2), []
+    monkeypatch.setattr(engine._team, "share_out", lambda work, parts: shared.append(parts))
+    engine.update(formulas.multiple, (np.ones(FEW - 1),), (), (2.0,))
+    assert shared == []
+    engine.update(formulas.multiple, (np.ones(FEW),), (), (2.0,))
+    assert shared == [math.ceil(FEW / BLOCK)]

@@ -69,6 +69,7 @@ RULES = {
     "moving_average": Rule(lambda mean, theta, share: (1 - share) * mean + share * theta, 1, 1, 1),
     "multiple": Rule(lambda theta, factor: theta * factor, 1, 0, 1),
     "add_multiple": Rule(lambda g, theta, factor: g + factor * theta, 1, 1, 1),
+    "product": Rule(lambda x, m: x * m, 1, 1, 0),
     "without_traces": Rule(lambda m: 0.0 if abs(m) < 1e-30 else m, 1),
 }
 SQUARES = "rmsprop", "adam"  # whose last moment is a mean of squares

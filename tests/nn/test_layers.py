@@ -104,7 +104,7 @@ def test_a_dropout_mask_follows_from_seed_step_block_and_layer_and_from_nothing_
 
     def masks(seed, step, block):
         p = Pass(network, training=True, seed=seed)
-        p.step, p.block = step, block
+        p.batch.step, p.batch.block = step, block
         network.forward(X, p)
         return [own.mask.tobytes() for own in p.layers]
 
@@ -121,10 +121,10 @@ def test_the_masks_of_parts_of_a_batch_make_up_that_of_the_whole(engine, shares)
     whole = Pass(network, training=True, seed=5)
     expected = network.forward(X, whole)
     p = Pass(network, training=True, seed=5)
-    p.count = len(X)
+    p.batch.count = len(X)
     ends = np.cumsum((0, *shares)).tolist()
-    for p.rows in map(slice, ends, ends[1:]):
-        np.testing.assert_array_equal(network.forward(X[p.rows], p), expected[p.rows])
+    for p.batch.rows in map(slice, ends, ends[1:]):
+        np.testing.assert_array_equal(network.forward(X[p.batch.rows], p), expected[p.batch.rows])
 
 
 def test_a_loop_of_ones_own_gets_another_mask_at_each_step(engine):
@@ -257,7 +257,7 @@ def test_batch_norm_of_parts_that_add_up_their_sums_is_that_of_the_whole_batch(e
 
         twin, rows = twins[member], slice(sum(shares[:member]), sum(shares[: member + 1]))
         own = Pass(twin, training=True)
-        own.rows, own.count, own.add_up = rows, len(X), add_up
+        own.batch.rows, own.batch.count, own.batch.add_up = rows, len(X), add_up
         np.testing.assert_allclose(twin.forward(X[rows], own), Y[rows], rtol=1e-11)
         np.testing.assert_allclose(twin.layers[0].backward(dY[rows].copy(), own.layers[0]), dX[rows], rtol=1e-9)
         np.testing.assert_allclose(twin.statistics, network.statistics, rtol=1e-12)

@@ -77,7 +77,7 @@ def test_training_with_gradients_of_each_ones_own(engine):
     def train(member):
         gradients, found = np.zeros_like(network.parameters), []
         p = Pass(network, training=True, seed=member, gradients=gradients)
-        for p.step, (X, y) in enumerate(batches_of(member)):
+        for p.batch.step, (X, y) in enumerate(batches_of(member)):
             value, dZ, right = loss(network.forward(X, p), y)
             network.backward(dZ, p)
             found.append((value, right, gradients.copy()))
@@ -98,7 +98,7 @@ def test_predicting_while_another_pass_is_between_forward_and_backward(engine):
     p = Pass(network, training=True)
     gradients = []
     for disturbed in (False, True):
-        p.step = 0
+        p.batch.step = 0
         Y = network.forward(X, p)
         dY = np.cos(Y)
         if disturbed:

@@ -1,7 +1,9 @@
 import copy
+import gc
 import json
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -257,7 +259,7 @@ def test_a_batch_does_not_depend_on_the_sizes_before_it(engine, sizes, dtype):
     for n in sizes:
         fresh = Network(every_layer(), (4, 2), dtype=dtype, engine=engine)
         fresh.parameters[...], fresh.statistics[...] = network.parameters, network.statistics
-        p.step = 0  # the same dropout masks
+        p.batch.step = 0  # the same dropout masks
         for used, expected in zip(one_pass(network, images(n), p), one_pass(fresh, images(n)), strict=True):
             np.testing.assert_array_equal(used, expected)
 
@@ -320,3 +322,16 @@ def test_activations_have_the_names_that_configurations_use():
     assert list(ACTIVATIONS) == ["relu", "leaky_relu", "gelu", "sigmoid", "tanh"]
     for activation in ACTIVATIONS.values():
         assert Network.from_specification([{"layer": activation.__name__}], 2).forward(np.zeros((1, 2))).shape == (1, 2)
+
+
+def test_what_a_forward_has_left_behind_goes_with_its_pass(engine):
+    network, left = Network(every_layer(), (4, 2), engine=engine), []
+    gc.disable()  # a cycle would keep the arrays until it is looked for
+    try:
+        p = Pass(network, training=True)
+        network.forward(images(8), p)
+        left.append(weakref.ref(p.layers[1]))
+        del p
+        assert left[0]() is None
+    finally:
+        gc.enable()

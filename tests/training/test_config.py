@@ -161,3 +161,9 @@ def test_what_a_recipe_has_gives_way_to_a_batch_size_that_it_does_not_go_with() 
 def test_what_a_person_asks_for_does_not_give_way(setting: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Config.resolve("default", batch_size="all", **setting)
+
+
+def test_a_file_that_names_data_and_a_recipe_is_not_taken_for_the_record_of_a_run(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('recipe = "fast"\ndata = "digits"\nclasses = ["0", "1"]\n', "utf-8")
+    assert Config.resolve(mine).recipe == "mine.toml"

@@ -454,3 +454,14 @@ def test_a_model_is_the_same_after_saving(tmp_path: Path, digits: Dataset) -> No
     copy = Model.load(tmp_path / "copy.safetensors")
     np.testing.assert_array_equal(copy.predict_proba(digits.test.images), model.predict_proba(digits.test.images))
     assert (copy.classes, copy.preprocessing, copy.trained_on) == (model.classes, model.preprocessing, "digits")
+
+
+def test_a_loop_without_a_folder_is_interrupted_like_any_program(digits: Dataset) -> None:
+    class Interrupt(Callback):
+        def on_step(self, run, loss) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    loop = RunLoop(Config.resolve("fast", hidden=[4], epochs=1), digits, [Interrupt()])
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        loop.run()
+    assert not isinstance(interrupted.value, TrainingInterrupted)

@@ -101,7 +101,7 @@ def test_dropout_draws_other_masks_in_each_step_and_each_block(
     monkeypatch.setattr(whole_batch, "BLOCK", 100)  # the same image ten times: ten masks, unless blocks draw alike
     same = Examples(digits.train.images[:1].repeat(1000, axis=0), digits.train.labels[:1].repeat(1000))
     masked = WholeBatch(network, SoftmaxCrossEntropy(CLASSES), same, preprocessing)
-    values = {masked._go_through(0, part)[0] for part in range(10)}
+    values = {masked._go_through(0, part, 0)[0] for part in range(10)}
     assert len(values) == 10
 
 
@@ -130,7 +130,7 @@ def test_a_report_has_the_figures_of_its_own_epoch(digits: Dataset, tmp_path) ->
 
 def test_images_keep_their_order_when_they_are_not_shuffled(digits: Dataset) -> None:
     preprocessing = Preprocessing.fit(digits.train, "none")
-    batches = Batches(digits.train, preprocessing, 32, 0, np.dtype("float32"), shuffle=False)
+    batches = Batches(digits.train, preprocessing, 32, 0, (64,), np.dtype("float32"), shuffle=False)
     X, y, _ = batches.batch(3, 2)
     np.testing.assert_array_equal(X, digits.train.images[64:96].reshape(32, 64))
     np.testing.assert_array_equal(y, digits.train.labels[64:96])

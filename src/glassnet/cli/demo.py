@@ -9,6 +9,7 @@ from ..data import load_dataset
 from ..evaluation import evaluate
 from ..report import write_report
 from ..training import train
+from ..training.folder import MODEL
 from .output import command, percent, print_facts
 from .progress import Progress
 from .use import predict
@@ -38,7 +39,7 @@ def demo(*, out: Path | None = None) -> None:
     print("Predictions for five of them, saved as PNG files:\n", flush=True)
     predict([run.path, *pictures])
     print()
-    print_facts({"model": run.path / "model.safetensors", "report": page})
+    print_facts({"model": run.path / MODEL, "report": page})
     print("\nNext, try:")
     for line in (
         f"{command()} evaluate {run.path}",

@@ -11,6 +11,7 @@ from ..evaluation import evaluate as evaluate_model
 from ..model import Model
 from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
+from ..training.folder import CONFIG
 from .chart import draw_reliability
 from .output import percent, print_facts, print_json, print_table, require_png, write_figure
 
@@ -83,7 +84,7 @@ def evaluate(
 
 def _is_model(path: Path) -> bool:
     """Whether a single argument is a model; otherwise it is data for the bundled model."""
-    return path.suffix == ".safetensors" or (path / "config.toml").exists()
+    return path.suffix == ".safetensors" or (path / CONFIG).exists()
 
 
 def _load(model: Model, data: str | None, note: str) -> Dataset:

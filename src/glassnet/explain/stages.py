@@ -33,13 +33,13 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
 
     Raises:
         ConfigError: a learning rate that is not positive, or so large that the numbers overflow.
-        DataError: an image of another shape, a label that is none of the classes, a network of another make, or weights
-            so large that the loss is no number.
+        DataError: an image of another shape, a label that is not one of the classes, a network with other layers, or
+            weights so large that the loss is NaN.
     """
     if not 0 < learning_rate < inf:
         raise ConfigError(f"learning_rate: must be more than 0 and finite, not {learning_rate:g}")
     if not 0 <= label < len(model.classes):
-        raise DataError(f"the label {label} is none of the model's {len(model.classes)} classes")
+        raise DataError(f"the label {label} is not one of the model's {len(model.classes)} classes")
     pixels = as_pixels(image, model.image_shape, "image")
     if len(pixels) != 1:
         raise DataError(f"{len(pixels)} images, and a step is explained on one; give one")
@@ -50,7 +50,7 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
     notes = tuple(wording.notes(step.network.layers, len(model.networks)))
     explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
     if not isfinite(float(explanation["L"].array)):
-        raise DataError("the model's weights are so large that its answer is no number; train it anew")
+        raise DataError("the model's weights are so large that its answer is NaN; train it again")
     if not all(np.isfinite(stage.array).all() for stage in stages):
         raise ConfigError(f"learning_rate: {learning_rate:g} makes a step to numbers too large; give a smaller one")
     return explanation

@@ -45,7 +45,7 @@ def explain_tiny(
         label: 0 where the top half has more ink, 1 where the bottom half has.
 
     Raises:
-        ConfigError: parameters of other names or shapes, or that are no numbers; and as `explain`.
+        ConfigError: parameters of other names or shapes, or that are not numbers; and as `explain`.
         DataError: as `explain`.
     """
     network = Network([Dense(3), ReLU(), Dense(2)], 4, dtype=np.float64, seed=None)

@@ -34,7 +34,7 @@ from .optimizers import (
     RMSprop,
     clip_gradient_norm,
 )
-from .passes import LayerPass, Pass
+from .passes import Batch, LayerPass, Pass
 from .products import SomeColumns
 from .regularizers import L2
 from .schedules import Schedule, constant, cosine, one_cycle, step_decay, warm_up
@@ -49,6 +49,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Batch",
     "BatchNorm",
     "Dense",
     "Dropout",

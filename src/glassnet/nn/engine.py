@@ -59,6 +59,7 @@ class Engine:
     """
 
     name = "numpy"
+    block, few = BLOCK, FEW
 
     def __init__(self, threads: int = 1, products: int | None = None) -> None:
         self.threads, self.products = threads, products
@@ -91,6 +92,14 @@ class Engine:
             return memory
         return memory.reshape(-1)[:size].reshape(shape)
 
+    def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
+        """Return an array with anything in it."""
+        return np.empty(shape, dtype)
+
+    def zeros(self, shape: Shape, dtype: DTypeLike) -> Any:
+        """Return an array of zeros."""
+        return np.zeros(shape, dtype)
+
     def numbers(self, X: Any, dtype: DTypeLike) -> Any:
         """Return examples as an array of this engine's, in another type where they have one."""
         return X if isinstance(X, SomeColumns) else np.asarray(X, dtype)
@@ -120,17 +129,17 @@ class Engine:
     def _run(self, work: Program, arrays: Sequence[Array], constants: Sequence[float]) -> None:
         """Carry out a program block by block; large arrays are shared out among the threads."""
         values, target = work.resolve(constants) if work.once else constants, arrays[0]
-        if target.size <= BLOCK:
+        if target.size <= self.block:
             work.run(arrays, values, self._scratch(work.scratch, target) if work.scratch else ())
             return
-        rows = max(BLOCK * len(target) // target.size, 1)  # of a block
+        rows = max(self.block * len(target) // target.size, 1)  # of a block
 
         def compute(_: int, number: int) -> None:
             parts = [x[number * rows : (number + 1) * rows] for x in arrays]
             work.run(parts, values, self._scratch(work.scratch, parts[0]) if work.scratch else ())
 
         blocks = ceil(len(target) / rows)
-        if target.size < FEW or self.threads == 1:
+        if target.size < self.few or self.threads == 1:
             for number in range(blocks):
                 compute(0, number)
         else:

@@ -39,6 +39,7 @@ __all__ = [
     "moving_average",
     "multiple",
     "nesterov",
+    "product",
     "relu",
     "relu_gradient",
     "rmsprop",
@@ -151,6 +152,11 @@ def moving_average(mean: Array, theta: Array, share: float) -> Array:
 def multiple(theta: Array, factor: float) -> Array:
     """factor · θ."""
     return factor * theta
+
+
+def product(x: Array, m: Array) -> Array:
+    """X m."""
+    return x * m
 
 
 def add_multiple(g: Array, theta: Array, factor: float) -> Array:

@@ -159,7 +159,7 @@ class _Measurement:
         self.p = Pass(network, training=True)
 
     def _forward(self) -> LossAndGradient:
-        self.p.step = 0  # the same step, and so the same dropout masks
+        self.p.batch.step = 0  # the same step, and so the same dropout masks
         found = self.loss(self.network.forward(self.X, self.p), self.y)
         self.network.statistics[...] = self.statistics
         return found

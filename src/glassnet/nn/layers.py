@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from . import formulas
 from .initializers import INITIALIZERS, initialize
 from .passes import LayerPass
 from .types import Array, Shape
@@ -168,16 +169,15 @@ class Dropout(Layer):
 
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.mask = None
-        if not p.training:
-            return X
         batch = p.batch
+        if not batch.training:
+            return X
         key = (batch.seed, batch.step, batch.block, p.number)
         whole = p.array("M", batch.count or len(X), *X.shape[1:])
         p.mask = p.engine.dropout_mask(self.rate, key, batch.rows, out=whole)
-        Y: Array = np.multiply(X, p.mask, out=p.array("Y", *X.shape))
-        return Y
+        return p.engine.apply(formulas.product, (X, p.mask), (), out=p.array("Y", *X.shape))
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         if p.mask is not None:
-            dY *= p.mask
+            p.engine.update(formulas.product, (dY,), (p.mask,))
         return dY

@@ -63,13 +63,17 @@ class Network:
         if len({id(layer) for layer in self.layers}) != len(self.layers) or any(_is_taken(layer) for layer in layers):
             raise ValueError("a layer holds its own parameters, so it can stand in only one network, and only once")
         parameters, statistics, self.output_shape = _plan(self.layers, self.input_shape)
-        self.parameters, self.gradients = _zeros(parameters, self.dtype), _zeros(parameters, self.dtype)
-        self.statistics = _zeros(statistics, self.dtype)
+        self.parameters, self.gradients = self._zeros(parameters), self._zeros(parameters)
+        self.statistics = self._zeros(statistics)
         self._set_views()
         if seed is not None:
             rng = np.random.default_rng(seed)
             for layer in self.layers:
                 layer.initialize(rng)
+
+    def _zeros(self, plan: _Plan) -> Array:
+        vector: Array = self.engine.zeros((sum(prod(shape) for _, shape in plan.values()),), self.dtype)
+        return vector
 
     def _set_views(self) -> None:
         parameters, statistics, _ = _plan(self.layers, self.input_shape)
@@ -112,13 +116,13 @@ class Network:
     def backward(self, dY: Array, p: Pass) -> None:
         """Write the gradients, given dY = ∂L/∂outputs (n, k) of the last forward of ``p``; dY may be overwritten.
 
-        That ends a step: ``p.step`` is one more.
+        That ends a step: ``p.batch.step`` is one more.
         """
         for layer, own in zip(self.layers[: self._lowest : -1], p.layers[: self._lowest : -1], strict=True):
             dY = layer.backward(dY, own)
         if self._lowest < len(self.layers):  # nobody below needs an input gradient
             self.layers[self._lowest].parameter_gradients(dY, p.layers[self._lowest])
-        p.step += 1
+        p.batch.step += 1
 
     def weights(self) -> Iterator[tuple[Array, Array]]:
         """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""
@@ -183,10 +187,6 @@ def _plan(layers: Sequence[Layer], input_shape: Shape) -> tuple[_Plan, _Plan, Sh
         statistics |= {f"{i}.{name}": (layer, s) for name, s in layer.statistic_shapes(shape).items()}
         shape = layer.output_shape(shape)
     return parameters, statistics, shape
-
-
-def _zeros(plan: _Plan, dtype: np.dtype[Any]) -> Array:
-    return np.zeros(sum(prod(shape) for _, shape in plan.values()), dtype)
 
 
 def _views(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:

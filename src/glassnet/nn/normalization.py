@@ -64,15 +64,15 @@ class BatchNorm(Layer):
     def forward(self, X: Array, p: LayerPass) -> Array:
         n, d = X.shape
         p.C = p.array("C", n, d)  # X − μ
-        if p.training:
-            sums = np.empty(d + 1, p.dtype)
+        if p.batch.training:
+            sums = p.engine.empty((d + 1,), p.dtype)
             p.engine.column_sums(X, sums[:d])
             sums[d] = n
             _over_the_batch(sums, p)
             p.count = int(sums[d])
             mean = sums[:d] / p.count  # (d,)
             p.engine.centred(X, mean, out=p.C)
-            squares = p.engine.column_products(p.C, p.C, out=np.empty(d, p.dtype))
+            squares = p.engine.column_products(p.C, p.C, out=p.engine.empty((d,), p.dtype))
             variance = _over_the_batch(squares, p) / p.count
             if p.count > 1:  # one row has no variance
                 self._update_running_averages(mean, variance, p.count)
@@ -96,7 +96,7 @@ class BatchNorm(Layer):
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         scale = self.gamma * p.inverse_std
-        if not p.training:  # when predicting, μ and v are constants
+        if not p.batch.training:  # when predicting, μ and v are constants
             dY *= scale
             return dY
         dbeta, dgamma = _over_the_batch(np.stack([p.dbeta, p.dgamma]), p) / p.count

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import ClassVar
 
-import numpy as np
-
 from . import formulas
 from .elementwise import Formula
 from .engine import NUMPY, Engine
@@ -39,7 +37,7 @@ class Optimizer:
 
     def __init__(self, parameters: Array, gradients: Array, *, engine: Engine = NUMPY) -> None:
         self.parameters, self.gradients, self.engine = parameters, gradients, engine
-        self.state = {name: np.zeros_like(parameters) for name in self.moments}
+        self.state = {name: engine.zeros(parameters.shape, parameters.dtype) for name in self.moments}
         self.steps = 0
 
     def constants(self, learning_rate: float) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..data import Augmentation, Examples, Preprocessing
 from ..data.dataset import Images
 from ..nn import NUMPY, Engine
-from ..nn.types import Array
+from ..nn.types import Array, Shape
 from .ranks import ALONE as ONE_RANK
 from .ranks import Ranks
 
@@ -94,6 +94,7 @@ class Batches(Source):
         preprocessing: how images become inputs.
         size: images in a batch.
         seed: of the order and the distortions.
+        input_shape: of an image as the network takes it, (h·w,) or (h, w).
         dtype: of the inputs.
         augmentation: how the images are distorted before they become inputs; None leaves them as they are.
         options: those of `Source`.
@@ -105,6 +106,7 @@ class Batches(Source):
         preprocessing: Preprocessing,
         size: int,
         seed: int,
+        input_shape: Shape,
         dtype: np.dtype[Any],
         *,
         augmentation: Augmentation | None = None,
@@ -112,7 +114,7 @@ class Batches(Source):
     ) -> None:
         super().__init__(examples.labels, size, seed, **options)
         self.examples, self.preprocessing = examples, preprocessing
-        self.dtype, self.augmentation = dtype, augmentation
+        self.input_shape, self.dtype, self.augmentation = input_shape, dtype, augmentation
 
     def inputs(self, chosen: NDArray[np.int64], epoch: int, i: int) -> Array:
         share, form = self.ranks.share(len(chosen)), self.preprocessing
@@ -139,7 +141,7 @@ class Batches(Source):
 
     @cached_property
     def _inputs(self) -> Array:
-        return np.empty((self.size, math.prod(self.examples.image_shape)), self.dtype)
+        return np.empty((self.size, *self.input_shape), self.dtype)
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,12 +151,12 @@ class _Ensemble:
         """Read what a member has come to."""
         model, history, best = Model.load(member / MODEL), read_history(member / HISTORY), _state(member).best_epoch
         if model.fingerprint != self.dataset.fingerprint:
-            raise TrainingError(f"{member}: the data has changed since; put the old data back, or train anew")
+            raise TrainingError(f"{member}: the data has changed since; put the old data back, or train again")
         rows = [row for row in history if row["epoch"] == best]
         if not rows:
             raise FileError(
                 f"{member / HISTORY}: the row of epoch {best} is missing; delete {member}, then resume the ensemble: "
-                "the member is trained anew"
+                "the member is trained again"
             )
         self.models.append(model)
         self.kept.append(rows[0])

@@ -12,7 +12,17 @@ from typing import Any, TypeAlias
 from ..errors import FileError
 from ..files import write_atomically
 
-__all__ = ["Row", "append_row", "best_row", "is_better", "parse_steps", "read_history", "read_steps", "write_rows"]
+__all__ = [
+    "Row",
+    "append_row",
+    "best_row",
+    "cost",
+    "is_better",
+    "parse_steps",
+    "read_history",
+    "read_steps",
+    "write_rows",
+]
 
 Row: TypeAlias = dict[str, Any]
 """``epoch``, ``step``, ``seconds`` (of training so far), ``learning_rate`` (of the last step), ``loss`` and
@@ -26,6 +36,11 @@ EPOCH = ("epoch", "step", "seconds", "learning_rate", "accuracy")
 LOSSES = ("loss", "validation_loss", "validation_accuracy")
 
 
+def cost(monitor: str, value: float) -> float:
+    """Return a number that is the smaller the better a value of what is monitored is."""
+    return -value if monitor == "validation_accuracy" else value
+
+
 def is_better(monitor: str, value: float | None, best: float | None) -> bool:
     """Return whether a value of what is monitored is better than the best before it; ``best`` is None before any is.
 
@@ -33,7 +48,7 @@ def is_better(monitor: str, value: float | None, best: float | None) -> bool:
     """
     if value is None or best is None:
         return True
-    return value > best if monitor == "validation_accuracy" else value < best
+    return cost(monitor, value) < cost(monitor, best)
 
 
 def best_row(rows: Sequence[Row], monitor: str) -> Row:

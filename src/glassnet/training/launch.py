@@ -35,7 +35,7 @@ def choose_config(
 
     Raises:
         ConfigError: a setting that cannot be.
-        DataError: ``dataset`` is none.
+        DataError: ``dataset`` is not a data set.
     """
     if not isinstance(dataset, Dataset):
         raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")

@@ -102,7 +102,7 @@ class Live(RunCallback):
     def write(self, run: RunUnderWay) -> None:
         """Write the network now, as before a pause."""
         start = perf_counter()
-        with suppress(FileError):  # a full disk, or weights that are no numbers, of which the run itself will tell
+        with suppress(FileError):  # a full disk, or weights that are NaN, which the run itself will report
             if run.folder.is_dir():  # else it was deleted, and it is not for this to bring it back
                 run.model.save(run.folder / LIVE)
         end = perf_counter()

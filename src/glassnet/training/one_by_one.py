@@ -89,7 +89,7 @@ class OneByOne:
         t = self._taken
         y = self._labels[t : t + 1]
         z = self._Z[t] - self._likeness[t, :t].dot(self._moves[:t])
-        self.passed.step, Y = epoch * len(self.examples.labels) + i, z[None]
+        self.passed.batch.step, Y = epoch * len(self.examples.labels) + i, z[None]
         for layer, p in self.others:
             Y = layer.forward(Y, p)
         try:

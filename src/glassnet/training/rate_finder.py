@@ -45,7 +45,7 @@ class LearningRateSearch:
         rates: η of each step, (n,), growing.
         losses: the mean loss of each step's images, before it, (n,), in nats.
         smoothed: their exponential mean m̂, (n,).
-        ended_early: whether the smoothed loss rose over four times its least, or the next loss was no number.
+        ended_early: whether the smoothed loss rose over four times its least, or the next loss was not finite.
     """
 
     rates: NDArray[np.float64]
@@ -112,7 +112,7 @@ def find_learning_rate(dataset: Dataset, recipe: str | Path | None = None, **set
     Raises:
         ConfigError: a setting that cannot be.
         DataError: data that cannot be trained on.
-        TrainingError: a batch larger than the data, or a loss that is no number before anything is learned.
+        TrainingError: a batch larger than the data, or a loss that is not finite before anything is learned.
     """
     loop = RunLoop(choose_config(dataset, recipe, settings), dataset)
     size, epoch = loop.batches.size, len(loop.batches)

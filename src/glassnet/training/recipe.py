@@ -54,7 +54,7 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
     if not isinstance(own.get("as_written", {}), dict):
         raise ConfigError(f"{path}: as_written must be a table of settings, [as_written]")
     start = own.pop("recipe", None)
-    resolved = start is not None and {"data", "classes"} <= own.keys()  # a run's config.toml, which is complete
+    resolved = start is not None and {"data", "classes", "seed", "members"} <= own.keys()  # a run's, which is complete
     record = {"recipe": start if resolved else path.name}
     if start in recipe_names():
         return tomllib.loads(recipe_text(start)) | record, own, f"{path}: "

@@ -63,6 +63,7 @@ class RunLoop(Loop):
             preprocessing,
             task.batch_size,
             config.seed,
+            network.input_shape,
             network.dtype,
             shuffle=config.shuffle,
             augmentation=config.augmentation,
@@ -105,11 +106,13 @@ class RunLoop(Loop):
         """Train as `Loop.run` does, and end in good order when a signal asks for it.
 
         Raises:
-            TrainingInterrupted: Ctrl-C, or a termination signal.
+            TrainingInterrupted: Ctrl-C, or a termination signal; without a folder a KeyboardInterrupt.
         """
         with interruptible(self.stop) as interrupted:
             super().run()
         if interrupted() and not self.state.finished:
+            if not isinstance(self.storage, RunFolder):
+                raise KeyboardInterrupt(f"stopped at step {self.state.step}")
             raise TrainingInterrupted(self.folder, self.state.step)
 
     def break_off(self: Self, error: TrainingError) -> bool:

@@ -14,7 +14,14 @@ except ModuleNotFoundError:
     Method = TypeVar("Method", bound=Callable[..., Any])
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """What scikit-learn before 1.9 does not have."""
+        """What scikit-learn before 1.9 does not have: clones keep the callbacks."""
+
+        def __sklearn_clone__(self) -> Any:
+            from sklearn.base import _clone_parametrized
+
+            clone = _clone_parametrized(self)
+            clone.__dict__ |= {key: value for key, value in vars(self).items() if key == "_skl_callbacks"}
+            return clone
 
     def with_callbacks(method: Method) -> Method:
         """Return the method: there is nothing to be done after it."""

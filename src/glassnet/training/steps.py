@@ -61,14 +61,14 @@ class Steps:
         self.ranks = batches.ranks
         self.passed = Pass(network, training=True, seed=config.seed)
         if self.ranks.size > 1:
-            self.passed.add_up = self.ranks.sum
+            self.passed.batch.add_up = self.ranks.sum
         self.whole_batch: WholeBatch | None = None
         self.one_by_one: OneByOne | None = None
         if isinstance(batches, Batches) and config.batch_size == "all":
             whole_batch = (network, loss, batches.examples, batches.preprocessing, config.seed, self.ranks)
             self.whole_batch = WholeBatch(*whole_batch)
         if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network):
-            whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.dtype)
+            whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.input_shape, batches.dtype)
             self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle), config.seed)
 
     @property
@@ -93,7 +93,7 @@ class Steps:
             return Taken(*one, 1)
         with self.ranks.step():
             taken = self._gradient(epoch, i)
-            # A loss that is no number ends the run before the step; planted mistakes are not held back, nor were they.
+            # A loss that is not finite ends the run before the step; planted mistakes are not held back, nor were they.
             if math.isfinite(taken.loss) or self.config.mistakes:
                 self._move(rate)
         return taken
@@ -117,9 +117,9 @@ class Steps:
             loss, right = self.whole_batch.gradient(step)
             return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, right), len(self.batches.labels))
         X, labels, weights = self.batches.batch(epoch, i)
-        size, p = len(labels), self.passed
-        p.step, p.rows, p.count = step, self.ranks.share(size), size
-        y, Z = labels[p.rows], self.network.forward(X, p)
+        size, p, rows = len(labels), self.passed, self.ranks.share(len(labels))
+        p.batch.step, p.batch.rows, p.batch.count = step, rows, size
+        y, Z = labels[rows], self.network.forward(X, p)
         if weights is None:
             total = self.loss.weight(labels) if self.ranks.size > 1 else None
             found, weight = self.loss(Z, y, total=total), float(size)

@@ -162,6 +162,7 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
         preprocessing,
         size,
         config.seed,
+        (table.X.shape[1],),
         table.X.dtype,
         augmentation=config.augmentation,
         weights=table.w,
@@ -175,7 +176,7 @@ def _check_same(before: Config, now: Config) -> None:
         if getattr(before, name) != getattr(now, name):
             raise ConfigError(
                 f"{name}: it was {getattr(before, name)!r} and is {getattr(now, name)!r} now, and what goes on must be "
-                "as it was; put it back, or fit anew with warm_start=False"
+                "as it was; put it back, or fit again with warm_start=False"
             )
     if bool(before.ema) != bool(now.ema):
-        raise ConfigError("ema: averages begin with the first step; put it back, or fit anew with warm_start=False")
+        raise ConfigError("ema: averages begin with the first step; put it back, or fit again with warm_start=False")

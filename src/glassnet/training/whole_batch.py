@@ -75,18 +75,18 @@ class WholeBatch:
         results = [(0.0, 0)] * len(self.parts)
 
         def work(member: int, part: int) -> None:
-            self._passes[member].step = step
-            results[part] = self._go_through(member, part)
+            results[part] = self._go_through(member, part, step)
 
         self.network.engine.share_out(work, len(self.parts))
         np.sum(self.sums, axis=0, out=self.network.gradients)
         return sum(loss for loss, _ in results), sum(correct for _, correct in results)
 
-    def _go_through(self, member: int, part: int) -> tuple[float, int]:
+    def _go_through(self, member: int, part: int, step: int) -> tuple[float, int]:
         """Sum the gradients, the loss and the number recognised over the blocks of a part."""
         p, sums, form = self._passes[member], self.sums[part], self.preprocessing
         sums[...], total, correct = 0, 0.0, 0
-        for p.block, pixels, inked, labels in self.parts[part]:
+        for block, pixels, inked, labels in self.parts[part]:
+            p.batch.step, p.batch.block = step, block
             P = self._pixels[member, : pixels.size].reshape(pixels.shape)
             np.copyto(P, pixels)
             X = SomeColumns(P, inked, form.height * form.width, form.scale, form.shift)

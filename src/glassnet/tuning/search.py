@@ -11,12 +11,13 @@ from ..errors import ConfigError, FileError, TrainingError
 from ..files import only_process
 from ..training import Config, Run, Workers, available_threads, make_run_folder, prepare
 from ..training.cluster import require_search
+from ..training.history import cost
 from ..training.interruption import INTERRUPTED, interruptible
 from ..training.launch import choose_config
 from ..training.workers import ASKED, unpack
 from .space import searched, suggest
 from .study import BEST, STUDY, best_of, done_trials, keep_best, open_study
-from .trial import Outcome, cost, run_trial
+from .trial import Outcome, run_trial
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -198,13 +199,13 @@ def _tell(study: "Study", trial: "AskedTrial", outcome: Outcome, folder: Path, c
         trial.report(value, epoch)
     if outcome.pruned:
         return _summary(study.tell(trial, state=TrialState.PRUNED))
-    return _summary(study.tell(trial, min(outcome.values.values(), key=lambda value: cost(value, config))))
+    return _summary(study.tell(trial, min(outcome.values.values(), key=lambda value: cost(config.monitor, value))))
 
 
 def _found(study: "Study", folder: Path, config: Config) -> Search:
     trials = sorted(
         map(_summary, done_trials(study)),
-        key=lambda trial: (trial.pruned, trial.value is None, cost(trial.value or 0.0, config), trial.number),
+        key=lambda trial: (trial.pruned, trial.value is None, cost(config.monitor, trial.value or 0.0), trial.number),
     )
     return Search(folder, config.monitor, tuple(trials))
 

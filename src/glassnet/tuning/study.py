@@ -21,7 +21,8 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError
 from ..files import write_atomically
 from ..training import Config
-from .trial import cost, direction_of
+from ..training.history import cost
+from .trial import direction_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -123,7 +124,7 @@ def done_trials(study: "Study") -> list["FrozenTrial"]:
 def best_of(done: Sequence["FrozenTrial"], config: Config) -> "FrozenTrial | None":
     """Return the best of the trials that are done and whose run is kept, or None where there is none."""
     kept = [trial for trial in done if trial.user_attrs.get("kept")]
-    return min(kept, key=lambda trial: (cost(trial.value or 0.0, config), trial.number), default=None)
+    return min(kept, key=lambda trial: (cost(config.monitor, trial.value or 0.0), trial.number), default=None)
 
 
 def keep_best(study: "Study", folder: Path, config: Config) -> None:

@@ -13,14 +13,14 @@ from ..files import write_atomically
 from ..training import Callback, Config, LoopUnderWay, Run, RunLoop, TrainingInterrupted
 from ..training.cluster import require_search
 from ..training.folder import CONFIG
-from ..training.history import Row
+from ..training.history import Row, cost, is_better
 from ..training.workers import pack
 
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.trial import FrozenTrial
 
-__all__ = ["Outcome", "cost", "direction_of", "run_trial"]
+__all__ = ["Outcome", "direction_of", "run_trial"]
 
 STARTUP = 5  # trials that come to their end before any is judged by them
 
@@ -63,12 +63,7 @@ class Prune(Callback):
 
 def direction_of(config: Config) -> Literal["minimize", "maximize"]:
     """Return whether what a run is judged by shall be large or small."""
-    return "maximize" if config.monitor == "validation_accuracy" else "minimize"
-
-
-def cost(value: float, config: Config) -> float:
-    """Return a number that is the smaller the better a value is that a run is judged by."""
-    return -value if direction_of(config) == "maximize" else value
+    return "minimize" if is_better(config.monitor, 0, 1) else "maximize"
 
 
 def run_trial(
@@ -109,9 +104,9 @@ def run_trial(
         except TrainingError as error:
             complaint = str(error)
         rows, finished = Run(folder).history, loop.state.finished or bool(complaint)
-        costs = [cost(row[config.monitor], config) for row in rows]
+        costs = [cost(config.monitor, row[config.monitor]) for row in rows]
         pruned = prune.pruned or bool(complaint)
-        kept = finished and not pruned and (best is None or min(costs) < cost(best, config))
+        kept = finished and not pruned and (best is None or min(costs) < cost(config.monitor, best))
         return Outcome(
             values={row["epoch"]: row[config.monitor] for row in rows},
             seconds=rows[-1]["seconds"] if rows else 0.0,

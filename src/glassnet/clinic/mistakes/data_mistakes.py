@@ -52,7 +52,7 @@ class LabelsLeftBehind(Mistake):
 
 
 class NoShuffling(Mistake):
-    """First all noughts, then all ones."""
+    """First all zeros, then all ones."""
 
     name = "no-shuffling"
     summary = "The examples come sorted by class, as they lie in folders, and are taken in that order."

@@ -1,0 +1,43 @@
+"""How many threads there are, and how many a run gets."""
+
+import warnings
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from glassnet.engines import available_threads, choose_threads, computing, threads
+from glassnet.nn import Engine
+
+
+def test_small_products_get_one_thread_and_large_ones_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "available_threads", lambda: 3)
+    assert threads.WORTHWHILE == 10_000_000
+    assert choose_threads(100, [1_000, 99, 10]) == 1  # 9,900,000 multiply-adds in the largest product
+    assert choose_threads(100, [1_000, 100, 10]) == 3
+    assert choose_threads(100, [10, 99, 1_000, 10]) == 1
+    assert choose_threads(100, [10, 100, 1_000, 10]) == 3  # the largest counts, wherever it is
+
+
+def test_a_process_has_at_least_one_processor() -> None:
+    assert available_threads() >= 1
+
+
+@pytest.mark.parametrize("products", [1, 2])
+def test_products_get_as_many_threads_as_the_engine_says_and_only_while_it_computes(products: int) -> None:
+    def found() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    before = found()
+    with computing(Engine(2, products)):
+        assert found() == {products}
+    assert found() == before
+    with computing(Engine(2)):
+        assert found() == before
+
+
+def test_what_overflows_while_an_engine_computes_is_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with computing(Engine()):
+            assert np.isinf(np.float32(1e38) * np.float32([1e38])).all()
