@@ -24,7 +24,7 @@ class PlantedLoss(SoftmaxCrossEntropy):
         total: float | None = None,
     ) -> LossAndGradient:
         found = self.measure(logits, labels, sample_weights, total)
-        return found._replace(gradient=self.spoil(found.gradient, logits, labels, total))
+        return LossAndGradient(found.value, self.spoil(found.gradient, logits, labels, total), found.right)
 
     def measure(
         self, logits: Array, labels: NDArray[Any], sample_weights: ArrayLike | None, total: float | None

@@ -36,9 +36,9 @@ class _ProbabilitiesFirst(PlantedLoss):
         if self.label_smoothing:
             losses -= self.label_smoothing / k * np.log(np.maximum(P, tiny)).sum(axis=0)
         w = self.shares(labels, sample_weights, total)
-        value = losses.sum() * w if isinstance(w, float) else losses @ w
+        value = np.add.reduce(losses) * w if isinstance(w, float) else losses @ w
         share = w if isinstance(w, float) else w.astype(P.dtype)
-        dZ = (P - self.label_smoothing / k) * share
+        dZ = (P - self.label_smoothing / k if self.label_smoothing else P) * share
         dZ.reshape(-1)[own] -= (1 - self.label_smoothing) * share
         return LossAndGradient(float(value), dZ.T, logits.argmax(axis=1) == labels)
 
@@ -93,8 +93,8 @@ class SoftmaxGlobalMaximum(Mistake):
 
 class _GlobalMaximum(_ProbabilitiesFirst):
     def softmax(self, Z: Array) -> Array:
-        E: Array = np.exp(Z - Z.max())
-        E /= E.sum(axis=0)
+        E: Array = np.exp(Z - np.maximum.reduce(Z, axis=None))
+        E /= np.add.reduce(E)
         return E
 
 
