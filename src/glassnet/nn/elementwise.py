@@ -80,9 +80,9 @@ class Program(NamedTuple):
             places[place] = _filled(places[place], like.shape[-1:] if like.size > SMALL else like.shape, like.dtype)
         for ufunc, first, second, target in self.each_block:
             if second is None:
-                ufunc(places[first], places[target])
+                ufunc(places[first], out=places[target])
             else:
-                ufunc(places[first], places[second], places[target])
+                ufunc(places[first], places[second], out=places[target])
 
 
 @lru_cache(maxsize=64)
