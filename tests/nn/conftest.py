@@ -7,15 +7,16 @@ import pytest
 from glassnet.nn import Engine
 
 
-class ManyBlocks(Engine):
-    """Shares out what an ordinary engine computes at once, so that small arrays show whether that is right."""
-
-    block, few = 64, 100
+def many_blocks() -> Engine:
+    """Return an engine that shares out small arrays, too, so that they show whether that is right."""
+    engine = Engine(threads=2)
+    engine.block, engine.few = 64, 100
+    return engine
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "numpy": Engine,
-    "numpy, two threads": lambda: ManyBlocks(threads=2),
+    "numpy, two threads": many_blocks,
 }
 
 

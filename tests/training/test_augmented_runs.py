@@ -39,8 +39,8 @@ def model_bytes(run: Run) -> bytes:
 
 def batches_of(examples: Examples, seed: int = 0, shuffle: bool = True, augment: bool = True) -> Batches:
     preprocessing = Preprocessing.fit(examples, "none")
-    augmentation = Augmentation(**AMOUNTS) if augment else None
-    return Batches(examples, preprocessing, 100, seed, np.dtype("float32"), shuffle=shuffle, augmentation=augmentation)
+    form = {"augmentation": Augmentation(**AMOUNTS) if augment else None, "shuffle": shuffle}
+    return Batches(examples, preprocessing, 100, seed, (64,), np.dtype("float32"), **form)
 
 
 @pytest.mark.parametrize("stop", [1, 13, 15, 26])  # 13 steps an epoch
