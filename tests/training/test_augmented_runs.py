@@ -1,5 +1,6 @@
 """Runs whose training images are distorted anew in each epoch."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def model_bytes(run: Run) -> bytes:
 def batches_of(examples: Examples, seed: int = 0, shuffle: bool = True, augment: bool = True) -> Batches:
     preprocessing = Preprocessing.fit(examples, "none")
     form = {"augmentation": Augmentation(**AMOUNTS) if augment else None, "shuffle": shuffle}
-    return Batches(examples, preprocessing, 100, seed, (64,), np.dtype("float32"), **form)
+    return Batches(examples, preprocessing, 100, seed, (math.prod(examples.image_shape),), np.dtype("float32"), **form)
 
 
 @pytest.mark.parametrize("stop", [1, 13, 15, 26])  # 13 steps an epoch
