@@ -1,6 +1,6 @@
 """What the paths are answered with: made once for the application, and kept in its state."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, HTTPException, Request
@@ -10,27 +10,21 @@ from ..training import Run
 from .jobs import Jobs
 from .store import Store
 
-__all__ = ["NamedRun", "Preparing", "TheJobs", "TheStore"]
+__all__ = ["NamedRun", "Preparing", "TheJobs", "TheStore", "from_state"]
 
 
-async def _store(request: Request) -> Store:
-    store: Store = request.app.state.store
-    return store
+def from_state(name: str) -> Any:
+    """Return what hands a path's function the object of this name in the application's state."""
+
+    async def get(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(get)
 
 
-async def _jobs(request: Request) -> Jobs:
-    jobs: Jobs = request.app.state.jobs
-    return jobs
-
-
-async def _preparing(request: Request) -> CapacityLimiter:
-    preparing: CapacityLimiter = request.app.state.preparing
-    return preparing
-
-
-TheStore = Annotated[Store, Depends(_store)]
-TheJobs = Annotated[Jobs, Depends(_jobs)]
-Preparing = Annotated[CapacityLimiter, Depends(_preparing)]
+TheStore = Annotated[Store, from_state("store")]
+TheJobs = Annotated[Jobs, from_state("jobs")]
+Preparing = Annotated[CapacityLimiter, from_state("preparing")]
 """Limits how many pictures are decoded at a time."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi import Path as InPath
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from ..evaluation import Evaluation, evaluate
 from ..model import Model
 from ..nn import Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
 from ..training import Run
-from .dependencies import NamedRun
+from .dependencies import NamedRun, from_state
 from .store import Store, newest_model
 from .watch import step_of
 
@@ -107,12 +107,7 @@ class Insight:
         return snapshot.evaluation
 
 
-async def _insight(request: Request) -> Insight:
-    insight: Insight = request.app.state.insight
-    return insight
-
-
-TheInsight = Annotated[Insight, Depends(_insight)]
+TheInsight = Annotated[Insight, from_state("insight")]
 router = APIRouter()
 
 

@@ -63,9 +63,7 @@ def start(order: Order, store: TheStore, jobs: TheJobs) -> dict[str, str]:
 
 
 @router.post("/api/runs/{name}/{word}")
-def steer(
-    name: str, word: Literal["pause", "go", "step", "stop", "resume"], jobs: TheJobs, watching: TheWatching
-) -> Facts:
+def steer(name: str, word: Word, jobs: TheJobs, watching: TheWatching) -> Facts:
     """Tell a run a word, and return how it then stands."""
     if word == "resume":
         jobs.resume(name)

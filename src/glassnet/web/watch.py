@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -16,7 +16,7 @@ from ..errors import FileError, GlassnetError
 from ..training import Run
 from ..training.folder import CONFIG, LIVE, STEPS
 from ..training.history import Row
-from .dependencies import NamedRun
+from .dependencies import NamedRun, from_state
 from .jobs import Jobs
 from .record import Facts, Lines, Record, last_step
 from .store import Store, newest_model
@@ -191,12 +191,7 @@ class Watching:
         return self._jobs.states().get(run.path.name, {})
 
 
-async def _watching(request: Request) -> Watching:
-    watching: Watching = request.app.state.watching
-    return watching
-
-
-TheWatching = Annotated[Watching, Depends(_watching)]
+TheWatching = Annotated[Watching, from_state("watching")]
 router = APIRouter()
 
 
