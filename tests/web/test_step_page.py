@@ -90,7 +90,7 @@ def test_the_stages_are_walked_by_arrow_keys_and_the_picture_follows(page: Page)
     picture = page.locator(".network svg")
     assert "0.68, 0, 0.92" in (picture.get_attribute("aria-label") or "")
     page.get_by_role("button", name="Backward").click()
-    expect(heading).to_have_text("Gradient of the scores")
+    expect(heading).to_have_text("Gradient of the logits")
     assert "dZ of the hidden units" in (picture.get_attribute("aria-label") or "")
     for _ in range(30):
         page.keyboard.press("ArrowRight")

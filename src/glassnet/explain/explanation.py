@@ -31,9 +31,9 @@ WORKED = 64  # parameters: in a network with no more, every sum is written out
 Part = Literal["forward", "backward", "update", "after"]
 WIDTH = 80
 PARTS: dict[Part, str] = {
-    "forward": "Forward: what the network says",
-    "backward": "Backward: who is to blame",
-    "update": "Update: everything moves a little",
+    "forward": "Forward: the prediction",
+    "backward": "Backward: the gradients",
+    "update": "Update: one step of gradient descent",
     "after": "Forward again: did it help?",
 }
 ROUNDING = (

@@ -126,7 +126,7 @@ def forward(layer: Layer, x: str, y: str, shape: Shape) -> Words:
                 f"normalised, layer {ascii_name(number)}",
                 equation,
                 f"{shape} → {shape}",
-                "Each unit's number is brought to the scale that was usual in training, then scaled and shifted.",
+                "Each unit's sum is normalised by the running averages of training, then scaled and shifted.",
             )
     right, meaning = _activation(layer, x)
     return Words(f"activations, layer {ascii_name(number)}", f"{y} = {right}", f"{shape} → {shape}", meaning)
@@ -135,11 +135,11 @@ def forward(layer: Layer, x: str, y: str, shape: Shape) -> Words:
 def _activation(layer: Layer, z: str) -> tuple[str, str]:
     match layer:
         case ReLU():
-            return f"max({z}, 0)", "What is negative becomes 0: that unit is silent. The rest passes as it is."
+            return f"max({z}, 0)", "A negative sum becomes 0: that unit is inactive. A positive sum passes unchanged."
         case LeakyReLU():
             return (
                 f"max({z}, {layer.slope:g} {z})",
-                f"What is positive passes as it is; of what is negative, the part {layer.slope:g} gets through.",
+                f"A positive sum passes unchanged; a negative one is multiplied by {layer.slope:g}.",
             )
         case Sigmoid():
             return f"1 / (1 + e^(−{z}))", "Every number is squeezed between 0 and 1."
@@ -156,42 +156,44 @@ def _activation(layer: Layer, z: str) -> tuple[str, str]:
 def _slope(layer: Layer, z: str, a: str) -> tuple[str, str]:
     match layer:
         case ReLU():
-            return f"({a} > 0)", "A silent unit passes no blame on: its factor is 0. For the others it is 1."
+            return f"({a} > 0)", "An inactive unit passes no gradient back: its factor is 0. For the others it is 1."
         case LeakyReLU():
             return (
                 f"({a} > 0 ? 1 : {layer.slope:g})",
-                f"A positive unit passes all its blame on, a negative one {layer.slope:g} of it.",
+                f"A positive unit passes the whole gradient back, a negative one {layer.slope:g} of it.",
             )
         case Sigmoid():
-            return f"{a} ⊙ (1 − {a})", "The flatter the curve where the unit stands, the less blame gets through."
+            return f"{a} ⊙ (1 − {a})", "The flatter the activation at this point, the less gradient passes back."
         case Tanh():
-            return f"(1 − {a}²)", "The flatter the curve where the unit stands, the less blame gets through."
-    return f"f′({z})", "Each number is multiplied by the slope of the activation where the unit stands."
+            return f"(1 − {a}²)", "The flatter the activation at this point, the less gradient passes back."
+    return f"f′({z})", "Each number is multiplied by the slope of the activation at this point."
 
 
 def softmax(z: str, shape: Shape) -> Words:
     """From logits to probabilities."""
-    meaning = "Each score z becomes eᶻ, divided by the sum of them all: numbers above 0 that sum to 1."
+    meaning = "Each logit z becomes eᶻ, divided by the sum of them all: numbers above 0 that sum to 1."
     return Words("probabilities", f"P = softmax({z}) = e^({z}) / (Σ e^({z}))", f"{shape} → {shape}", meaning)
 
 
 def loss(name: str, shape: Shape) -> Words:
     """How wrong it was."""
-    meaning = f"How surprised the network is by the truth, “{name}”: 0 if it was sure of it."
+    meaning = (
+        f"How wrong the prediction is: 0 if the true class, “{name}”, had probability 1, and larger the less it had."
+    )
     return Words("loss", "L = −ln p_y", f"{shape} → ()", meaning)
 
 
 def logits_gradient(z: str, shape: Shape) -> Words:
-    """Where the blame begins."""
+    """The gradient with which backpropagation begins."""
     meaning = (
-        "What the network said, less the truth T, which is 1 for the true class and 0 for all others. "
-        "Negative: this score should rise."
+        "The probabilities minus the one-hot target T, which is 1 for the true class and 0 for all others. "
+        "Negative: this logit should rise."
     )
-    return Words("gradient of the scores", f"d{z} = P − T", f"{shape} − {shape} → {shape}", meaning)
+    return Words("gradient of the logits", f"d{z} = P − T", f"{shape} − {shape} → {shape}", meaning)
 
 
 def parameter_gradient(layer: Layer, name: str, x: str, y: str, shape: Shape) -> Words:
-    """How the loss answers to a parameter."""
+    """The gradient of a parameter."""
     own, number = parameter(name, y), ascii_name(y[1:])
     sizes = ", ".join(map(str, shape))
     match name:
@@ -201,8 +203,8 @@ def parameter_gradient(layer: Layer, name: str, x: str, y: str, shape: Shape) ->
                 f"gradient of the weights, layer {number}",
                 f"d{own} = {x}ᵀ d{y}",
                 f"({d_in}, 1) (1, {d_out}) → ({d_in}, {d_out})",
-                "A weight's share is what came in through it, times the blame of the unit that it leads to. "
-                "No input, no share.",
+                "A weight's gradient is the input that it multiplied, times the gradient of the sum that it went into. "
+                "Where the input is 0, so is the gradient.",
             )
         case "gamma":
             equation = f"d{own} = d{y} ⊙ ({x} − μ{y[1:]}) / √(v{y[1:]} + ε)"
@@ -210,29 +212,32 @@ def parameter_gradient(layer: Layer, name: str, x: str, y: str, shape: Shape) ->
                 f"gradient of the scales, layer {number}",
                 equation,
                 f"(1, {sizes}) → ({sizes},)",
-                "A scale's share is the normalised number that it multiplied, times the blame of its unit.",
+                "A scale's gradient is the normalised number that it multiplied, times the gradient of the result.",
             )
     return Words(
         f"gradient of the {_NAMES[own[0]]}, layer {number}",
         f"d{own} = d{y}",
         f"(1, {sizes}) → ({sizes},)",
-        "It was added, so its share is the blame itself: a sum over the images of the batch, of which there is one.",
+        "It was added, so its gradient is that of the sum itself, summed over the batch: here, one image.",
     )
 
 
 def input_gradient(layer: Layer, x: str, y: str, shape: Shape) -> Words:
-    """What is handed down to the layer below."""
+    """The gradient of a layer's inputs."""
     match layer:
         case Dense():
             d_in, d_out = layer.W.shape
             return Words(
-                f"gradient of what layer {ascii_name(y[1:])} was given",
+                f"gradient of the inputs of layer {ascii_name(y[1:])}",
                 f"d{x} = d{y} W{y[1:]}ᵀ",
                 f"(1, {d_out}) ({d_out}, {d_in}) → (1, {d_in})",
-                "The blame goes back along the same weights that the numbers came up by.",
+                "The gradient goes back through the same weights that the inputs came forward through.",
             )
         case BatchNorm():
-            right, meaning = f"γ{y[1:]} / √(v{y[1:]} + ε)", "The same fixed factor for each unit as on the way up."
+            right, meaning = (
+                f"γ{y[1:]} / √(v{y[1:]} + ε)",
+                "The same fixed factor for each unit as in the forward pass.",
+            )
         case _:
             right, meaning = _slope(layer, x, y)
     return Words(
@@ -250,5 +255,5 @@ def update(symbol: str, shape: Shape) -> Words:
         f"{_NAMES[symbol[0]]} of layer {ascii_name(symbol[1:])} after the step",
         f"{symbol} ← {symbol} − η d{symbol}",
         f"{sizes} → {sizes}",
-        "Every number moves a little against its gradient, which is downhill.",
+        "Every number moves a small step against its gradient, downhill.",
     )

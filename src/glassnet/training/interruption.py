@@ -27,8 +27,9 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible(stop: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a call of ``stop``; a second one ends the process's work at once.
+    """Turn the first Ctrl-C or SIGTERM into a call of ``stop``; another Ctrl-C ends the process's work at once.
 
+    Another SIGTERM does not: what sends it, such as a pool one of whose processes was killed, may well send it twice.
     Only the main thread gets signals; in any other, nothing is changed.
 
     Yields:
@@ -38,7 +39,9 @@ def interruptible(stop: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         if received:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         received.append(number)
         stop(INTERRUPTED)
 

@@ -7,6 +7,7 @@ that shares no disk with this one. Files travel as bytes.
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
@@ -14,9 +15,10 @@ from concurrent.futures import wait as wait_for
 from contextlib import ExitStack, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from threading import Lock, Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -28,6 +30,7 @@ from .cluster import connect
 __all__ = ["ASKED", "Workers", "pack", "unpack"]
 
 LOOK_EVERY = 0.2  # seconds between two looks at whether the work shall go on
+TO_ANSWER = 2.0  # seconds in which a worker that is to end hands its last result over
 ASKED = "asked to"  # why a run in a worker was stopped by its parent process, or by that process's end
 
 Key = TypeVar("Key")
@@ -207,14 +210,26 @@ def _begin_worker(pipe: Connection) -> None:
     _pipe = pipe
     # Ctrl-C reaches all processes of a terminal; one that has nothing to do has nothing to save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+    signals, written = socket.socketpair()
+    written.setblocking(False)
+    signal.set_wakeup_fd(written.detach())  # of each signal that is handled, its number is written
+    Thread(target=_end_with_parent, args=(signals,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Exit when the parent has ended and the current work is saved, for the pool would wait for more work for ever."""
+def _end_with_parent(signals: socket.socket) -> None:
+    """Exit when the parent has ended or sent SIGTERM, and the current work is saved.
+
+    Otherwise this process would wait for more work forever. A pool sends SIGTERM when another of its processes was
+    killed, and then waits for all of them to end.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
+    while parent.sentinel not in wait_for_any([parent.sentinel, signals]):
+        if signal.SIGTERM in signals.recv(64):
+            with _at_work:
+                pass
+            sleep(TO_ANSWER)
+            break
     with _at_work:
         os._exit(1)
 

@@ -23,9 +23,8 @@ class UnscaledPixels(Mistake):
     wrong = "X = pixels"
     right = "X = pixels / 255"
     effect = (
-        "The first layer's sums X W are 255 times as large, and the factor X in dW = Xᵀ dZ too. The first steps "
-        "overshoot, ReLUs are shut for good, and a learning rate small enough for the weights is far too small for the "
-        "biases."
+        "The first layer's sums X W are 255 times as large, and so is the factor X in dW = Xᵀ dZ. The first steps "
+        "overshoot, ReLU units die, and a learning rate small enough for the weights is far too small for the biases."
     )
     symptom = "The loss of the first batch is tens or hundreds instead of about 2.3, and it jumps rather than falls."
     check = "loss at step 0 against ln k; the largest input"
@@ -39,10 +38,10 @@ class LabelsLeftBehind(Mistake):
     summary = "The images are shuffled and their labels are not."
     wrong = "X = X[order]"
     right = "X, y = X[order], y[order]"
-    effect = "A label says nothing about its image any more. All that is left is to learn the pairs by heart."
+    effect = "A label no longer says anything about its image. All that is left is to memorise the pairs."
     symptom = (
-        "New images are guessed, and their loss is ln k (2.30 for ten classes) or more, whatever is tried. The "
-        "training loss hardly leaves ln k, unless the network is large enough to learn the wrong pairs by heart."
+        "Predictions for new images are guesses, with a loss of ln k (2.30 for ten classes) or more, whatever is "
+        "tried. The training loss stays near ln k, unless the network is large enough to memorise the wrong pairs."
     )
     check = "do images of one class look more like each other than like the rest?"
 
@@ -59,11 +58,11 @@ class NoShuffling(Mistake):
     wrong = "batches = X[0:b], X[b:2b], …        all of class 0 first, then all of class 1, …"
     right = "order = permutation(n)        batches = X[order[0:b]], X[order[b:2b]], …"
     effect = (
-        "Each batch holds one class, and the network learns to answer with it, until the next class wipes that out."
+        "Each batch holds one class, and the network learns to predict that class, until the next one wipes it out."
     )
     symptom = (
-        "The training loss falls within a class and leaps at the next. After the first epochs the last class is the "
-        "answer to most images; accuracy comes late, and goes up and down."
+        "The training loss falls within a class and jumps at the next. After the first epochs the last class is "
+        "predicted for most images; accuracy comes late, and goes up and down."
     )
     check = "are equal labels neighbours more often than by chance?"
     settings = {"shuffle": False}
@@ -79,7 +78,7 @@ class TrainingAccuracyReported(Mistake):
     summary = "The accuracy that is reported as the result is that on the training images."
     wrong = "accuracy(network, training images)"
     right = "accuracy(network, images it has never learned from)"
-    effect = "Learning stays as it was; but what was learned by heart counts as understood, and nobody sees it."
+    effect = "Training itself is unchanged, but memorised images count as recognised, and overfitting goes unseen."
     symptom = "The reported accuracy goes on rising, to 100 %, and new images are recognised less often than that."
     check = "are the images that it is judged by the training images?"
     circumstances = {"hidden": [64], "validation": 0.8, "epochs": 60}
@@ -96,10 +95,10 @@ class TestImagesInTraining(Mistake):
     wrong = "learn from X and X_test, then accuracy(network, X_test)"
     right = "learn from X alone, then accuracy(network, X_test)"
     effect = (
-        "The network learns the answers by heart, so the figure is too good, and so are all choices that go by it. New "
-        "images are recognised a little better, as with any larger set, and far less well than the figure says."
+        "The network memorises the answers, so the reported accuracy is too high, and choices based on it are misled. "
+        "New images are recognised a little better, as with any larger training set, but far less well than reported."
     )
-    symptom = "The figure on the test is as good as that in training, and far better than what new images give."
+    symptom = "Test accuracy is as high as training accuracy, and far above the accuracy on new images."
     check = "is any image in both sets?"
     circumstances = {"hidden": [64], "validation": 0.5, "epochs": 40, "initializer_scale": 3.0}
     from_the_start = True

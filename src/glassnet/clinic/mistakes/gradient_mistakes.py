@@ -21,8 +21,8 @@ class OneBiasGradient(Mistake):
     wrong = "db = Σ over examples and units of dZ        a single number"
     right = "db = Σ over examples of dZ                  one number for each unit"
     effect = (
-        "The biases of a layer only move together. In the softmax layer they do not move at all, since each row of "
-        "p − t sums to zero. The weights make up for it: accuracy suffers little, and only where units are few."
+        "The biases of a layer only move together. In the softmax layer they do not move at all, since each row of p − "
+        "t sums to zero. The weights compensate: accuracy drops little, and only where units are few."
     )
     symptom = (
         "After training, all biases of a layer differ from their first values by the same amount, the last by none."
@@ -50,7 +50,10 @@ class WrongRowCount(Mistake):
     effect = (
         "Each gradient is too small by n / m, as with a smaller learning rate: with small batches, hundreds of times."
     )
-    symptom = "Another batch size or split needs another learning rate; small batches learn next to nothing."
+    symptom = (
+        "Another batch size or split needs another learning rate; with small batches the network learns next to "
+        "nothing."
+    )
     check = "gradient check: all gradients are off by one factor"
 
     def see(self, training: Examples, held_out: Examples) -> None:
@@ -72,12 +75,14 @@ class TimesPOneMinusP(Mistake):
     """The derivative of the sigmoid, where it has no business."""
 
     name = "times-p-one-minus-p"
-    summary = "The gradient of the softmax layer is multiplied by p(1 − p), as if a sigmoid had to be passed once more."
+    summary = (
+        "The gradient of the softmax layer is multiplied by p(1 − p), as if there were a sigmoid to go back through."
+    )
     wrong = "dZ = (p − t) ⊙ p ⊙ (1 − p)"
     right = "dZ = p − t        softmax and cross-entropy in one"
     effect = (
-        "The gradient vanishes where the network is sure, right or wrong. At the start p(1 − p) is 0.09, so learning "
-        "is ten times slower; and what it is surest and wrong about it never learns."
+        "The gradient vanishes where the network is confident, right or wrong. At the start p(1 − p) is 0.09, so "
+        "learning is ten times slower; and its most confident mistakes are never corrected."
     )
     symptom = "Learning crawls from the first step on; a larger learning rate helps, up to a point."
     check = "gradient check; Σ over classes of dZ, which must be 0"
@@ -96,11 +101,11 @@ class ReLUDerivativeOfWrongArray(Mistake):
     """A mask of the right shape, and of another array."""
 
     name = "relu-derivative-of-wrong-array"
-    summary = "The ReLU's derivative is taken of the gradient that arrives instead of the sum Z that went in."
+    summary = "The ReLU's derivative is evaluated at the incoming gradient instead of at the sum Z."
     wrong = "dZ = dA ⊙ (dA > 0)"
     right = "dZ = dA ⊙ (Z > 0)"
-    effect = "Units that were shut are moved, and open ones are only ever moved down: most of a hidden layer dies."
-    symptom = "Learning begins, then halts or goes back; more and more hidden units are zero for every image."
+    effect = "Inactive units are updated, and active ones are only ever pushed down: most of a hidden layer dies."
+    symptom = "Accuracy rises at first, then stalls or falls; more and more hidden units are zero for every image."
     check = "gradient check of the layers below; share of dead units"
 
     def layer(self, layer: Layer) -> Layer:

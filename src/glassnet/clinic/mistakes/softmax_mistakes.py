@@ -51,10 +51,10 @@ class SoftmaxWithoutMaximum(Mistake):
     wrong = "p = exp(z) / Σ exp(z)"
     right = "p = exp(z − max z) / Σ exp(z − max z)"
     effect = (
-        "None, until a logit passes 88 in float32 or 709 in float64: then exp is ∞, p is ∞/∞, and all is NaN for good. "
-        "An example whose logits are all below −104 or −745 gets 0/0, which is NaN as well."
+        "None, until a logit exceeds 88 in float32 or 709 in float64: then exp is ∞, p is ∞/∞, and everything is NaN "
+        "from then on. An example whose logits are all below −104 or −745 gets 0/0, which is NaN as well."
     )
-    symptom = "Overflow warnings, a loss of NaN, and class 0 as the answer to everything: argmax of NaN is 0."
+    symptom = "Overflow warnings, a loss of NaN, and class 0 predicted for every image: argmax of NaN is 0."
     check = "softmax of (1000, 0): is it (1, 0)?"
     circumstances = {"hidden": [], "scaling": "none", "initializer_scale": 0.01, "learning_rate": 0.001}
     replaces = "the softmax"
@@ -74,7 +74,7 @@ class SoftmaxGlobalMaximum(Mistake):
     """Right for one example, wrong for two."""
 
     name = "softmax-global-maximum"
-    summary = "The maximum that is taken off is that of the whole matrix instead of each example's own."
+    summary = "The maximum of the whole matrix is subtracted instead of each example's own."
     wrong = "p = exp(z − max Z) / Σ exp(z − max Z)        max over all examples"
     right = "p = exp(z − max z) / Σ exp(z − max z)        max over the classes of each example"
     effect = (
@@ -107,10 +107,10 @@ class SoftmaxWrongAxis(Mistake):
     right = "p = exp(z) / Σ over classes of exp(z)"
     effect = (
         "Examples compete for a class instead of classes for an example, and each p is about 1/n. The gradient of an "
-        "example no longer sums to 0, so its logits are pushed one way until they run off."
+        "example no longer sums to 0, so its logits are pushed one way until they diverge."
     )
     symptom = (
-        "The loss at step 0 is ln n instead of ln k, hardly falls, and then leaps; an example's probabilities do not "
+        "The loss at step 0 is ln n instead of ln k, hardly falls, and then jumps; an example's probabilities do not "
         "sum to 1."
     )
     check = "sums of the rows of p; loss at step 0 against ln k"
@@ -132,14 +132,14 @@ class NarrowOneHot(Mistake):
     """How many classes there are is not for a batch to say."""
 
     name = "narrow-one-hot"
-    summary = "The width of the one-hot matrix is taken from the largest label at hand."
+    summary = "The width of the one-hot matrix is taken from the largest label in the batch."
     wrong = "T = zeros(n, max(y) + 1)"
     right = "T = zeros(n, k)        k classes, whichever of them this batch has"
     effect = (
-        "None, until a batch has no example of the last class; then p − T has no meaning, and the program stops. "
-        "Except where all labels are 0: NumPy repeats T's one column for each class, and the gradient is wrong unseen."
+        "None, until a batch has no example of the last class; then the shapes in p − T differ, and the program stops. "
+        "Unless all labels are 0: NumPy broadcasts T's one column to each class, and the gradient is silently wrong."
     )
-    symptom = "It runs on all images and fails on a small batch: shapes (8, 10) and (8, 9) do not go together."
+    symptom = "It runs on all images and fails on a small batch: shapes (8, 10) and (8, 9) do not match."
     check = "a batch without the last class"
     circumstances = {"batch_size": 16}
 

@@ -19,10 +19,13 @@ class UniformWeights(Mistake):
     wrong = "W, b ~ U(0, 1)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
     effect = (
-        "Every sum Z is about fan_in / 2 times the mean input, positive, and nearly the same for each unit: no ReLU is "
-        "ever shut, the softmax is sure of one class whatever the image, and the first step throws everything far away."
+        "Every sum Z is about fan_in / 2 times the mean input, positive, and nearly the same for each unit: every ReLU "
+        "is always active, the softmax is certain of one class whatever the image, and the first step overshoots "
+        "widely."
     )
-    symptom = "The loss at step 0 is far from ln k; all images get the same answer, and accuracy stays near one in ten."
+    symptom = (
+        "The loss at step 0 is far from ln k; the same class is predicted for all images, and accuracy stays near 10 %."
+    )
     check = "loss at step 0 against ln k; share of negative weights"
     circumstances = {"hidden": [128, 64]}
     replaces = "the first weights"
@@ -40,11 +43,11 @@ class IgnoredFanIn(Mistake):
     wrong = "W, b ~ N(0, 1 / fan_out)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
     effect = (
-        "From layer to layer the sums grow or fade by √(fan_in / fan_out), over the whole network by "
-        "√(pixels / classes), and ReLUs halve their mean square at each hidden layer. With 28×28 pixels the softmax "
-        "begins sure of wrong answers, and learning first undoes that. With 8×8 pixels there is little to undo."
+        "From layer to layer the sums grow or shrink by √(fan_in / fan_out), over the whole network by √(pixels / "
+        "classes), and ReLUs halve their mean square at each hidden layer. With 28×28 pixels the softmax begins "
+        "confident in wrong classes, and training first has to undo that. With 8×8 pixels there is little to undo."
     )
-    symptom = "The loss at step 0 lies above ln k, the more so the larger the images; little else is seen."
+    symptom = "The loss at step 0 is above ln k, the more so the larger the images; otherwise there is little to see."
     check = "spread of W against 1 / √fan_in"
     circumstances = {"hidden": [128, 64]}
     replaces = "the first weights"
@@ -64,10 +67,10 @@ class EqualWeights(Mistake):
     wrong = "W = 1 / fan_in"
     right = "W ~ N(0, 2 / fan_in)"
     effect = (
-        "The units of a hidden layer compute the same, get the same gradient, and stay the same for ever: the layer "
-        "has one unit, however many it is given."
+        "The units of a hidden layer compute the same, get the same gradient, and stay the same forever: in effect the "
+        "layer has one unit, however wide it is."
     )
-    symptom = "A wider layer changes nothing, and the rows or columns of a trained W are all alike."
+    symptom = "A wider layer changes nothing, and the rows or columns of a trained W are all identical."
     check = "do two units differ?"
     replaces = "the first weights"
     from_the_start = True
@@ -84,8 +87,8 @@ class MixedUpScales(Mistake):
     summary = "The spreads of the first weights and biases are taken from the shapes of other layers."
     wrong = "b₁ ~ N(0, 1 / units)        W₂ ~ N(0, 1 / (fan_in + units))        b₂ ~ N(0, 1 / pixels)"
     right = "W₂ ~ N(0, 2 / fan_in)        b = 0"
-    effect = "Little in a shallow network: the first biases are noise, 0.3 with ten units, and learning takes it back."
-    symptom = "Nothing is seen in the curves, and every spread by itself looks reasonable."
+    effect = "Little in a shallow network: the first biases are noise, 0.3 with ten units, and training removes it."
+    symptom = "The curves show nothing, and every spread by itself looks reasonable."
     check = "none: only reading the lines again, shape by shape, shows it"
     replaces = "the first weights"
     from_the_start = True
@@ -126,11 +129,14 @@ class SmallLearningRate(Mistake):
     """Right directions, and steps too small to get there."""
 
     name = "small-learning-rate"
-    summary = "The learning rate is a fraction of what the network would bear, so the budget of steps ends too early."
+    summary = (
+        "The learning rate is a fraction of what the network could take, so training ends before it has converged."
+    )
     wrong = "θ ← θ − (α / c) dθ        c is 10 here; in the notebooks 2 to 20"
     right = "θ ← θ − α dθ        α as large as the loss still falls steadily with"
     effect = (
-        "The curve has the right shape and is stretched: the last step leaves the network where it should pass early."
+        "The learning curve has the right shape but is stretched: training ends at a point that it should pass early "
+        "on."
     )
     symptom = "The loss still falls, smoothly and slowly, when the run ends."
     check = "try three times the rate on a few steps: does the loss fall three times as fast?"
