@@ -42,7 +42,7 @@ class TrainingError(GlassnetError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
     names = list(known)
-    match = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
 
 

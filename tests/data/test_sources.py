@@ -188,3 +188,8 @@ def test_a_path_is_made_absolute_and_a_name_short(tmp_path, monkeypatch):
     assert dataset.source == str(tmp_path / "my own: digits.csv")
     shutil.move("my own: digits.csv", "...csv")
     assert load_dataset("./...csv").name == "data"
+
+
+def test_a_known_data_set_has_classes_of_its_own() -> None:
+    with pytest.raises(DataError, match="classes: digits has 10 classes, 0 to 9; leave classes out"):
+        load_dataset("digits", classes=5)

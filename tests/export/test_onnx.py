@@ -9,9 +9,13 @@ import onnx
 import onnxruntime
 import pytest
 from exported_models import CLASSES, around, form, noise
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from glassnet import Model
 from glassnet.cli import main
+from glassnet.errors import ConfigError
+from glassnet.export import onnx_graph
 from glassnet.nn import Dense, Layer, Network
 
 
@@ -160,3 +164,8 @@ def test_an_estimator_that_has_learned_nothing_says_so() -> None:
 
     with pytest.raises(NotFittedError):
         onnx_graph(DigitClassifier())
+
+
+def test_what_is_neither_model_nor_estimator_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a Pipeline cannot be exported; give a Model or a fitted DigitClassifier"):
+        onnx_graph(make_pipeline(StandardScaler()))

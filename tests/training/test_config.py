@@ -104,7 +104,7 @@ def test_it_is_frozen() -> None:
         ({"hidden": "many"}, "hidden: "),
         ({"dropout": 1.0}, "dropout: .*less than 1"),
         ({"validation": 1}, "validation: must be a fraction less than 1"),
-        ({"activation": ["relu"] * 3, "hidden": [5, 5]}, "3 activations for 2 hidden layers"),
+        ({"activation": ["relu"] * 3, "hidden": [5, 5]}, "3 given, but the number of hidden layers is 2"),
         ({"weight_decay": 0.1, "optimizer": "sgd"}, "use optimizer adamw"),
         ({"patience": 3, "validation": 0}, "needs validation images"),
         ({"batch_norm": True, "batch_size": 1}, "batch of one image"),
@@ -167,3 +167,39 @@ def test_a_file_that_names_data_and_a_recipe_is_not_taken_for_the_record_of_a_ru
     mine = tmp_path / "mine.toml"
     mine.write_text('recipe = "fast"\ndata = "digits"\nclasses = ["0", "1"]\n', "utf-8")
     assert Config.resolve(mine).recipe == "mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("learning_rate = true", "learning_rate: must be a number, not True"),
+        ("epochs = true", "epochs: must be a whole number, not True"),
+        ('epochs = "3"', "epochs: must be a whole number, not '3'"),
+        ('patience = "3"', "patience: must be a whole number, not '3'"),
+        ('batch_norm = "yes"', "batch_norm: must be true or false, not 'yes'"),
+        ("shuffle = 1", "shuffle: must be true or false, not 1"),
+        ("[as_written]\nfoo = 3", "no setting called 'foo'"),
+        ('[as_written]\nlearning_rate = "x"', "learning_rate: must be a number, not 'x'"),
+        ('recipe = "other.toml"', "a file can only start from a recipe that comes with glassnet"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_not_converted(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        Config.resolve(file)
+    assert str(refused.value).startswith(f"{file}: ")
+    assert complaint in str(refused.value)
+
+
+def test_what_mistakes_would_bring_is_written_down_where_it_was_overridden(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    config = Config.resolve("notebook-003", as_written=True, learning_rate=0.2)  # which is that of the cured one, too
+    file.write_text(config.to_recipe())
+    assert Config.resolve(file).model_dump(exclude={"recipe"}) == config.model_dump(exclude={"recipe"})
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("epochs = 3\n", "utf-8-sig")
+    assert Config.resolve(file).epochs == 3

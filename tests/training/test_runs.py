@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ import pytest
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, Config, RunLoop, RunUnderWay, TrainingInterrupted, prepare
+from glassnet.training import Callback, Config, EarlyStopping, RunLoop, RunUnderWay, TrainingInterrupted, prepare
 from glassnet.training import folder as folder_module
+from glassnet.training.history import Row
+from glassnet.training.interruption import interruptible
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
 
@@ -465,3 +468,41 @@ def test_a_loop_without_a_folder_is_interrupted_like_any_program(digits: Dataset
     with pytest.raises(KeyboardInterrupt) as interrupted:
         loop.run()
     assert not isinstance(interrupted.value, TrainingInterrupted)
+
+
+@pytest.mark.parametrize("size", [None, 200])
+def test_a_run_whose_best_model_is_lost_does_not_go_on(tmp_path: Path, digits: Dataset, size: int | None) -> None:
+    class Stop(Callback):
+        def on_epoch(self, run: RunUnderWay, row: Row) -> None:
+            run.stop("here")
+
+    run = train(digits, out=tmp_path / "run", callbacks=[Stop()], **SETTINGS)
+    whole = (run.path / "model.safetensors").read_bytes()
+    (run.path / "model.safetensors").unlink()
+    if size:
+        (run.path / "model.safetensors").write_bytes(whole[:size])
+    with pytest.raises(FileError, match="it holds the best epoch; put it back"):
+        resume(run.path)
+    (run.path / "model.safetensors").write_bytes(whole)
+    assert len(resume(run.path).history) == 4
+
+
+@pytest.mark.parametrize(("second", "goes_on"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_only_a_second_ctrl_c_ends_work_at_once(second: signal.Signals, goes_on: bool) -> None:
+    told: list[str] = []
+    with contextlib.nullcontext() if goes_on else pytest.raises(KeyboardInterrupt), interruptible(told.append):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(second)
+    assert told == ["interrupted"]
+
+
+@pytest.mark.parametrize("wrong", [{"recipe": 3}, {"data": "mnist"}, {"recipe": None, "classes": 3}])
+def test_what_no_run_can_be_told_is_refused(digits: Dataset, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=list(wrong)[-1]):
+        train(digits, **wrong)
+
+
+@pytest.mark.parametrize("patience", [0, -3, True, "x", 1.5])
+def test_early_stopping_wants_a_number_of_epochs(patience: Any) -> None:
+    with pytest.raises(ConfigError, match="patience: must be a whole number of at least 1"):
+        EarlyStopping(patience)

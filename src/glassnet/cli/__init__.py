@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.exceptions import ValidationError as FlagError
 
 from .. import __version__
@@ -98,4 +98,6 @@ def _flag_message(error: CycloptsError) -> str:
             flags = Settings.model_fields
             setting, _, complaint = explain(error.__cause__, flags, "", flags).partition(":")
             return f"--{setting.replace('_', '-')}:{complaint}"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"unexpected argument {error.unused_tokens[0]!r}; see --help for what the command takes"
     return str(error)

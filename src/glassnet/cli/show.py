@@ -109,7 +109,7 @@ def info(*, json: bool = False) -> None:
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
         "processors": available_threads(),
-        "threads": f"1 for small networks, {available_threads()} for large ones or augmentation; --threads overrides",
+        "threads": f"1, or {available_threads()} for large networks or augmentation",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
         "cache": str(cache_folder()),
     }

@@ -53,7 +53,10 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
     if isinstance(source, tuple):
         return _from_arrays(source, names)
     if isinstance(source, str) and source in NAMED:
-        return NAMED[source]()
+        dataset = NAMED[source]()
+        if names != dataset.classes:
+            raise DataError(f"classes: {source} has {len(dataset.classes)} classes, 0 to 9; leave classes out")
+        return dataset
     path = _existing(source)
     return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
 

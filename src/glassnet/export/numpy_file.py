@@ -126,6 +126,8 @@ def numpy_source(model: Model, module: str = "digits") -> str:
         ConfigError: Python could not import a module of that name, or would instead of one of its own; a layer is not
             known here; or there are no parameters.
     """
+    if not isinstance(model, Model):
+        raise ConfigError(f"a {type(model).__name__} cannot be exported to a Python file; give a Model")
     if not module.isidentifier() or keyword.iskeyword(module):
         raise ConfigError(f"{module}.py: not a valid module name; use letters, digits and underscores")
     if module in {"numpy", *sys.stdlib_module_names}:  # which are imported here, or by what is imported here

@@ -55,6 +55,10 @@ def onnx_graph(model: "Model | DigitClassifier") -> "ModelProto":
         from onnx import checker, helper
     except ModuleNotFoundError as error:
         raise missing_package("ONNX", error, "onnx") from error
+    from ..classifier import DigitClassifier
+
+    if not isinstance(model, Model | DigitClassifier):
+        raise ConfigError(f"a {type(model).__name__} cannot be exported; give a Model or a fitted DigitClassifier")
     body, metadata = _of_model(model) if isinstance(model, Model) else _of_estimator(model)
     proto = helper.make_model(
         body,

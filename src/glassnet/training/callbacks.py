@@ -147,6 +147,8 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience: int) -> None:
+        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
+            raise ConfigError(f"patience: must be a whole number of at least 1, not {patience!r:.80}")
         self.patience = patience
 
     def on_epoch(self, run: LoopUnderWay, row: Row) -> None:

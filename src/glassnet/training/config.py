@@ -8,10 +8,12 @@ the defaults of `Settings`.
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Self
+from types import NoneType
+from typing import Annotated, Any, Self, get_args
 
+import numpy as np
 import tomli_w
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
@@ -54,6 +56,19 @@ class Config(Settings):
         """Return the configuration of a member, counted from 1: another seed for all but the split."""
         return self.model_copy(update={"members": 1, "seed": self.seed + number - 1, "first_seed": self.seed})
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_type(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what pydantic would convert: true for a number, "3" for 3, "yes" or 1 for true."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        number = wanted in (int, float) or NoneType in get_args(wanted)  # all settings that may be None are numbers
+        yes_or_no = isinstance(value, bool | np.bool_)
+        if wanted is bool and not yes_or_no:
+            raise ValueError(f"must be true or false, not {value!r:.80}")
+        if (yes_or_no and wanted is not bool) or (number and isinstance(value, str)):
+            raise ValueError(f"must be {'a number' if wanted is float else 'a whole number'}, not {value!r:.80}")
+        return value
+
     @property
     def split_seed(self) -> int:
         """The seed of the split into images to learn from and images to choose by."""
@@ -85,6 +100,8 @@ class Config(Settings):
                 ``as_written`` with a recipe that cures no notebook.
         """
         given = {name: value for name, value in settings.items() if value is not None}
+        if not isinstance(recipe, str | Path):
+            raise ConfigError(f"recipe: must be the name of a recipe or the path of a TOML file, not {recipe!r:.80}")
         base, own, origin = read_recipe(recipe)
         written = base.pop("as_written", {})
         if as_written and not written:
@@ -96,6 +113,8 @@ class Config(Settings):
         later = "mistakes_from" in own | given
         base = _merge({}, base)
         merged = _merge(base if later else base | _settings_of(mistakes, base), own)
+        if origin and not as_written:
+            cls._checked(_merge(merged, written | given), given, origin)  # so that what is wrong there is found now
         return cls._checked(_merge(merged, given), given, origin)
 
     def to_recipe(self) -> str:
@@ -107,8 +126,10 @@ class Config(Settings):
         start = (Config.resolve(self.recipe) if known else Config.of()).model_dump(mode="json")
         own = self.model_dump(mode="json", exclude_none=True, exclude={"recipe"})
         different = {name: value for name, value in own.items() if value != start[name] and value != ""}
-        if "optimizer" in different:  # which would bring its own
-            different["learning_rate"] = self.learning_rate
+        brought = _settings_of(self.mistakes, {}) if "mistakes" in different else {}
+        if "optimizer" in different:
+            brought["learning_rate"] = self.learning_rate
+        different |= {name: own[name] for name in brought}  # which would otherwise bring their own
         return tomli_w.dumps(({"recipe": self.recipe} if known else {}) | different)
 
     @classmethod
@@ -139,7 +160,7 @@ class Config(Settings):
         """Refuse settings that are right one by one and wrong together."""
         if len(self.activation) not in (1, len(self.hidden)):
             raise ConfigError(
-                f"activation: {len(self.activation)} activations for {len(self.hidden)} hidden layers; "
+                f"activation: {len(self.activation)} given, but the number of hidden layers is {len(self.hidden)}; "
                 "give one for all layers or one per layer"
             )
         if self.weight_decay and self.optimizer != "adamw":

@@ -17,7 +17,7 @@ from ..errors import FileError
 from ..files import sync
 from ..model import Model
 from ..nn.types import Array
-from .checkpoint import load_checkpoint, run_tensors, save_checkpoint
+from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .history import Row, append_row, read_history, write_rows
 from .loop import Loop
 from .storage import Storage
@@ -58,6 +58,7 @@ class RunFolder(Storage[Loop]):
             parts = loop.network, loop.optimizer, loop.average
             loop.state = load_checkpoint(checkpoint, *parts, self._model.fingerprint)
             self._check_state(loop)
+            self._check_model(loop.state)
         loop.rows = [row for row in read_history(self.path / HISTORY) if row["epoch"] <= loop.state.epoch]
         write_rows(self.path / HISTORY, loop.rows)
         self._saved = perf_counter()
@@ -102,6 +103,15 @@ class RunFolder(Storage[Loop]):
     def _require(self) -> None:
         if not self.path.is_dir():
             raise FileError(f"{self.path}: was deleted or moved while the run went on, so nothing can be saved")
+
+    def _check_model(self, state: State) -> None:
+        """Refuse to go on from a best epoch whose model is lost, since no later one may be better."""
+        if state.best is None or state.finished:
+            return
+        try:
+            Model.load(self.path / MODEL)
+        except FileError as error:
+            raise FileError(f"{error}; it holds the best epoch; put it back, or train again") from error
 
     def _check_state(self, loop: Loop) -> None:
         """Refuse a state that no run of this length and data can be in."""

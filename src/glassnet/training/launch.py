@@ -39,6 +39,8 @@ def choose_config(
     """
     if not isinstance(dataset, Dataset):
         raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
+    if reserved := settings.keys() & {"data", "classes", "recipe"}:
+        raise ConfigError(f"{min(reserved)}: follows from the data set and the recipe; leave it out")
     if recipe is None:
         recipe = "small" if len(dataset.train) < SMALL else "default"
         if len(dataset.train) < TINY:

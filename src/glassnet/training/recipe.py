@@ -59,7 +59,10 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
     if start in recipe_names():
         return tomllib.loads(recipe_text(start)) | record, own, f"{path}: "
     if start is not None and not resolved:
-        raise ConfigError(f"{path}: no recipe called {start!r}{nearest(str(start), recipe_names())}")
+        raise ConfigError(
+            f"{path}: no recipe called {start!r}{nearest(str(start), recipe_names())}; "
+            "a file can only start from a recipe that comes with glassnet"
+        )
     # A file is a recipe of its own, except that mistakes bring settings, and these give way to the file's.
     return (record, own, f"{path}: ") if "mistakes" in own else (own | record, {}, f"{path}: ")
 
@@ -67,6 +70,6 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
 def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
     """Return the content of a TOML file; raise ConfigError, naming ``path``, if it is not valid TOML."""
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
         raise ConfigError(f"{path}: not a TOML file: {error}") from error

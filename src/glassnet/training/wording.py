@@ -10,10 +10,10 @@ from ..errors import nearest
 __all__ = ["explain", "fault"]
 
 _WANTED = {
-    "greater_than_equal": "at least {ge:g}",
-    "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:g}",
-    "less_than": "less than {lt:g}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
     "finite_number": "a finite number",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
@@ -54,5 +54,11 @@ def fault(error: Mapping[str, Any], name: str, known: Iterable[str]) -> str:
         return f"{name}: is missing"
     if error["type"] == "value_error":
         return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-    wanted = _WANTED.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
+    limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    wanted = _WANTED.get(error["type"], error["msg"]).format(**limits)
     return f"{name}: must be {wanted}, not {error['input']!r:.80}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as a person would write it: 4,294,967,295, 45 or 0.5."""
+    return f"{value:,.15g}" if isinstance(value, int | float) else value
