@@ -17,7 +17,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from time import perf_counter, sleep
 from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
@@ -83,7 +83,7 @@ class Workers:
         pool = _Processes(self.jobs, context, initializer=_begin_worker, initargs=(reader,))
         self._executor = closing.enter_context(pool)
         self._held.callback(writer.close)
-        self.callbacks = [_StopWhenAsked(_pipe_is_open)]
+        self.callbacks = [_StopWhenAsked(_goes_on)]
 
     def _use_cluster(self, closing: ExitStack) -> None:
         """Use the workers of a cluster. They stop when this process no longer has a lock that the scheduler keeps.
@@ -201,6 +201,7 @@ class _Processes(ProcessPoolExecutor):
 
 
 _at_work = Lock()  # in a worker of this machine
+_ending = Event()  # whether it was sent SIGTERM
 _pipe: Connection
 
 
@@ -210,25 +211,28 @@ def _begin_worker(pipe: Connection) -> None:
     _pipe = pipe
     # Ctrl-C reaches all processes of a terminal; one that has nothing to do has nothing to save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     signals, written = socket.socketpair()
     written.setblocking(False)
-    signal.set_wakeup_fd(written.detach())  # of each signal that is handled, its number is written
+    signal.set_wakeup_fd(written.detach())  # the number of each signal is written there, whoever handles it
     Thread(target=_end_with_parent, args=(signals,), daemon=True).start()
 
 
 def _end_with_parent(signals: socket.socket) -> None:
-    """Exit when the parent has ended or sent SIGTERM, and the current work is saved.
+    """Exit when the parent has ended or this process was sent SIGTERM, and the current work is saved.
 
-    Otherwise this process would wait for more work forever. A pool sends SIGTERM when another of its processes was
+    Otherwise it would wait for more work forever. A pool sends SIGTERM, twice, when another of its processes was
     killed, and then waits for all of them to end.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
     while parent.sentinel not in wait_for_any([parent.sentinel, signals]):
         if signal.SIGTERM in signals.recv(64):
-            with _at_work:
-                pass
-            sleep(TO_ANSWER)
+            _ending.set()
+            if _at_work.locked():
+                with _at_work:
+                    pass
+                sleep(TO_ANSWER)
             break
     with _at_work:
         os._exit(1)
@@ -239,9 +243,9 @@ def _work(work: Callable[..., Result], /, *arguments: Any, **named: Any) -> Resu
         return work(*arguments, **named)
 
 
-def _pipe_is_open() -> bool:
-    """Return whether the parent of this worker is there and holds its end of the pipe."""
-    return not _pipe.poll()
+def _goes_on() -> bool:
+    """Return whether this worker was not sent SIGTERM, and its parent is there and holds its end of the pipe."""
+    return not (_ending.is_set() or _pipe.poll())
 
 
 def _is_gone(error: Exception) -> bool:
