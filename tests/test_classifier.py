@@ -363,7 +363,7 @@ def test_the_learning_rate_of_each_epoch(digits: tuple[Table, Table, Labels, Lab
     ("settings", "line"),
     [
         ({"activation": "relo"}, "did you mean 'relu'"),
-        ({"activation": ("relu", "tanh", "relu")}, "3 activations for 2 hidden layers"),
+        ({"activation": ("relu", "tanh", "relu")}, "3 given, but the number of hidden layers is 2"),
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"hidden": (0,)}, "hidden: must be at least 1, not 0"),
         ({"learning_rate": -1.0}, "learning_rate: must be more than 0"),

@@ -30,62 +30,60 @@ _OWN = ("class_weight", "validation_fraction", "warm_start", "random_state")
 
 
 class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
-    """A fully connected network as an estimator, learning any table of numbers, not only digits.
+    """A fully connected network as a scikit-learn classifier, for any table of numbers, not only digits.
 
-    A setting that glassnet has elsewhere has its name and its meaning here. The others (``class_weight``,
-    ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's, and mean what they mean there.
-    Features should be of one scale, and as everywhere in scikit-learn that is done before:
-    ``make_pipeline(StandardScaler(), DigitClassifier())``.
+    Parameters that are also settings of `glassnet.train` have the same name and meaning here. The others
+    (``class_weight``, ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's. Features should be
+    scaled first, as usual in scikit-learn: ``make_pipeline(StandardScaler(), DigitClassifier())``.
 
-    It computes in the type of X: float32 where that is float32, which is quicker, else float64. Where there are
-    validation examples, they choose: the best epoch's network is what predicts.
+    It computes in float32 where X is float32, which is faster, else in float64. If there are validation examples, the
+    network of the best epoch is the one that predicts.
 
     Args:
-        hidden: units of each hidden layer, from the input up; ``()`` is softmax regression.
-        activation: one for all hidden layers, or one for each: relu, leaky_relu, sigmoid, tanh, gelu.
-        batch_norm: whether to normalise each batch before each activation.
-        dropout: probability with which a hidden unit is silenced in training.
+        hidden: units of each hidden layer, from input to output; ``()`` is softmax regression.
+        activation: one for all hidden layers, or one per layer: relu, leaky_relu, sigmoid, tanh, gelu.
+        batch_norm: batch normalisation before each activation.
+        dropout: dropout rate after each hidden layer.
         optimizer: sgd, momentum, nesterov, rmsprop, adam, adamw.
-        learning_rate: the largest of the schedule; None is 0.001 for rmsprop, adam and adamw, 0.1 for sgd, and 0.02 for
-            momentum and nesterov.
+        learning_rate: peak learning rate; None is 0.001 for rmsprop, adam and adamw, 0.1 for sgd, and 0.02 for momentum
+            and nesterov.
         schedule: constant, step, cosine or one_cycle, over the epochs of one call of `fit`.
-        warmup_epochs: epochs in which the learning rate grows from zero.
-        step_epochs: epochs from one drop of the learning rate to the next, where the schedule is step.
-        step_factor: what it is multiplied by at a drop.
-        l2: half of this times the sum of squared weights is added to the loss, and means the same at any batch size.
-        weight_decay: share of the weights taken off at each step, times the learning rate (adamw).
-        clip_norm: maximum norm of a gradient; a longer one is shortened to it. None leaves all as they are.
-        ema: decay of the weight average (exponential moving average), such as 0.999: the averaged network is the one
-            that is validated and that predicts. 0 turns it off.
-        label_smoothing: probability spread over all classes in the target.
-        epochs: passes through the examples.
-        batch_size: examples in a step, or "all"; all of them where there are fewer.
-        rotation: maximum random rotation of training images in degrees, redrawn every epoch. This and the next five are
-            for X of images (n, h, w), and are those of `glassnet.train`.
-        zoom: maximum share by which they are enlarged or reduced.
-        shear: maximum slant, in columns for each row down.
-        shift: maximum shift up or down and to either side, in pixels.
-        elastic: standard deviation of elastic displacements, in pixels.
-        smoothness: σ of the Gaussian that smooths these, in pixels.
-        class_weight: None, "balanced", or weights for classes by their names, and 1 for all others. It multiplies the
-            sample weights. With "balanced" all classes weigh the same in all.
-        validation_fraction: share of the examples that `fit` keeps aside, stratified, where it is given no validation
-            examples; None is a tenth where ``patience`` asks for them, else nothing.
-        monitor: what the best epoch of a call of `fit` is chosen by: "validation_loss" or "validation_accuracy".
-        patience: stop after this many epochs without a better one.
-        warm_start: whether `fit` goes on from where it was, the optimizer's moments included.
-        random_state: of first weights, split, order, distortions and dropout: a number, a ``RandomState``, or None for
-            another each time.
+        warmup_epochs: epochs of linear learning-rate warm-up.
+        step_epochs: epochs between learning-rate drops (schedule step).
+        step_factor: learning-rate factor of each drop (schedule step).
+        l2: L2 penalty: l2 / 2 times the sum of squared weights, added to the loss; the same at any batch size.
+        weight_decay: decoupled weight decay (optimizer adamw).
+        clip_norm: maximum gradient norm; larger gradients are scaled down. None: no clipping.
+        ema: decay of the weight average (EMA), such as 0.999; the averaged network is validated and predicts. 0: off.
+        label_smoothing: share of each target that is spread evenly over all classes.
+        epochs: passes over the training examples.
+        batch_size: examples per step, or "all"; at most as many as there are.
+        rotation: maximum random rotation in degrees, redrawn every epoch. This and the next five distort training
+            images, as in `glassnet.train`, and need X of shape (n, h, w).
+        zoom: maximum random zoom in or out, as a fraction of the image size.
+        shear: maximum random horizontal shear, in pixels per row.
+        shift: maximum random shift in pixels, along each axis.
+        elastic: random elastic distortion: standard deviation of the displacement, in pixels.
+        smoothness: standard deviation of the Gaussian filter that smooths the elastic distortion, in pixels.
+        class_weight: None, "balanced", or a dictionary of weights by class, 1 for classes not in it. Multiplied
+            with the sample weights. With "balanced", all classes have the same total weight.
+        validation_fraction: share of the examples that `fit` holds out, stratified, if it is given no validation
+            examples; None is 0.1 if ``patience`` is set, else 0.
+        monitor: metric that chooses the best epoch: "validation_loss" or "validation_accuracy".
+        patience: early stopping: maximum number of epochs without improvement of the monitored metric.
+        warm_start: whether `fit` continues from the previous call, including the optimizer's moments.
+        random_state: seed of initial weights, split, shuffling, augmentation and dropout: a number, a ``RandomState``,
+            or None for a different one each time.
 
     Attributes:
         classes_: the classes (k,), sorted.
-        n_features_in_: d.
-        feature_names_in_: the columns' names (d,), where X had names.
-        n_iter_: epochs learned, in all calls together where they went on from one another.
-        loss_curve_: the mean loss of each epoch's batches as they were trained on, in nats, without L2.
-        validation_loss_curve_: the loss of the validation examples after each epoch; empty where there were none.
+        n_features_in_: number of features of an example, d.
+        feature_names_in_: names of the columns (d,), if X had names.
+        n_iter_: epochs trained, over all calls that continued from one another.
+        loss_curve_: mean training loss of each epoch, in nats, without the L2 penalty.
+        validation_loss_curve_: validation loss after each epoch; empty without validation examples.
         history_: a dictionary for each epoch, as the rows of ``glassnet.train(…).history``.
-        best_epoch_: the epoch of the network that predicts, counted from 1; one of those of the last call.
+        best_epoch_: epoch of the network that predicts, counted from 1; one of the last call's.
     """
 
     def __init__(
