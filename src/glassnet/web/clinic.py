@@ -10,7 +10,7 @@ from ..errors import FileError
 from ..evaluation import evaluate, examples_for
 from ..study.compare import BASE, pair
 from .dependencies import TheStore
-from .questions import Question, SettingsByName
+from .questions import Question, SettingsByName, typed
 
 __all__ = ["router"]
 
@@ -42,7 +42,7 @@ def mistakes() -> list[dict[str, Any]]:
 @router.post("/api/clinic/pair")
 def both(asked: Pair) -> dict[str, dict[str, Any]]:
     """Return what to ask of ``POST /api/runs`` for the run with the mistake, and for the cured one."""
-    planted, cured = pair(asked.mistake[:80], asked.settings)
+    planted, cured = pair(asked.mistake[:80], typed(asked.settings))
     common = {"data": DATA, "recipe": BASE}
     later = asked.mistakes_from
     return {

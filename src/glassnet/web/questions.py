@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from ..errors import nearest
-from ..training import Settings
+from ..errors import ConfigError, nearest
+from ..training import Settings, explain
 from ..training.wording import fault
 
-__all__ = ["Question", "SettingsByName", "error_line"]
+__all__ = ["Question", "SettingsByName", "error_line", "typed"]
 
 PLACES = ("body", "query", "path")
 
@@ -41,6 +41,16 @@ def _refuse_unknown(given: dict[str, Any], known: Mapping[str, Any]) -> dict[str
         if name not in known:
             raise ValueError(f"no setting called {name[:80]!r}{nearest(name[:80], known)}")
     return given
+
+
+def typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with numbers where a form has sent strings; raise ConfigError where one cannot be."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    try:
+        read = Settings.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(explain(error, settings, "", Settings.model_fields)) from error
+    return {name: getattr(read, name) for name in settings}
 
 
 SettingsByName = Annotated[dict[str, Any], AfterValidator(lambda given: _refuse_unknown(given, Settings.model_fields))]

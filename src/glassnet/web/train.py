@@ -13,7 +13,7 @@ from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, notebook_names, recipe_names, recipe_summary
 from ..training.recipe import read_recipe
 from .dependencies import TheJobs, TheStore
-from .questions import Question, SettingsByName, error_line
+from .questions import Question, SettingsByName, error_line, typed
 from .record import Facts
 from .site import Site
 from .watch import TheWatching
@@ -135,9 +135,10 @@ def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     recipe = order.recipe or source["recipe"]
     if recipe not in recipe_names():
         raise ConfigError(f"recipe: {recipe[:80]!r} is unknown{nearest(recipe[:80], recipe_names())}")
-    how = {"as_written": order.as_written, "settings": order.settings}
+    settings = typed(order.settings)
+    how = {"as_written": order.as_written, "settings": settings}
     # Mistakes that are not given are those of the recipe, which an empty list would take out.
     planted = {"mistakes": order.mistakes or None, "mistakes_from": order.mistakes_from}
-    config = Config.resolve(recipe, as_written=order.as_written, **order.settings, **planted, data=source["source"])
+    config = Config.resolve(recipe, as_written=order.as_written, **settings, **planted, data=source["source"])
     spec = {"name": order.data, "data": source["source"], "recipe": recipe, "paused": order.paused, **how}
     return {**spec, **planted}, config
