@@ -64,7 +64,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"rate": 0}, "learning_rate: must be more than 0"),
     ({"rate": "much"}, "rate: must be a number, not 'much'"),
     ({"rate": 10**400}, "rate: must be a number"),
-    ({"rate": 2e6}, "rate: must be at most 1e+06"),
+    ({"rate": 2e6}, "rate: must be at most 1,000,000"),
     ({"label": 2}, "label 2"),
     ({"label": True}, "label: must be a whole number, not True"),
     ({"image": [[1, 2], [3]]}, "image: "),
