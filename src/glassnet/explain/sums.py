@@ -65,7 +65,7 @@ def loss(P: Array, label: int, value: float) -> Iterator[str]:
 
 
 def logits_gradient(P: Array, label: int, dZ: Array) -> Iterator[str]:
-    """What was said, less the truth."""
+    """The probabilities minus the target."""
     for j, (p, dz) in enumerate(zip(P[0], dZ[0], strict=True)):
         yield f"dz{subscript(j + 1)} = {number(p)} − {int(j == label)} = {number(dz)}"
 

@@ -1,4 +1,4 @@
-// The tiny network as nodes and edges: what goes up, what blame comes down, and how far everything moves.
+// The tiny network as nodes and edges: what goes up, which gradients come back, and how far each number moves.
 
 import { h } from "../../shared/dom.js";
 import { plain, symbol } from "./stages.js";
