@@ -168,3 +168,13 @@ def test_nothing_moves_where_it_was_asked_not_to(page: Page) -> None:
     page.get_by_label("b₂, bias of “bottom”").fill("0.9")
     expect(numbers(page, "L")).not_to_have_text(f"{by_hand(0.3)[1]:.4f}")
     expect(page.locator(".flash")).to_have_count(0)
+
+
+def test_nothing_can_be_changed_before_there_are_numbers(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/api/explain/tiny", lambda route: held.append(route), times=1)  # noqa: PLW0108  # Playwright takes no built-in function
+    page.goto("/#step")
+    expect(page.get_by_label("b₂, bias of “bottom”")).to_be_disabled()
+    held[0].continue_()
+    page.get_by_label("b₂, bias of “bottom”").fill("0.9")
+    expect(numbers(page, "L")).not_to_have_text(f"{by_hand(0.3)[1]:.4f}")

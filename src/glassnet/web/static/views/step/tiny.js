@@ -137,7 +137,10 @@ export async function mountTiny(root, settings, keep) {
     return refresh();
   }
 
+  const controls = root.querySelectorAll("input, select");
+  for (const control of controls) control.disabled = true; // until there are numbers to change
   await refresh();
+  for (const control of controls) control.disabled = answer === null;
   return () => {
     walk.close();
     line.close();
