@@ -7,7 +7,6 @@ __all__ = ["AUGMENTATION", "DATA", "NETWORK", "OPTIMIZATION", "RECIPE", "RUN"]
 RECIPE = Group.create_ordered(
     "Recipe",
     "A recipe is a set of settings. Flags override it; what neither sets has the default shown below. "
-    "Without --recipe it is default, or small for fewer than 5,000 training images. "
     'A TOML file may name the recipe that it starts from: recipe = "fast".',
 )
 DATA = Group.create_ordered("Data")

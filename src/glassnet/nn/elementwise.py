@@ -50,8 +50,8 @@ class Program(NamedTuple):
         filled: the places of those among them that are needed as arrays.
     """
 
-    once: tuple["Instruction", ...]
-    each_block: tuple["Instruction", ...]
+    once: tuple[Instruction, ...]
+    each_block: tuple[Instruction, ...]
     arrays: int
     constants: int
     scratch: int
