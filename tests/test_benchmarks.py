@@ -36,7 +36,7 @@ def test_contenders_are_timed_and_those_that_fail_are_named() -> None:
     assert easy["missing"] == {}
     assert [len(easy["seconds"][name]) for name in ("slow", "quick")] == [3, 3]
     assert min(easy["seconds"]["slow"]) >= 0.02
-    assert 0.002 <= min(easy["seconds"]["quick"]) < 0.02  # of one repetition, out of some fifty
+    assert 0.002 <= min(easy["seconds"]["quick"]) < 0.05  # of one repetition, out of some fifty
     assert list(hard["seconds"]) == ["slow"]
     assert hard["missing"] == {"quick": "RuntimeError: too hard"}
 

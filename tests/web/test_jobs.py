@@ -27,7 +27,7 @@ from glassnet.web import Site
 from glassnet.web.jobs import AT_ONCE, Jobs
 from glassnet.web.store import Store
 
-WAIT = 15  # seconds
+WAIT = 30  # seconds, on a machine that is busy with other things
 
 Spec = Callable[..., dict[str, Any]]
 SHORT = {"hidden": [8], "epochs": 2, "batch_size": 5}
@@ -113,7 +113,7 @@ def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jo
     jobs.control(name, "stop")
     state = saved_state(tmp_path / "runs" / name)
     assert state["step"] == 3
-    assert 0 < state["seconds"] < 0.5
+    assert 0 < state["seconds"] < 1.5
     assert jobs.states()[name] == {"ended": None}
 
 
