@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet import Config, load_dataset
-from glassnet.training import Loop, RunLoop, available_threads
+from glassnet.engines import available_threads, computing
+from glassnet.training import Loop, RunLoop
 
 THREADS = available_threads()
 RATES = {"adam": 0.001, "momentum": 0.01}
@@ -63,7 +64,7 @@ def glassnet_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps
     upcoming = batches(loop)
 
     def take(steps: int) -> None:
-        with loop.computing():
+        with computing(loop.network.engine):
             for _ in range(steps):
                 loop.steps.take(*next(upcoming), RATES[optimizer])
 

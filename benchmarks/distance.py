@@ -19,8 +19,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from contenders import RATES, Steps, batches, glassnet_loop, glassnet_steps
+from glassnet.engines import choose_threads, computing
 from glassnet.nn import Pass
-from glassnet.training import RunLoop, choose_threads
+from glassnet.training import RunLoop
 from machine import describe_machine, save_result
 from throughput import BATCHES, NETS
 from workers import Contest
@@ -76,7 +77,7 @@ def stages(loop: RunLoop) -> Iterator[dict[str, float]]:
 def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, float]:
     """The share of each stage in the steps of so many seconds; the first steps warm up."""
     loop, sums = glassnet_loop(hidden, batch, OPTIMIZER), dict.fromkeys(STAGES, 0.0)
-    with loop.computing():
+    with computing(loop.network.engine):
         for taken, step in enumerate(stages(loop)):
             if taken >= 3:
                 sums = {name: sums[name] + step[name] for name in STAGES}

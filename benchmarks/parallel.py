@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from contenders import RATES, batches, glassnet_loop
+from glassnet.engines import computing
 from glassnet.training import Loop, open_ranks
 from machine import describe_machine, save_result
 
@@ -88,7 +89,7 @@ def as_rank(what: str, seconds: float) -> None:
         result[BATCH] = optimizer_seconds(glassnet_loop(HIDDEN, BATCH, OPTIMIZER, threads=1))
     for share in {"steps": [BATCH], "shares": SHARES}.get(what, []):
         loop = glassnet_loop(HIDDEN, share, OPTIMIZER, threads=1, ranks=ranks)
-        with loop.computing():
+        with computing(loop.network.engine):
             result[share] = step_seconds(loop, seconds)
     if ranks.rank == 0:
         print(json.dumps(result))
