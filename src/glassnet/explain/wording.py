@@ -234,10 +234,8 @@ def input_gradient(layer: Layer, x: str, y: str, shape: Shape) -> Words:
                 "The gradient goes back through the same weights that the inputs came forward through.",
             )
         case BatchNorm():
-            right, meaning = (
-                f"γ{y[1:]} / √(v{y[1:]} + ε)",
-                "The same fixed factor for each unit as in the forward pass.",
-            )
+            right = f"γ{y[1:]} / √(v{y[1:]} + ε)"
+            meaning = "The same fixed factor for each unit as in the forward pass."
         case _:
             right, meaning = _slope(layer, x, y)
     return Words(
@@ -250,10 +248,9 @@ def input_gradient(layer: Layer, x: str, y: str, shape: Shape) -> Words:
 
 def update(symbol: str, shape: Shape) -> Words:
     """The step."""
-    sizes = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     return Words(
         f"{_NAMES[symbol[0]]} of layer {ascii_name(symbol[1:])} after the step",
         f"{symbol} ← {symbol} − η d{symbol}",
-        f"{sizes} → {sizes}",
+        f"{shape} → {shape}",
         "Every number moves a small step against its gradient, downhill.",
     )
