@@ -2,7 +2,6 @@
 
 import base64
 import io
-from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -29,7 +28,7 @@ def _data_url(content: bytes) -> str:
 
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(str(resources.files(__package__)))),
+    loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
