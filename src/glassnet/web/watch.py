@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from operator import itemgetter
@@ -41,10 +42,8 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `str` gave; anything else is the beginning."""
-        parts = text.split("-")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
-            return cls()
-        return cls(*map(int, parts))
+        match = re.fullmatch("([0-9]{1,19})-([0-9]{1,19})-([0-9]{1,19})", text)
+        return cls(*map(int, match.groups())) if match else cls()
 
     def __str__(self) -> str:
         return f"{self.epoch}-{self.step}-{self.model}"
