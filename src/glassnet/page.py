@@ -7,12 +7,19 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-__all__ = ["png", "render_page"]
+from .files import write_atomically
+
+__all__ = ["png", "write_html"]
 
 
-def render_page(template: str, **parts: object) -> str:
-    """Return an HTML page: a template of this package, filled with ``parts``, whose text is escaped."""
-    return _TEMPLATES.get_template(template).render(parts)
+def write_html(path: Path, template: str, **parts: object) -> Path:
+    """Write an HTML page and return its path: a template of this package, filled with ``parts``, whose text is escaped.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_atomically(path, _TEMPLATES.get_template(template).render(parts).encode())
+    return path
 
 
 def png(figure: Figure) -> bytes:
