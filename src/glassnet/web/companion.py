@@ -43,15 +43,16 @@ class Companion:
         self._process = start_module(__name__)
         said = self._ask({"site": asdict(site), "host": host, "port": port})
         if "error" in said:
-            self._close()
-            raise ConfigError(said["error"])
+            with self._process:  # and wait for its end
+                raise ConfigError(said["error"])
         self.address: str = said["address"]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._close()
+        with self._process:  # which closes its input, and so ends it, and waits for that
+            pass
 
     def wait(self) -> None:
         """Return when the server ends, or at Ctrl-C."""
@@ -65,11 +66,6 @@ class Companion:
             print(json.dumps(told, default=str), file=self._process.stdin, flush=True)
         said: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the server does not start"}')
         return said
-
-    def _close(self) -> None:
-        with self._process as process:  # and wait for its end
-            assert process.stdin is not None
-            process.stdin.close()  # which ends it
 
 
 def main() -> None:
