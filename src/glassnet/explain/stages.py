@@ -108,14 +108,9 @@ class _Step:
             layer.parameter_gradients(dY, p)
             for name, gradient in self._gradients(i):
                 words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
-                yield self._stage(
-                    "backward",
-                    f"d{wording.parameter(name, y)}",
-                    words,
-                    gradient,
-                    sums.parameter_gradient(layer, name, dY, p),
-                    per_class=y == self.symbols[-1] and gradient.ndim == 1,
-                )
+                symbol, arithmetic = f"d{wording.parameter(name, y)}", sums.parameter_gradient(layer, name, dY, p)
+                per_class = y == self.symbols[-1] and gradient.ndim == 1
+                yield self._stage("backward", symbol, words, gradient, arithmetic, per_class=per_class)
             if i > self.lowest:
                 above = dY.copy()  # which the layer may overwrite
                 dY = layer.input_gradient(dY, p)
