@@ -72,7 +72,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
         training, validation = _series(history, key) * (1, unit), _series(history, f"validation_{key}") * (1, unit)
         _draw_curves(axes, training, validation)
         if len(validation):
-            _mark_best(axes, validation[best(validation[:, 1])], words)
+            epoch, value = validation[best(validation[:, 1])]
+            _ring(axes, epoch, value, label="best")
+            write_title(axes, words.format(epoch=epoch, value=value))
         else:
             write_title(axes, f"Training {key}")
     left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it space for the name of the lower curve
@@ -256,20 +258,12 @@ def _draw_curves(axes: Axes, training: Points, validation: Points) -> None:
     curves = [(training, "training", BLUE), (validation, "validation", VERMILLION)]
     drawn = sorted((curve for curve in curves if len(curve[0])), key=lambda curve: float(curve[0][-1, 1]))
     for rank, (points, name, colour) in enumerate(drawn):
-        axes.plot(
-            *points.T, color=colour, linewidth=2, marker="o", markersize=4 if len(points) <= 30 else 0, label=name
-        )
+        size = 4 if len(points) <= 30 else 0
+        axes.plot(*points.T, color=colour, linewidth=2, marker="o", markersize=size, label=name)
         write_beside(axes, points[-1], name, 8, color=colour, va="bottom" if rank else "top")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y", color=PALE)
-
-
-def _mark_best(axes: Axes, point: Points, words: str) -> None:
-    """Ring the point and say in the title what was reached there."""
-    epoch, value = point
-    _ring(axes, epoch, value, label="best")
-    write_title(axes, words.format(epoch=epoch, value=value))
 
 
 def _ring(axes: Axes, x: float, y: float, **style: Any) -> None:
