@@ -138,7 +138,8 @@ class Watched:
                 self.model_step = step_of(model[0])
             self.model = model
             # The seconds of this moment are told by the steps.
-            self.facts = facts | {"seconds": _seconds(self.record.history.rows)}
+            rows = self.record.history.rows
+            self.facts = facts | {"seconds": float(rows[-1]["seconds"]) if rows else 0.0}
         return self._stand() != before
 
     def _stand(self) -> tuple[object, ...]:
@@ -230,10 +231,6 @@ def _after(rows: Sequence[Row], key: str, value: int) -> Sequence[Row]:
 
 def _chunks(rows: Sequence[Row]) -> list[Sequence[Row]]:
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-
-
-def _seconds(rows: Sequence[Row]) -> float:
-    return float(rows[-1]["seconds"]) if rows else 0.0
 
 
 def _event(kind: str, content: object, position: Position) -> ServerSentEvent:
