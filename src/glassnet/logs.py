@@ -88,7 +88,10 @@ def check_log_folder(folder: Path, runs: Iterable[Run] = ()) -> None:
             folder.
         FileError: no folder, or one that cannot be written to.
     """
-    _require_tensorboard()
+    try:
+        import_module("tensorboard.summary.writer.record_writer")
+    except ModuleNotFoundError as error:
+        raise missing_package("an event file", error, "tensorboard") from error
     for place in (folder, *(folder / _name(run) for run in runs)):
         refuse_run_folder(place / "events")
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -174,7 +177,7 @@ class TensorBoard(RunCallback):
 
     def _add(self, record: Iterable[tuple[str, Row]]) -> None:
         content = _events(self._began, record)
-        try:
+        with suppress(OSError, FileError):
             if not self._file.exists() or self._file.stat().st_size != self._length:
                 self._write_anew()  # with these rows, which are in the run folder already
                 return
@@ -184,8 +187,6 @@ class TensorBoard(RunCallback):
                 self._length += len(content)
             except OSError:  # behind half a record nobody would read on
                 os.truncate(self._file, self._length)
-        except (OSError, FileError):
-            return
 
 
 def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
@@ -274,10 +275,3 @@ def _packed(events: Iterable[Any]) -> bytes:
     for event in events:
         writer.write(event.SerializeToString())
     return file.getvalue()
-
-
-def _require_tensorboard() -> None:
-    try:
-        import_module("tensorboard.summary.writer.record_writer")
-    except ModuleNotFoundError as error:
-        raise missing_package("an event file", error, "tensorboard") from error

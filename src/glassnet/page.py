@@ -2,18 +2,24 @@
 
 import base64
 import io
-from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-__all__ = ["png", "render_page"]
+from .files import write_atomically
+
+__all__ = ["png", "write_html"]
 
 
-def render_page(template: str, **parts: object) -> str:
-    """Return an HTML page: a template of this package, filled with ``parts``, whose text is escaped."""
-    return _TEMPLATES.get_template(template).render(parts)
+def write_html(path: Path, template: str, **parts: object) -> Path:
+    """Write an HTML page and return its path: a template of this package, filled with ``parts``, whose text is escaped.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_atomically(path, _TEMPLATES.get_template(template).render(parts).encode())
+    return path
 
 
 def png(figure: Figure) -> bytes:
@@ -29,7 +35,7 @@ def _data_url(content: bytes) -> str:
 
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(str(resources.files(__package__)))),
+    loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -72,7 +72,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
         training, validation = _series(history, key) * (1, unit), _series(history, f"validation_{key}") * (1, unit)
         _draw_curves(axes, training, validation)
         if len(validation):
-            _mark_best(axes, validation[best(validation[:, 1])], words)
+            epoch, value = validation[best(validation[:, 1])]
+            _ring(axes, epoch, value, label="best")
+            write_title(axes, words.format(epoch=epoch, value=value))
         else:
             write_title(axes, f"Training {key}")
     left.set_ylim(bottom=-0.05 * left.get_ylim()[1])  # 0, and below it space for the name of the lower curve
@@ -97,20 +99,12 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
     if search.suggestion is not None:
         words = f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
         height = float(np.interp(search.suggestion, search.rates, search.smoothed))
-        axes.plot(search.suggestion, height, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11)
+        _ring(axes, search.suggestion, height)
     if search.largest is not None:
         axes.axvline(search.largest, color=VERMILLION, linewidth=1, linestyle="--", label="largest")
-        axes.annotate(
-            f"{search.largest:.2g}: a tenth of where it rises again",
-            (search.largest, 0.97),
-            xycoords=("data", "axes fraction"),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=VERMILLION,
-            fontsize=SMALL,
-        )
+        rise = f"{search.largest:.2g}: a tenth of where it rises again"
+        place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
+        write_beside(axes, (search.largest, 0.97), rise, -6, color=VERMILLION, **place)
     write_title(axes, words)
     name_axes(axes, "learning rate", "loss (nats)")
     axes.tick_params(which="minor", length=0)
@@ -264,28 +258,16 @@ def _draw_curves(axes: Axes, training: Points, validation: Points) -> None:
     curves = [(training, "training", BLUE), (validation, "validation", VERMILLION)]
     drawn = sorted((curve for curve in curves if len(curve[0])), key=lambda curve: float(curve[0][-1, 1]))
     for rank, (points, name, colour) in enumerate(drawn):
-        axes.plot(
-            *points.T, color=colour, linewidth=2, marker="o", markersize=4 if len(points) <= 30 else 0, label=name
-        )
-        axes.annotate(
-            name,
-            points[-1],
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="bottom" if rank else "top",
-            color=colour,
-            fontsize=SMALL,
-        )
+        size = 4 if len(points) <= 30 else 0
+        axes.plot(*points.T, color=colour, linewidth=2, marker="o", markersize=size, label=name)
+        write_beside(axes, points[-1], name, 8, color=colour, va="bottom" if rank else "top")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y", color=PALE)
 
 
-def _mark_best(axes: Axes, point: Points, words: str) -> None:
-    """Ring the point and say in the title what was reached there."""
-    epoch, value = point
-    axes.plot(epoch, value, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11, label="best")
-    write_title(axes, words.format(epoch=epoch, value=value))
+def _ring(axes: Axes, x: float, y: float, **style: Any) -> None:
+    axes.plot(x, y, "o", color="none", markeredgecolor=INK, markeredgewidth=1.5, markersize=11, **style)
 
 
 def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
@@ -296,8 +278,8 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
         axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color="white" if on_dark else INK)
 
 
-def new_figure(height: float) -> Figure:
-    return Figure(figsize=(WIDTH, height), dpi=DPI, layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white")
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    return Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white")
 
 
 def _sheet(columns: float, rows: int, pitch: float = 1.0) -> tuple[Figure, Axes]:
@@ -324,6 +306,11 @@ def _white(images: Images) -> int:
 
 def _write(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     axes.text(x, y, words, parse_math=False, **{"ha": "center", "va": "center", "fontsize": SMALL, **style})
+
+
+def write_beside(axes: Axes, point: Any, words: str, shift: int, **style: Any) -> None:
+    """Write words as many points to the right of a place as ``shift`` says, to the left where it is negative."""
+    axes.annotate(words, point, xytext=(shift, 0), textcoords="offset points", fontsize=SMALL, **style)
 
 
 def write_title(axes: Axes, words: str) -> None:

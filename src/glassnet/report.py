@@ -8,11 +8,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from . import plots
-from .data import Augmentation, Examples, Preprocessing
+from .data import Examples
 from .evaluation import Evaluation, evaluate
 from .files import write_atomically
 from .model import Model
-from .page import png, render_page
+from .page import png, write_html
 from .training import Run
 from .training.history import Row
 
@@ -27,6 +27,10 @@ TOGETHER = (
     "One point per member, at the total epochs of it and those before it. Validation is measured on the mean of their "
     "probabilities, which usually improves with each member, by less and less; training is the mean over the members. "
     "The model contains all of them, wherever the ring is. A report of a member's folder shows how it learned."
+)
+DISTORTED = (
+    "On the left an original image, beside it distortions as used in training, redrawn every epoch; validation and "
+    "test images are not distorted. If a version is no longer readable, the augmentation is too strong."
 )
 
 
@@ -71,10 +75,12 @@ def write_report(run: Run, examples: Examples, folder: Path, training: Examples 
     illustrations = [*_illustrations(model, history, examples, evaluation)]
     if augmentation := run.config.augmentation:
         shown = examples if training is None else training
-        illustrations.append(_distortions(shown, augmentation, model.preprocessing, run.config.seed))
+        figure = plots.augmented(shown, augmentation, ground=model.preprocessing.ground, seed=run.config.seed)
+        illustrations.append(Illustration("augmentation", "Augmentation", DISTORTED, figure))
     for illustration in illustrations:
         write_atomically(folder / f"{illustration.name}.png", illustration.png)
-    page = render_page(
+    return write_html(
+        folder / "report.html",
         "report.html",
         source=Path(run.config.data).name or "arrays in memory",
         run=run.path.resolve().name,
@@ -84,9 +90,6 @@ def write_report(run: Run, examples: Examples, folder: Path, training: Examples 
         classes=_class_rows(evaluation),
         settings=_setting_rows(run),
     )
-    path = folder / "report.html"
-    write_atomically(path, page.encode())
-    return path
 
 
 def _illustrations(
@@ -132,19 +135,6 @@ def _illustrations(
         "Samples",
         "A row of test images for each class. High pixel values are drawn dark, like ink on paper.",
         plots.samples(examples, model.classes),
-    )
-
-
-def _distortions(
-    examples: Examples, augmentation: Augmentation, preprocessing: Preprocessing, seed: int
-) -> Illustration:
-    return Illustration(
-        "augmentation",
-        "Augmentation",
-        "On the left an original image, beside it distortions as used in training, redrawn every epoch; "
-        "validation and test images are not distorted. If a version is no longer readable, the augmentation is too "
-        "strong.",
-        plots.augmented(examples, augmentation, ground=preprocessing.ground, seed=seed),
     )
 
 

@@ -13,9 +13,8 @@ from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from ..files import write_atomically
 from ..nn.types import Array
-from ..page import render_page
+from ..page import write_html
 from .explanation import PARTS, ROUNDING, Explanation, Stage, facts, heading, loudest, norm, result, short
 from .mathml import mathml
 from .sums import number
@@ -44,7 +43,8 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
         FileError: it cannot be written.
     """
     name = explanation.classes[explanation.label]
-    page = render_page(
+    return write_html(
+        folder / "explain.html",
         "explain/explain.html",
         title=title,
         verdict=result(explanation).replace(" %", "\u00a0%"),
@@ -54,9 +54,6 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
         given=[*_given(explanation)] if explanation.worked else [],
         parts=[*_parts(explanation)],
     )
-    path = folder / "explain.html"
-    write_atomically(path, page.encode())
-    return path
 
 
 def _parts(explanation: Explanation) -> Iterator[Parts]:
@@ -157,14 +154,10 @@ def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) 
     units = loudest(explanation, LOUDEST)
     columns = matrix[:, units]
     limit = float(np.percentile(np.abs(columns), 99.5)) or 1.0  # one extreme weight must not make the rest pale
-    pictures = [
-        _picture(
-            (column.reshape(explanation.image.shape) / limit + 1) / 2,
-            DIVERGING,
-            f"unit {unit}\n{short(float(figures[unit]))}",
-        )
-        for unit, column in zip(units.tolist(), columns.T, strict=True)
-    ]
+    pictures = []
+    for unit, column in zip(units.tolist(), columns.T, strict=True):
+        shares = (column.reshape(explanation.image.shape) / limit + 1) / 2
+        pictures.append(_picture(shares, DIVERGING, f"unit {unit}\n{short(float(figures[unit]))}"))
     return {"words": words, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
 
 

@@ -45,10 +45,9 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
         raise DataError(f"{len(pixels)} images, and a step is explained on one; give one")
     with np.errstate(all="ignore"):
         step = _Step(model, pixels, label)
-        parameters = {name: array.copy() for name, array in step.parameters().items()}
         stages = (*step.forward(), *step.backward(), *step.update(learning_rate), *step.forward(after=True))
     notes = tuple(wording.notes(step.network.layers, len(model.networks)))
-    explanation = Explanation(pixels[0], label, model.classes, learning_rate, parameters, stages, notes)
+    explanation = Explanation(pixels[0], label, model.classes, learning_rate, step.given, stages, notes)
     if not isfinite(float(explanation["L"].array)):
         raise DataError("the model's weights are so large that its answer is NaN; train it again")
     if not all(np.isfinite(stage.array).all() for stage in stages):
@@ -70,12 +69,10 @@ class _Step:
         self.loss = SoftmaxCrossEntropy(len(model.classes))
         self.passed = Pass(network, gradients=network.gradients)
         self.model, self.pixels, self.label = model, pixels, label
+        # The parameters before the step, by the names that the equations use, such as W1.
+        self.given = {wording.ascii_name(name): view.copy() for name, view in self._named(network.named_parameters)}
         # Nothing below the lowest layer that learns needs a gradient.
         self.lowest = min((int(name.partition(".")[0]) for name in network.named_parameters), default=0)
-
-    def parameters(self) -> dict[str, Array]:
-        """Return views of the parameters by the names that the equations use, such as ``W1``."""
-        return {wording.ascii_name(symbol): view for symbol, view in self._named(self.network.named_parameters)}
 
     def forward(self, after: bool = False) -> Iterator[Stage]:
         """Go up through the layers, by each layer's own ``forward``."""
@@ -111,14 +108,9 @@ class _Step:
             layer.parameter_gradients(dY, p)
             for name, gradient in self._gradients(i):
                 words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
-                yield self._stage(
-                    "backward",
-                    f"d{wording.parameter(name, y)}",
-                    words,
-                    gradient,
-                    sums.parameter_gradient(layer, name, dY, p),
-                    per_class=y == self.symbols[-1] and gradient.ndim == 1,
-                )
+                symbol, arithmetic = f"d{wording.parameter(name, y)}", sums.parameter_gradient(layer, name, dY, p)
+                per_class = y == self.symbols[-1] and gradient.ndim == 1
+                yield self._stage("backward", symbol, words, gradient, arithmetic, per_class=per_class)
             if i > self.lowest:
                 above = dY.copy()  # which the layer may overwrite
                 dY = layer.input_gradient(dY, p)
@@ -128,11 +120,11 @@ class _Step:
 
     def update(self, learning_rate: float) -> Iterator[Stage]:
         """Move every parameter against its gradient."""
-        before = {symbol: view.copy() for symbol, view in self._named(self.network.named_parameters)}
         SGD(self.network.parameters, self.network.gradients).step(learning_rate)
         gradients = dict(self._named(self.network.named_gradients))
         for symbol, moved in self._named(self.network.named_parameters):
-            arithmetic = sums.update(symbol, before[symbol], learning_rate, gradients[symbol], moved)
+            before = self.given[wording.ascii_name(symbol)]
+            arithmetic = sums.update(symbol, before, learning_rate, gradients[symbol], moved)
             yield self._stage("update", symbol, wording.update(symbol, moved.shape), moved, arithmetic)
 
     def _gradients(self, index: int) -> Iterator[tuple[str, Array]]:

@@ -137,19 +137,15 @@ def _activation(layer: Layer, z: str) -> tuple[str, str]:
         case ReLU():
             return f"max({z}, 0)", "A negative sum becomes 0: that unit is inactive. A positive sum passes unchanged."
         case LeakyReLU():
-            return (
-                f"max({z}, {layer.slope:g} {z})",
-                f"A positive sum passes unchanged; a negative one is multiplied by {layer.slope:g}.",
-            )
+            meaning = f"A positive sum passes unchanged; a negative one is multiplied by {layer.slope:g}."
+            return f"max({z}, {layer.slope:g} {z})", meaning
         case Sigmoid():
             return f"1 / (1 + e^(−{z}))", "Every number is squeezed between 0 and 1."
         case Tanh():
             return f"tanh({z})", "Every number is squeezed between −1 and 1."
         case GELU():
-            return (
-                f"½ {z} ⊙ (1 + tanh(√(2 / π) ({z} + 0.044715 {z}³)))",
-                "Each number is multiplied by the probability that a standard normal number is below it.",
-            )
+            meaning = "Each number is multiplied by the probability that a standard normal number is below it."
+            return f"½ {z} ⊙ (1 + tanh(√(2 / π) ({z} + 0.044715 {z}³)))", meaning
     raise TypeError(f"no words for {type(layer).__name__}")
 
 
@@ -158,10 +154,8 @@ def _slope(layer: Layer, z: str, a: str) -> tuple[str, str]:
         case ReLU():
             return f"({a} > 0)", "An inactive unit passes no gradient back: its factor is 0. For the others it is 1."
         case LeakyReLU():
-            return (
-                f"({a} > 0 ? 1 : {layer.slope:g})",
-                f"A positive unit passes the whole gradient back, a negative one {layer.slope:g} of it.",
-            )
+            meaning = f"A positive unit passes the whole gradient back, a negative one {layer.slope:g} of it."
+            return f"({a} > 0 ? 1 : {layer.slope:g})", meaning
         case Sigmoid():
             return f"{a} ⊙ (1 − {a})", "The flatter the activation at this point, the less gradient passes back."
         case Tanh():
@@ -234,10 +228,8 @@ def input_gradient(layer: Layer, x: str, y: str, shape: Shape) -> Words:
                 "The gradient goes back through the same weights that the inputs came forward through.",
             )
         case BatchNorm():
-            right, meaning = (
-                f"γ{y[1:]} / √(v{y[1:]} + ε)",
-                "The same fixed factor for each unit as in the forward pass.",
-            )
+            right = f"γ{y[1:]} / √(v{y[1:]} + ε)"
+            meaning = "The same fixed factor for each unit as in the forward pass."
         case _:
             right, meaning = _slope(layer, x, y)
     return Words(
@@ -250,10 +242,9 @@ def input_gradient(layer: Layer, x: str, y: str, shape: Shape) -> Words:
 
 def update(symbol: str, shape: Shape) -> Words:
     """The step."""
-    sizes = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     return Words(
         f"{_NAMES[symbol[0]]} of layer {ascii_name(symbol[1:])} after the step",
         f"{symbol} ← {symbol} − η d{symbol}",
-        f"{sizes} → {sizes}",
+        f"{shape} → {shape}",
         "Every number moves a small step against its gradient, downhill.",
     )

@@ -28,9 +28,7 @@ __all__ = ["onnx_graph"]
 
 # Of August 2021. Its operators are enough, and a runtime refuses a file that is newer than itself.
 OPSET, IR_VERSION = 15, 8
-CLOSE = (
-    1e-3  # how far its probabilities may be from the model's own: rounding in large inputs, but no other mathematics
-)
+CLOSE = 1e-3  # to the model's own probabilities: rounding in large inputs, but no other mathematics
 TRIED = 32  # images on which that is checked
 
 

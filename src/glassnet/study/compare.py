@@ -57,15 +57,13 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
         DataError: too few images, or only one class.
         KeyboardInterrupt: Ctrl-C; nothing is kept.
     """
-    if name not in MISTAKES:
-        raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
+    _, circumstances = pair(name, {})
     _require_images(dataset)
     seeds = tuple(seeds)
     if not seeds:
         raise ConfigError("seeds: give at least one")
     if len(dataset.train) > MOST:
         dataset = replace(dataset, train=dataset.split(MOST, seed=0)[1])
-    circumstances = dict(CIRCUMSTANCES) | dict(MISTAKES[name].circumstances)
     planted, cured = [], []
     for seed in seeds:
         wrong, right = pair(name, {"seed": seed})

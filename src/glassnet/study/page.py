@@ -7,7 +7,7 @@ from typing import Any
 
 from ..clinic import MISTAKES
 from ..files import write_atomically
-from ..page import png, render_page
+from ..page import png, write_html
 from ..training import recipe_summary
 from .plots import compared_accuracy, compared_loss
 from .results import Chain, Comparison, Course
@@ -33,16 +33,14 @@ def write_study_page(results: Sequence[Comparison | Chain], folder: Path) -> Pat
         _comparison(result, folder) if isinstance(result, Comparison) else _chain(result, folder) for result in results
     ]
     many = len(results) > 1
-    page = render_page(
+    return write_html(
+        folder / "clinic.html",
         "study/study.html",
         title="What mistakes cost" if many else studies[0]["name"],
         data=results[0].data,
         overview=[_costs(result) for result in results if isinstance(result, Comparison)] if many else [],
         studies=studies,
     )
-    path = folder / "clinic.html"
-    write_atomically(path, page.encode())
-    return path
 
 
 def _costs(comparison: Comparison) -> list[str]:
@@ -100,12 +98,10 @@ def _parts(equation: str) -> list[str]:
     return re.split(r"\s{4,}", equation)
 
 
-def _figures(
-    wrong: Course, right: Course, classes: int, name: str, stem: str, folder: Path
-) -> list[dict[str, str | bytes]]:
+def _figures(wrong: Course, right: Course, classes: int, name: str, stem: str, folder: Path) -> list[dict[str, Any]]:
     """Write both figures, and return them for the page."""
     figures = {"loss": compared_loss(wrong, right, classes, name), "accuracy": compared_accuracy(wrong, right, name)}
-    found: list[dict[str, str | bytes]] = []
+    found = []
     for kind, figure in figures.items():
         content = png(figure)
         write_atomically(folder / f"{stem}-{kind}.png", content)

@@ -4,19 +4,18 @@ Small enough to stand side by side on a desktop and one above the other on a pho
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ..plots import BLUE, GREY, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
+from ..plots import BLUE, GREY, PALE, VERMILLION, name_axes, new_figure, write_beside, write_title
 from .results import Course
 
 __all__ = ["compared_accuracy", "compared_loss"]
 
-SIZE = 5.2, 3.9  # inches
+WIDTH, HEIGHT = 5.2, 3.9  # inches
 NEAR = 0.075  # of the height: two names nearer than this would cover each other
 
 Label = tuple[float, str, str]  # y, words, colour
@@ -75,8 +74,7 @@ def compared_accuracy(wrong: Course, right: Course, name: str) -> Figure:
 
 
 def _axes() -> tuple[Figure, Axes]:
-    figure = new_figure(SIZE[1])
-    figure.set_size_inches(*SIZE)
+    figure = new_figure(HEIGHT, WIDTH)
     axes = figure.subplots()
     axes.grid(axis="y", color=PALE)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -103,10 +101,4 @@ def _write_labels(axes: Axes, labels: list[Label]) -> None:
     bottom = -1.0
     for y, words, colour in sorted(labels, key=lambda label: label[0]):
         bottom = max(float(to_share.transform((0, y))[1]), bottom + NEAR)
-        place: dict[str, Any] = {
-            "xycoords": axes.transAxes,
-            "xytext": (8, 0),
-            "textcoords": "offset points",
-            "va": "center",
-        }
-        axes.annotate(words, (1, bottom), color=colour, fontsize=SMALL, **place)
+        write_beside(axes, (1, bottom), words, 8, color=colour, xycoords=axes.transAxes, va="center")

@@ -33,10 +33,9 @@ def chain_table(chain: Chain) -> Table:
         cured = stage.cured or AS_WRITTEN
         if cured == "settings":
             cured = f"settings: {', '.join(chain.stages[-2].settings)}"
-        end = (
-            "broken" if stage.course.broken else "–" if stage.course.reported is None else _share(stage.course.reported)
-        )
-        rows.append([cured, _loss(stage.course.first_loss), end, _share(true), gain, f"{stage.course.seconds:.1f}"])
+        reported = "broken" if stage.course.broken else _shares([stage.course.reported])
+        first_loss, seconds = _losses([stage.course.first_loss]), f"{stage.course.seconds:.1f}"
+        rows.append([cured, first_loss, reported, _shares([true]), gain, seconds])
         before = true
     return ["cured", "first loss", "reported", "new images", "gain", "seconds"], rows
 
@@ -75,20 +74,12 @@ def _value(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _loss(loss: float | None) -> str:
-    return "NaN" if loss is None else f"{loss:,.2f}"
-
-
 def _losses(losses: Sequence[float | None]) -> str:
     numbers = [loss for loss in losses if loss is not None]
     if len(numbers) < len(losses):
-        return _loss(None)
+        return "NaN"
     mean, spread = mean_and_spread(numbers)
-    return _loss(mean) + (f" ± {spread:,.2f}" if len(numbers) > 1 else "")
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{mean:,.2f}" + (f" ± {spread:,.2f}" if len(numbers) > 1 else "")
 
 
 def _shares(shares: Sequence[float | None]) -> str:

@@ -3,7 +3,6 @@
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 
 import plotly
@@ -28,7 +27,7 @@ from .store import Store
 
 __all__ = ["create_app"]
 
-STATIC = Path(str(resources.files(__package__))) / "static"
+STATIC = Path(__file__).parent / "static"
 CHARTS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
@@ -85,20 +84,18 @@ async def _charts() -> FileResponse:
     return FileResponse(CHARTS, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
-async def _refuse(_request: Request, error: Exception) -> JSONResponse:
+async def _refuse(_request: Request, error: GlassnetError) -> JSONResponse:
     """A client's mistake, or a full disk: one line that says what, where and what to do."""
     cause = error.__cause__
     is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     return JSONResponse({"error": str(error)}, 507 if is_full else 400)
 
 
-async def _refuse_request(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+async def _refuse_request(_request: Request, error: HTTPException) -> JSONResponse:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
 
-async def _refuse_question(_request: Request, error: Exception) -> JSONResponse:
+async def _refuse_question(_request: Request, error: RequestValidationError) -> JSONResponse:
     """A path, a query or a body that cannot be: 404 for a path, and 400 for the others."""
-    assert isinstance(error, RequestValidationError)
     errors = error.errors()
     return JSONResponse({"error": error_line(errors)}, 404 if errors[0]["loc"][0] == "path" else 400)

@@ -3,16 +3,16 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ConfigError, GlassnetError
+from .child import start_module
 from .server import serve
 from .site import Site
 
@@ -40,28 +40,19 @@ class Companion:
     """
 
     def __init__(self, site: Site, host: str, port: int) -> None:
-        # A session of its own keeps the terminal's Ctrl-C from it; -P keeps modules in the working folder from it.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        model = None if site.model is None else str(site.model)
-        places = {"runs": str(site.runs), "model": model, "drawings": str(site.drawings)}
-        said = self._ask({"places": places, "host": host, "port": port})
+        self._process = start_module(__name__)
+        said = self._ask({"site": asdict(site), "host": host, "port": port})
         if "error" in said:
-            self._close()
-            raise ConfigError(said["error"])
+            with self._process:  # and wait for its end
+                raise ConfigError(said["error"])
         self.address: str = said["address"]
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._close()
+    def __exit__(self, *_error: object) -> None:
+        with self._process:  # which closes its input, and so ends it, and waits for that
+            pass
 
     def wait(self) -> None:
         """Return when the server ends, or at Ctrl-C."""
@@ -72,21 +63,15 @@ class Companion:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(BrokenPipeError):  # it may have ended already, and said why on standard error
-            print(json.dumps(told), file=self._process.stdin, flush=True)
+            print(json.dumps(told, default=str), file=self._process.stdin, flush=True)
         said: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the server does not start"}')
         return said
-
-    def _close(self) -> None:
-        with self._process as process:  # and wait for its end
-            assert process.stdin is not None
-            process.stdin.close()  # which ends it
 
 
 def main() -> None:
     """Serve what the first line of standard input says, until standard input ends."""
     told = json.loads(sys.stdin.readline())
-    runs, model, drawings = (told["places"][name] for name in ("runs", "model", "drawings"))
-    site = Site(Path(runs), None if model is None else Path(model), Path(drawings))
+    site = Site(**{name: place and Path(place) for name, place in told["site"].items()})
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -77,9 +77,8 @@ class OwnNames:
         host, origin = headers.get("host", "").lower(), headers.get("origin")
         names = [f"[{name}]" if ":" in name else name for name in sorted({*self.names, address})]
         if host not in {f"{name}:{port}" for name in names} and not (port == 80 and host in names):
-            return _error(
-                421, f"{host[:80]!r} is not one of this server's names; open http://{names[0]}:{port} instead"
-            )
+            line = f"{host[:80]!r} is not one of this server's names; open http://{names[0]}:{port} instead"
+            return _error(421, line)
         if scope["method"] not in SAFE_METHODS and origin not in (None, f"{scope['scheme']}://{host}"):
             return _error(403, f"a page of {origin[:80]!r} may not use this server; open http://{host} instead")
         return None

@@ -71,7 +71,7 @@ class Insight:
         self._snapshots: dict[Path, Snapshot] = {}
         self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
 
-    async def answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> Response:
+    async def answer(self, run: Run, kind: str, work_out: Callable[[Snapshot], Answer]) -> Response:
         """Return the JSON of what is asked of a run's network, worked out anew only where the network is a new one.
 
         Raises:
@@ -81,10 +81,10 @@ class Insight:
             content = await run_in_threadpool(self._answer, run, kind, work_out)
         return Response(content, media_type="application/json")
 
-    def _answer(self, run: Run, kind: str, work_out: Callable[[Run, Snapshot], Answer]) -> bytes:
+    def _answer(self, run: Run, kind: str, work_out: Callable[[Snapshot], Answer]) -> bytes:
         snapshot = self._snapshot(run)
         if kind not in snapshot.answers:
-            answer = {"step": snapshot.step} | work_out(run, snapshot)
+            answer = {"step": snapshot.step} | work_out(snapshot)
             snapshot.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
         return snapshot.answers[kind]
 
@@ -114,14 +114,14 @@ router = APIRouter()
 @router.get("/api/runs/{name}/weights")
 async def weights(run: NamedRun, insight: TheInsight) -> Response:
     """Return the weights of a run's first layer."""
-    return await insight.answer(run, "weights", lambda _, snapshot: look_at_weights(snapshot.model))
+    return await insight.answer(run, "weights", lambda snapshot: look_at_weights(snapshot.model))
 
 
 @router.get("/api/runs/{name}/layers")
 async def layers(run: NamedRun, insight: TheInsight) -> Response:
     """Return what goes forward and back through a run's layers for some validation images."""
 
-    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+    def work_out(snapshot: Snapshot) -> Answer:
         examples = insight.store.validation_images(run, snapshot.model)
         few = np.arange(0, len(examples), -(-len(examples) // SEEN))
         return look_at_layers(snapshot.model, examples.take(few))
@@ -133,7 +133,7 @@ async def layers(run: NamedRun, insight: TheInsight) -> Response:
 async def confusion(run: NamedRun, insight: TheInsight) -> Response:
     """Return a run's confusion matrix on its validation images."""
 
-    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+    def work_out(snapshot: Snapshot) -> Answer:
         evaluation = insight.evaluation(run, snapshot)
         matrix = evaluation.confusion.tolist()
         return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
@@ -145,7 +145,7 @@ async def confusion(run: NamedRun, insight: TheInsight) -> Response:
 async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index) -> Response:
     """Return the images in a cell of a run's confusion matrix."""
 
-    def work_out(run: Run, snapshot: Snapshot) -> Answer:
+    def work_out(snapshot: Snapshot) -> Answer:
         if max(true, said) >= len(snapshot.model.classes):
             raise HTTPException(404, f"no such cell: the classes are 0 to {len(snapshot.model.classes) - 1}")
         return confused(

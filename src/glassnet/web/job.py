@@ -47,11 +47,8 @@ class Control(RunCallback):
         with self._changed:
             if word in ("pause", "go"):
                 self._paused, self._steps = word == "pause", 0
-            elif word == "step":
-                self._paused, self._steps = (
-                    True,
-                    self._steps + self._paused,
-                )  # a run that is going is paused after its step
+            elif word == "step":  # a run that is going is paused after its step
+                self._paused, self._steps = True, self._steps + self._paused
             elif word == "stop":
                 self._ended = True
             self._changed.notify()

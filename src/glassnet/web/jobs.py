@@ -1,8 +1,6 @@
 """The runs that the page began: each a process of its own, which ends when the server does, however that ends."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +12,7 @@ from fastapi import HTTPException
 
 from ..errors import TrainingError
 from ..training import make_run_folder
+from .child import start_module
 from .store import Store
 
 __all__ = ["AT_ONCE", "GRACE", "Jobs"]
@@ -136,14 +135,7 @@ class _Job:
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
-        # A session of its own: Ctrl-C in the server's terminal is for the server, which then ends this process.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "glassnet.web.job"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        self.process = start_module("glassnet.web.job")
         self.paused: bool = order["paused"]
         self.error: str | None = None
         self.under_way, self.begun, self._closing = False, Event(), False

@@ -29,7 +29,7 @@ class TinyStep(Question):
     parameters: dict[str, Any] | None = None
     image: list[list[int]] | None = None
     label: int | None = None
-    rate: Annotated[float | None, Field(ge=0, le=HIGHEST)] = None
+    rate: Annotated[float | None, Field(ge=0, le=HIGHEST, serialization_alias="learning_rate")] = None
 
 
 router = APIRouter()
@@ -54,10 +54,7 @@ def of_model(store: TheStore, run: str | None = None, image: int = 0, rate: floa
 @router.post("/api/explain/tiny")
 def of_tiny(asked: TinyStep) -> dict[str, Any]:
     """Explain a step of the tiny network."""
-    given = asked.model_dump(exclude_none=True)
-    if "rate" in given:
-        given["learning_rate"] = given.pop("rate")
-    explanation = explain_tiny(**given)
+    explanation = explain_tiny(**asked.model_dump(exclude_none=True, by_alias=True))
     parameters = {name: array.tolist() for name, array in explanation.parameters.items()}
     return _answer(explanation) | {"parameters": parameters}
 
@@ -78,18 +75,12 @@ def _answer(explanation: Explanation) -> dict[str, Any]:
 
 def _stage(explanation: Explanation, stage: Stage) -> dict[str, Any]:
     return {
-        "name": stage.name,
-        "part": stage.part,
-        "title": stage.title,
+        **vars(stage),
         "mathml": mathml(stage.equation),
-        "equation": stage.equation,
-        "shapes": stage.shapes,
-        "meaning": stage.meaning,
-        "sums": list(stage.sums),
         "facts": [] if stage.per_class or stage.sums else facts(explanation, stage),
-        "per_class": stage.per_class,
-        "shape": list(stage.array.shape),
-    } | _shown(explanation, stage)
+        "shape": stage.array.shape,
+        **_shown(explanation, stage),
+    }
 
 
 def _shown(explanation: Explanation, stage: Stage) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._load = lru_cache(MODELS)(_load)
+        self._load = lru_cache(MODELS)(lambda path, _written: Model.load(path))
         self._images: dict[tuple[object, ...], Examples] = {}
         self._loading = Lock()
 
@@ -145,10 +145,6 @@ def newest_model(folder: Path) -> tuple[Path, int] | None:
             if file.name == MODEL or is_held(folder) or os.name != "posix":  # elsewhere nobody can tell
                 return file, written
     return None
-
-
-def _load(path: Path, _written: int) -> Model:
-    return Model.load(path)
 
 
 def _refuse_download(source: str, name: str, run: str = "") -> None:

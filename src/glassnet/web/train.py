@@ -39,8 +39,20 @@ router = APIRouter()
 
 @router.get("/api/options")
 def options(store: TheStore) -> dict[str, Any]:
-    """Return all that can be chosen."""
-    return _options(store.site)
+    """Return all that can be chosen, each with a line of what it is."""
+    recipes = [
+        {"name": name, "summary": recipe_summary(name), "settings": _recipe_settings(name), "as_written": written}
+        for name in recipe_names()
+        for written in [name in notebook_names()]
+    ]
+    schema = Settings.model_json_schema()["properties"]
+    return {
+        "data": [{"name": name, **source} for name, source in _sources(store.site).items()],
+        "recipes": recipes,
+        "settings": {name: _setting(name, properties) for name, properties in schema.items()},
+        "mistakes": [{"name": name, "summary": mistake.summary} for name, mistake in MISTAKES.items()],
+        "runs": str(store.site.runs),
+    }
 
 
 @router.post("/api/settings")
@@ -87,23 +99,6 @@ def _sources(site: Site) -> dict[str, dict[str, Any]]:
     return sources
 
 
-def _options(site: Site) -> dict[str, Any]:
-    """Return all that can be chosen, each with a line of what it is."""
-    recipes = [
-        {"name": name, "summary": recipe_summary(name), "settings": _recipe_settings(name), "as_written": written}
-        for name in recipe_names()
-        for written in [name in notebook_names()]
-    ]
-    schema = Settings.model_json_schema()["properties"]
-    return {
-        "data": [{"name": name, **source} for name, source in _sources(site).items()],
-        "recipes": recipes,
-        "settings": {name: _setting(name, properties) for name, properties in schema.items()},
-        "mistakes": [{"name": name, "summary": mistake.summary} for name, mistake in MISTAKES.items()],
-        "runs": str(site.runs),
-    }
-
-
 def _recipe_settings(name: str) -> dict[str, Any]:
     settings, _, _ = read_recipe(name)
     return {key: value for key, value in settings.items() if key not in ("recipe", "as_written")}
@@ -136,9 +131,8 @@ def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     if recipe not in recipe_names():
         raise ConfigError(f"recipe: {recipe[:80]!r} is unknown{nearest(recipe[:80], recipe_names())}")
     settings = typed(order.settings)
-    how = {"as_written": order.as_written, "settings": settings}
-    # Mistakes that are not given are those of the recipe, which an empty list would take out.
-    planted = {"mistakes": order.mistakes or None, "mistakes_from": order.mistakes_from}
-    config = Config.resolve(recipe, as_written=order.as_written, **settings, **planted, data=source["source"])
-    spec = {"name": order.data, "data": source["source"], "recipe": recipe, "paused": order.paused, **how}
-    return {**spec, **planted}, config
+    how = order.model_dump(include={"as_written", "mistakes_from"})
+    how["mistakes"] = order.mistakes or None  # those of the recipe, which an empty list would take out
+    config = Config.resolve(recipe, **how, **settings, data=source["source"])
+    spec = {"name": order.data, "data": source["source"], "recipe": recipe, "settings": settings}
+    return {**spec, **how, "paused": order.paused}, config

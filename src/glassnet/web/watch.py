@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from operator import itemgetter
@@ -41,10 +42,8 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `str` gave; anything else is the beginning."""
-        parts = text.split("-")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
-            return cls()
-        return cls(*map(int, parts))
+        match = re.fullmatch("([0-9]{1,19})-([0-9]{1,19})-([0-9]{1,19})", text)
+        return cls(*map(int, match.groups())) if match else cls()
 
     def __str__(self) -> str:
         return f"{self.epoch}-{self.step}-{self.model}"
@@ -139,7 +138,8 @@ class Watched:
                 self.model_step = step_of(model[0])
             self.model = model
             # The seconds of this moment are told by the steps.
-            self.facts = facts | {"seconds": _seconds(self.record.history.rows)}
+            rows = self.record.history.rows
+            self.facts = facts | {"seconds": float(rows[-1]["seconds"]) if rows else 0.0}
         return self._stand() != before
 
     def _stand(self) -> tuple[object, ...]:
@@ -231,10 +231,6 @@ def _after(rows: Sequence[Row], key: str, value: int) -> Sequence[Row]:
 
 def _chunks(rows: Sequence[Row]) -> list[Sequence[Row]]:
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-
-
-def _seconds(rows: Sequence[Row]) -> float:
-    return float(rows[-1]["seconds"]) if rows else 0.0
 
 
 def _event(kind: str, content: object, position: Position) -> ServerSentEvent:
