@@ -1,12 +1,11 @@
 """``glassnet search``."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from .. import tuning
 from .flags import Classes, Flags, Recipe
-from .output import command, percent, print_facts, print_json, print_table
+from .output import command, percent, print_facts, print_json, print_table, say
 from .train import load_named
 
 __all__ = ["search"]
@@ -67,7 +66,7 @@ def search(
     dataset = load_named(data, recipe, classes)
 
     def tell(found: tuning.Search, trial: tuning.Trial) -> None:
-        print(_line(found, trial, trials), file=sys.stderr, flush=True)
+        say(_line(found, trial, trials))
 
     found = tuning.search(dataset, recipe, trials=trials, jobs=jobs, dask=dask, out=out, on_trial=tell, **given)
     if json:
