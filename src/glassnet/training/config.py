@@ -225,13 +225,10 @@ class Config(Settings):
     def load(cls, path: Path) -> Self:
         """Read a configuration that `to_toml` gave; raise ConfigError where it cannot be used."""
         try:
-            config = cls.model_validate(parse_toml(path, path.read_bytes()))
+            content = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
-        except ValidationError as error:
-            raise ConfigError(explain(error, (), f"{path}: ", cls.model_fields)) from error
-        config._check_together()
-        return config
+        return cls._checked(parse_toml(path, content), {}, f"{path}: ")
 
     def to_toml(self) -> str:
         """Return the settings as TOML; those that are None are left out."""
