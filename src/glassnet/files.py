@@ -67,7 +67,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path in contents:
             partial[path].replace(path)
-            _sync_folder(path.parent)
+            if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
+                sync(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -81,11 +82,6 @@ def _cannot_write(path: Path, error: OSError) -> FileError:
     # To make a folder where a file is fails because it "exists", which is not what is wrong.
     reason = os.strerror(errno.ENOTDIR) if error.errno == errno.EEXIST else error.strerror or error
     return FileError(f"cannot write {path}: {reason}; {advice}")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
-        sync(folder)
 
 
 def sync(path: Path) -> None:

@@ -47,10 +47,9 @@ def clinic(
     report
         Write figures and a page to this folder. Without a name, the page has every mistake; this takes a minute or two.
     """
-    if name is not None and name not in [*MISTAKES, *notebook_names()]:
-        raise ConfigError(
-            f"no mistake or notebook called {name!r}{nearest(name.lower(), [*MISTAKES, *notebook_names()])}"
-        )
+    known = [*MISTAKES, *notebook_names()]
+    if name is not None and name not in known:
+        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name.lower(), known)}")
     if name is None and report is None:
         if data != "digits" or seed is not None:
             raise ConfigError("--data and --seed: name a mistake or notebook to run, or give --report FOLDER")

@@ -134,9 +134,8 @@ class Augmentation:
         shifts, elastic = self.shift * np.stack([down, across]), None
         if self.elastic:
             noise = rng.integers(-(2**15), 2**15, (2, count, height, width), np.int16)  # drawn quicker than floats
-            to_pixels = np.float32(
-                self.elastic * np.sqrt(12) / 2**16
-            )  # √12 / range: one over uniform noise's deviation
+            # √12 / range: one over uniform noise's deviation
+            to_pixels = np.float32(self.elastic * np.sqrt(12) / 2**16)
             elastic = noise, to_pixels * _kernel(height, self.smoothness), _kernel(width, self.smoothness)
         return Distortions(matrices, shifts, elastic)
 

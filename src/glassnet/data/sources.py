@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -69,14 +70,11 @@ def _existing(source: str | PathLike[str]) -> Path:
     if not isinstance(source, str | PathLike):
         raise DataError(f"{type(source).__name__} is not a data source; give a name, a path or a tuple of arrays")
     text = os.fsdecode(source)
-    try:
-        path = Path(text).expanduser().resolve(strict=True) if text else None
-    except (OSError, RuntimeError, ValueError):  # none such, or no name that a file could have
-        path = None
-    if path is None:
-        text = text[:200]
-        raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
-    return path
+    with suppress(OSError, RuntimeError, ValueError):  # none such, or no name that a file could have
+        if text:
+            return Path(text).expanduser().resolve(strict=True)
+    text = text[:200]
+    raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
 
 
 def _short(name: str) -> str:

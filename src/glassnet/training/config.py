@@ -255,11 +255,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     if above.get("batch_size") == "all":
         merged = {name: value for name, value in merged.items() if name not in RANGES}
     optimizer = above.get("optimizer")
-    if (
-        isinstance(optimizer, str)
-        and optimizer in DEFAULT_LEARNING_RATES
-        and optimizer != below.get("optimizer", "adam")
-    ):
-        merged["learning_rate"] = DEFAULT_LEARNING_RATES[optimizer]
+    rate = DEFAULT_LEARNING_RATES.get(optimizer) if isinstance(optimizer, str) else None
+    if rate and optimizer != below.get("optimizer", "adam"):
+        merged["learning_rate"] = rate
         merged.pop("weight_decay", None)
     return merged | dict(above)

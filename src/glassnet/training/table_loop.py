@@ -47,8 +47,8 @@ class Learned:
 
     def network(self, engine: Engine = NUMPY) -> Network:
         """Return a network of these layers, with the parameters after the last step."""
-        options: dict[str, Any] = {"dtype": self.config.dtype, "seed": None, "engine": engine}
-        network = Network.from_specification(self.specification, self.inputs, **options)
+        dtype = self.config.dtype
+        network = Network.from_specification(self.specification, self.inputs, dtype=dtype, seed=None, engine=engine)
         network.parameters[...], network.statistics[...] = self.tensors["parameters"], self.tensors["statistics"]
         return network
 
