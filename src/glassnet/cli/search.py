@@ -112,9 +112,8 @@ def _show(found: tuning.Search, data: str | None) -> None:
     if found.best is None:
         facts["best"] = "none: every trial was stopped early; continue the search with more trials"
     else:
-        facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} " + _value(
-            found.monitor, found.best.value
-        )
+        value = _value(found.monitor, found.best.value)
+        facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} {value}"
         facts["run"] = found.run.path
         facts["next"] = f"{command()} train {data + ' ' if data else ''}--recipe {found.recipe}"
     print_facts(facts)
