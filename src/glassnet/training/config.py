@@ -189,7 +189,7 @@ class Config(Settings):
                 "blocks; give a number as batch_size"
             )
         if self.mistakes_from is not None:
-            self._check_later(planted)
+            self._check_later(planted, self.mistakes_from)
         for one, other in combinations(planted, 2):
             if one is other:
                 raise ConfigError(f"mistakes: {one.name} is listed twice; remove one of them")
@@ -208,12 +208,11 @@ class Config(Settings):
                 "batch_norm: not possible with a batch of one image; use a batch_size of 2 or more, or turn it off"
             )
 
-    def _check_later(self, planted: Sequence[type[Mistake]]) -> None:
-        """Refuse mistakes that cannot be planted in a run that has begun."""
-        assert self.mistakes_from is not None
+    def _check_later(self, planted: Sequence[type[Mistake]], epoch: int) -> None:
+        """Refuse mistakes that cannot be planted in a run that has begun, after this ``epoch``."""
         if not planted:
             raise ConfigError("mistakes_from: no mistakes to plant; give mistakes as well")
-        if self.mistakes_from >= self.epochs:
+        if epoch >= self.epochs:
             raise ConfigError(f"mistakes_from: must be less than the {self.epochs} epochs of the run")
         for mistake in planted:
             if mistake.from_the_start:
