@@ -154,7 +154,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             DataError, ValueError: examples that cannot be learned.
             TrainingError: the weights stopped being finite.
         """
-        before = self._before() if self.warm_start else None
+        before: Learned | None = getattr(self, "_learned", None) if self.warm_start else None
         dtype = before.config.dtype if before else _DTYPES
         rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
         if (X_val is None) != (y_val is None):
@@ -208,7 +208,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         Raises:
             ConfigError, DataError, ValueError, TrainingError: as `fit`.
         """
-        before = self._before()
+        before: Learned | None = getattr(self, "_learned", None)
         if isinstance(self.class_weight, str):
             raise ConfigError("class_weight: cannot be balanced from a part of the data; give a weight for each class")
         if before is None and classes is None:
@@ -249,10 +249,6 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         rows = validate_data(self, _as_rows(X), dtype=self._learned.config.dtype, reset=False)
         with np.errstate(all="ignore"):
             return outputs(self.network_, rows)
-
-    def _before(self) -> Learned | None:
-        """Return what was learned before, if anything was."""
-        return getattr(self, "_learned", None)
 
     def _share(self) -> float:
         """Return the share of the examples to keep aside."""

@@ -67,7 +67,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path in contents:
             partial[path].replace(path)
-            _sync_folder(path.parent)
+            if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
+                sync(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -83,21 +84,23 @@ def _cannot_write(path: Path, error: OSError) -> FileError:
     return FileError(f"cannot write {path}: {reason}; {advice}")
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
-        sync(folder)
-
-
 def sync(path: Path) -> None:
     """Force what was written to a file or folder to the disk; raise FileError where the disk does not take it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
+        with _opened(path) as descriptor:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a file or folder for the operating system's own calls."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -113,8 +116,7 @@ def only_process(folder: Path) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with _opened(folder) as descriptor:
         for _ in range(TRIES):
             if _lock(descriptor, shared=False):
                 break
@@ -124,8 +126,6 @@ def only_process(folder: Path) -> Iterator[None]:
         for leftover in folder.glob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_held(folder: Path) -> bool:
@@ -133,13 +133,10 @@ def is_held(folder: Path) -> bool:
     if os.name != "posix":
         return False
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        with _opened(folder) as descriptor:
+            return not _lock(descriptor, shared=True)
     except OSError:
         return False
-    try:
-        return not _lock(descriptor, shared=True)
-    finally:
-        os.close(descriptor)
 
 
 def _lock(descriptor: int, *, shared: bool) -> bool:

@@ -95,13 +95,8 @@ def _draw(grid: list[list[str]], letter: str, rows: list[int]) -> None:
     for column, row in enumerate(rows):
         before = rows[max(column - 1, 0)]
         step = 1 if row >= before else -1
-        for between in range(before + step, row, step):
-            _mark(grid, between, column, letter)
-        _mark(grid, row, column, letter)
-
-
-def _mark(grid: list[list[str]], row: int, column: int, letter: str) -> None:
-    grid[row][column] = letter if grid[row][column] in (" ", FAINT, letter) else BOTH
+        for line in [*range(before + step, row, step), row]:
+            grid[line][column] = letter if grid[line][column] in (" ", FAINT, letter) else BOTH
 
 
 def _labels(low: float, high: float, share: bool) -> dict[int, str]:

@@ -1,7 +1,6 @@
 """``glassnet clinic``: a mistake beside its cure."""
 
 import os
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
-from .output import command, print_definitions, print_json, print_table
+from .output import command, print_definitions, print_json, print_table, say
 
 __all__ = ["clinic"]
 
@@ -48,10 +47,9 @@ def clinic(
     report
         Write figures and a page to this folder. Without a name, the page has every mistake; this takes a minute or two.
     """
-    if name is not None and name not in [*MISTAKES, *notebook_names()]:
-        raise ConfigError(
-            f"no mistake or notebook called {name!r}{nearest(name.lower(), [*MISTAKES, *notebook_names()])}"
-        )
+    known = [*MISTAKES, *notebook_names()]
+    if name is not None and name not in known:
+        raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name.lower(), known)}")
     if name is None and report is None:
         if data != "digits" or seed is not None:
             raise ConfigError("--data and --seed: name a mistake or notebook to run, or give --report FOLDER")
@@ -80,18 +78,14 @@ def _study(name: str, dataset: Dataset, seed: int | None, number: int, of: int) 
     """Run one study, and show the progress of a long one on standard error."""
     if name in MISTAKES:
         if of > 1:
-            _say(f"{number} of {of}: {name}")
+            say(f"{number} of {of}: {name}")
         first = seed or 0
         return study(name, dataset, range(first, first + 3))
     return study_notebook(name, dataset, seed, _announce)
 
 
 def _announce(stage: int, stages: int, cured: str) -> None:
-    _say(f"run {stage + 1} of {stages}: " + (f"{cured} cured" if cured else "as written"))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(f"run {stage + 1} of {stages}: " + (f"{cured} cured" if cured else "as written"))
 
 
 def _require_folder(folder: Path) -> None:
@@ -137,8 +131,7 @@ def _show_comparison(result: Comparison) -> None:
         f"Both on {result.data}: {learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. The curves are of seed {result.seeds[0]}, the table of {seeds}."
     )
-    print()
-    print(textwrap.fill(where, WIDTH))
+    _paragraph(where)
     _show_curves(result.planted[0], result.cured[0], "the mistake")
     print()
     print_table(*comparison_table(result))
@@ -167,21 +160,16 @@ def _show_chain(result: Chain) -> None:
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
     print_table(*chain_table(result))
-    print()
-    print(
-        textwrap.fill(
-            "Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as "
-            "long as another mistake hides its effect.",
-            WIDTH,
-        )
+    _paragraph(
+        "Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as long "
+        "as another mistake hides its effect."
     )
     _show_curves(first.course, last.course, "as written")
     _show_findings(first.course, first.mistakes)
 
 
 def _show_findings(course: Course, planted: Sequence[str]) -> None:
-    print()
-    print(textwrap.fill(doctor_words(course, planted), WIDTH))
+    _paragraph(doctor_words(course, planted))
     for name, evidence in course.findings:
         print(textwrap.fill(f"{name}: {evidence}", WIDTH, initial_indent="  ", subsequent_indent="    "))
 
@@ -203,5 +191,8 @@ def _show_curves(wrong: Course, right: Course, name: str) -> None:
     }
     print(draw_chart(shares, broken, share=True))
     if wrong.broken:
-        print()
-        print(textwrap.fill(breaks(wrong), WIDTH))
+        _paragraph(breaks(wrong))
+
+
+def _paragraph(text: str) -> None:
+    print("\n" + textwrap.fill(text, WIDTH))

@@ -58,8 +58,7 @@ def compare(
 
 
 def _print(comparison: RunComparison) -> None:
-    names = [line.name for line in comparison.lines]
-    names = _shortened(names, LONGEST_NAME)
+    names = _shortened([line.name for line in comparison.lines], LONGEST_NAME)
     accuracy = ["test"] * comparison.test
     print_table(
         ["run", "validation", "loss", "epoch", "seconds", *accuracy],

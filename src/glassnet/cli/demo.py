@@ -1,5 +1,6 @@
 """``glassnet demo``: training, evaluation and prediction on the digits that come with scikit-learn."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,8 @@ def demo(*, out: Path | None = None) -> None:
     """
     dataset = load_dataset("digits")
     print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
-    progress = Progress()
-    try:
+    with closing(Progress()) as progress:
         run = train(dataset, out=out, callbacks=[progress])
-    finally:
-        progress.close()
     accuracy = evaluate(run.model, dataset.test).accuracy
     print(f"\nAccuracy on {len(dataset.test)} test images that were not used for training: {percent(accuracy)}.")
     page = write_report(run, dataset.test, run.path / "report")

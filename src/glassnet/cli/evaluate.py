@@ -1,6 +1,5 @@
 """``glassnet evaluate``: accuracy, calibration and robustness of a model."""
 
-import sys
 from pathlib import Path
 
 from ..corruptions import CORRUPTIONS
@@ -13,7 +12,7 @@ from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from ..training.folder import CONFIG
 from .chart import draw_reliability
-from .output import percent, print_facts, print_json, print_table, require_png, write_figure
+from .output import percent, print_facts, print_json, print_table, require_png, say, write_figure
 
 __all__ = ["evaluate"]
 
@@ -60,7 +59,7 @@ def evaluate(
     trained = open_model(model)
     examples = examples_for(trained, _load(trained, data, note))
     if corruptions:
-        _print_corruptions(evaluate_corruptions(trained, examples, announce=_say), json)
+        _print_corruptions(evaluate_corruptions(trained, examples, announce=_announce), json)
         return
     evaluation = evaluate_model(trained, examples, shifts)
     if first is not None:
@@ -97,8 +96,8 @@ def _load(model: Model, data: str | None, note: str) -> Dataset:
         raise DataError(f"{error}{note}") from error
 
 
-def _say(name: str) -> None:
-    print(f"{1 + list(CORRUPTIONS).index(name)} of {len(CORRUPTIONS)}: {name}", file=sys.stderr, flush=True)
+def _announce(name: str) -> None:
+    say(f"{1 + list(CORRUPTIONS).index(name)} of {len(CORRUPTIONS)}: {name}")
 
 
 def _print_figures(evaluation: Evaluation) -> None:

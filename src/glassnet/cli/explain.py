@@ -55,7 +55,11 @@ def explain(
         image = image or 0
         title = f"Test image {image} of {'the bundled model' if run is None else run.resolve().name}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
-    page = _write_page(explanation, title, report)
+    page: Path | None = None
+    if report is not None:
+        from ..explain.page import write_page
+
+        page = write_page(explanation, title, report)
     if json:
         print_json(explanation.to_json() | ({"page": str(page)} if page else {}))
         return
@@ -77,11 +81,3 @@ def _explain_run(path: Path | None, image: int, learning_rate: float) -> Explana
     if path is None or not path.is_dir():
         return explanation
     return replace(explanation, notes=(*explanation.notes, *training_notes(Run(path).config)))
-
-
-def _write_page(explanation: Explanation, title: str, folder: Path | None) -> Path | None:
-    if folder is None:
-        return None
-    from ..explain.page import write_page
-
-    return write_page(explanation, title, folder)

@@ -1,13 +1,12 @@
 """``glassnet log``: the logs of runs for other tools."""
 
-import sys
 from pathlib import Path
 
 from ..errors import GlassnetError
 from ..files import write_together
 from ..logs import check_log_folder, log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import Run, find_runs
-from .output import print_facts, require_ending
+from .output import print_facts, require_ending, say
 
 __all__ = ["log"]
 
@@ -70,5 +69,5 @@ def _undamaged(runs: list[Run]) -> list[Run]:
     if not readable:
         raise damaged[0]
     for complaint in damaged:
-        print(f"Left out: {complaint}", file=sys.stderr)
+        say(f"Left out: {complaint}")
     return readable

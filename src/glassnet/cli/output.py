@@ -25,6 +25,7 @@ __all__ = [
     "print_table",
     "require_ending",
     "require_png",
+    "say",
     "write_figure",
 ]
 
@@ -41,6 +42,11 @@ def command() -> str:
     if called.is_absolute() and shutil.which("glassnet") == str(called):
         return "glassnet"
     return str(called)
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, so that standard output holds results alone."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def percent(share: float | None) -> str:

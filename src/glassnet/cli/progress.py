@@ -1,6 +1,5 @@
 """The progress of a run: a live line in a terminal, a plain line per epoch in a pipe."""
 
-import sys
 from time import perf_counter
 
 from rich.console import Console
@@ -9,7 +8,7 @@ from rich.text import Text
 
 from ..training import RunCallback, RunUnderWay
 from ..training.history import Row
-from .output import command, percent
+from .output import command, percent, say
 from .summary import summary
 
 __all__ = ["Progress"]
@@ -28,18 +27,15 @@ class Progress(RunCallback):
 
     def on_start(self, run: RunUnderWay) -> None:
         if run.config.first_seed is not None:
-            print(f"member {run.config.seed - run.config.first_seed + 1}", file=sys.stderr)
+            say(f"member {run.config.seed - run.config.first_seed + 1}")
         head = f"{summary(run)}\n\n{HEADER}"
         if run.ranks.size > 1:  # a rank that is killed takes the others with it, too late to say this
-            print(
-                f"{run.ranks.size} ranks; if one of them dies, continue with: {command()} resume {run.folder}",
-                file=sys.stderr,
-            )
+            say(f"{run.ranks.size} ranks; if one of them dies, continue with: {command()} resume {run.folder}")
         if head != self.head or run.config.first_seed is not None:  # not again for the part of a run with mistakes
-            print(head, file=sys.stderr, flush=True)
+            say(head)
         self.head = head
         if run.config.mistakes:
-            print(f"planted mistakes: {', '.join(run.config.mistakes)}", file=sys.stderr)
+            say(f"planted mistakes: {', '.join(run.config.mistakes)}")
         self.first_step, self.began, self.shown = run.state.step, perf_counter(), 0.0
         if self.console.is_terminal:
             self.live = Live(Text(), console=self.console, auto_refresh=False, transient=True)
@@ -80,7 +76,7 @@ class Progress(RunCallback):
 
     def _print(self, line: str) -> None:
         if self.live is None:
-            print(line, file=sys.stderr, flush=True)
+            say(line)
         else:
             self.live.console.print(line)
 

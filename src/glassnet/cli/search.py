@@ -1,12 +1,11 @@
 """``glassnet search``."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from .. import tuning
 from .flags import Classes, Flags, Recipe
-from .output import command, percent, print_facts, print_json, print_table
+from .output import command, percent, print_facts, print_json, print_table, say
 from .train import load_named
 
 __all__ = ["search"]
@@ -67,7 +66,7 @@ def search(
     dataset = load_named(data, recipe, classes)
 
     def tell(found: tuning.Search, trial: tuning.Trial) -> None:
-        print(_line(found, trial, trials), file=sys.stderr, flush=True)
+        say(_line(found, trial, trials))
 
     found = tuning.search(dataset, recipe, trials=trials, jobs=jobs, dask=dask, out=out, on_trial=tell, **given)
     if json:
@@ -113,9 +112,8 @@ def _show(found: tuning.Search, data: str | None) -> None:
     if found.best is None:
         facts["best"] = "none: every trial was stopped early; continue the search with more trials"
     else:
-        facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} " + _value(
-            found.monitor, found.best.value
-        )
+        value = _value(found.monitor, found.best.value)
+        facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} {value}"
         facts["run"] = found.run.path
         facts["next"] = f"{command()} train {data + ' ' if data else ''}--recipe {found.recipe}"
     print_facts(facts)

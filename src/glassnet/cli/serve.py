@@ -1,6 +1,5 @@
 """``glassnet serve``, and the page of ``glassnet train --watch``."""
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from urllib.parse import quote
 from ..errors import FileError, missing_package
 from ..training import open_model
 from ..training.folder import CONFIG
-from .output import print_facts
+from .output import print_facts, say
 
 if TYPE_CHECKING:
     from ..web import Site
@@ -59,7 +58,7 @@ def page_beside(out: Path | None, port: int) -> "Companion":
 
     runs = RUNS if out is None else out.resolve().parent
     companion = Companion(Site(runs, None, DRAWINGS), HOST, port)
-    print(f"Watch at {companion.address}/{_view(out)}", file=sys.stderr, flush=True)
+    say(f"Watch at {companion.address}/{_view(out)}")
     return companion
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from ..logs import TensorBoard
 from ..training import Config, Run, notebook_names
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
-from .output import command, percent, print_facts, print_json
+from .output import command, percent, print_facts, print_json, say
 from .progress import Progress
 from .serve import PORT, page_beside
 
@@ -87,8 +87,7 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     with ExitStack() as beside, _one_of_many(parallel) as ranks:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
-        progress = Progress()
-        try:
+        with closing(Progress()) as progress:
             with ranks.together():
                 logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
                 dataset = load_named(data, recipe, classes)
@@ -104,13 +103,11 @@ def train(
                 parallel=parallel,
                 **given,
             )
-        finally:
-            progress.close()
         if ranks.rank == 0:
             _show(run, json)
         if page:
             sys.stdout.flush()  # the result is for whoever reads it in a pipe, and this line for the person
-            print(f"The page stays at {page.address} until Ctrl-C.", file=sys.stderr, flush=True)
+            say(f"The page stays at {page.address} until Ctrl-C.")
             page.wait()
 
 
@@ -167,14 +164,11 @@ def resume(
     json
         Print the result as JSON.
     """
-    progress = Progress()
     with _one_of_many(parallel) as ranks:
-        try:
+        with closing(Progress()) as progress:
             with ranks.together():
                 logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
             resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
-        finally:
-            progress.close()
         if ranks.rank == 0:
             _show(resumed, json)
 

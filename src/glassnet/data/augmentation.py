@@ -7,7 +7,7 @@ practices for convolutional neural networks applied to visual document analysis,
 """
 
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -80,10 +80,10 @@ class Augmentation:
     smoothness: float = 4.0
 
     def __post_init__(self) -> None:
-        for field, amount in zip(fields(self), astuple(self), strict=True):
-            least, most = RANGES[field.name]
+        for name, (least, most) in RANGES.items():
+            amount = getattr(self, name)
             if not least <= amount <= most:  # also true of NaN
-                raise ConfigError(f"{field.name}: must be from {least:g} to {most:g}, not {amount!r}")
+                raise ConfigError(f"{name}: must be from {least:g} to {most:g}, not {amount!r}")
 
     @property
     def distorts(self) -> bool:
@@ -134,9 +134,8 @@ class Augmentation:
         shifts, elastic = self.shift * np.stack([down, across]), None
         if self.elastic:
             noise = rng.integers(-(2**15), 2**15, (2, count, height, width), np.int16)  # drawn quicker than floats
-            to_pixels = np.float32(
-                self.elastic * np.sqrt(12) / 2**16
-            )  # √12 / range: one over uniform noise's deviation
+            # √12 / range: one over uniform noise's deviation
+            to_pixels = np.float32(self.elastic * np.sqrt(12) / 2**16)
             elastic = noise, to_pixels * _kernel(height, self.smoothness), _kernel(width, self.smoothness)
         return Distortions(matrices, shifts, elastic)
 

@@ -100,11 +100,11 @@ class Examples:
     def blocks(self, size: int = 4096) -> Iterator["Examples"]:
         """Yield the examples a few thousand at a time, so that work on them needs no second copy of them all."""
         for start in range(0, len(self), size):
-            stop = min(start + size, len(self))
+            part = slice(start, start + size)
             if self._rows is None:
-                yield Examples(self._stored[start:stop], self.labels[start:stop])
+                yield Examples(self._stored[part], self.labels[part])
             else:
-                yield self.take(np.arange(start, stop))
+                yield Examples(self._stored, self.labels[part], rows=self._rows[part])
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,7 +81,7 @@ def _downloaded(name: str, folder: Path) -> Path:
     from requests import RequestException
 
     pooch.get_logger().setLevel("WARNING")
-    wrong_sum = False
+    why = "no mirror could be reached; are you online?"
     for mirror in MIRRORS:
         downloader = pooch.HTTPDownloader(progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
         try:
@@ -89,16 +89,13 @@ def _downloaded(name: str, folder: Path) -> Path:
         except RequestException:
             continue
         except ValueError:  # pooch's word for a wrong sum
-            wrong_sum = True
+            why = "the mirrors sent a file with a wrong checksum."
         except OSError as error:
             raise DataError(
                 f"cannot save MNIST in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
             ) from error
         else:
             return Path(path)
-    why = (
-        "the mirrors sent a file with a wrong checksum." if wrong_sum else "no mirror could be reached; are you online?"
-    )
     given = os.environ.get("GLASSNET_DATA")
     nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
     raise DataError(

@@ -4,12 +4,13 @@ import io
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError
 from .dataset import Images
@@ -19,16 +20,6 @@ __all__ = ["MAX_PICTURE_PIXELS", "read_picture"]
 MAX_PICTURE_PIXELS = 64_000_000
 
 _ENOUGH = 1024  # pixels: a JPEG with sides of twice this or more is decoded at a half, a quarter or an eighth
-_ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 # What Pillow raises on damaged files, found by damaging many.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
 
@@ -58,7 +49,10 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
                 if image.width * image.height > MAX_PICTURE_PIXELS:
                     raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
                 image.draft(None, (_ENOUGH, _ENOUGH))
-                return _gray(_smaller(_upright(image)))
+                image.load()
+                with suppress(*_DAMAGE):  # damage in what the camera wrote beside the picture does not spoil it
+                    ImageOps.exif_transpose(image, in_place=True)
+                return _gray(_smaller(image))
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more pixels") from error
     except UnidentifiedImageError as error:
@@ -84,14 +78,6 @@ def _smaller(image: Image.Image) -> Image.Image:
         return Image.fromarray(_gray(image)).reduce(factor)
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB"
     return (image if image.mode == mode else image.convert(mode)).reduce(factor)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_ORIENTATION)
-    except _DAMAGE:
-        return image  # damage in what the camera wrote beside the picture does not spoil the picture
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
 def _gray(image: Image.Image) -> Images:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -58,7 +59,10 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             raise DataError(f"classes: {source} has {len(dataset.classes)} classes, 0 to 9; leave classes out")
         return dataset
     path = _existing(source)
-    return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
+    try:
+        return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
 
 def _existing(source: str | PathLike[str]) -> Path:
@@ -66,14 +70,11 @@ def _existing(source: str | PathLike[str]) -> Path:
     if not isinstance(source, str | PathLike):
         raise DataError(f"{type(source).__name__} is not a data source; give a name, a path or a tuple of arrays")
     text = os.fsdecode(source)
-    try:
-        path = Path(text).expanduser().resolve(strict=True) if text else None
-    except (OSError, RuntimeError, ValueError):  # none such, or no name that a file could have
-        path = None
-    if path is None:
-        text = text[:200]
-        raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
-    return path
+    with suppress(OSError, RuntimeError, ValueError):  # none such, or no name that a file could have
+        if text:
+            return Path(text).expanduser().resolve(strict=True)
+    text = text[:200]
+    raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
 
 
 def _short(name: str) -> str:
@@ -88,7 +89,7 @@ def _digits() -> Dataset:
     assert package.origin
     table = np.loadtxt(Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz", delimiter=",")
     images = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    return _held_out("digits", "digits", Examples(images, table[:, -1].astype(np.int64)), class_names(10))
+    return _dataset("digits", "digits", Examples(images, table[:, -1].astype(np.int64)), None, class_names(10))
 
 
 def _mnist() -> Dataset:
@@ -97,10 +98,8 @@ def _mnist() -> Dataset:
 
 def _openml() -> Dataset:
     rows = openml_examples(class_names(10))
-    if len(rows) <= OPENML_TRAINING:
-        return _held_out("mnist_784", "mnist_784", rows, class_names(10))
     train, test = np.split(np.arange(len(rows)), [OPENML_TRAINING])
-    return _official("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
+    return _dataset("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
 
 
 NAMED: dict[str, Callable[[], Dataset]] = {
@@ -122,10 +121,10 @@ def _from_arrays(arrays: tuple[ArrayLike, ...], names: tuple[str, ...]) -> Datas
     if len(arrays) not in (2, 4):
         raise DataError(f"{len(arrays)} arrays; give (images, labels) or (images, labels, test_images, test_labels)")
     train = Examples(as_images(arrays[0]), as_labels(arrays[1], names))
-    if len(arrays) == 2:
-        return _held_out("arrays", "", train, names)
-    test = Examples(as_images(arrays[2], "test images"), as_labels(arrays[3], names, "test labels"))
-    return _official("arrays", "", train, test, names)
+    test = None
+    if len(arrays) == 4:
+        test = Examples(as_images(arrays[2], "test images"), as_labels(arrays[3], names, "test labels"))
+    return _dataset("arrays", "", train, test, names)
 
 
 def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
@@ -140,13 +139,6 @@ def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
 
 
 def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
-    try:
-        return _of_folder(path, names)
-    except OSError as error:
-        raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
-
-
-def _of_folder(path: Path, names: tuple[str, ...]) -> Dataset:
     if files := {part: file for part in FILES if (file := find_idx(path, part))}:
         return _from_idx(_short(path.name), str(path), files, names)
     if (path / "train.csv").is_file() or (path / "test.csv").is_file():
@@ -164,9 +156,8 @@ def _of_folder(path: Path, names: tuple[str, ...]) -> Dataset:
 
 def _from_idx(name: str, source: str, files: Mapping[str, Path], names: tuple[str, ...]) -> Dataset:
     train = _idx_pair(files, "train", names)
-    if not {"test images", "test labels"} & set(files):
-        return _held_out(name, source, train, names)
-    return _official(name, source, train, _idx_pair(files, "test", names), names)
+    test = _idx_pair(files, "test", names) if {"test images", "test labels"} & set(files) else None
+    return _dataset(name, source, train, test, names)
 
 
 def _idx_pair(files: Mapping[str, Path], part: str, names: tuple[str, ...]) -> Examples:
@@ -186,7 +177,7 @@ def _from_csv(path: Path, names: tuple[str, ...]) -> Dataset:
     if table.labels is None:
         nothing = Examples(table.images[:0], np.zeros(0, np.int64))
         return Dataset(_short(path.stem), str(path), nothing, nothing, names, False, table.images)
-    return _held_out(_short(path.stem), str(path), _csv_examples(path, table, names), names)
+    return _dataset(_short(path.stem), str(path), _csv_examples(path, table, names), None, names)
 
 
 def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
@@ -196,11 +187,11 @@ def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
         return _from_csv(test_file, names)
     train, name = _csv_examples(train_file, read_csv(train_file), names), _short(path.name)
     if not test_file.is_file():
-        return _held_out(name, str(path), train, names)
+        return _dataset(name, str(path), train, None, names)
     table = read_csv(test_file)
     if table.labels is None:
-        return _held_out(name, str(path), train, names, table.images)
-    return _official(name, str(path), train, _csv_examples(test_file, table, names), names)
+        return _dataset(name, str(path), train, None, names, table.images)
+    return _dataset(name, str(path), train, _csv_examples(test_file, table, names), names)
 
 
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
@@ -212,9 +203,8 @@ def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:
     arrays = read_npz(path)
     train, name = _npz_pair(path, arrays, "train", names), _short(path.stem)
-    if "x_test" not in arrays:
-        return _held_out(name, str(path), train, names)
-    return _official(name, str(path), train, _npz_pair(path, arrays, "test", names), names)
+    test = _npz_pair(path, arrays, "test", names) if "x_test" in arrays else None
+    return _dataset(name, str(path), train, test, names)
 
 
 def _npz_pair(path: Path, arrays: Mapping[str, NDArray[Any]], part: str, names: tuple[str, ...]) -> Examples:
@@ -233,22 +223,17 @@ def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
     if unknown := [folder for folder in test if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
     examples = read_class_folders(train + test, classes)
-    if not test:
-        return _held_out(name, str(path), examples, classes)
-    cut = len(examples) - count_pictures(test)
-    parts = np.split(np.arange(len(examples)), [cut])
-    return _official(name, str(path), examples.take(parts[0]), examples.take(parts[1]), classes)
+    first, last = np.split(np.arange(len(examples)), [len(examples) - count_pictures(test)])
+    return _dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)
 
 
-def _official(name: str, source: str, train: Examples, test: Examples, names: tuple[str, ...]) -> Dataset:
-    """Return a data set whose source itself separates the test images."""
-    return Dataset(name, source, train, test, names, True, np.empty((0, *train.image_shape), np.uint8))
-
-
-def _held_out(
-    name: str, source: str, examples: Examples, names: tuple[str, ...], unlabelled: Images | None = None
+def _dataset(
+    name: str, source: str, train: Examples, test: Examples | None, names: tuple[str, ...], other: Images | None = None
 ) -> Dataset:
-    """Return a data set whose source has no test images: a fifth of its images becomes them."""
-    kept, held = hold_out(examples.labels, TEST_SHARE, TEST_SEED)
-    others = examples.images[:0] if unlabelled is None else unlabelled
-    return Dataset(name, source, examples.take(kept), examples.take(held), names, False, others)
+    """Return a data set; where its source has no test images, a fifth of its images becomes them."""
+    official = test is not None
+    if test is None:
+        kept, held = hold_out(train.labels, TEST_SHARE, TEST_SEED)
+        train, test = train.take(kept), train.take(held)
+    unlabelled = np.empty((0, *train.image_shape), np.uint8) if other is None else other
+    return Dataset(name, source, train, test, names, official, unlabelled)

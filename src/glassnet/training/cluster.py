@@ -2,7 +2,6 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib import import_module
@@ -17,15 +16,14 @@ __all__ = ["connect", "require_search"]
 PATIENCE = 5  # seconds for a scheduler to answer and for a worker to be there
 
 
-def require_search(what: str, packages: Iterable[str]) -> None:
+def require_search(what: str, package: str) -> None:
     """Raise ConfigError where a package of the extra ``search`` is missing; ``what`` needs it."""
-    for package in packages:
-        try:
-            with warnings.catch_warnings():  # Optuna brings tqdm, which misses ipywidgets aloud in a notebook
-                warnings.filterwarnings("ignore", "IProgress not found")
-                import_module(package)
-        except ModuleNotFoundError as error:
-            raise missing_package(what, error, "search") from error
+    try:
+        with warnings.catch_warnings():  # Optuna brings tqdm, which misses ipywidgets aloud in a notebook
+            warnings.filterwarnings("ignore", "IProgress not found")
+            import_module(package)
+    except ModuleNotFoundError as error:
+        raise missing_package(what, error, "search") from error
 
 
 def connect(address: str, closing: ExitStack) -> Any:
@@ -35,7 +33,7 @@ def connect(address: str, closing: ExitStack) -> Any:
         ConfigError: Dask is missing, no scheduler answers, it has no workers, or glassnet there is missing or another
             version.
     """
-    require_search("--dask", ["distributed"])
+    require_search("--dask", "distributed")
     distributed = import_module("distributed")
     for log in map(getLogger, ("distributed", "distributed.client")):  # what is wrong is told in one line
         closing.callback(log.setLevel, log.level)

@@ -189,7 +189,7 @@ class Config(Settings):
                 "blocks; give a number as batch_size"
             )
         if self.mistakes_from is not None:
-            self._check_later(planted)
+            self._check_later(planted, self.mistakes_from)
         for one, other in combinations(planted, 2):
             if one is other:
                 raise ConfigError(f"mistakes: {one.name} is listed twice; remove one of them")
@@ -208,12 +208,11 @@ class Config(Settings):
                 "batch_norm: not possible with a batch of one image; use a batch_size of 2 or more, or turn it off"
             )
 
-    def _check_later(self, planted: Sequence[type[Mistake]]) -> None:
-        """Refuse mistakes that cannot be planted in a run that has begun."""
-        assert self.mistakes_from is not None
+    def _check_later(self, planted: Sequence[type[Mistake]], epoch: int) -> None:
+        """Refuse mistakes that cannot be planted in a run that has begun, after this ``epoch``."""
         if not planted:
             raise ConfigError("mistakes_from: no mistakes to plant; give mistakes as well")
-        if self.mistakes_from >= self.epochs:
+        if epoch >= self.epochs:
             raise ConfigError(f"mistakes_from: must be less than the {self.epochs} epochs of the run")
         for mistake in planted:
             if mistake.from_the_start:
@@ -225,13 +224,10 @@ class Config(Settings):
     def load(cls, path: Path) -> Self:
         """Read a configuration that `to_toml` gave; raise ConfigError where it cannot be used."""
         try:
-            config = cls.model_validate(parse_toml(path, path.read_bytes()))
+            content = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
-        except ValidationError as error:
-            raise ConfigError(explain(error, (), f"{path}: ", cls.model_fields)) from error
-        config._check_together()
-        return config
+        return cls._checked(parse_toml(path, content), {}, f"{path}: ")
 
     def to_toml(self) -> str:
         """Return the settings as TOML; those that are None are left out."""
@@ -258,11 +254,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     if above.get("batch_size") == "all":
         merged = {name: value for name, value in merged.items() if name not in RANGES}
     optimizer = above.get("optimizer")
-    if (
-        isinstance(optimizer, str)
-        and optimizer in DEFAULT_LEARNING_RATES
-        and optimizer != below.get("optimizer", "adam")
-    ):
-        merged["learning_rate"] = DEFAULT_LEARNING_RATES[optimizer]
+    rate = DEFAULT_LEARNING_RATES.get(optimizer) if isinstance(optimizer, str) else None
+    if rate and optimizer != below.get("optimizer", "adam"):
+        merged["learning_rate"] = rate
         merged.pop("weight_decay", None)
     return merged | dict(above)

@@ -19,8 +19,7 @@ from ..model import Model
 from ..nn.types import Array
 from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .history import Row, append_row, read_history, write_rows
-from .loop import Loop
-from .storage import Storage
+from .loop import Loop, Storage
 
 __all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder"]
 
@@ -31,7 +30,7 @@ MODEL, CHECKPOINT, LIVE = "model.safetensors", "checkpoint.safetensors", "live.s
 SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
 
 
-class RunFolder(Storage[Loop]):
+class RunFolder(Storage):
     """Keeps a run in its folder.
 
     A checkpoint never knows more than the other files, which are written before it.

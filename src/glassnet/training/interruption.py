@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-__all__ = ["INTERRUPTED", "TrainingInterrupted", "interruptible"]
+__all__ = ["INTERRUPTED", "TrainingInterrupted", "handled", "interruptible"]
 
 INTERRUPTED = "interrupted"  # why a run was stopped by a signal
 
@@ -48,9 +48,16 @@ def interruptible(stop: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield lambda: bool(received)
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM handled in another way for a while."""
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,12 +207,10 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
         folder = runs / stem
         runs.mkdir(parents=True, exist_ok=True)
         while True:
-            try:
+            with suppress(FileExistsError):
                 folder.mkdir()
-            except FileExistsError:
-                number += 1
-                folder = runs / f"{stem}-{number}"
-            else:
                 return folder
+            number += 1
+            folder = runs / f"{stem}-{number}"
     except OSError as error:
         raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another folder with --out") from error

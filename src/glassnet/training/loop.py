@@ -26,10 +26,9 @@ from .checkpoint import State, run_tensors
 from .config import Config
 from .history import Row, is_better
 from .steps import Steps
-from .storage import Storage
 from .validation import Validation
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "Storage"]
 
 LARGEST = 1e15  # of a weight: of two layers of such weights, the products are no longer finite in float32
 
@@ -41,6 +40,32 @@ class Decision(IntEnum):
     SAVE = 1  # and go on
     STOP = 2
     FINISHED = 3  # before this call already
+
+
+class Storage:
+    """Where a loop keeps what it learns. This one keeps nothing: all of it stays in memory.
+
+    Attributes:
+        resumable: whether a loop can go on from the middle of an epoch, so that it may be stopped there.
+    """
+
+    resumable = False
+
+    def begin(self, loop: "Loop") -> None:
+        """Bring a loop to where it was."""
+
+    def is_due(self) -> bool:
+        """Whether it is time to `save` again."""
+        return False
+
+    def save(self, loop: "Loop") -> None:
+        """Save all that going on takes."""
+
+    def add_row(self, loop: "Loop", row: Row) -> None:
+        """Keep a row of the history, and the best model if it is new."""
+
+    def save_best(self, loop: "Loop") -> None:
+        """Save the best model, if it is not saved yet."""
 
 
 class Loop:
@@ -90,7 +115,7 @@ class Loop:
         self.stopped: str | None = None
         self.paused = False
         self.best: tuple[Array, Array] | None = None
-        self.storage: Storage[Self] = Storage()
+        self.storage = Storage()
         self._loss = 0.0  # of the last step
         self._ends = False  # whether all ranks know that it is to end, of which ``stopped`` tells in the first
 
@@ -113,7 +138,7 @@ class Loop:
         """End as `stop` does, for good."""
         self.stopped, self.state.finished = reason, True
 
-    def run(self: Self) -> None:
+    def run(self) -> None:
         """Train to the epoch to end with, or until something stops it, from where the storage has it.
 
         Raises:
@@ -171,7 +196,8 @@ class Loop:
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate and report."""
         state, began, batches = self.state, self.began, len(self.steps.batches)
-        due = self._is_due(state.epoch + 1)
+        number = state.epoch + 1
+        due = number % self.config.report_every == 0 or number == self.config.epochs  # whether it ends with a report
         taken = state.step - began.step - (state.epoch - began.epoch) * batches
         for i in range(taken, batches):
             self._take_step(i)
@@ -210,10 +236,6 @@ class Loop:
             return Decision.STOP
         return Decision.SAVE if self.storage.is_due() else Decision.GO_ON
 
-    def _is_due(self, epoch: int) -> bool:
-        """Whether this epoch, counted from 1, ends with a report."""
-        return epoch % self.config.report_every == 0 or epoch == self.config.epochs
-
     def _measure(self) -> None:
         """Validate, and add a row of what is known of the epoch that ends here."""
         parameters = self.network.parameters
@@ -240,7 +262,7 @@ class Loop:
             callback.on_epoch(self, row)
         return self._go_on_or_stop()
 
-    def _save(self: Self) -> None:
+    def _save(self) -> None:
         """Save, the moments that the other ranks keep up included."""
         for moment in self.optimizer.state.values():
             self.ranks.gather(moment)

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -22,6 +22,7 @@ from ..engines import available_threads
 from ..errors import ConfigError, DataError, GlassnetError, TrainingError, nearest, pip_install
 from ..nn.types import Array
 from .config import Config
+from .interruption import handled
 from .ranks import ALONE, Ranks
 
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
@@ -139,14 +140,8 @@ class MPIRanks(Ranks):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        signals = (signal.SIGINT, signal.SIGTERM) if self.rank else ()
-        previous = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
-        try:
-            with self._alive():
-                yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        with handled(signal.SIG_IGN) if self.rank else nullcontext(), self._alive():
+            yield
 
     def step(self) -> AbstractContextManager[None]:
         return self._alive(())

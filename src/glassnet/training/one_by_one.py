@@ -82,8 +82,9 @@ class OneByOne:
             The loss of the example before its step, and whether it was recognised (0 or 1); or None, with W and b up
             to date and no step taken, where the loss is not finite or cannot be computed.
         """
-        if self._seen is not None and self._has_changed(self._seen):
-            self._size = self._taken  # what was prepared holds no longer
+        if self._seen is not None and not np.array_equal(self._seen, self._lower):
+            self._size = self._taken  # whoever looked has changed W or b, and what was prepared holds no longer
+        self._seen = None
         if self._taken == self._size:
             self._prepare(epoch, i)
         t = self._taken
@@ -115,13 +116,8 @@ class OneByOne:
             return
         if self._before is None:
             self._before = self._lower.copy()
-        self._move(self._caught_up)
+        self._move()
         self._seen = self._lower.copy()
-
-    def _has_changed(self, seen: Array) -> bool:
-        """Whether whoever looked has also changed W or b."""
-        self._seen = None
-        return not np.array_equal(seen, self._lower)
 
     def _prepare(self, epoch: int, i: int) -> None:
         """Compute what the rest of a block needs of W and b as they are now."""
@@ -137,12 +133,12 @@ class OneByOne:
             self._lower[...] = self._before
             self._caught_up, self._before = 0, None
         self._size = self._taken
-        self._move(self._caught_up)
+        self._move()
 
-    def _move(self, start: int) -> None:
-        """Move W and b by the steps of the block from ``start`` on that were taken."""
-        due = slice(start, self._taken)
-        if self._taken > start:
+    def _move(self) -> None:
+        """Move W and b by the steps of the block that were taken and are not yet in them."""
+        due = slice(self._caught_up, self._taken)
+        if self._taken > self._caught_up:
             self.first.W -= self._X[due].T @ self._moves[due]
             self.first.b -= self._moves[due].sum(axis=0)
             self.first_pass.X = self._X[self._taken - 1 : self._taken]

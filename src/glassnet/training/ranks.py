@@ -12,8 +12,8 @@ number of ranks, or with none.
 Here stand what they do together, and the process that is alone and does it by itself; `mpi` has those of MPI.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from ..nn.types import Array
 from .config import Config
@@ -73,15 +73,13 @@ class Ranks:
     def check(self, config: Config, fingerprint: str) -> None:
         """Refuse what the ranks cannot do together."""
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Do something on every rank; where it fails on any, the error is raised on all."""
-        yield
+        return NOTHING
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self) -> AbstractContextManager[None]:
         """Run the loop: signals are rank 0's, and a rank that fails where the others cannot know it ends them all."""
-        yield
+        return NOTHING
 
     def step(self) -> AbstractContextManager[None]:
         """Take a step; a rank that fails while the others wait for its part ends them all."""

@@ -2,7 +2,6 @@
 
 import tomllib
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,12 @@ from ..errors import ConfigError, nearest
 
 __all__ = ["notebook_names", "parse_toml", "read_recipe", "recipe_names", "recipe_summary", "recipe_text"]
 
+RECIPES = Path(__file__).parent / "recipes"
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with glassnet."""
-    return sorted(file.name.removesuffix(".toml") for file in _recipes().iterdir() if file.name.endswith(".toml"))
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 def notebook_names() -> list[str]:
@@ -31,12 +32,7 @@ def recipe_text(name: str) -> str:
     """Return the TOML text of a recipe; raise ConfigError, naming the nearest, if no recipe has that name."""
     if name not in recipe_names():
         raise ConfigError(f"no recipe called {name!r}{nearest(name, recipe_names())}; give a recipe or a TOML file")
-    text: str = (_recipes() / f"{name}.toml").read_text("utf-8")
-    return text
-
-
-def _recipes() -> Any:
-    return files(__package__) / "recipes"
+    return (RECIPES / f"{name}.toml").read_text("utf-8")
 
 
 def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str]:

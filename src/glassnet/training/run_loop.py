@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 from ..data import Dataset, Preprocessing
 from ..errors import TrainingError
@@ -115,7 +114,7 @@ class RunLoop(Loop):
                 raise KeyboardInterrupt(f"stopped at step {self.state.step}")
             raise TrainingInterrupted(self.folder, self.state.step)
 
-    def break_off(self: Self, error: TrainingError) -> bool:
+    def break_off(self, error: TrainingError) -> bool:
         """A planted mistake may have broken the run: then end it here, and report what the network answers now.
 
         Where weights are NaN, so are all outputs, and argmax says that the first is the largest: class 0.

@@ -15,7 +15,7 @@ from ..nn import NUMPY, Engine, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
 from .assembly import build_network
 from .batches import Batches, Source, Table, TableBatches
-from .callbacks import Callback, check_callbacks
+from .callbacks import Callback
 from .checkpoint import State, run_tensors
 from .config import Config
 from .loop import Loop
@@ -47,8 +47,8 @@ class Learned:
 
     def network(self, engine: Engine = NUMPY) -> Network:
         """Return a network of these layers, with the parameters after the last step."""
-        options: dict[str, Any] = {"dtype": self.config.dtype, "seed": None, "engine": engine}
-        network = Network.from_specification(self.specification, self.inputs, **options)
+        dtype = self.config.dtype
+        network = Network.from_specification(self.specification, self.inputs, dtype=dtype, seed=None, engine=engine)
         network.parameters[...], network.statistics[...] = self.tensors["parameters"], self.tensors["statistics"]
         return network
 
@@ -67,8 +67,7 @@ class TableLoop(Loop):
         image_shape: (h, w) where the rows are images, so that they can be distorted.
 
     Raises:
-        ConfigError: settings that what was learned before does not fit, distortions of what is no image, or what is no
-            callback.
+        ConfigError: settings that what was learned before does not fit, or distortions of what is no image.
     """
 
     def __init__(
@@ -81,7 +80,6 @@ class TableLoop(Loop):
         before: Learned | None = None,
         image_shape: tuple[int, int] | None = None,
     ) -> None:
-        check_callbacks(callbacks, Callback)
         if before:
             _check_same(before.config, config)
         inputs, size = training.X.shape[1], min(int(config.batch_size), len(training))

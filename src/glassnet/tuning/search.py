@@ -120,7 +120,7 @@ def search(
         FileError: a folder that cannot be used, or in which another process searches.
         KeyboardInterrupt: Ctrl-C, with all trials saved that have an outcome.
     """
-    require_search("a search", ["optuna"])
+    require_search("a search", "optuna")
     if trials < 1:
         raise ConfigError(f"trials: must be at least 1, not {trials}")
     config = choose_config(dataset, recipe, settings)

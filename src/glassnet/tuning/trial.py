@@ -86,7 +86,7 @@ def run_trial(
         best: the best value so far; only what is better sends its files.
         callbacks: of the run.
     """
-    require_search("a search", ["optuna"])  # which may be missing on another machine
+    require_search("a search", "optuna")  # which may be missing on another machine
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)

@@ -22,16 +22,13 @@ def check_data(report: Report, case: Case, held_out: Array | None) -> None:
 
 def _check_scale(report: Report, sets: dict[str, Array]) -> None:
     """Pixels of 0 to 1 and standardised ones have a root mean square of at most about 1; bytes have 30 to 150."""
-    sizes = {name: sqrt(float(np.mean(np.square(X)))) for name, X in sets.items()}
-    wrong = [name for name, size in sizes.items() if size > 3 and np.abs(sets[name]).max() > 10]
-    if wrong:
-        report.found(
-            "unscaled-pixels",
-            "; ".join(
-                f"{name} goes from {sets[name].min():g} to {sets[name].max():g}, root mean square {sizes[name]:.3g}"
-                for name in wrong
-            ),
-        )
+    told = []
+    for name, X in sets.items():
+        size = sqrt(float(np.mean(np.square(X))))
+        if size > 3 and np.abs(X).max() > 10:
+            told.append(f"{name} goes from {X.min():g} to {X.max():g}, root mean square {size:.3g}")
+    if told:
+        report.found("unscaled-pixels", "; ".join(told))
 
 
 def _check_order(report: Report, y: Labels) -> None:

@@ -44,9 +44,7 @@ class Match(NamedTuple):
 
 def match(theirs: Layer, right: LayerGradient, W: Array) -> Match | None:
     """Return how ``theirs`` follows from ``right`` in a layer with weights ``W``, or None where it does not."""
-    factor = _factor(theirs.W, right.W)
-    if factor is None:
-        factor = _factor_beside_decay(theirs.W, right.W, W)
+    factor = _factor(theirs.W, right.W) or _factor_beside_decay(theirs.W, right.W, W)
     if factor is None:
         return None
     bias = _bias_factor(theirs.b, right.b, factor)

@@ -29,7 +29,6 @@ __all__ = [
     "backward",
     "forward",
     "layer_gradient",
-    "slope_of",
 ]
 
 
@@ -79,7 +78,7 @@ def _activate(name: str, Z: Array) -> tuple[Array, Array]:
     return A, type(activation).gradient(np.ones_like(Z), Z, A, *activation.settings())
 
 
-def slope_of(name: str, Z: Bounded) -> Bounded:
+def _slope(name: str, Z: Bounded) -> Bounded:
     """Return f′(Z), with an open bound where the slope jumps within the error of Z."""
     slope = _activate(name, Z.value)[1]
     if name in ("relu", "leaky_relu"):
@@ -209,4 +208,4 @@ def _through(
         "above-gradient": above,
         "below": passed.Z[i - 1] if i > 0 else passed.A[0],
     }[mask]
-    return dA.times(slope_of(activation, M), unit)
+    return dA.times(_slope(activation, M), unit)

@@ -1,50 +1,33 @@
 """The mistakes, one small class each, to be planted in a run."""
 
-from .data_mistakes import (
-    LabelsLeftBehind,
-    NoShuffling,
-    TestImagesInTraining,
-    TrainingAccuracyReported,
-    UnscaledPixels,
-    UnusedRows,
-)
-from .gradient_mistakes import OneBiasGradient, ReLUDerivativeOfWrongArray, TimesPOneMinusP, WrongRowCount
+from . import data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
 from .mistake import Mistake
-from .softmax_mistakes import NarrowOneHot, SoftmaxGlobalMaximum, SoftmaxWithoutMaximum, SoftmaxWrongAxis
-from .weight_mistakes import (
-    EqualWeights,
-    IgnoredFanIn,
-    MixedUpScales,
-    RandomBiases,
-    SmallLearningRate,
-    UniformWeights,
-)
 
 __all__ = ["MISTAKES", "Mistake"]
 
 MISTAKES: dict[str, type[Mistake]] = {
     mistake.name: mistake
     for mistake in (
-        UnscaledPixels,
-        UniformWeights,
-        IgnoredFanIn,
-        EqualWeights,
-        OneBiasGradient,
-        WrongRowCount,
-        TimesPOneMinusP,
-        ReLUDerivativeOfWrongArray,
-        SoftmaxWithoutMaximum,
-        SoftmaxGlobalMaximum,
-        SoftmaxWrongAxis,
-        NarrowOneHot,
-        LabelsLeftBehind,
-        NoShuffling,
-        TrainingAccuracyReported,
-        TestImagesInTraining,
-        SmallLearningRate,
-        MixedUpScales,
-        RandomBiases,
-        UnusedRows,
+        data_mistakes.UnscaledPixels,
+        weight_mistakes.UniformWeights,
+        weight_mistakes.IgnoredFanIn,
+        weight_mistakes.EqualWeights,
+        gradient_mistakes.OneBiasGradient,
+        gradient_mistakes.WrongRowCount,
+        gradient_mistakes.TimesPOneMinusP,
+        gradient_mistakes.ReLUDerivativeOfWrongArray,
+        softmax_mistakes.SoftmaxWithoutMaximum,
+        softmax_mistakes.SoftmaxGlobalMaximum,
+        softmax_mistakes.SoftmaxWrongAxis,
+        softmax_mistakes.NarrowOneHot,
+        data_mistakes.LabelsLeftBehind,
+        data_mistakes.NoShuffling,
+        data_mistakes.TrainingAccuracyReported,
+        data_mistakes.TestImagesInTraining,
+        weight_mistakes.SmallLearningRate,
+        weight_mistakes.MixedUpScales,
+        weight_mistakes.RandomBiases,
+        data_mistakes.UnusedRows,
     )
 }
 """The mistakes by name: sixteen that `examine` looks for, then four that it does not.
