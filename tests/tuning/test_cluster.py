@@ -141,7 +141,7 @@ def test_a_killed_worker_leaves_the_other_members_saved(
 ) -> None:
     members = [tmp_path / "a" / f"member-{number}" for number in (1, 2)]
     words = ["--members", "2", "--jobs", "2", "--epochs", "40000", "--hidden", "16", "--threads", "1"]
-    killer = kill_one_when(lambda: all((member / "steps.jsonl").exists() for member in members), {*processes()})
+    killer = kill_one_when(lambda: all(map(has_steps, members)), {*processes()})
     assert main(["train", "digits", "--out", str(tmp_path / "a"), *words]) == 2
     killer.join()
     assert capsys.readouterr().err.splitlines()[-1] == (
@@ -159,11 +159,16 @@ def test_a_cluster_searches(digits: Dataset, cluster: str, tmp_path: Path) -> No
     assert found.best.value == found.run.best["validation_loss"]
 
 
+def has_steps(member: Path) -> bool:
+    steps = member / "steps.jsonl"
+    return steps.exists() and b"\n" in steps.read_bytes()
+
+
 def wait_for_members(process: subprocess.Popen[Any], folder: Path) -> list[Path]:
     """Wait until two members have taken some steps, and return their folders."""
     members = [folder / f"member-{number}" for number in (1, 2)]
     for _ in range(1200):
-        if all((member / "steps.jsonl").exists() for member in members):
+        if all(map(has_steps, members)):
             return members
         assert process.poll() is None
         time.sleep(0.05)
