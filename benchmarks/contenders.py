@@ -34,7 +34,12 @@ def mnist() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def glassnet_loop(
-    hidden: tuple[int, ...], batch: int, optimizer: str, threads: int | None = None, **options: Any
+    hidden: tuple[int, ...],
+    batch: int,
+    optimizer: str,
+    threads: int | None = None,
+    engine: str = "numpy",
+    **options: Any,
 ) -> RunLoop:
     """The loop of a run in memory, put together as `glassnet.train` does; ``options`` are those of `RunLoop`."""
     config = Config.resolve(
@@ -47,6 +52,7 @@ def glassnet_loop(
         schedule="constant",
         validation=0,
         threads=threads,
+        engine=engine,
     )
     return RunLoop(config, load_dataset("mnist"), **options)
 
@@ -58,9 +64,11 @@ def batches(loop: Loop) -> Iterator[tuple[int, int]]:
             yield epoch, i
 
 
-def glassnet_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
-    """As `glassnet.train` takes them, with as many threads as it chooses."""
-    loop = glassnet_loop(hidden, batch, optimizer)
+def glassnet_steps(
+    hidden: tuple[int, ...], batch: int, optimizer: str, engine: str, threads: int | None = None
+) -> Steps:
+    """As `glassnet.train` takes them, with as many threads as it chooses unless it is told."""
+    loop = glassnet_loop(hidden, batch, optimizer, threads, engine)
     upcoming = batches(loop)
 
     def take(steps: int) -> None:
@@ -144,7 +152,8 @@ def sklearn_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
 
 
 TRAINING = {
-    "glassnet": glassnet_steps,
+    "glassnet": partial(glassnet_steps, engine="numpy"),
+    "glassnet, compiled": partial(glassnet_steps, engine="compiled"),
     "eager": partial(torch_steps, fused=False),
     "fused": torch_steps,
     "fused, 1 thread": partial(torch_steps, threads=1),

@@ -71,6 +71,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             examples; None is 0.1 if ``patience`` is set, else 0.
         monitor: metric that chooses the best epoch: "validation_loss" or "validation_accuracy".
         patience: early stopping: maximum number of epochs without improvement of the monitored metric.
+        engine: numpy, compiled (needs the extra fast), or auto: compiled if it is installed and `fit` takes long enough
+            to gain. A fit in another thread than the main one is always computed by numpy.
         warm_start: whether `fit` continues from the previous call, including the optimizer's moments.
         random_state: seed of initial weights, split, shuffling, augmentation and dropout: a number, a ``RandomState``,
             or None for a different one each time.
@@ -116,6 +118,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         validation_fraction: float | None = None,
         monitor: str = "validation_loss",
         patience: int | None = None,
+        engine: str = "auto",
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -128,7 +131,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self.elastic, self.smoothness = elastic, smoothness
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
         self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
-        self.warm_start, self.random_state = warm_start, random_state
+        self.engine, self.warm_start, self.random_state = engine, warm_start, random_state
 
     def fit(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from glassnet.engines.compiled import CompiledEngine
 from glassnet.nn import Engine
 
 
@@ -14,9 +15,18 @@ def many_blocks() -> Engine:
     return engine
 
 
+def many_parts() -> CompiledEngine:
+    """Return a compiled engine that shares out small work, too."""
+    engine = CompiledEngine(threads=3)
+    engine.least_pass, engine.least_product = 10, 10
+    return engine
+
+
 ENGINES: dict[str, Callable[[], Engine]] = {
     "numpy": Engine,
     "numpy, two threads": many_blocks,
+    "compiled": CompiledEngine,
+    "compiled, three threads": many_parts,
 }
 
 

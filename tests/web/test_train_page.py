@@ -75,7 +75,7 @@ def test_a_link_is_a_lesson_and_the_shell_does_the_same(page: Page, tmp_path: Pa
     words = page.locator(".command code").first.inner_text().split()
     assert main([*words[1:], "--out", str(tmp_path / "shell")]) == 0
     mine = Config.resolve("fast", hidden=[16, 8], activation="tanh", epochs=1, rotation=5, optimizer="sgd")
-    assert Run(tmp_path / "shell").config.model_copy(update={"threads": None}) == mine
+    assert Run(tmp_path / "shell").config.model_copy(update={"engine": "auto", "threads": None}) == mine
 
 
 def test_what_is_wrong_stands_beside_its_field(page: Page, site: Site) -> None:

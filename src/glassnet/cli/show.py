@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, cache_folder, load_dataset
+from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, available_threads, recipe_names, recipe_summary, recipe_text
 from .output import draw_images, print_definitions, print_facts, print_json, print_table
@@ -108,6 +109,7 @@ def info(*, json: bool = False) -> None:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
+        "engines": f"numpy, {_compiled()}",
         "processors": available_threads(),
         "threads": f"1, or {available_threads()} for large networks or augmentation",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
@@ -117,6 +119,17 @@ def info(*, json: bool = False) -> None:
         print_json(facts)
     else:
         print_facts(facts)
+
+
+def _compiled() -> str:
+    """Say what the compiled engine consists of, or why there is none."""
+    if reason := why_not_compiled():
+        return f"not compiled: {reason}"
+    import numba
+
+    from ..engines.blas import find_blas
+
+    return f"compiled (numba {numba.__version__}, {find_blas().name})"
 
 
 def _show_image(dataset: Dataset, number: int, json: bool) -> None:

@@ -1,6 +1,5 @@
 """How many threads an engine gets on this machine."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -19,8 +18,10 @@ WORTHWHILE = 10_000_000  # multiply-adds in a layer's largest product
 
 
 def available_threads() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may use; a container's share of them is rounded up."""
+    from joblib import cpu_count  # which takes a while to import
+
+    return int(cpu_count())
 
 
 def choose_threads(batch_size: int, sizes: list[int]) -> int:
@@ -43,13 +44,14 @@ def computing(engine: Engine) -> Iterator[None]:
 
     The limit holds for the whole process.
     """
-    blas = nullcontext() if engine.products is None else _controller().limit(limits=engine.products, user_api="blas")
+    limited = engine.products is not None
+    blas = _controller(engine.name).limit(limits=engine.products, user_api="blas") if limited else nullcontext()
     # What overflows is found by looking at the loss, which says more than a warning.
     with blas, np.errstate(all="ignore"):
         yield
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    """Look for the BLAS once: that takes milliseconds, in which a small batch is learned many times."""
+def _controller(engine: str) -> ThreadpoolController:
+    """Look for the BLAS that an engine has loaded once: in the milliseconds that it takes, many small batches learn."""
     return ThreadpoolController()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, Examples
-from ..engines import available_threads, choose_threads
+from ..engines import available_threads, choose_engine, choose_threads
 from ..errors import TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES
 from ..nn import (
@@ -35,7 +36,7 @@ from ..nn import (
 )
 from .config import Config
 
-__all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "prepare"]
+__all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "multiply_adds", "prepare"]
 
 
 class Task(NamedTuple):
@@ -46,6 +47,7 @@ class Task(NamedTuple):
     mistakes: list[Mistake]  # that are planted in it
     inputs: int  # of the network
     batch_size: int
+    engine: str
     threads: int
 
 
@@ -70,10 +72,23 @@ def prepare(config: Config, dataset: Dataset) -> Task:
             f"{dataset.name}; use {len(training)} or fewer"
         )
     inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
+    sizes = [inputs, *config.hidden, classes]
     _check_size(config, _layers(config, classes), inputs)
     # To distort a batch takes milliseconds, which is always worth another thread.
-    chosen = available_threads() if config.augmentation else choose_threads(size, [inputs, *config.hidden, classes])
-    return Task(training, validation, mistakes, inputs, size, config.threads or chosen)
+    chosen = available_threads() if config.augmentation else choose_threads(size, sizes)
+    engine = choose_engine(config.engine, multiply_adds(config, len(training), sizes))
+    return Task(training, validation, mistakes, inputs, size, engine, config.threads or chosen)
+
+
+def multiply_adds(config: Config, examples: int, sizes: Sequence[int]) -> int:
+    """Return how many multiply-adds a run takes forward through its network.
+
+    Args:
+        config: of which the number of epochs counts.
+        examples: how many it learns from.
+        sizes: the number of inputs, of the units of each layer, and of outputs.
+    """
+    return config.epochs * examples * sum(a * b for a, b in pairwise(sizes))
 
 
 def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:

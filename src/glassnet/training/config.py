@@ -227,7 +227,8 @@ class Config(Settings):
             content = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
-        return cls._checked(parse_toml(path, content), {}, f"{path}: ")
+        # What was written before there were other engines was computed by NumPy.
+        return cls._checked({"engine": "numpy"} | parse_toml(path, content), {}, f"{path}: ")
 
     def to_toml(self) -> str:
         """Return the settings as TOML; those that are None are left out."""

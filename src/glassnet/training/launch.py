@@ -92,10 +92,11 @@ def train(
     with ExitStack() as stack:
         with ranks.together():  # what cannot be trained on is refused before there is a folder
             first, _ = config.parts()[0]
-            threads = prepare(first, dataset).threads
+            task = prepare(first, dataset)
             workers = stack.enter_context(_workers_for(config, jobs, dask))
-        if ranks is ALONE:
-            config = config.model_copy(update={"threads": threads})  # so that it goes on with as many
+        # What was chosen is kept, so that the run goes on with the same.
+        kept = {"engine": task.engine} | ({"threads": task.threads} if ranks is ALONE else {})
+        config = config.model_copy(update=kept)
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
         folder = Path(ranks.broadcast(str(folder)))

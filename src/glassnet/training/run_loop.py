@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data import Dataset, Preprocessing
+from ..engines import make_engine
 from ..errors import TrainingError
 from ..model import Model
-from ..nn import Engine
 from .assembly import build_loss, build_network, prepare
 from .batches import Batches
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
@@ -55,7 +55,7 @@ class RunLoop(Loop):
         preprocessing = Preprocessing.fit(training, config.scaling)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-        engine = Engine(threads, products=1 if config.batch_size == "all" else threads)
+        engine = make_engine(task.engine, threads, products=1 if config.batch_size == "all" else threads)
         network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,

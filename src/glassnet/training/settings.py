@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
-from ..engines import MAX_THREADS
+from ..engines import ENGINES, MAX_THREADS
 from ..errors import nearest
 from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
@@ -182,6 +182,11 @@ class Running(BaseModel):
     )
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks in an ensemble, trained with consecutive seeds; their probabilities are averaged."
+    )
+    engine: Annotated[str, one_of(ENGINES)] = Field(
+        "auto",
+        description="Engine: numpy, compiled (needs the extra fast), or auto (compiled if installed and the run is "
+        "long enough to gain).",
     )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
         None, description="Number of threads; chosen by the size of network and batch if not given."

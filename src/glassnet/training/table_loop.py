@@ -9,11 +9,11 @@ import numpy as np
 
 from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
-from ..engines import available_threads, choose_threads
+from ..engines import available_threads, choose_engine, choose_threads, make_engine
 from ..errors import ConfigError
 from ..nn import NUMPY, Engine, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
-from .assembly import build_network
+from .assembly import build_network, multiply_adds
 from .batches import Batches, Source, Table, TableBatches
 from .callbacks import Callback
 from .checkpoint import State, run_tensors
@@ -83,7 +83,7 @@ class TableLoop(Loop):
         if before:
             _check_same(before.config, config)
         inputs, size = training.X.shape[1], min(int(config.batch_size), len(training))
-        engine = _engine(config, size, [inputs, *config.hidden, classes])
+        engine = _engine(config, len(training), size, [inputs, *config.hidden, classes])
         network = before.network(engine) if before else build_network(config, inputs, classes, engine=engine)
         loss = SoftmaxCrossEntropy(classes, config.label_smoothing, engine=engine)
         batches: Source = TableBatches(training, size, config.seed)
@@ -131,7 +131,7 @@ class TableLoop(Loop):
         )
 
 
-def _engine(config: Config, size: int, sizes: list[int]) -> Engine:
+def _engine(config: Config, rows: int, size: int, sizes: list[int]) -> Engine:
     """Return the engine of a fit.
 
     How many threads a product has holds for the whole process, so of several fits at once in as many threads none may
@@ -139,7 +139,9 @@ def _engine(config: Config, size: int, sizes: list[int]) -> Engine:
     """
     if current_thread() is not main_thread():
         return Engine()
-    return Engine(available_threads() if config.augmentation else 1, 1 if choose_threads(size, sizes) == 1 else None)
+    name, threads = choose_engine(config.engine, multiply_adds(config, rows, sizes)), choose_threads(size, sizes)
+    alone = available_threads() if config.augmentation else 1
+    return make_engine(name, threads if name == "compiled" else alone, products=1 if threads == 1 else None)
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None, engine: Engine) -> Batches:

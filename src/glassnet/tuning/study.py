@@ -34,7 +34,7 @@ STUDY, BEST = "study.db", "best.toml"
 NAME = "glassnet"  # of the study in its file
 WAIT = 60  # seconds, for somebody who looks into the file
 
-_NOT_SEARCHED = {"data", "classes", "threads"}  # what the data says, and what changes no result
+_NOT_SEARCHED = {"data", "classes", "engine", "threads"}  # what the data says, and what changes no result
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def keep_best(study: "Study", folder: Path, config: Config) -> None:
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
-    settings = chosen.model_copy(update={"threads": None}).to_recipe()
+    settings = chosen.model_copy(update={"engine": "auto", "threads": None}).to_recipe()
     text = f"# Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.\n{settings}"
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())

@@ -1,0 +1,70 @@
+"""Which engine a run gets."""
+
+from functools import cache
+from importlib import import_module
+
+from ..errors import ConfigError
+from ..nn import Engine
+
+__all__ = ["ENGINES", "choose_engine", "make_engine", "why_not_compiled"]
+
+ENGINES = ("auto", "numpy", "compiled")
+"""What the setting `engine` may be."""
+
+WORTHWHILE = 20_000_000_000  # multiply-adds forward through a network, a second or two of a processor's time
+
+
+def choose_engine(wanted: str, work: int) -> str:
+    """Return "numpy" or "compiled", whichever is wanted or, for "auto", better.
+
+    To load compiled code takes a second, and where it is not on the disk yet, ten: more than a short run takes.
+
+    Args:
+        wanted: one of `ENGINES`.
+        work: how many multiply-adds a run takes forward through its network, over all epochs.
+
+    Raises:
+        ConfigError: the compiled engine is wanted and cannot be had.
+    """
+    if wanted == "auto":
+        return "compiled" if work >= WORTHWHILE and not why_not_compiled() else "numpy"
+    if wanted == "compiled" and (reason := why_not_compiled()):
+        raise ConfigError(f"engine: compiled cannot be used: {reason}; or use engine numpy")
+    return wanted
+
+
+@cache
+def why_not_compiled() -> str:
+    """Return why the compiled engine cannot be had here, and what to do; "" where it can."""
+    try:
+        import numba
+    except ModuleNotFoundError:
+        return "it needs numba: pip install 'glassnet[fast]'"
+    except Exception as error:  # noqa: BLE001 - numba says by many exceptions that it does not go with NumPy or LLVM
+        return f"numba does not work here ({_first_line(error)}); install another version of it"
+    if numba.config.DISABLE_JIT:
+        return "numba is switched off by NUMBA_DISABLE_JIT; unset it"
+    try:
+        import_module(".compiled", __package__)
+    except Exception as error:  # noqa: BLE001 - the compiled engine uses some of numba's inner parts
+        return f"it does not work with numba {numba.__version__} ({_first_line(error)}); install another version of it"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0]
+
+
+def make_engine(name: str, threads: int = 1, products: int | None = None) -> Engine:
+    """Return an engine.
+
+    Args:
+        name: "numpy" or "compiled".
+        threads: how many it has.
+        products: for NumPy, see `Engine`; the compiled engine's products have as many as all else.
+    """
+    if name == "numpy":
+        return Engine(threads, products)
+    from .compiled import CompiledEngine
+
+    return CompiledEngine(threads)

@@ -1,0 +1,177 @@
+"""The engine whose operations are compiled: loops over numbers in `kernels`, products by a BLAS, threads of its own.
+
+What is not here is as in NumPy.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..nn import Engine
+from ..nn.elementwise import Formula
+from ..nn.engine import CrossEntropy
+from ..nn.products import SomeColumns
+from ..nn.types import Array, Shape
+from . import kernels
+from .blas import find_blas
+from .crew import Crew
+
+__all__ = ["CompiledEngine"]
+
+PASS = 10_000  # numbers of a part of a pass, which take a few microseconds
+PRODUCT = 1_000_000  # multiply-adds of a part of a product, which take ten or so
+LINE = 64  # bytes: arrays begin where a cache line does, so that a BLAS does the same with each
+
+STILL = np.empty((2, 0, 0, 0), np.int16), np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
+"""No elastic distortion: no noise, and nothing that smooths it."""
+
+Work = Callable[..., None]
+
+
+class CompiledEngine(Engine):
+    """Numba's loops and a BLAS, with as many threads as it is given.
+
+    Args:
+        threads: how many, the one that asks included.
+    """
+
+    name = "compiled"
+    least_pass, least_product = PASS, PRODUCT
+
+    def __init__(self, threads: int = 1) -> None:
+        super().__init__(threads, products=1)
+        self.blas = find_blas()
+        self._crew = Crew(threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.threads,)
+
+    def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
+        kind = np.dtype(dtype)
+        size = prod(shape) * kind.itemsize
+        memory = np.empty(size + LINE, np.uint8)
+        start = -memory.ctypes.data % LINE
+        return memory[start : start + size].view(kind).reshape(shape)
+
+    def zeros(self, shape: Shape, dtype: DTypeLike) -> Any:
+        array = self.empty(shape, dtype)
+        array.fill(0)
+        return array
+
+    def _work(self, work: Work, numbers: int, least: int, *args: Any) -> None:
+        """Share work out to threads, in parts of at least so many of its ``numbers``."""
+        parts = min(numbers // least, self.threads)
+        if parts > 1:
+            work(self._crew.ready(), parts, *args)
+        else:
+            work(self._crew.state, 1, *args)
+
+    # Number by number
+
+    def apply(self, formula: Formula, inputs: Sequence[Array], constants: Sequence[float], out: Array) -> Array:
+        if not self._loop(formula, 0, (out, *inputs), constants):
+            super().apply(formula, inputs, constants, out)
+        return out
+
+    def update(
+        self, formula: Formula, targets: Sequence[Array], inputs: Sequence[Array], constants: Sequence[float] = ()
+    ) -> None:
+        if not self._loop(formula, len(targets), (*targets, *inputs), constants):
+            super().update(formula, targets, inputs, constants)
+
+    def _loop(self, formula: Formula, targets: int, arrays: Sequence[Array], constants: Sequence[float]) -> bool:
+        """Apply a formula in one pass, if there is such a loop for it, and return whether there is."""
+        dtype = arrays[0].dtype
+        loop = kernels.over(formula, targets, len(arrays) - (targets or 1), dtype)
+        if loop is None or not all(array.flags.c_contiguous for array in arrays):
+            return False
+        flat = [array.reshape(-1) for array in arrays]
+        self._work(loop, flat[0].size, self.least_pass, *flat, tuple(map(dtype.type, constants)))
+        return True
+
+    # Products and sums
+
+    def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
+        if isinstance(X, SomeColumns):
+            return super().affine(X, W, b, out)
+        self._work(kernels.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
+        return out
+
+    def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
+        if isinstance(X, SomeColumns):
+            super().affine_gradients(X, dZ, dW, db)
+        else:
+            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
+
+    def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
+        self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
+        return out
+
+    def _gemm(self, array: Array) -> int:
+        return self.blas.sgemm if array.dtype == np.float32 else self.blas.dgemm
+
+    def column_sums(self, X: Array, out: Array) -> Array:
+        self._work(kernels.column_sums, X.size, self.least_pass, X, out)
+        return out
+
+    def column_products(self, A: Array, B: Array, out: Array) -> Array:
+        self._work(kernels.column_products, A.size, self.least_pass, A, B, out)
+        return out
+
+    # Normalisation
+
+    def centred(self, X: Array, mean: Array, out: Array) -> Array:
+        self._work(kernels.centred, X.size, self.least_pass, X, mean, out)
+        return out
+
+    def scale_shift(self, X: Array, scale: Array, shift: Array, out: Array) -> Array:
+        self._work(kernels.scale_shift, X.size, self.least_pass, X, scale, shift, out)
+        return out
+
+    def normalisation_gradient(self, dY: Array, C: Array, shift: Array, slope: Array, scale: Array) -> Array:
+        self._work(kernels.normalisation_gradient, dY.size, self.least_pass, dY, C, shift, slope, scale)
+        return dY
+
+    # Dropout and loss
+
+    def dropout_mask(self, rate: float, key: Sequence[int], rows: slice, out: Array) -> Array:
+        mask, first = out[rows], (rows.start or 0) * prod(out.shape[1:])
+        self._work(
+            kernels.dropout_mask, mask.size, self.least_pass, out.dtype.type(rate), tuple(key), first, mask.reshape(-1)
+        )
+        return mask
+
+    def cross_entropy(self, Z: Array, labels: NDArray[Any], smoothing: float, weights: Array | float) -> CrossEntropy:
+        n, kind = len(Z), Z.dtype.type
+        found = CrossEntropy(np.empty(n, Z.dtype), np.empty(n, np.bool_), np.empty(Z.shape, Z.dtype))
+        weights = np.atleast_1d(np.asarray(weights, Z.dtype))
+        self._work(kernels.cross_entropy, Z.size, self.least_pass, Z, labels, kind(smoothing), weights, *found)
+        return found
+
+    # Images
+
+    def distort(
+        self,
+        images: NDArray[Any],
+        matrices: Array,
+        shifts: Array,
+        elastic: tuple[NDArray[np.int16], Array, Array] | None,
+        ground: float,
+        out: NDArray[Any],
+    ) -> None:
+        if images.dtype != np.uint8 or out.dtype != np.uint8:
+            super().distort(images, matrices, shifts, elastic, ground, out)
+            return
+        given = images, matrices, shifts, *(elastic or STILL), np.float32(ground), out
+        kernels.distort(self._crew.state, 1, self.blas.sgemm, *given)  # who distorts many shares them out already
+
+    def inputs(
+        self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array
+    ) -> Array:
+        kind, chosen = out.dtype.type, np.arange(len(images)) if rows is None else rows
+        flat = images.reshape(len(images), prod(images.shape[1:])), out.reshape(len(out), prod(out.shape[1:]))
+        self._work(kernels.inputs, out.size, self.least_pass, flat[0], chosen, kind(scale), kind(shift), flat[1])
+        return out

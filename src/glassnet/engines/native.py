@@ -1,0 +1,168 @@
+"""The few things that Numba has no words for: atomic memory, a kernel's address, and a call of a BLAS by its address.
+
+Each is an intrinsic: a function whose LLVM instructions are written out. Everything else is ordinary Numba.
+"""
+
+import os
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["add", "call_kernel", "compare_and_set", "gemm", "give_way", "load", "pause", "put_kernel", "store"]
+
+WORD, BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
+PART = ir.FunctionType(ir.VoidType(), [BYTES, WORD])  # what a kernel is to those who call it by its address
+
+IS_X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Return the address of ``state[i]``, the first two arguments of all functions here for atomic memory."""
+    data = context.make_array(signature.args[0])(context, builder, value=args[0]).data
+    return builder.gep(data, [args[1]])
+
+
+@intrinsic
+def load(typing: Any, state: Any, i: Any) -> Any:
+    """Return ``state[i]``; what its writer wrote before can be seen, too."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_pointer(context, builder, signature, args), "acquire", 8)
+
+    return types.int64(state, types.intp), code
+
+
+@intrinsic
+def store(typing: Any, state: Any, i: Any, value: Any) -> Any:
+    """Write ``state[i]``; who sees it sees what was written before, too."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store_atomic(args[2], _pointer(context, builder, signature, args), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(state, types.intp, types.int64), code
+
+
+@intrinsic
+def add(typing: Any, state: Any, i: Any, value: Any) -> Any:
+    """Add to ``state[i]`` and return what it was before, as if nobody else were there."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", _pointer(context, builder, signature, args), args[2], "seq_cst")
+
+    return types.int64(state, types.intp, types.int64), code
+
+
+@intrinsic
+def compare_and_set(typing: Any, state: Any, i: Any, old: Any, new: Any) -> Any:
+    """Write ``new`` to ``state[i]`` if ``old`` is there, and return whether it was, as if nobody else were there."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature, args)
+        return builder.extract_value(builder.cmpxchg(pointer, args[2], args[3], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(state, types.intp, types.int64, types.int64), code
+
+
+@intrinsic
+def pause(typing: Any) -> Any:
+    """Tell the processor that this thread waits in a loop."""
+    nothing = ir.FunctionType(ir.VoidType(), [])
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if IS_X86:  # elsewhere a loop waits as well, only less thriftily
+            builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), nothing), [])
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+if os.name == "posix":
+    _sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+    @njit(inline="always")
+    def give_way() -> None:
+        """Let another thread have this processor for a moment."""
+        _sched_yield()
+else:
+
+    @njit(inline="always")
+    def give_way() -> None:
+        """Nothing, where this system has no such call."""
+
+
+@intrinsic
+def put_kernel(typing: Any, state: Any, i: Any, kernel: Any, args: Any) -> Any:
+    """Write to ``state[i]`` and ``state[i + 1]`` by what `call_kernel` finds a kernel and its arguments.
+
+    The kernel is a function of (part, *args), compiled by Numba, that returns nothing and raises nothing. The arguments
+    are a tuple, which lies in the frame of the function that asks: they are there until it returns.
+    """
+    signature = types.void(types.intp, *args.types)
+    compiled = kernel.dispatcher.get_compile_result(signature)
+
+    def code(context: Any, builder: Any, own: Any, given: Any) -> Any:
+        slot = cgutils.alloca_once_value(builder, given[3])
+        context.add_linking_libs([compiled.library])
+        name = builder.module.get_unique_name(f"part_of_{compiled.fndesc.llvm_func_name}")
+        entry = ir.Function(builder.module, PART, name)
+        entry.linkage = "internal"
+        inner = ir.IRBuilder(entry.append_basic_block())
+        values = cgutils.unpack_tuple(inner, inner.load(inner.bitcast(entry.args[0], slot.type)))
+        context.call_internal_no_propagate(inner, compiled.fndesc, signature, [entry.args[1], *values])
+        inner.ret_void()
+        pointer = _pointer(context, builder, own, given)
+        builder.store(builder.ptrtoint(entry, WORD), pointer)
+        builder.store(builder.ptrtoint(slot, WORD), builder.gep(pointer, [WORD(1)]))
+        return context.get_dummy_value()
+
+    return types.void(state, types.intp, kernel, args), code
+
+
+@intrinsic
+def call_kernel(typing: Any, function: Any, arguments: Any, part: Any) -> Any:
+    """Call what `put_kernel` has written down, for one part."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = builder.inttoptr(args[0], PART.as_pointer())
+        builder.call(function, [builder.inttoptr(args[1], BYTES), args[2]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.intp), code
+
+
+@intrinsic
+def gemm(typing: Any, address: Any, turned: Any, sizes: Any, A: Any, B: Any, C: Any) -> Any:
+    """Call a BLAS's gemm: C ← op(A) op(B), by the rules of Fortran, where columns lie together.
+
+    ``address`` is that of sgemm or dgemm, as the type of C demands. ``turned`` says whether A and whether B is
+    transposed, two times 0 or 1. ``sizes`` are m, n, k, and how far the columns of A, of B and of C are apart. Of the
+    arrays only the addresses are looked at.
+    """
+    dtype = C.dtype
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        number = context.get_value_type(dtype)
+        small, letter = ir.IntType(32), ir.IntType(8)
+
+        def kept(value: Any) -> Any:
+            return cgutils.alloca_once_value(builder, value)
+
+        letters = [
+            kept(builder.select(builder.icmp_unsigned("!=", one, WORD(0)), letter(ord("T")), letter(ord("N"))))
+            for one in cgutils.unpack_tuple(builder, args[1])
+        ]
+        m, n, k, lda, ldb, ldc = (kept(builder.trunc(one, small)) for one in cgutils.unpack_tuple(builder, args[2]))
+        a, b, c = (context.make_array(signature.args[at])(context, builder, value=args[at]).data for at in (3, 4, 5))
+        one, zero = kept(ir.Constant(number, 1.0)), kept(ir.Constant(number, 0.0))
+        pointers = [*letters, m, n, k, one, a, lda, b, ldb, zero, c, ldc]
+        ones = ir.IntType(64)  # a Fortran compiler passes the lengths of strings, last
+        kind = ir.FunctionType(ir.VoidType(), [*(p.type for p in pointers), ones, ones])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*pointers, WORD(1), WORD(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 6), A, B, C), code
