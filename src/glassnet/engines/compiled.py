@@ -64,7 +64,7 @@ class CompiledEngine(Engine):
     def _work(self, work: Work, numbers: int, least: int, *args: Any) -> None:
         """Share work out to threads, in parts of at least so many of its ``numbers``."""
         parts = min(numbers // least, self.threads)
-        if parts > 1:
+        if parts > 1 and not self._team.at_work:
             work(self._crew.ready(), parts, *args)
         else:
             work(self._crew.state, 1, *args)

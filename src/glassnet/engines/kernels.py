@@ -16,6 +16,7 @@ from numba import njit
 from numba.extending import register_jitable
 
 from ..nn import formulas
+from ..nn.products import DEEP, FEW, SLICE
 from .crew import shared
 from .native import gemm
 
@@ -69,13 +70,25 @@ def _rows_or_columns(part: int, parts: int, rows: int, columns: int) -> tuple[in
     return 0, rows, part * columns // parts, (part + 1) * columns // parts
 
 
+@inline
+def _is_narrow(n: int, d: int, k: int) -> bool:
+    """Whether products with a layer's weights (d, k) go slice by slice, as `glassnet.nn.products` explains."""
+    return k <= FEW and d >= DEEP and n >= 2 * SLICE
+
+
 @shared
 def affine(part: int, parts: int, blas: int, X: Any, W: Any, b: Any, Z: Any) -> None:
     """Z = X W + b for X (n, d), W (d, k), b (k,), Z (n, k)."""
     (n, d), k = X.shape, W.shape[1]
     top, bottom, left, right = _rows_or_columns(part, parts, n, k)
     rows = Z[top:bottom]
-    gemm(blas, (0, 0), (right - left, bottom - top, d, k, d, k), W[:, left:], X[top:bottom], rows[:, left:])
+    if _is_narrow(n, d, k):
+        turned = W.T.copy()
+        for i in range(top, bottom, SLICE):
+            end = min(i + SLICE, bottom)
+            gemm(blas, (1, 0), (right - left, end - i, d, d, d, k), turned[left:], X[i:end], Z[i:end, left:], 0)
+    else:
+        gemm(blas, (0, 0), (right - left, bottom - top, d, k, d, k), W[:, left:], X[top:bottom], rows[:, left:], 0)
     own_b = b[left:right]
     for i in range(len(rows)):
         z = rows[i, left:right]
@@ -87,10 +100,17 @@ def affine(part: int, parts: int, blas: int, X: Any, W: Any, b: Any, Z: Any) -> 
 def affine_gradients(part: int, parts: int, blas: int, X: Any, dZ: Any, dW: Any, db: Any) -> None:
     """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d), dZ (n, k), dW (d, k), db (k,)."""
     (n, d), k = X.shape, dZ.shape[1]
-    first, last = _bounds(part, parts, d)
-    gemm(blas, (0, 1), (k, last - first, n, k, d, k), dZ, X[:, first:], dW[first:last])
-    first, last = _bounds(part, parts, k)
-    _add_rows(dZ, first, last, db)
+    top, bottom = _bounds(part, parts, d)
+    if _is_narrow(n, d, k):
+        turned = np.zeros((k, bottom - top), dW.dtype)
+        for i in range(0, n, SLICE):
+            end = min(i + SLICE, n)
+            gemm(blas, (0, 1), (bottom - top, k, end - i, d, k, bottom - top), X[i:end, top:], dZ[i:end], turned, 1)
+        dW[top:bottom] = turned.T
+    else:
+        gemm(blas, (0, 1), (k, bottom - top, n, k, d, k), dZ, X[:, top:], dW[top:bottom], 0)
+    left, right = _bounds(part, parts, k)
+    _add_rows(dZ, left, right, db)
 
 
 @shared
@@ -98,7 +118,7 @@ def affine_input_gradient(part: int, parts: int, blas: int, dZ: Any, W: Any, dX:
     """dX = dZ Wᵀ for dZ (n, k), W (d, k), dX (n, d)."""
     d, k = W.shape
     top, bottom, left, right = _rows_or_columns(part, parts, len(dZ), d)
-    gemm(blas, (1, 0), (right - left, bottom - top, k, k, k, d), W[left:], dZ[top:bottom], dX[top:bottom, left:])
+    gemm(blas, (1, 0), (right - left, bottom - top, k, k, k, d), W[left:], dZ[top:bottom], dX[top:bottom, left:], 0)
 
 
 # Sums over the rows
@@ -285,8 +305,8 @@ def distort(
         if noise.size:
             for axis in range(2):
                 field[axis] = noise[axis, i]
-                gemm(blas, (0, 0), (w, h, h, w, h, w), field[axis], down, half[axis])
-            gemm(blas, (1, 0), (w, 2 * h, w, w, w, w), across, half, field)
+                gemm(blas, (0, 0), (w, h, h, w, h, w), field[axis], down, half[axis], 0)
+            gemm(blas, (1, 0), (w, 2 * h, w, w, w, w), across, half, field, 0)
         A = matrices[:, :, i]
         y_c, x_c = (h - 1) / 2 + shifts[0, i], (w - 1) / 2 + shifts[1, i]
         a, b, s = np.float32(A[0, 0]), np.float32(A[0, 1]), np.float32((h - 1) / 2 - A[0, 0] * y_c - A[0, 1] * x_c)

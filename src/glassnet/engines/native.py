@@ -136,33 +136,33 @@ def call_kernel(typing: Any, function: Any, arguments: Any, part: Any) -> Any:
 
 
 @intrinsic
-def gemm(typing: Any, address: Any, turned: Any, sizes: Any, A: Any, B: Any, C: Any) -> Any:
-    """Call a BLAS's gemm: C ← op(A) op(B), by the rules of Fortran, where columns lie together.
+def gemm(typing: Any, address: Any, turned: Any, sizes: Any, A: Any, B: Any, C: Any, beta: Any) -> Any:
+    """Call a BLAS's gemm: C ← op(A) op(B) + β C, by the rules of Fortran, where columns lie together.
 
     ``address`` is that of sgemm or dgemm, as the type of C demands. ``turned`` says whether A and whether B is
     transposed, two times 0 or 1. ``sizes`` are m, n, k, and how far the columns of A, of B and of C are apart. Of the
-    arrays only the addresses are looked at.
+    arrays only the addresses are looked at. β is 0 or 1.
     """
     dtype = C.dtype
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        number = context.get_value_type(dtype)
-        small, letter = ir.IntType(32), ir.IntType(8)
+        number, size, letter = context.get_value_type(dtype), ir.IntType(32), ir.IntType(8)
 
-        def kept(value: Any) -> Any:
+        def pointer(value: Any) -> Any:
             return cgutils.alloca_once_value(builder, value)
 
         letters = [
-            kept(builder.select(builder.icmp_unsigned("!=", one, WORD(0)), letter(ord("T")), letter(ord("N"))))
+            pointer(builder.select(builder.icmp_unsigned("!=", one, WORD(0)), letter(ord("T")), letter(ord("N"))))
             for one in cgutils.unpack_tuple(builder, args[1])
         ]
-        m, n, k, lda, ldb, ldc = (kept(builder.trunc(one, small)) for one in cgutils.unpack_tuple(builder, args[2]))
+        m, n, k, lda, ldb, ldc = (pointer(builder.trunc(one, size)) for one in cgutils.unpack_tuple(builder, args[2]))
         a, b, c = (context.make_array(signature.args[at])(context, builder, value=args[at]).data for at in (3, 4, 5))
-        one, zero = kept(ir.Constant(number, 1.0)), kept(ir.Constant(number, 0.0))
-        pointers = [*letters, m, n, k, one, a, lda, b, ldb, zero, c, ldc]
-        ones = ir.IntType(64)  # a Fortran compiler passes the lengths of strings, last
-        kind = ir.FunctionType(ir.VoidType(), [*(p.type for p in pointers), ones, ones])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*pointers, WORD(1), WORD(1)])
+        alpha, kept = pointer(ir.Constant(number, 1.0)), pointer(builder.sitofp(args[6], number))
+        given = [*letters, m, n, k, alpha, a, lda, b, ldb, kept, c, ldc]
+        # A Fortran compiler passes the lengths of strings, last.
+        kind = ir.FunctionType(ir.VoidType(), [*(value.type for value in given), WORD, WORD])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*given, WORD(1), WORD(1)])
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 6), A, B, C), code
+    pair, six = types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 6)
+    return types.void(types.int64, pair, six, A, B, C, types.intp), code

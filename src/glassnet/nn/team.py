@@ -24,10 +24,15 @@ class Team:
         self.size, self._busy = size, local()
         self._helpers = ThreadPoolExecutor(size)  # begins a thread when it is first needed
 
+    @property
+    def at_work(self) -> bool:
+        """Whether the thread that asks is at work on a part: then the others are, too."""
+        return getattr(self._busy, "now", False)
+
     def share_out(self, work: Callable[[int, int], None], parts: int) -> None:
         """Call ``work(member, part)`` once for each part, 0 … parts − 1; whoever is idle takes the next.
 
-        A thread that asks while it is at work on a part does all of it itself: the others are at work too.
+        A thread that asks while it is at work on a part does all of it itself.
 
         Args:
             work: what to do; ``member``, from 0 to size − 1, is who does it, and does one thing at a time.
@@ -36,7 +41,7 @@ class Team:
         Raises:
             Exception: what ``work`` raised, and nobody is at work any more; some parts may never have been begun.
         """
-        if getattr(self._busy, "now", False):
+        if self.at_work:
             for part in range(parts):
                 work(0, part)
             return
