@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from contenders import NUMPY
 from glassnet.plots import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
 from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
@@ -14,6 +15,7 @@ from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
 # The rest of Okabe and Ito's colours is for the peers; what is not counted is broken.
 STYLES: dict[str, dict[str, Any]] = {
     "glassnet": {"color": VERMILLION, "linewidth": 3, "zorder": 3},
+    NUMPY: {"color": VERMILLION, "linestyle": ":", "zorder": 3},
     "eager": {"color": BLUE},
     "fused": {"color": "#009e73"},
     "fused, 1 thread": {"color": "#e69f00"},
@@ -21,7 +23,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "bf16": {"color": "#56b4e9", "linestyle": "--"},
     "scikit-learn": {"color": INK},
 }
-OURS = ("glassnet", "scikit-learn")  # the others are PyTorch's
+OURS = ("glassnet", NUMPY, "scikit-learn")  # the others are PyTorch's
 
 
 def draw_panel(axes: Axes, cells: list[Result]) -> None:

@@ -8,17 +8,22 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from glassnet.engines.blas import find_blas
+
+WIDEST = {"amx_tile": "AMX", "avx512f": "AVX-512", "avx2": "AVX2"}  # by the flag that the system shows
 RESULTS = Path(__file__).parent / "results"
 
 
 def describe_machine(*packages: str) -> dict[str, Any]:
-    """Return processor, number of cores and versions."""
+    """Return processor, its widest vectors or matrices, number of cores, BLAS and versions."""
     cpuinfo = Path("/proc/cpuinfo")
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    )
+    lines = dict(line.partition(": ")[::2] for line in cpuinfo.read_text().splitlines()) if cpuinfo.exists() else {}
+    facts = {name.strip(): value for name, value in lines.items()}
+    flags = facts.get("flags", "").split()
     return {
-        "processor": names[0].partition(": ")[2] if names else platform.processor(),
+        "processor": facts.get("model name", platform.processor()),
+        "vectors": next((name for flag, name in WIDEST.items() if flag in flags), "unknown vectors"),
+        "BLAS": find_blas().name,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
     } | {package: version(package) for package in packages}

@@ -6,12 +6,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from contenders import FLOAT32
+from contenders import FLOAT32, NUMPY
 from machine import spread
 
 DOCS = Path(__file__).parent.parent / "docs"
 FIGURE, LADDER = "throughput.png", "ladder.png"  # in DOCS, beside the page that shows them
 PEERS = {"PyTorch eager": ("eager",), "PyTorch's quickest": FLOAT32, "scikit-learn": ("scikit-learn",)}
+ALL = PEERS | {"its own NumPy engine": (NUMPY,)}
 RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
 
 Result = dict[str, Any]
@@ -26,13 +27,13 @@ def throughput_lines(result: Result) -> list[str]:
     for rule, name in RULES.items():
         grid = {(net_name(cell), cell["batch"]): cell for cell in cells if cell["optimizer"] == rule}
         lines += ["", *table(name, grid, lambda cell: " / ".join(_ratio(cell, names) for names in PEERS.values()))]
-    lines += ["", *(_mean_line(peer, names, cells) for peer, names in PEERS.items())]
+    lines += ["", *(_mean_line(peer, names, cells) for peer, names in ALL.items())]
     reasons = {f"{peer} ({why})" for cell in cells for peer, why in cell["missing"].items()}
     lines += [f"- Not everywhere to be had here: {', '.join(sorted(reasons))}."] * bool(reasons)
     return [
         *lines,
         "",
-        f"{_place(result)}, {result['threads']} threads for all; PyTorch {machine['torch']}, scikit-learn "
+        f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch {machine['torch']}, scikit-learn "
         f"{machine['scikit-learn']}; in each cell all took turns, {result['trials']} trials each, medians. PyTorch's "
         "quickest is the best of eager, its fused optimizer (with all threads, and with one) and `torch.compile`; "
         "bf16 autocast, in the figure, is another arithmetic and not counted.",
@@ -270,4 +271,5 @@ def _trials(result: Result) -> str:
 
 def _place(result: Result) -> str:
     machine = result["machine"]
-    return f"{machine['processor']}, {machine['cores']} cores, NumPy {machine['numpy']}"
+    vectors = f" ({machine['vectors']}, {machine['BLAS']})" if "vectors" in machine else ""  # not in older results
+    return f"{machine['processor']}{vectors}, {machine['cores']} cores, NumPy {machine['numpy']}"

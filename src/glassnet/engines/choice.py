@@ -11,7 +11,7 @@ __all__ = ["ENGINES", "choose_engine", "make_engine", "why_not_compiled"]
 ENGINES = ("auto", "numpy", "compiled")
 """What the setting `engine` may be."""
 
-WORTHWHILE = 20_000_000_000  # multiply-adds forward through a network, a second or two of a processor's time
+WORTHWHILE = 40_000_000_000  # multiply-adds forward through a network, some seconds of a processor's time
 
 
 def choose_engine(wanted: str, work: int) -> str:
