@@ -33,8 +33,8 @@ def throughput_lines(result: Result) -> list[str]:
     return [
         *lines,
         "",
-        f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch {machine['torch']}, scikit-learn "
-        f"{machine['scikit-learn']}; in each cell all took turns, {result['trials']} trials each, medians. PyTorch's "
+        f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch "
+        f"{machine['torch']}, scikit-learn {machine['scikit-learn']}; in each cell all took turns, {result['trials']} trials each, medians. PyTorch's "
         "quickest is the best of eager, its fused optimizer (with all threads, and with one) and `torch.compile`; "
         "bf16 autocast, in the figure, is another arithmetic and not counted.",
     ]

@@ -52,7 +52,8 @@ def _tell() -> None:
 @cache
 def _text() -> str:
     """Return a hash of everything that compiled code is made of."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(formulas.__file__)]
+    folder = Path(__file__).parent
+    files = [*(folder / f"{name}.py" for name in ("crew", "kept", "kernels", "native")), Path(formulas.__file__)]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
