@@ -46,6 +46,25 @@ def test_a_person_sees_once_that_code_is_compiled_and_damaged_files_are_made_ane
         assert said_by(tmp_path) == ""
 
 
+RULES = """
+import sys
+import numpy as np
+from glassnet.engines.compiled import CompiledEngine
+from glassnet.nn import formulas
+z = np.linspace(-2, 2, 9, dtype=np.float32)
+for name in sys.argv[1:]:
+    rule = getattr(formulas, name)
+    a = CompiledEngine().apply(rule, (z,), (), np.empty_like(z))
+    np.testing.assert_allclose(a, rule(z), atol=1e-6, err_msg=name)
+"""
+
+
+def test_code_that_was_compiled_in_several_processes_is_not_mixed_up(tmp_path: Path) -> None:
+    for names in (["relu"], ["sigmoid"], ["gelu"], ["relu", "sigmoid", "gelu"], ["gelu", "relu", "sigmoid"]):
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", RULES, *names], check=True, env=environment)
+
+
 def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(function: object) -> None:
         raise RuntimeError("cannot cache function: no locator available")

@@ -78,3 +78,48 @@ def test_large_arrays_are_shared_out_among_the_threads(monkeypatch):
     assert shared == []
     engine.update(formulas.multiple, (np.ones(FEW),), (), (2.0,))
     assert shared == [math.ceil(FEW / BLOCK)]
+
+
+def laid_out(array, layout):
+    """The same numbers in another order in memory."""
+    if layout == "columns together":
+        return np.asfortranarray(array)
+    if layout == "with gaps":
+        wide = np.zeros((2 * len(array), array.shape[1] + 3), array.dtype)
+        wide[::2, 1:-2] = array
+        return wide[::2, 1:-2]
+    return array
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", ["rows together", "columns together", "with gaps"])
+@pytest.mark.parametrize("shape", [(1, 7, 3), (5, 8, 1), (65, 30, 40), (300, 256, 10), (129, 300, 12), (200, 300, 13)])
+def test_products_are_those_of_the_docstring_however_the_rows_lie_in_memory(engine, shape, layout, dtype):
+    (n, d, k), rng = shape, np.random.default_rng(0)
+    X, dZ = (rng.standard_normal((n, width)) for width in (d, k))
+    W, b = rng.standard_normal((d, k)), rng.standard_normal(k)
+    X, dZ, W, b = (array.astype(dtype) for array in (X, dZ, W, b))
+    Z, dX, dW, db = (np.full(like.shape, np.nan, dtype) for like in (dZ, X, W, b))
+    close = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-10, "atol": 1e-10}
+    given, back = laid_out(X, layout), laid_out(dZ, layout)
+    assert engine.affine(engine.numbers(given, dtype), W, b, out=Z) is Z
+    np.testing.assert_allclose(Z, X @ W + b, **close)
+    assert engine.affine_input_gradient(back, W, out=dX) is dX
+    np.testing.assert_allclose(dX, dZ @ W.T, **close)
+    engine.affine_gradients(given, back, dW, db)
+    np.testing.assert_allclose(dW, X.T @ dZ, **close)
+    np.testing.assert_allclose(db, dZ.sum(axis=0), **close)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (2, 1), (7, 40), (130, 33)])
+def test_sums_and_normalisation_are_those_of_the_docstring(engine, shape):
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((2, *shape))
+    u, v, w = rng.standard_normal((3, shape[1]))
+    out, long = np.empty(shape), np.empty(shape[1])
+    np.testing.assert_allclose(engine.column_sums(A, long), A.sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(engine.column_products(A, B, long), (A * B).sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(engine.centred(A, u, out), A - u, atol=1e-12)
+    np.testing.assert_allclose(engine.scale_shift(A, u, v, out), A * u + v, atol=1e-12)
+    expected = (A - u - B * v) * w
+    np.testing.assert_allclose(engine.normalisation_gradient(A, B, u, v, w), expected, atol=1e-12)

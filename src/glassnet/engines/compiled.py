@@ -69,6 +69,9 @@ class CompiledEngine(Engine):
         else:
             work(self._crew.state, 1, *args)
 
+    def numbers(self, X: Any, dtype: DTypeLike) -> Any:
+        return X if isinstance(X, SomeColumns) else np.ascontiguousarray(X, dtype)
+
     # Number by number
 
     def apply(self, formula: Formula, inputs: Sequence[Array], constants: Sequence[float], out: Array) -> Array:
@@ -92,11 +95,12 @@ class CompiledEngine(Engine):
         self._work(loop, flat[0].size, self.least_pass, *flat, tuple(map(dtype.type, constants)))
         return True
 
-    # Products and sums
+    # Products and sums. A BLAS takes rows that lie together, so what does not is copied.
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         if isinstance(X, SomeColumns):
             return super().affine(X, W, b, out)
+        X = np.ascontiguousarray(X, W.dtype)
         self._work(kernels.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
         return out
 
@@ -104,9 +108,11 @@ class CompiledEngine(Engine):
         if isinstance(X, SomeColumns):
             super().affine_gradients(X, dZ, dW, db)
         else:
-            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
+            given = (np.ascontiguousarray(array, dW.dtype) for array in (X, dZ))
+            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), *given, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
+        dZ = np.ascontiguousarray(dZ, W.dtype)
         self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
         return out
 

@@ -335,8 +335,8 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
     """Return a rule for single numbers as one pass over flat arrays: of what it changes, then of what it reads.
 
     The last argument is a tuple of constants, as numbers of the arrays' type. None is returned where NumPy does better:
-    for tanh, which Numba computes number by number, and for rules other than those of `glassnet.nn.formulas`, which are
-    not worth the time that it takes to compile them.
+    for tanh in float64, which Numba computes number by number, and for rules other than those of
+    `glassnet.nn.formulas`, which are not worth the time that it takes to compile them.
 
     Args:
         formula: the rule.
@@ -344,9 +344,10 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
         inputs: how many others are read.
         dtype: of all arrays.
     """
-    if getattr(formula, "__module__", None) != formulas.__name__ or "tanh" in formula.__code__.co_names:
+    ours = getattr(formula, "__module__", None) == formulas.__name__
+    if not (ours or formula is np.tanh) or (dtype != np.float32 and _has_tanh(formula)):
         return None
-    f = register_jitable(_with_numbers_of(formula, dtype))
+    f = _tanh if formula is np.tanh else register_jitable(_with_numbers_of(formula, dtype))
 
     def write_1(part: int, parts: int, out: Any, x: Any, c: Any) -> None:
         out, x = _own(part, parts, out), _own(part, parts, x)
@@ -393,8 +394,36 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
         (3, 1): change_3_by_1,
     }
     loop: Any = loops[targets, inputs]
-    loop.__name__ = f"{formula.__name__}_{loop.__name__}"
+    # Compiled code is found by this name: that of two rules must not be one.
+    loop.__name__ = loop.__qualname__ = f"{formula.__name__}_{loop.__name__}"
     return shared(loop)
+
+
+def _has_tanh(formula: Callable[..., Any]) -> bool:
+    return formula is np.tanh or "tanh" in formula.__code__.co_names
+
+
+@njit(error_model="numpy")
+def _tanh(x: Any) -> Any:
+    """Return tanh(x) in float32, to some units in the last place.
+
+    It is a quotient of two polynomials, which takes many numbers at a time. Their coefficients are those of Eigen's
+    ``ptanh_float``, fitted to tanh where float32 can tell it from 1.
+    """
+    f = np.float32
+    x = f(7.90531110763549805) if x > f(7.90531110763549805) else x  # NaN stays
+    x = f(-7.90531110763549805) if x < f(-7.90531110763549805) else x
+    s = x * x
+    p = s * f(-2.76076847742355e-16) + f(2.00018790482477e-13)
+    p = s * p + f(-8.60467152213735e-11)
+    p = s * p + f(5.12229709037114e-08)
+    p = s * p + f(1.48572235717979e-05)
+    p = s * p + f(6.37261928875436e-04)
+    p = s * p + f(4.89352455891786e-03)
+    q = s * f(1.19825839466702e-06) + f(1.18534705686654e-04)
+    q = s * q + f(2.26843463243900e-03)
+    q = s * q + f(4.89352518554385e-03)
+    return x * p / q
 
 
 def _with_numbers_of(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
@@ -406,5 +435,7 @@ def _with_numbers_of(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Calla
         return number(value) if type(value) in (int, float) else value
 
     names = {name: typed(formula.__globals__[name]) for name in code.co_names if name in formula.__globals__}
+    if number is np.float32 and "tanh" in names:
+        names["tanh"] = _tanh
     names["__name__"] = formula.__module__
     return FunctionType(code.replace(co_consts=tuple(map(typed, code.co_consts))), names, formula.__name__)

@@ -17,6 +17,7 @@ from .live import StepLog
 from .loop import Loop
 from .ranks import ALONE, Ranks
 from .validation import validate
+from .warm_up import warm_up
 
 __all__ = ["RunLoop"]
 
@@ -107,6 +108,7 @@ class RunLoop(Loop):
         Raises:
             TrainingInterrupted: Ctrl-C, or a termination signal; without a folder a KeyboardInterrupt.
         """
+        warm_up(self.config)
         with interruptible(self.stop) as interrupted:
             super().run()
         if interrupted() and not self.state.finished:

@@ -1,0 +1,30 @@
+"""What is done before the clock of a run starts."""
+
+import numpy as np
+
+from ..data import load_dataset
+from ..engines import computing
+from .config import Config
+
+__all__ = ["warm_up"]
+
+SIDE = 4  # pixels
+
+
+def warm_up(config: Config) -> None:
+    """Take a step with a tiny network of a run's kind.
+
+    Then the compiled code that the run will need is loaded, or where it is not on the disk compiled, which would
+    otherwise count as training time. With NumPy there is nothing to wait for.
+    """
+    if config.engine != "compiled":
+        return
+    from .run_loop import RunLoop  # which calls this
+
+    tiny = {"hidden": (2,) * len(config.hidden), "batch_size": 4, "validation": 0, "epochs": 1, "threads": 1}
+    rng = np.random.default_rng(0)
+    dataset = load_dataset((rng.integers(0, 256, (10, SIDE, SIDE), np.uint8), np.arange(10) % 2))
+    loop = RunLoop(config.model_copy(update=tiny | {"mistakes": (), "patience": None}), dataset)
+    with computing(loop.network.engine):
+        loop.steps.take(0, 0, config.learning_rate)
+        loop.validate()
