@@ -35,8 +35,8 @@ def throughput_lines(result: Result) -> list[str]:
         "",
         f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch "
         f"{machine['torch']}, scikit-learn {machine['scikit-learn']}; in each cell all took turns, {result['trials']} "
-        "trials each, medians. PyTorch's quickest is the best of eager, its fused optimizer (with all threads, and with "
-        "one) and `torch.compile`; bf16 autocast, in the figure, is another arithmetic and not counted.",
+        "trials each, medians. PyTorch's quickest is the best of eager, its fused optimizer (with all threads, and "
+        "with one) and `torch.compile`; bf16 autocast, in the figure, is other arithmetic and not counted.",
     ]
 
 
