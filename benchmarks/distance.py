@@ -76,7 +76,7 @@ def stages(loop: RunLoop) -> Iterator[dict[str, float]]:
 
 def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, float]:
     """The share of each stage in the steps of so many seconds; the first steps warm up."""
-    loop, sums = glassnet_loop(hidden, batch, OPTIMIZER), dict.fromkeys(STAGES, 0.0)
+    loop, sums = glassnet_loop(hidden, batch, OPTIMIZER, engine="compiled"), dict.fromkeys(STAGES, 0.0)
     with computing(loop.network.engine):
         for taken, step in enumerate(stages(loop)):
             if taken >= 3:
@@ -87,7 +87,7 @@ def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, fl
 
 
 def main(trials: int = 5, trial: float = 0.5) -> None:
-    contest = Contest({"step": partial(glassnet_steps, optimizer=OPTIMIZER), "products": product_steps})
+    contest = Contest({"step": partial(glassnet_steps, optimizer=OPTIMIZER, engine="compiled"), "products": product_steps})
     cells: list[dict[str, Any]] = []
     for hidden, batch in product(NETS, BATCHES):
         seconds = contest.run((hidden, batch), trials, trial)["seconds"]
