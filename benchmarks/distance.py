@@ -87,7 +87,9 @@ def profile(hidden: tuple[int, ...], batch: int, seconds: float) -> dict[str, fl
 
 
 def main(trials: int = 5, trial: float = 0.5) -> None:
-    contest = Contest({"step": partial(glassnet_steps, optimizer=OPTIMIZER, engine="compiled"), "products": product_steps})
+    contest = Contest(
+        {"step": partial(glassnet_steps, optimizer=OPTIMIZER, engine="compiled"), "products": product_steps}
+    )
     cells: list[dict[str, Any]] = []
     for hidden, batch in product(NETS, BATCHES):
         seconds = contest.run((hidden, batch), trials, trial)["seconds"]
