@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 LARGEST_SEED = 2**32 - 1
+MOST_EPOCHS = 10**9  # more than anybody waits for, and few enough to count steps and seconds by
 
 Positive = Annotated[int, Field(ge=1)]
 _POSITIVE = TypeAdapter(Positive)
@@ -148,13 +149,17 @@ class Optimization(BaseModel):
     schedule: Annotated[str, one_of(("constant", "step", "cosine", "one_cycle"))] = Field(
         "constant", description="Learning-rate schedule: constant, step, cosine, one_cycle."
     )
-    warmup_epochs: AtLeastZero = Field(0.0, description="Epochs of linear learning-rate warm-up.")
-    step_epochs: AboveZero = Field(10.0, description="Epochs between learning-rate drops (schedule step).")
+    warmup_epochs: Annotated[float, Field(ge=0, le=MOST_EPOCHS)] = Field(
+        0.0, description="Epochs of linear learning-rate warm-up."
+    )
+    step_epochs: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] = Field(
+        10.0, description="Epochs between learning-rate drops (schedule step)."
+    )
     step_factor: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="Learning-rate factor of each drop (schedule step)."
     )
 
-    epochs: Positive = Field(10, description="Passes over the training images.")
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = Field(10, description="Passes over the training images.")
     batch_size: Annotated[int | str, _batch_size] = Field(
         128, description="Images per step; all: the whole training set in every step."
     )
