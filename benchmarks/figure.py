@@ -54,7 +54,7 @@ def draw_ladder(result: Result) -> None:
         axes.scatter(np.ravel(seconds), np.ravel(errors), s=14, color=colour, alpha=0.5, linewidths=0)
     axes.set(xscale="log", yscale="log")
     axes.invert_yaxis()
-    axes.set_xticks([0.5, 1, 2, 5, 10, 20])
+    axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
     axes.set_yticks([3, 2.5, 2, 1.5, 1])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
