@@ -1,9 +1,8 @@
 """The operations of the compiled engine, as loops over single numbers.
 
-Each does one part of the work: some of the rows or columns, ``_from`` its first to its last. Where NumPy goes through
-memory once for each operation, such a loop goes once for all of them.
-
-Sums run over the rows in the same order for any number of threads.
+Each does one ``part`` of the work, of so many ``parts``: some of the rows, or of the columns. Where NumPy goes through
+memory once for each operation, such a loop goes once for all of them. What is added up is added up in an order that
+follows from the shapes and the number of parts alone.
 """
 
 from collections.abc import Callable
