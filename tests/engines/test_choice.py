@@ -1,26 +1,34 @@
 """Which engine a run gets, and what a person reads where it cannot be had."""
 
+import gc
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from glassnet import Dataset, DigitClassifier, load_dataset, resume, train
 from glassnet.cli import main
 from glassnet.engines import choice, choose_engine, make_engine, why_not_compiled
 from glassnet.errors import ConfigError
-from glassnet.training import Callback, Config, LoopUnderWay, Run
+from glassnet.training import Callback, Config, LoopUnderWay, Run, TrainingInterrupted, run_loop
 
 SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "rotation": 10}
-NUMBA = "glassnet: engine: compiled cannot be used: it needs numba: pip install 'glassnet[fast]'; or use engine numpy\n"
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return load_dataset("digits")
+
+
+def table(digits: Dataset) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    return digits.train.images.reshape(len(digits.train), -1) / np.float32(16), digits.train.labels
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,14 +48,14 @@ def test_auto_is_compiled_where_that_is_worth_while_and_there() -> None:
 def test_auto_is_numpy_where_compiled_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "why_not_compiled", lambda: "it is Sunday")
     assert choose_engine("auto", choice.WORTHWHILE) == "numpy"
-    with pytest.raises(ConfigError, match="engine: compiled cannot be used: it is Sunday; or use engine numpy"):
+    with pytest.raises(ConfigError, match="engine: compiled cannot be used: it is Sunday; or train with engine numpy"):
         choose_engine("compiled", choice.WORTHWHILE)
 
 
 @pytest.mark.parametrize(
     ("before", "environment", "reason"),
     [
-        ("sys.modules['numba'] = None", {}, "it needs numba: pip install 'glassnet[fast]'"),
+        ("sys.modules['numba'] = None", {}, "it needs numba, which is missing; pip install "),
         ("", {"NUMBA_DISABLE_JIT": "1"}, "numba is switched off by NUMBA_DISABLE_JIT; unset it"),
         (
             "import types; sys.modules['numba'] = old = types.ModuleType('numba'); old.__version__ = '0.1'; "
@@ -129,7 +137,7 @@ def test_a_run_of_before_there_were_engines_goes_on_with_numpy(digits: Dataset, 
 
 
 def test_an_estimator_takes_it(digits: Dataset) -> None:
-    X, y = digits.train.images.reshape(len(digits.train), -1) / np.float32(16), digits.train.labels
+    X, y = table(digits)
     of = {
         name: DigitClassifier([20], epochs=3, random_state=0, engine=name).fit(X, y) for name in ("numpy", "compiled")
     }
@@ -141,3 +149,27 @@ def test_an_estimator_takes_it(digits: Dataset) -> None:
 def test_engines_are_made_by_name() -> None:
     assert [make_engine(name, 2).name for name in ("numpy", "compiled")] == ["numpy", "compiled"]
     assert make_engine("compiled", 2).threads == 2
+
+
+def test_a_run_that_is_stopped_while_code_is_compiled_is_saved(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_loop, "warm_up", lambda config, engine: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(TrainingInterrupted):
+        train(digits, out=tmp_path / "run", **SETTINGS)
+    monkeypatch.undo()
+    assert len(resume(tmp_path / "run").history) == 3
+
+
+def test_threads_end_with_the_fits_that_began_them(digits: Dataset) -> None:
+    before = threading.active_count()
+    gc.disable()
+    try:
+        for _ in range(5):
+            DigitClassifier([300], epochs=1, batch_size=200, engine="compiled").fit(*table(digits))
+        end = time.monotonic() + 10
+        while threading.active_count() > before:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        gc.enable()

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import import_module
 
-from ..errors import ConfigError
+from ..errors import ConfigError, pip_install
 from ..nn import Engine
 
 __all__ = ["ENGINES", "choose_engine", "make_engine", "why_not_compiled"]
@@ -29,7 +29,7 @@ def choose_engine(wanted: str, work: int) -> str:
     if wanted == "auto":
         return "compiled" if work >= WORTHWHILE and not why_not_compiled() else "numpy"
     if wanted == "compiled" and (reason := why_not_compiled()):
-        raise ConfigError(f"engine: compiled cannot be used: {reason}; or use engine numpy")
+        raise ConfigError(f"engine: compiled cannot be used: {reason}; or train with engine numpy")
     return wanted
 
 
@@ -39,7 +39,7 @@ def why_not_compiled() -> str:
     try:
         import numba
     except ModuleNotFoundError:
-        return "it needs numba: pip install 'glassnet[fast]'"
+        return f"it needs numba, which is missing; {pip_install('fast')}"
     except Exception as error:  # noqa: BLE001 - numba says by many exceptions that it does not go with NumPy or LLVM
         return f"numba does not work here ({_first_line(error)}); install another version of it"
     if numba.config.DISABLE_JIT:

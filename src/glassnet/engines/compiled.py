@@ -49,6 +49,9 @@ class CompiledEngine(Engine):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.threads,)
 
+    def rest(self) -> None:
+        self._crew.rest()
+
     def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
         kind = np.dtype(dtype)
         size = prod(shape) * kind.itemsize

@@ -128,6 +128,12 @@ class Crew:
             self._begin()
         return self.state
 
+    def rest(self) -> None:
+        """Let the helpers end; who asks again gets others."""
+        if self._bells:
+            self._end()
+            self.state, self._bells = np.zeros(SIZE, np.int64), []
+
     def _begin(self) -> None:
         looks = _looks(LOOK_OUT)
         for number in range(1, self.size):
@@ -135,7 +141,7 @@ class Crew:
             Thread(target=_helper, args=(self.state, bell, looks), name=f"glassnet {number}", daemon=True).start()
             self._bells.append(bell)
         self.state[HELPERS] = self.size - 1
-        finalize(self, _stop, self.state, self._bells)
+        self._end = finalize(self, _stop, self.state, self._bells)
 
 
 def _helper(state: State, bell: "SimpleQueue[bool]", looks: int) -> None:

@@ -80,6 +80,9 @@ class Engine:
         """
         self._team.share_out(work, parts)
 
+    def rest(self) -> None:
+        """Let go of what is only worth keeping while steps are computed; the next work begins it anew."""
+
     def scratch(self, name: str, shape: Shape, dtype: DTypeLike = np.float32) -> Any:
         """Return memory for a moment, with anything in it: the same at the next call of this thread for this name."""
         kept = self._memory.arrays

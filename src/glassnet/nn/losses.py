@@ -118,6 +118,8 @@ class SoftmaxCrossEntropy:
             raise ValueError(
                 f"expected logits (n, {self.classes}) and labels (n,), got {logits.shape} and {labels.shape}"
             )
+        if logits.dtype not in (np.float32, np.float64):
+            raise ValueError(f"logits must be float32 or float64, not {logits.dtype}")
         whole = labels.dtype.kind in "iu"
         # Seen as unsigned, what is negative is large.
         if not whole or np.maximum.reduce(labels.astype(np.intp, copy=False).view(np.uintp), initial=0) >= self.classes:

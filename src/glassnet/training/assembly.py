@@ -49,6 +49,7 @@ class Task(NamedTuple):
     batch_size: int
     engine: str
     threads: int
+    products: int  # threads of NumPy's products
 
 
 def prepare(config: Config, dataset: Dataset) -> Task:
@@ -74,10 +75,11 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
     sizes = [inputs, *config.hidden, classes]
     _check_size(config, _layers(config, classes), inputs)
+    products = config.threads or choose_threads(size, sizes)
     # To distort a batch takes milliseconds, which is always worth another thread.
-    chosen = available_threads() if config.augmentation else choose_threads(size, sizes)
+    threads = config.threads or (available_threads() if config.augmentation else products)
     engine = choose_engine(config.engine, multiply_adds(config, len(training), sizes))
-    return Task(training, validation, mistakes, inputs, size, engine, config.threads or chosen)
+    return Task(training, validation, mistakes, inputs, size, engine, threads, products)
 
 
 def multiply_adds(config: Config, examples: int, sizes: Sequence[int]) -> int:

@@ -66,7 +66,7 @@ class Config(Settings):
         if wanted is bool and not yes_or_no:
             raise ValueError(f"must be true or false, not {value!r:.80}")
         if (yes_or_no and wanted is not bool) or (number and isinstance(value, str)):
-            kind = "a number" if float in (wanted, *get_args(wanted)) else "a whole number"
+            kind = "a number" if "float" in str(wanted) else "a whole number"
             raise ValueError(f"must be {kind}, not {value!r:.80}")
         return value
 

@@ -37,15 +37,20 @@ def choose_config(
         ConfigError: a setting that cannot be.
         DataError: ``dataset`` is not a data set.
     """
-    if not isinstance(dataset, Dataset):
-        raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
+    _check_dataset(dataset)
     if reserved := settings.keys() & {"data", "classes", "recipe"}:
         raise ConfigError(f"{min(reserved)}: follows from the data set and the recipe; leave it out")
+    settings = {name: value for name, value in settings.items() if value is not None}
     if recipe is None:
         recipe = "small" if len(dataset.train) < SMALL else "default"
         if len(dataset.train) < TINY:
             settings = {"batch_size": max(len(dataset.train) // 10, 1)} | dict(settings)
     return Config.resolve(recipe, as_written=as_written, **settings, data=dataset.source, classes=dataset.classes)
+
+
+def _check_dataset(dataset: object) -> None:
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"training takes a data set, not {dataset!r:.40}; give it load_dataset(…)")
 
 
 def train(
@@ -134,7 +139,8 @@ def resume(
     with ranks.together():
         check_callbacks(callbacks)
         run = Run(path)
-        config, dataset = run.config, dataset or run.dataset()
+        config, dataset = run.config, run.dataset() if dataset is None else dataset
+        _check_dataset(dataset)
     ranks.check(config, dataset.fingerprint)
     with ExitStack() as stack:
         with ranks.together():

@@ -158,6 +158,7 @@ class Loop:
                     raise
             finally:
                 self.storage.save_best(self)
+                self.steps.network.engine.rest()
             self.ranks.agree(self._end)
 
     def break_off(self, error: TrainingError) -> bool:

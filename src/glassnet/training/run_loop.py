@@ -56,7 +56,9 @@ class RunLoop(Loop):
         preprocessing = Preprocessing.fit(training, config.scaling)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-        engine = make_engine(task.engine, threads, products=1 if config.batch_size == "all" else threads)
+        engine = make_engine(
+            task.engine, threads, products=1 if config.batch_size == "all" else min(task.products, threads)
+        )
         network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,
@@ -108,8 +110,9 @@ class RunLoop(Loop):
         Raises:
             TrainingInterrupted: Ctrl-C, or a termination signal; without a folder a KeyboardInterrupt.
         """
-        warm_up(self.config)
         with interruptible(self.stop) as interrupted:
+            with self.ranks.together():
+                warm_up(self.config, self.batches.engine)
             super().run()
         if interrupted() and not self.state.finished:
             if not isinstance(self.storage, RunFolder):

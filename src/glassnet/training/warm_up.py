@@ -4,6 +4,8 @@ import numpy as np
 
 from ..data import load_dataset
 from ..engines import computing
+from ..nn import Engine
+from ..nn.optimizers import FLUSH_EVERY
 from .config import Config
 
 __all__ = ["warm_up"]
@@ -11,20 +13,28 @@ __all__ = ["warm_up"]
 SIDE = 4  # pixels
 
 
-def warm_up(config: Config) -> None:
+def warm_up(config: Config, engine: Engine) -> None:
     """Take a step with a tiny network of a run's kind.
 
     Then the compiled code that the run will need is loaded, or where it is not on the disk compiled, which would
     otherwise count as training time. With NumPy there is nothing to wait for.
     """
-    if config.engine != "compiled":
+    if engine.name != "compiled":
         return
     from .run_loop import RunLoop  # which calls this
 
-    tiny = {"hidden": (2,) * len(config.hidden), "batch_size": 4, "validation": 0, "epochs": 1, "threads": 1}
+    tiny = {
+        "hidden": (2,) * len(config.hidden),
+        "batch_size": 4,
+        "validation": 0,
+        "epochs": 1,
+        "threads": 1,
+        "engine": engine.name,
+    }
     rng = np.random.default_rng(0)
     dataset = load_dataset((rng.integers(0, 256, (10, SIDE, SIDE), np.uint8), np.arange(10) % 2))
     loop = RunLoop(config.model_copy(update=tiny | {"mistakes": (), "patience": None}), dataset)
     with computing(loop.network.engine):
+        loop.optimizer.steps = FLUSH_EVERY - 1  # so that this step does all that any step does
         loop.steps.take(0, 0, config.learning_rate)
         loop.validate()

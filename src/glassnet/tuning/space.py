@@ -30,7 +30,7 @@ def searched(config: Config, given: Iterable[str]) -> list[str]:
     images not normalised; see `Config`.
     """
     held = {"distortion" if name in DISTORTIONS else name for name in given}
-    if "batch_size" in held:
+    if "batch_size" in held or config.batch_size == 1:  # which very few images are given
         held |= {"all": {"batch_norm", "distortion"}, 1: {"batch_norm"}}.get(config.batch_size, set())
     if len(config.activation) > 1:  # one for each layer, so there must be as many layers
         held.add("hidden")
