@@ -72,7 +72,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         monitor: metric that chooses the best epoch: "validation_loss" or "validation_accuracy".
         patience: early stopping: maximum number of epochs without improvement of the monitored metric.
         engine: numpy, compiled (needs the extra fast), or auto: compiled if it is installed and `fit` takes long enough
-            to gain. A fit in another thread than the main one is always computed by numpy.
+            to gain.
         warm_start: whether `fit` continues from the previous call, including the optimizer's moments.
         random_state: seed of initial weights, split, shuffling, augmentation and dropout: a number, a ``RandomState``,
             or None for a different one each time.

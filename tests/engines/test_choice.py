@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +174,13 @@ def test_threads_end_with_the_fits_that_began_them(digits: Dataset) -> None:
             time.sleep(0.01)
     finally:
         gc.enable()
+
+
+def test_a_fit_in_another_thread_is_computed_by_the_engine_it_asks_for(digits: Dataset) -> None:
+    X, y = table(digits)
+    of = [DigitClassifier([20], epochs=2, dropout=0.2, random_state=0, engine="compiled") for _ in range(3)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda classifier: classifier.fit(X, y), of[1:]))
+    expected = of[0].fit(X, y).predict_proba(X)
+    for classifier in of[1:]:
+        np.testing.assert_allclose(classifier.predict_proba(X), expected, atol=1e-4)

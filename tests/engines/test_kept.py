@@ -19,7 +19,7 @@ X = np.ones((3, 4), np.float32)
 centred(Crew(1).state, 1, X, np.full(4, 3, np.float32), X)
 assert (X == -2).all()
 """
-NOTICE = "Compiling the engine for this processor; some ten seconds, once.\n"
+NOTICE = "Compiling what is needed for the first time, which may take ten seconds.\n"
 
 
 def said_by(cache: Path) -> str:
@@ -65,11 +65,14 @@ def test_code_that_was_compiled_in_several_processes_is_not_mixed_up(tmp_path: P
         subprocess.run([sys.executable, "-c", RULES, *names], check=True, env=environment)
 
 
-def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refuse(function: object) -> None:
         raise RuntimeError("cannot cache function: no locator available")
 
     monkeypatch.setattr(kept, "SourceCache", refuse)
+    kept._tell.cache_clear()
 
     def twice(x: np.ndarray) -> None:
         x *= 2
@@ -77,3 +80,4 @@ def test_where_no_folder_can_be_written_to_it_is_compiled_all_the_same(monkeypat
     x = np.ones(3)
     kept.keep(twice)(x)
     assert (x == 2).all()
+    assert "It cannot be kept: no cache folder can be written to; NUMBA_CACHE_DIR says" in capsys.readouterr().err

@@ -41,3 +41,17 @@ def test_what_overflows_while_an_engine_computes_is_no_warning() -> None:
         warnings.simplefilter("error")
         with computing(Engine()):
             assert np.isinf(np.float32(1e38) * np.float32([1e38])).all()
+
+
+def test_who_computes_beside_others_leaves_the_limit_and_who_ends_last_takes_it_away() -> None:
+    def found() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    before = found()
+    first, second = computing(Engine(2, 1)), computing(Engine(2, 1))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert found() == {1}
+    second.__exit__(None, None, None)
+    assert found() == before

@@ -80,6 +80,13 @@ def test_large_arrays_are_shared_out_among_the_threads(monkeypatch):
     assert shared == [math.ceil(FEW / BLOCK)]
 
 
+def test_labels_in_any_form_are_what_they_say(engine):
+    Z, y = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32), np.array([0, 1, 2, 2, 1, 0])
+    expected = engine.cross_entropy(Z, y, 0.0, 1.0)
+    for form in (">i8", "<i4", "u1"):
+        np.testing.assert_array_equal(engine.cross_entropy(Z, y.astype(form), 0.0, 1.0).gradient, expected.gradient)
+
+
 def laid_out(array, layout):
     """The same numbers in another order in memory."""
     if layout == "columns together":
@@ -101,7 +108,7 @@ def test_products_are_those_of_the_docstring_however_the_rows_lie_in_memory(engi
     X, dZ, W, b = (array.astype(dtype) for array in (X, dZ, W, b))
     Z, dX, dW, db = (np.full(like.shape, np.nan, dtype) for like in (dZ, X, W, b))
     close = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-10, "atol": 1e-10}
-    given, back = laid_out(X, layout), laid_out(dZ, layout)
+    given, back, W = laid_out(X, layout), laid_out(dZ, layout), laid_out(W, layout)
     assert engine.affine(engine.numbers(given, dtype), W, b, out=Z) is Z
     np.testing.assert_allclose(Z, X @ W + b, **close)
     assert engine.affine_input_gradient(back, W, out=dX) is dX

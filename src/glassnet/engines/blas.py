@@ -1,7 +1,7 @@
 """Where the products come from: the addresses of a BLAS's functions for matrices.
 
 On a processor of Intel's it is MKL, where that is installed; MKL does not do its best on others. Else it is the BLAS
-that comes with SciPy. Both compute with one thread: the engine shares the work out to its own.
+that comes with SciPy. Both compute with one thread, SciPy's inside of `computing`: the engine has its own.
 """
 
 import ctypes
@@ -54,7 +54,9 @@ def _mkl() -> Blas | None:
         return None
     try:
         mkl = ctypes.CDLL(str(found[-1]))
-        mkl.MKL_Set_Threading_Layer(1)  # MKL_THREADING_SEQUENTIAL; too late, and harmless, where MKL is at work already
+        # Whole numbers of 32 bits, and one thread; both too late, and harmless, where MKL is at work already.
+        mkl.MKL_Set_Interface_Layer(0)
+        mkl.MKL_Set_Threading_Layer(1)
         addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in (mkl.sgemm, mkl.dgemm)]
     except (OSError, AttributeError):  # another processor's, damaged or too old
         return None

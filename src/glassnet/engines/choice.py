@@ -41,7 +41,7 @@ def why_not_compiled() -> str:
     except ModuleNotFoundError:
         return f"it needs numba, which is missing; {pip_install('fast')}"
     except Exception as error:  # noqa: BLE001 - numba says by many exceptions that it does not go with NumPy or LLVM
-        return f"numba does not work here ({_first_line(error)}); install another version of it"
+        return f"numba does not work here ({_first_line(error)}); see its variables NUMBA_…, or take another version"
     if numba.config.DISABLE_JIT:
         return "numba is switched off by NUMBA_DISABLE_JIT; unset it"
     try:

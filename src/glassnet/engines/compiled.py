@@ -23,7 +23,8 @@ __all__ = ["CompiledEngine"]
 
 PASS = 10_000  # numbers of a part of a pass, which take a few microseconds
 PRODUCT = 1_000_000  # multiply-adds of a part of a product, which take ten or so
-LINE = 64  # bytes: arrays begin where a cache line does, so that a BLAS does the same with each
+LINE = 64  # bytes: large arrays begin where a cache line does, which a BLAS likes
+NATIVE = np.dtype(np.float32), np.dtype(np.float64)
 
 STILL = np.empty((2, 0, 0, 0), np.int16), np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
 """No elastic distortion: no noise, and nothing that smooths it."""
@@ -92,30 +93,29 @@ class CompiledEngine(Engine):
         """Apply a formula in one pass, if there is such a loop for it, and return whether there is."""
         dtype = arrays[0].dtype
         loop = kernels.over(formula, targets, len(arrays) - (targets or 1), dtype)
-        if loop is None or not all(array.flags.c_contiguous for array in arrays):
+        if loop is None or not _is_plain(*arrays):
             return False
         flat = [array.reshape(-1) for array in arrays]
         self._work(loop, flat[0].size, self.least_pass, *flat, tuple(map(dtype.type, constants)))
         return True
 
-    # Products and sums. A BLAS takes rows that lie together, so what does not is copied.
+    # Products and sums
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns):
+        if isinstance(X, SomeColumns) or not _is_plain(X, W, b, out):
             return super().affine(X, W, b, out)
-        X = np.ascontiguousarray(X, W.dtype)
         self._work(kernels.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns):
+        if isinstance(X, SomeColumns) or not _is_plain(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
         else:
-            given = (np.ascontiguousarray(array, dW.dtype) for array in (X, dZ))
-            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), *given, dW, db)
+            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        dZ = np.ascontiguousarray(dZ, W.dtype)
+        if not _is_plain(dZ, W, out):
+            return super().affine_input_gradient(dZ, W, out)
         self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
         return out
 
@@ -149,7 +149,7 @@ class CompiledEngine(Engine):
     def dropout_mask(self, rate: float, key: Sequence[int], rows: slice, out: Array) -> Array:
         mask, first = out[rows], (rows.start or 0) * prod(out.shape[1:])
         self._work(
-            kernels.dropout_mask, mask.size, self.least_pass, out.dtype.type(rate), tuple(key), first, mask.reshape(-1)
+            kernels.dropout_mask, mask.size, self.least_pass, out.dtype.type(rate), _words(key), first, mask.reshape(-1)
         )
         return mask
 
@@ -157,7 +157,8 @@ class CompiledEngine(Engine):
         n, kind = len(Z), Z.dtype.type
         found = CrossEntropy(np.empty(n, Z.dtype), np.empty(n, np.bool_), np.empty(Z.shape, Z.dtype))
         weights = np.atleast_1d(np.asarray(weights, Z.dtype))
-        self._work(kernels.cross_entropy, Z.size, self.least_pass, Z, labels, kind(smoothing), weights, *found)
+        y = np.ascontiguousarray(labels, np.intp)
+        self._work(kernels.cross_entropy, Z.size, self.least_pass, Z, y, kind(smoothing), weights, *found)
         return found
 
     # Images
@@ -171,7 +172,8 @@ class CompiledEngine(Engine):
         ground: float,
         out: NDArray[Any],
     ) -> None:
-        if images.dtype != np.uint8 or out.dtype != np.uint8:
+        bytes_in_and_out = images.dtype == out.dtype == np.uint8
+        if not bytes_in_and_out or (elastic is not None and not _is_plain(*elastic[1:])):
             super().distort(images, matrices, shifts, elastic, ground, out)
             return
         given = images, matrices, shifts, *(elastic or STILL), np.float32(ground), out
@@ -180,7 +182,20 @@ class CompiledEngine(Engine):
     def inputs(
         self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array
     ) -> Array:
-        kind, chosen = out.dtype.type, np.arange(len(images)) if rows is None else rows
+        if not _is_plain(out):
+            return super().inputs(images, rows, scale, shift, out)
+        kind, chosen = out.dtype.type, np.arange(len(images)) if rows is None else np.asarray(rows, np.intp)
         flat = images.reshape(len(images), prod(images.shape[1:])), out.reshape(len(out), prod(out.shape[1:]))
         self._work(kernels.inputs, out.size, self.least_pass, flat[0], chosen, kind(scale), kind(shift), flat[1])
         return out
+
+
+def _is_plain(*arrays: Array) -> bool:
+    """Whether arrays are all of one type that compiled code has, row by row in memory; others are left to NumPy."""
+    dtype = arrays[0].dtype
+    return dtype in NATIVE and all(array.dtype == dtype and array.flags.c_contiguous for array in arrays)
+
+
+def _words(key: Sequence[int]) -> tuple[int, ...]:
+    """Return whole numbers as twice as many of 32 bits."""
+    return tuple(word for number in key for word in (number & 0xFFFFFFFF, number >> 32 & 0xFFFFFFFF))

@@ -13,7 +13,7 @@ numbers it has in its cache. Which thread takes a part changes no result.
 
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Any
 from weakref import finalize
@@ -32,8 +32,8 @@ State = NDArray[np.int64]
 
 # Where things are in a crew's memory, 64 bits each; those that several threads write lie in cache lines of their own.
 HELPERS, FUNCTION, ARGUMENTS = 0, 1, 2  # how many helpers there are; what `put_kernel` writes
-LEFT, DONE, BUSY, ASLEEP, STOP = 16, 32, 48, 64, 80
-SIZE = 96
+LEFT, DONE, BUSY, ASLEEP, STOP, HELPED = 16, 32, 48, 64, 80, 96  # HELPED: how many parts helpers have done
+SIZE = 112
 
 RANGE = 16  # bits of the number of a part
 MOST = (1 << RANGE) - 1
@@ -48,7 +48,7 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
     interpreter's lock. Parts may not write to the same numbers.
 
     Args:
-        function: returns nothing, and raises nothing.
+        function: returns nothing, and raises nothing; of memory it takes little.
     """
     kernel = njit(error_model="numpy")(function)
 
@@ -97,6 +97,7 @@ def help_out(state: State, looks: int) -> None:
     idle = 0
     while idle < looks and load(state, STOP) == 0:
         if _take(state, True):
+            add(state, HELPED, 1)
             idle = 0
         else:
             pause()
@@ -116,7 +117,9 @@ class Crew:
 
     def __init__(self, size: int) -> None:
         self.size, self.state = size, np.zeros(SIZE, np.int64)
+        self._looks = _looks(LOOK_OUT) if size > 1 else 0
         self._bells: list[SimpleQueue[bool]] = []
+        self._changing = Lock()
 
     def ready(self) -> State:
         """Wake the helpers that are asleep, and return ``state``."""
@@ -130,18 +133,25 @@ class Crew:
 
     def rest(self) -> None:
         """Let the helpers end; who asks again gets others."""
-        if self._bells:
-            self._end()
-            self.state, self._bells = np.zeros(SIZE, np.int64), []
+        with self._changing:
+            if self._bells:
+                self._end()
+                self.state, self._bells = np.zeros(SIZE, np.int64), []
 
     def _begin(self) -> None:
-        looks = _looks(LOOK_OUT)
-        for number in range(1, self.size):
-            bell: SimpleQueue[bool] = SimpleQueue()
-            Thread(target=_helper, args=(self.state, bell, looks), name=f"glassnet {number}", daemon=True).start()
-            self._bells.append(bell)
-        self.state[HELPERS] = self.size - 1
-        self._end = finalize(self, _stop, self.state, self._bells)
+        with self._changing:
+            if self._bells:  # another thread was quicker
+                return
+            bells = [SimpleQueue[bool]() for _ in range(1, self.size)]
+            self._end = finalize(self, _stop, self.state, bells)
+            for number, bell in enumerate(bells):
+                helper = Thread(target=_helper, args=(self.state, bell, self._looks), name="glassnet", daemon=True)
+                try:
+                    helper.start()
+                except RuntimeError:  # no more threads are to be had, so it is done with those that are there
+                    break
+                self.state[HELPERS] = number + 1
+            self._bells = bells
 
 
 def _helper(state: State, bell: "SimpleQueue[bool]", looks: int) -> None:
@@ -150,6 +160,8 @@ def _helper(state: State, bell: "SimpleQueue[bool]", looks: int) -> None:
     while go_on:
         help_out(state, looks)
         go_on = bell.get()
+        while not bell.empty():  # it was rung for others, too
+            go_on &= bell.get()
 
 
 def _stop(state: State, bells: "list[SimpleQueue[bool]]") -> None:
@@ -162,6 +174,9 @@ def _looks(seconds: float) -> int:
     """Return how many looks for work take so long."""
     nobody, count = np.zeros(SIZE, np.int64), 1000
     help_out(nobody, 1)
-    start = perf_counter()
-    help_out(nobody, count)
-    return max(int(count * seconds / (perf_counter() - start)), 1)
+    took = []
+    for _ in range(5):  # of which the shortest was not interrupted
+        start = perf_counter()
+        help_out(nobody, count)
+        took.append(perf_counter() - start)
+    return max(int(count * seconds / min(took)), 1)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 
-from ..nn import formulas
+from ..nn import formulas, products
 
 __all__ = ["keep"]
 
@@ -28,8 +28,10 @@ class SourceCache(FunctionCache):
             kept = super().load_overload(sig, target_context)
         except Exception:  # noqa: BLE001 - a damaged file, of which pickle may say anything
             kept = None
-        if kept is None:
+        # Of two processes that save at once, one may write over what the other one's index names.
+        if kept is None or kept.signature.args != sig:
             _tell()
+            return None
         return kept
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -38,22 +40,34 @@ class SourceCache(FunctionCache):
         except Exception:  # noqa: BLE001 - a full disk, or an index that was damaged, which begins anew
             with suppress(OSError):
                 self.flush()
+                super().save_overload(sig, data)
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return sig, codegen.magic_tuple(), _text()
 
 
+class NowhereCache(NullCache):
+    """Keeps nothing, since no folder can be written to."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        _tell(" It cannot be kept: no cache folder can be written to; NUMBA_CACHE_DIR says where one is.")
+
+
 @cache
-def _tell() -> None:
+def _tell(more: str = "") -> None:
     """Say, once a process, why nothing happens for a while."""
-    print("Compiling the engine for this processor; some ten seconds, once.", file=sys.stderr)
+    print(f"Compiling what is needed for the first time, which may take ten seconds.{more}", file=sys.stderr)
 
 
 @cache
 def _text() -> str:
     """Return a hash of everything that compiled code is made of."""
     folder = Path(__file__).parent
-    files = [*(folder / f"{name}.py" for name in ("crew", "kept", "kernels", "native")), Path(formulas.__file__)]
+    files = [
+        *(folder / f"{name}.py" for name in ("crew", "kept", "kernels", "native")),
+        Path(formulas.__file__),
+        Path(products.__file__),
+    ]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -64,7 +78,9 @@ def keep(function: Callable[..., None]) -> Callable[..., None]:
     there is none either, it is compiled anew in each process.
     """
     compiled: Any = njit(nogil=True, error_model="numpy")(function)
-    with suppress(RuntimeError):  # "no locator available"
+    try:
         compiled._cache = SourceCache(function)
+    except RuntimeError:  # "no locator available"
+        compiled._cache = NowhereCache()
     kept: Callable[..., None] = compiled
     return kept

@@ -253,7 +253,7 @@ def dropout_mask(part: int, parts: int, rate: Any, key: Any, first: int, mask: A
     one = mask.dtype.type(1)
     stays, least = one / (one - rate), np.uint32(rate * 2.0**32)
     one_key, other_key = np.uint32(0), np.uint32(0x9E3779B9)
-    for k in key:
+    for k in key:  # of 32 bits each
         one_key, other_key = _mixed(np.uint32(one_key ^ k)), _mixed(np.uint32(other_key + k))
     first += part * len(mask) // parts
     mask = _own(part, parts, mask)

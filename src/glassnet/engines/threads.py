@@ -1,9 +1,11 @@
 """How many threads an engine gets on this machine."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -42,13 +44,40 @@ def choose_threads(batch_size: int, sizes: list[int]) -> int:
 def computing(engine: Engine) -> Iterator[None]:
     """What steps are computed in: as many BLAS threads as the engine's products have, and none of NumPy's warnings.
 
-    The limit holds for the whole process.
+    The limit holds for the whole process: of several threads inside, the first sets it and the last takes it away.
     """
-    limited = engine.products is not None
-    blas = _controller(engine.name).limit(limits=engine.products, user_api="blas") if limited else nullcontext()
     # What overflows is found by looking at the loss, which says more than a warning.
-    with blas, np.errstate(all="ignore"):
+    with _LIMIT.of(engine), np.errstate(all="ignore"):
         yield
+
+
+class _Limit:
+    """How many threads the BLAS has, while anybody computes."""
+
+    def __init__(self) -> None:
+        self._changing, self._inside = Lock(), 0
+        self._limiter: Any = None
+
+    @contextmanager
+    def of(self, engine: Engine) -> Iterator[None]:
+        """Give the BLAS as many threads as an engine says, if it says anything."""
+        if engine.products is None:
+            yield
+            return
+        with self._changing:
+            if self._inside == 0:
+                self._limiter = _controller(engine.name).limit(limits=engine.products, user_api="blas")
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._limiter.restore_original_limits()
+
+
+_LIMIT = _Limit()
 
 
 @cache

@@ -134,14 +134,16 @@ class TableLoop(Loop):
 def _engine(config: Config, rows: int, size: int, sizes: list[int]) -> Engine:
     """Return the engine of a fit.
 
-    How many threads a product has holds for the whole process, so of several fits at once in as many threads none may
-    set it: the last to end would leave it where another had put it.
+    Of several fits at once, in as many threads, each takes one thread. How many NumPy's products have holds for the
+    whole process, so none of them sets it.
     """
-    if current_thread() is not main_thread():
-        return Engine()
     name, threads = choose_engine(config.engine, multiply_adds(config, rows, sizes)), choose_threads(size, sizes)
-    alone = available_threads() if config.augmentation else 1
-    return make_engine(name, threads if name == "compiled" else alone, products=1 if threads == 1 else None)
+    alone = current_thread() is main_thread()
+    if name == "compiled":
+        return make_engine(name, threads if alone else 1)
+    if not alone:
+        return Engine()
+    return Engine(available_threads() if config.augmentation else 1, products=1 if threads == 1 else None)
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None, engine: Engine) -> Batches:

@@ -136,7 +136,7 @@ def keep_best(study: "Study", folder: Path, config: Config) -> None:
     if best is None:
         return
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
-    settings = chosen.model_copy(update={"engine": "auto", "threads": None}).to_recipe()
+    settings = chosen.model_copy(update={"threads": None}).to_recipe()
     text = f"# Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.\n{settings}"
     if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
         write_atomically(folder / BEST, text.encode())
