@@ -90,11 +90,14 @@ def rows(study: Path, state: str) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_a_killed_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "a"
-    flags = ["--out", str(folder), "--epochs", "20", "--learning-rate", "0.01"]
+    flags = ["--out", str(folder), "--epochs", "300", "--learning-rate", "0.01"]
     process = subprocess.Popen([*COMMAND, *flags], stderr=subprocess.PIPE, text=True)
     try:
-        process.stderr.readline()  # of the first trial: the second is under way
-        time.sleep(0.3)
+        process.stderr.readline()  # of the first trial
+        end = time.monotonic() + 60
+        while rows(folder / "study.db", "RUNNING") != 1:  # for much longer than it takes to see it
+            assert time.monotonic() < end
+            time.sleep(0.01)
     finally:
         process.kill()
         process.communicate()
