@@ -50,11 +50,10 @@ def test_as_many_parts_as_there_may_be() -> None:
 def test_helpers_help_go_to_sleep_and_come_again() -> None:
     crew = Crew(2)
     for _ in range(2):
-        crew.state[HELPED] = 0
-        for _ in range(100):
+        crew.state[HELPED], end = 0, time.monotonic() + 30
+        while crew.state[HELPED] < 10:  # where other processes are at work, too, it may take a while
+            assert time.monotonic() < end, "the helper does not help"
             count(crew.ready(), 2, np.zeros(2, np.int64), 1_000_000)  # a millisecond each
-        assert crew.state[HELPED] > 10
-        end = time.monotonic() + 10
         while not crew.state[ASLEEP]:
             assert time.monotonic() < end, "a helper that has nothing to do goes on looking for work"
             time.sleep(0.01)

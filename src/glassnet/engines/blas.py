@@ -54,9 +54,11 @@ def _mkl() -> Blas | None:
         return None
     try:
         mkl = ctypes.CDLL(str(found[-1]))
-        # Whole numbers of 32 bits, and one thread; both too late, and harmless, where MKL is at work already.
+        # Whole numbers of 32 bits, one thread, and the same bits from the same numbers wherever in memory they lie; too
+        # late, and harmless, where MKL is at work already.
         mkl.MKL_Set_Interface_Layer(0)
         mkl.MKL_Set_Threading_Layer(1)
+        mkl.MKL_CBWR_Set(2)
         addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in (mkl.sgemm, mkl.dgemm)]
     except (OSError, AttributeError):  # another processor's, damaged or too old
         return None
