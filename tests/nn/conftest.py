@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from many_parts import ManyParts
 
-from glassnet.engines.compiled import CompiledEngine
 from glassnet.nn import Engine
 
 
@@ -15,13 +15,7 @@ def many_blocks() -> Engine:
     return engine
 
 
-class ManyParts(CompiledEngine):
-    """A compiled engine that shares out small work, too; what is tiny it does in one part."""
-
-    least_pass = least_product = 10
-
-
-def many_parts() -> CompiledEngine:
+def many_parts() -> Engine:
     return ManyParts(threads=3)
 
 
