@@ -21,6 +21,16 @@ def test_a_flag_wins_over_a_file_and_a_file_over_its_recipe(tmp_path: Path) -> N
     assert mine.recipe == "mine.toml"
 
 
+def test_a_file_that_starts_from_a_recipe_may_be_as_written_too(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('recipe = "small"\nhidden = [8]\n[as_written]\nmistakes = ["unscaled-pixels"]\nepochs = 3\n')
+    cured, written = Config.resolve(file), Config.resolve(file, as_written=True)
+    assert (cured.hidden, cured.mistakes, cured.epochs) == ((8,), (), Config.resolve("small").epochs)
+    assert (written.hidden, written.mistakes, written.epochs) == ((8,), ("unscaled-pixels",), 3)
+    file.write_text('recipe = "notebook-001"\n[as_written]\nepochs = 3\n')
+    assert Config.resolve(file, as_written=True).mistakes == Config.resolve("notebook-001", as_written=True).mistakes
+
+
 @pytest.mark.parametrize(
     ("name", "as_written"), [(name, False) for name in recipe_names()] + [(name, True) for name in notebook_names()]
 )

@@ -104,7 +104,7 @@ class Config(Settings):
         if not isinstance(recipe, str | Path):
             raise ConfigError(f"recipe: must be the name of a recipe or the path of a TOML file, not {recipe!r:.80}")
         base, own, origin = read_recipe(recipe)
-        written = base.pop("as_written", {})
+        written = base.pop("as_written", {}) | own.pop("as_written", {})
         if as_written and not written:
             raise ConfigError(
                 f"as_written: recipe {str(recipe)!r} cures no notebook; use one of {', '.join(notebook_names())}"
