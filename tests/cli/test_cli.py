@@ -380,6 +380,14 @@ def test_importing_glassnet_brings_nothing_heavy() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_the_command_has_the_threads_of_numpys_blas_sleep_sooner_and_importing_does_not() -> None:
+    code = "import os, sys, glassnet.cli; before = dict(os.environ); glassnet.cli.main(['--version']); "
+    code += "print('numpy' in sys.modules, dict(os.environ.items() - before.items()))"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.splitlines()[-1] == "False {'OPENBLAS_THREAD_TIMEOUT': '20'}"
+
+
 def test_a_labelled_csv_is_predicted_in_its_own_order(
     run: Path, digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

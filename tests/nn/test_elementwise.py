@@ -66,7 +66,7 @@ def assert_same_as_called(engine, formula, targets, inputs, constants, in_place)
         assert engine.apply(formula, read, numbers, out=old[0]) is old[0]
     else:  # for which there is no operation yet
         work = program(formula, targets, inputs, constants, False)
-        work.run([*old, *read], work.resolve(numbers), np.empty((work.scratch, 7)))
+        work.run([*old, *read], work.resolve(numbers, old[0].dtype), np.empty((work.scratch, 7)))
     for found, right in zip(old, expected, strict=True):
         np.testing.assert_array_equal(found, right)
     for array, before in zip(read, untouched, strict=True):
@@ -120,5 +120,5 @@ def test_a_formula_becomes_as_few_instructions_as_it_has_operations_and_works_in
 def test_arithmetic_of_constants_is_done_once_and_not_for_each_block():
     work = program(lambda s, g, rho: rho * s + (1 - rho) * (g * g), 1, 1, 1, True)
     assert [step.ufunc for step in work.once] == [np.subtract]
-    assert work.resolve([0.75]) == [0.75, 0.25]
+    assert work.resolve([0.75], np.dtype(np.float64)) == [0.75, 0.25]
     assert len(work.each_block) == 4

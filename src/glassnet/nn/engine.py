@@ -131,7 +131,8 @@ class Engine:
 
     def _run(self, work: Program, arrays: Sequence[Array], constants: Sequence[float]) -> None:
         """Carry out a program block by block; large arrays are shared out among the threads."""
-        values, target = work.resolve(constants) if work.once else constants, arrays[0]
+        target = arrays[0]
+        values = work.resolve(constants, target.dtype) if constants else ()
         if target.size <= self.block:
             work.run(arrays, values, self._scratch(work.scratch, target) if work.scratch else ())
             return
@@ -243,12 +244,14 @@ class Engine:
         # Classes along the first axis: NumPy reduces n columns of k many times quicker than n rows of k.
         E = np.array(Z.T, order="C")  # (k, n)
         # Where in E, laid out flat, z of the true class stands.
-        own = labels.astype(np.intp, copy=False) * n + np.arange(n)
+        own = labels.astype(np.intp, copy=False)
+        if n > 1:
+            own = own * n + np.arange(n)
         E -= np.maximum.reduce(E)
         z_own, largest = E.take(own), np.count_nonzero(E == 0)
-        losses = (smoothing - 1) * z_own
+        losses = -z_own
         if smoothing:
-            losses -= smoothing / k * np.add.reduce(E)
+            losses = (smoothing - 1) * z_own - smoothing / k * np.add.reduce(E)
         np.exp(E, out=E)
         sums = np.add.reduce(E)  # (n,)
         losses += np.log(sums)
