@@ -25,6 +25,7 @@ from .training.validation import outputs
 __all__ = ["DigitClassifier"]
 
 _DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
+_DTYPES_OF = {"float64": np.float64, "float32": np.float32, "bfloat16": np.float32}  # by precision, if it is given
 _OWN = ("class_weight", "validation_fraction", "warm_start", "random_state")
 """Settings that are not handed on to `Config` as they are."""
 
@@ -73,6 +74,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         patience: early stopping: maximum number of epochs without improvement of the monitored metric.
         engine: numpy, compiled (needs the extra fast), or auto: compiled if it is installed and `fit` takes long enough
             to gain.
+        precision: float32, float64 or bfloat16, see `glassnet.train`; None is the type of X, float64 for whole numbers.
         warm_start: whether `fit` continues from the previous call, including the optimizer's moments.
         random_state: seed of initial weights, split, shuffling, augmentation and dropout: a number, a ``RandomState``,
             or None for a different one each time.
@@ -119,6 +121,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         monitor: str = "validation_loss",
         patience: int | None = None,
         engine: str = "auto",
+        precision: str | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -131,7 +134,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self.elastic, self.smoothness = elastic, smoothness
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
         self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
-        self.engine, self.warm_start, self.random_state = engine, warm_start, random_state
+        self.engine, self.precision = engine, precision
+        self.warm_start, self.random_state = warm_start, random_state
 
     def fit(
         self,
@@ -158,7 +162,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             TrainingError: the weights stopped being finite.
         """
         before: Learned | None = getattr(self, "_learned", None) if self.warm_start else None
-        dtype = before.config.dtype if before else _DTYPES
+        dtype = before.config.dtype if before else self._dtypes()
         rows, named = self._check_examples(X, y, dtype, reset=before is None, ensure_min_samples=2)
         if (X_val is None) != (y_val is None):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
@@ -221,7 +225,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             raise DataError(f"classes: differ from those of the first call, {known.tolist()}")
         if len(known) < 2:
             raise DataError(f"classes: training needs at least two classes, not {len(known)}")
-        rows, named = self._check_examples(X, y, before.config.dtype if before else _DTYPES, reset=before is None)
+        dtype = before.config.dtype if before else self._dtypes()
+        rows, named = self._check_examples(X, y, dtype, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
         self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
         return self
@@ -266,12 +271,17 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
         seed = before.config.seed if before else check_random_state(self.random_state).randint(2**31)
         given = {name: _plain(value) for name, value in self.get_params(deep=False).items() if name not in _OWN}
-        given |= settings | {"seed": int(seed), "dtype": X.dtype.name}
+        given |= settings | {"seed": int(seed)}
+        given["precision"] = given["precision"] or X.dtype.name
         if given["learning_rate"] is None:
             del given["learning_rate"]
         if given["batch_size"] == "all":
             given["batch_size"] = len(X)
         return Config.of(**given)
+
+    def _dtypes(self) -> Any:
+        """Return the types that examples may have; anything else is converted."""
+        return _DTYPES if self.precision is None else _DTYPES_OF.get(self.precision, _DTYPES)
 
     def _check_examples(self, X: ArrayLike, y: ArrayLike, dtype: Any, **options: Any) -> tuple[Array, NDArray[Any]]:
         """Return X (n, d) and y (n,) as arrays, as scikit-learn's estimators check them."""

@@ -102,7 +102,7 @@ def test_a_run_keeps_its_engine_and_says_it(
 
 
 def test_engines_are_equal_to_rounding(digits: Dataset, tmp_path: Path) -> None:
-    settings = SETTINGS | {"dropout": 0, "dtype": "float64"}
+    settings = SETTINGS | {"dropout": 0, "precision": "float64"}
     numpy, compiled = (train(digits, out=tmp_path / name, engine=name, **settings) for name in ("numpy", "compiled"))
     for ours, theirs in zip(compiled.history, numpy.history, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)  # a distorted pixel may be rounded otherwise
@@ -122,7 +122,7 @@ class StopAt(Callback):
 def test_half_a_run_and_its_other_half_are_the_whole_one(
     digits: Dataset, tmp_path: Path, threads: int, dtype: str
 ) -> None:
-    settings = SETTINGS | {"engine": "compiled", "threads": threads, "dtype": dtype, "hidden": [200, 100], "ema": 0.9}
+    settings = SETTINGS | {"engine": "compiled", "threads": threads, "precision": dtype, "hidden": [200, 100], "ema": 0.9}
     whole = train(digits, out=tmp_path / "whole", **settings)
     train(digits, out=tmp_path / "half", callbacks=[StopAt()], **settings)
     resumed = resume(tmp_path / "half")

@@ -26,7 +26,7 @@ def test_a_process_has_at_least_one_processor() -> None:
 @pytest.mark.parametrize("products", [1, 2])
 def test_products_get_as_many_threads_as_the_engine_says_and_only_while_it_computes(products: int) -> None:
     def found() -> set[int]:
-        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+        return {library["num_threads"] for library in threadpool_info() if library["internal_api"] == "openblas"}
 
     before = found()
     with computing(Engine(2, products)):
@@ -45,7 +45,7 @@ def test_what_overflows_while_an_engine_computes_is_no_warning() -> None:
 
 def test_who_computes_beside_others_leaves_the_limit_and_who_ends_last_takes_it_away() -> None:
     def found() -> set[int]:
-        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+        return {library["num_threads"] for library in threadpool_info() if library["internal_api"] == "openblas"}
 
     before = found()
     first, second = computing(Engine(2, 1)), computing(Engine(2, 1))

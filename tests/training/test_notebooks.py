@@ -64,7 +64,7 @@ def check_first_steps(name: str, dataset: Dataset, folder: Path) -> None:
         name,
         as_written=True,
         out=folder,
-        dtype="float64",
+        precision="float64",
         validation=validation,
         callbacks=[recorder],
         threads=2,

@@ -46,7 +46,7 @@ SETTINGS = {
     "optimizer": "sgd",
     "learning_rate": 0.05,
     "batch_size": 1,
-    "dtype": "float64",
+    "precision": "float64",
     "epochs": 2,
     "schedule": "one_cycle",
 }
@@ -96,7 +96,7 @@ def test_the_steps_are_those_of_plain_gradient_descent(digits: Dataset, tmp_path
 
 @pytest.mark.parametrize("look_every", [1, 50])
 def test_to_look_changes_nothing(digits: Dataset, tmp_path: Path, look_every: int) -> None:
-    settings = SETTINGS | {"hidden": [12], "dtype": "float32", "epochs": 1}
+    settings = SETTINGS | {"hidden": [12], "precision": "float32", "epochs": 1}
     blind, watch = Watch(), Watch(look_every=look_every)
     runs = [
         train(digits, "fast", out=tmp_path / str(number), callbacks=[callback], **settings)
@@ -125,7 +125,7 @@ def test_what_a_callback_changes_in_the_network_counts(digits: Dataset, tmp_path
 
 
 def test_half_a_run_and_the_other_half_are_the_whole_bit_for_bit(digits: Dataset, tmp_path: Path) -> None:
-    settings = SETTINGS | {"hidden": [12], "dtype": "float32", "shuffle": False}
+    settings = SETTINGS | {"hidden": [12], "precision": "float32", "shuffle": False}
     whole = train(digits, "fast", out=tmp_path / "whole", **settings)
     stopped = Watch(stop_at=70)
     train(digits, "fast", out=tmp_path / "half", callbacks=[stopped], **settings)

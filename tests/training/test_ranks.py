@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 GLASSNET = (sys.executable, "-m", "glassnet")
-TINY = ("train", "digits", "--recipe", "small", "--hidden", "16", "--dtype", "float64")
+TINY = ("train", "digits", "--recipe", "small", "--hidden", "16", "--precision", "float64")
 SMALL = (*TINY, "--epochs", "2")
 # A bias below batch normalisation has a gradient of 0 but for rounding, and Adam makes steps of full length of that.
 NORMALISED = ("--batch-norm", "--optimizer", "momentum")
@@ -98,7 +98,7 @@ class Stop(Callback):
     def on_step(self, run, loss):
         if run.state.step == 25:
             run.stop("for a test")
-train(load_dataset("digits"), "small", hidden=[16], epochs=2, dtype="float64", batch_size=64, out="many",
+train(load_dataset("digits"), "small", hidden=[16], epochs=2, precision="float64", batch_size=64, out="many",
       callbacks=[Stop()], parallel="mpi")
 """
 

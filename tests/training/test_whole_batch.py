@@ -24,7 +24,7 @@ def digits() -> Dataset:
 def gradient(
     digits: Dataset, threads: int, weights: np.ndarray | None = None, scaling: Scaling = "unit", **settings: object
 ) -> tuple[Network, Preprocessing, float, int]:
-    config, engine = Config.resolve("fast", dtype="float64", **settings), Engine(threads)
+    config, engine = Config.resolve("fast", precision="float64", **settings), Engine(threads)
     network = build_network(config, 64, CLASSES, engine=engine)
     preprocessing = Preprocessing.fit(digits.train, scaling)
     loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights, engine=engine)
@@ -152,7 +152,7 @@ def test_a_planted_mistake_is_the_same_in_blocks_and_at_once(
     mistake: str, scaling: Scaling, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whole_batch, "BLOCK", 40)
-    settings = {"hidden": [12], "optimizer": "sgd", "dtype": "float64", "scaling": scaling, "threads": 2}
+    settings = {"hidden": [12], "optimizer": "sgd", "precision": "float64", "scaling": scaling, "threads": 2}
     config = Config.resolve("default", **settings, mistakes=[mistake], batch_size="all")
     loop = RunLoop(config, digits)
     assert loop.steps.whole_batch is not None

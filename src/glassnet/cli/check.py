@@ -26,7 +26,7 @@ def check_gradients(*, recipe: str = "default", json: bool = False) -> None:
     json
         Print the largest error of each parameter as JSON.
     """
-    config = Config.resolve(recipe, dtype="float64")
+    config = Config.resolve(recipe, precision="float64")
     rng = np.random.default_rng(0)
     X, y = rng.random((IMAGES, PIXELS)), rng.integers(0, CLASSES, IMAGES)
     network = build_network(config, PIXELS, CLASSES)

@@ -127,9 +127,10 @@ def _compiled() -> str:
         return f"not compiled: {reason}"
     import numba
 
+    from ..engines.bfloat16 import how
     from ..engines.blas import find_blas
 
-    return f"compiled (numba {numba.__version__}, {find_blas().name})"
+    return f"compiled (numba {numba.__version__}, {find_blas().name}, bfloat16 {how()})"
 
 
 def _show_image(dataset: Dataset, number: int, json: bool) -> None:

@@ -29,7 +29,7 @@ def summary(run: RunUnderWay) -> str:
             *_layers(config),
         ],
         "training": _optimization(config),
-        "engine": [engine.name, config.dtype, threads],
+        "engine": [engine.name, config.precision + " (emulated)" * engine.emulated, threads],
     }
     return "\n".join(_wrapped(name, parts) for name, parts in lines.items())
 

@@ -23,11 +23,13 @@ class Blas(NamedTuple):
         name: of the library.
         sgemm, dgemm: addresses of its products of float32 and of float64, which go by Fortran's rules and take whole
             numbers of 32 bits.
+        bgemm: the same for matrices of bfloat16 whose product is float32; 0 where there is none.
     """
 
     name: str
     sgemm: int
     dgemm: int
+    bgemm: int = 0
 
 
 @cache
@@ -59,7 +61,8 @@ def _mkl() -> Blas | None:
         mkl.MKL_Set_Interface_Layer(0)
         mkl.MKL_Set_Threading_Layer(1)
         mkl.MKL_CBWR_Set(2)
-        addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in (mkl.sgemm, mkl.dgemm)]
+        functions = mkl.sgemm, mkl.dgemm, mkl.gemm_bf16bf16f32
+        addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in functions]
     except (OSError, AttributeError):  # another processor's, damaged or too old
         return None
     return Blas("MKL", *(address or 0 for address in addresses))

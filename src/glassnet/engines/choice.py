@@ -5,6 +5,7 @@ from importlib import import_module
 
 from ..errors import ConfigError, pip_install
 from ..nn import Engine
+from .rounded import RoundedEngine
 
 __all__ = ["ENGINES", "choose_engine", "make_engine", "why_not_compiled"]
 
@@ -55,16 +56,21 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).partition("\n")[0]
 
 
-def make_engine(name: str, threads: int = 1, products: int | None = None) -> Engine:
+def make_engine(name: str, threads: int = 1, products: int | None = None, precision: str = "float32") -> Engine:
     """Return an engine.
 
     Args:
         name: "numpy" or "compiled".
         threads: how many it has.
         products: for NumPy, see `Engine`; the compiled engine's products have as many as all else.
+        precision: "bfloat16" for products of numbers that are rounded to it; else they are as their arrays.
     """
     if name == "numpy":
-        return Engine(threads, products)
+        return (RoundedEngine if precision == "bfloat16" else Engine)(threads, products)
+    if precision == "bfloat16":
+        from .bfloat16 import bfloat16_engine
+
+        return bfloat16_engine(threads)
     from .compiled import CompiledEngine
 
     return CompiledEngine(threads)

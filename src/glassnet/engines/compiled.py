@@ -93,7 +93,7 @@ class CompiledEngine(Engine):
         """Apply a formula in one pass, if there is such a loop for it, and return whether there is."""
         dtype = arrays[0].dtype
         loop = kernels.over(formula, targets, len(arrays) - (targets or 1), dtype)
-        if loop is None or not _is_plain(*arrays):
+        if loop is None or not is_plain(*arrays):
             return False
         flat = [array.reshape(-1) for array in arrays]
         self._work(loop, flat[0].size, self.least_pass, *flat, tuple(map(dtype.type, constants)))
@@ -102,19 +102,19 @@ class CompiledEngine(Engine):
     # Products and sums
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns) or not _is_plain(X, W, b, out):
+        if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
             return super().affine(X, W, b, out)
         self._work(kernels.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns) or not _is_plain(X, dZ, dW, db):
+        if isinstance(X, SomeColumns) or not is_plain(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
         else:
             self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        if not _is_plain(dZ, W, out):
+        if not is_plain(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
         return out
@@ -173,7 +173,7 @@ class CompiledEngine(Engine):
         out: NDArray[Any],
     ) -> None:
         bytes_in_and_out = images.dtype == out.dtype == np.uint8
-        if not bytes_in_and_out or (elastic is not None and not _is_plain(*elastic[1:])):
+        if not bytes_in_and_out or (elastic is not None and not is_plain(*elastic[1:])):
             super().distort(images, matrices, shifts, elastic, ground, out)
             return
         given = images, matrices, shifts, *(elastic or STILL), np.float32(ground), out
@@ -182,7 +182,7 @@ class CompiledEngine(Engine):
     def inputs(
         self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array
     ) -> Array:
-        if not _is_plain(out):
+        if not is_plain(out):
             return super().inputs(images, rows, scale, shift, out)
         kind, chosen = out.dtype.type, np.arange(len(images)) if rows is None else np.asarray(rows, np.intp)
         flat = images.reshape(len(images), prod(images.shape[1:])), out.reshape(len(out), prod(out.shape[1:]))
@@ -190,7 +190,7 @@ class CompiledEngine(Engine):
         return out
 
 
-def _is_plain(*arrays: Array) -> bool:
+def is_plain(*arrays: Array) -> bool:
     """Whether arrays are all of one type that compiled code has, row by row in memory; others are left to NumPy."""
     dtype = arrays[0].dtype
     return dtype in NATIVE and all(array.dtype == dtype and array.flags.c_contiguous for array in arrays)

@@ -64,7 +64,7 @@ def _text() -> str:
     """Return a hash of everything that compiled code is made of."""
     folder = Path(__file__).parent
     files = [
-        *(folder / f"{name}.py" for name in ("crew", "kept", "kernels", "native")),
+        *(folder / f"{name}.py" for name in ("bfloat16", "crew", "kept", "kernels", "native", "tiles")),
         Path(formulas.__file__),
         Path(products.__file__),
     ]

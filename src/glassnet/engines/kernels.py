@@ -41,7 +41,7 @@ ENOUGH = 64  # rows of a part of a product
 
 
 @inline
-def _bounds(part: int, parts: int, count: int) -> tuple[int, int]:
+def bounds(part: int, parts: int, count: int) -> tuple[int, int]:
     """Return where a part of so many begins and ends."""
     return part * count // parts, (part + 1) * count // parts
 
@@ -99,7 +99,7 @@ def affine(part: int, parts: int, blas: int, X: Any, W: Any, b: Any, Z: Any) -> 
 def affine_gradients(part: int, parts: int, blas: int, X: Any, dZ: Any, dW: Any, db: Any) -> None:
     """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d), dZ (n, k), dW (d, k), db (k,)."""
     (n, d), k = X.shape, dZ.shape[1]
-    top, bottom = _bounds(part, parts, d)
+    top, bottom = bounds(part, parts, d)
     if _is_narrow(n, d, k):
         turned = np.zeros((k, bottom - top), dW.dtype)
         for i in range(0, n, SLICE):
@@ -108,8 +108,8 @@ def affine_gradients(part: int, parts: int, blas: int, X: Any, dZ: Any, dW: Any,
         dW[top:bottom] = turned.T
     else:
         gemm(blas, (0, 1), (k, bottom - top, n, k, d, k), dZ, X[:, top:], dW[top:bottom], 0)
-    left, right = _bounds(part, parts, k)
-    _add_rows(dZ, left, right, db)
+    left, right = bounds(part, parts, k)
+    add_rows(dZ, left, right, db)
 
 
 @shared
@@ -124,7 +124,7 @@ def affine_input_gradient(part: int, parts: int, blas: int, dZ: Any, W: Any, dX:
 
 
 @inline
-def _add_rows(X: Any, first: int, last: int, out: Any) -> None:
+def add_rows(X: Any, first: int, last: int, out: Any) -> None:
     """Σₙ X of some columns of X (n, d); four rows at a time, which reads and writes the sums less often."""
     n, out = len(X), out[first:last]
     out[:] = 0
@@ -141,14 +141,14 @@ def _add_rows(X: Any, first: int, last: int, out: Any) -> None:
 @shared
 def column_sums(part: int, parts: int, X: Any, out: Any) -> None:
     """Σₙ X of each column of X (n, d), into ``out`` (d,)."""
-    first, last = _bounds(part, parts, X.shape[1])
-    _add_rows(X, first, last, out)
+    first, last = bounds(part, parts, X.shape[1])
+    add_rows(X, first, last, out)
 
 
 @shared
 def column_products(part: int, parts: int, A: Any, B: Any, out: Any) -> None:
     """Σₙ A B of each column of A and B (n, d), into ``out`` (d,)."""
-    first, last = _bounds(part, parts, A.shape[1])
+    first, last = bounds(part, parts, A.shape[1])
     n, out = len(A), out[first:last]
     out[:] = 0
     for i in range(0, n - 1, 2):
@@ -167,7 +167,7 @@ def column_products(part: int, parts: int, A: Any, B: Any, out: Any) -> None:
 @shared
 def centred(part: int, parts: int, X: Any, mean: Any, out: Any) -> None:
     """X − μ for X (n, d) and μ (d,)."""
-    first, last = _bounds(part, parts, X.shape[0])
+    first, last = bounds(part, parts, X.shape[0])
     for i in range(first, last):
         for j in range(X.shape[1]):
             out[i, j] = X[i, j] - mean[j]
@@ -176,7 +176,7 @@ def centred(part: int, parts: int, X: Any, mean: Any, out: Any) -> None:
 @shared
 def scale_shift(part: int, parts: int, X: Any, scale: Any, shift: Any, out: Any) -> None:
     """X · scale + shift for X (n, d), scale and shift (d,)."""
-    first, last = _bounds(part, parts, X.shape[0])
+    first, last = bounds(part, parts, X.shape[0])
     for i in range(first, last):
         for j in range(X.shape[1]):
             out[i, j] = X[i, j] * scale[j] + shift[j]
@@ -185,7 +185,7 @@ def scale_shift(part: int, parts: int, X: Any, scale: Any, shift: Any, out: Any)
 @shared
 def normalisation_gradient(part: int, parts: int, dY: Any, C: Any, shift: Any, slope: Any, scale: Any) -> None:
     """(dY − shift − C · slope) · scale for dY and C (n, d), all others (d,), in place of ``dY``."""
-    first, last = _bounds(part, parts, dY.shape[0])
+    first, last = bounds(part, parts, dY.shape[0])
     for i in range(first, last):
         for j in range(dY.shape[1]):
             dY[i, j] = (dY[i, j] - shift[j] - C[i, j] * slope[j]) * scale[j]
@@ -210,7 +210,7 @@ def cross_entropy(
     k = Z.shape[1]
     one = Z.dtype.type(1)
     even = smoothing / Z.dtype.type(k)
-    for i in range(*_bounds(part, parts, Z.shape[0])):
+    for i in range(*bounds(part, parts, Z.shape[0])):
         z, e = Z[i], gradient[i]
         largest, at = z[0], 0
         for j in range(1, k):
@@ -268,7 +268,7 @@ def dropout_mask(part: int, parts: int, rate: Any, key: Any, first: int, mask: A
 @shared
 def inputs(part: int, parts: int, images: Any, rows: Any, scale: Any, shift: Any, out: Any) -> None:
     """Pixels · scale + shift for the ``rows`` (n,) of images (m, d) uint8, into ``out`` (n, d)."""
-    for i in range(*_bounds(part, parts, out.shape[0])):
+    for i in range(*bounds(part, parts, out.shape[0])):
         pixels = images[rows[i]]
         for j in range(out.shape[1]):
             out[i, j] = pixels[j] * scale + shift
@@ -299,7 +299,7 @@ def distort(
     field, half = np.zeros((2, h, w), np.float32), np.empty((2, h, w), np.float32)
     corner, below, right = np.empty(w, np.int32), np.empty(w, np.float32), np.empty(w, np.float32)
     least, bottom, rightmost = np.float32(-1), np.float32(h), np.float32(w)
-    for i in range(*_bounds(part, parts, n)):
+    for i in range(*bounds(part, parts, n)):
         framed[1 : h + 1, 1 : w + 1] = images[i]
         if noise.size:
             for axis in range(2):

@@ -59,6 +59,7 @@ class Engine:
     """
 
     name = "numpy"
+    emulated = False  # whether the processor computes its products in another precision than it is asked for
     block, few = BLOCK, FEW
 
     def __init__(self, threads: int = 1, products: int | None = None) -> None:

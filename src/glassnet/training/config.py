@@ -71,6 +71,11 @@ class Config(Settings):
         return value
 
     @property
+    def dtype(self) -> str:
+        """The type of the network's arrays: "float32" or "float64"."""
+        return "float64" if self.precision == "float64" else "float32"
+
+    @property
     def split_seed(self) -> int:
         """The seed of the split into images to learn from and images to choose by."""
         return self.seed if self.first_seed is None else self.first_seed
@@ -228,8 +233,10 @@ class Config(Settings):
             content = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
-        # What was written before there were other engines was computed by NumPy.
-        return cls._checked({"engine": "numpy"} | parse_toml(path, content), {}, f"{path}: ")
+        settings = {"engine": "numpy"} | parse_toml(path, content)  # before there were others, there was NumPy
+        if "dtype" in settings:  # which is what precision was called then
+            settings["precision"] = settings.pop("dtype")
+        return cls._checked(settings, {}, f"{path}: ")
 
     def to_toml(self) -> str:
         """Return the settings as TOML; those that are None are left out."""

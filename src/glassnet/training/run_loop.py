@@ -56,9 +56,8 @@ class RunLoop(Loop):
         preprocessing = Preprocessing.fit(training, config.scaling)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
-        engine = make_engine(
-            task.engine, threads, products=1 if config.batch_size == "all" else min(task.products, threads)
-        )
+        products = 1 if config.batch_size == "all" else min(task.products, threads)
+        engine = make_engine(task.engine, threads, products, config.precision)
         network = build_network(config, task.inputs, classes, task.mistakes, engine)
         self.batches = Batches(
             training,

@@ -122,8 +122,10 @@ class Architecture(BaseModel):
     initializer_scale: AboveZero = Field(1.0, description="Factor applied to the initial weights.")
     batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
     dropout: Share = Field(0.0, description="Dropout rate after each hidden layer.")
-    dtype: Annotated[str, one_of(("float32", "float64"))] = Field(
-        "float32", description="Floating-point type of the network: float32 or float64."
+    precision: Annotated[str, one_of(("float32", "bfloat16", "float64"))] = Field(
+        "float32",
+        description="Floating-point type of the network: float32, float64, or bfloat16 for what goes into products and "
+        "float32 for all else.",
     )
 
 

@@ -23,7 +23,7 @@ from .validation import validate_table
 
 __all__ = ["Learned", "TableLoop"]
 
-LASTING = ("hidden", "activation", "batch_norm", "dropout", "dtype", "optimizer")
+LASTING = ("hidden", "activation", "batch_norm", "dropout", "precision", "optimizer")
 """The settings of the network and of its moments, which what goes on must have as they were."""
 
 
@@ -140,10 +140,11 @@ def _engine(config: Config, rows: int, size: int, sizes: list[int]) -> Engine:
     name, threads = choose_engine(config.engine, multiply_adds(config, rows, sizes)), choose_threads(size, sizes)
     alone = current_thread() is main_thread()
     if name == "compiled":
-        return make_engine(name, threads if alone else 1)
+        return make_engine(name, threads if alone else 1, precision=config.precision)
     if not alone:
-        return Engine()
-    return Engine(available_threads() if config.augmentation else 1, products=1 if threads == 1 else None)
+        return make_engine(name, precision=config.precision)
+    products = 1 if threads == 1 else None
+    return make_engine(name, available_threads() if config.augmentation else 1, products, config.precision)
 
 
 def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] | None, engine: Engine) -> Batches:
