@@ -39,6 +39,7 @@ def glassnet_loop(
     optimizer: str,
     threads: int | None = None,
     engine: str = "numpy",
+    precision: str = "float32",
     **options: Any,
 ) -> RunLoop:
     """The loop of a run in memory, put together as `glassnet.train` does; ``options`` are those of `RunLoop`."""
@@ -53,6 +54,7 @@ def glassnet_loop(
         validation=0,
         threads=threads,
         engine=engine,
+        precision=precision,
     )
     return RunLoop(config, load_dataset("mnist"), **options)
 
@@ -65,10 +67,15 @@ def batches(loop: Loop) -> Iterator[tuple[int, int]]:
 
 
 def glassnet_steps(
-    hidden: tuple[int, ...], batch: int, optimizer: str, engine: str, threads: int | None = None
+    hidden: tuple[int, ...],
+    batch: int,
+    optimizer: str,
+    engine: str,
+    threads: int | None = None,
+    precision: str = "float32",
 ) -> Steps:
     """As `glassnet.train` takes them, with as many threads as it chooses unless it is told."""
-    loop = glassnet_loop(hidden, batch, optimizer, threads, engine)
+    loop = glassnet_loop(hidden, batch, optimizer, threads, engine, precision)
     upcoming = batches(loop)
 
     def take(steps: int) -> None:
@@ -152,14 +159,17 @@ def sklearn_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
 
 
 NUMPY = "glassnet, NumPy"  # its engine without the extra `fast`
+BFLOAT16 = "glassnet, bfloat16"
 TRAINING = {
     "glassnet": partial(glassnet_steps, engine="compiled"),
+    BFLOAT16: partial(glassnet_steps, engine="compiled", precision="bfloat16"),
     NUMPY: partial(glassnet_steps, engine="numpy"),
     "eager": partial(torch_steps, fused=False),
     "fused": torch_steps,
     "fused, 1 thread": partial(torch_steps, threads=1),
     "compiled": partial(torch_steps, compiled=True),
     "bf16": partial(torch_steps, bf16=True),
+    "bf16, compiled": partial(torch_steps, bf16=True, compiled=True),
     "scikit-learn": sklearn_steps,
 }
 FLOAT32 = ("eager", "fused", "fused, 1 thread", "compiled")  # PyTorch's modes that compute as glassnet does
