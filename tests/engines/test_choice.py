@@ -122,7 +122,13 @@ class StopAt(Callback):
 def test_half_a_run_and_its_other_half_are_the_whole_one(
     digits: Dataset, tmp_path: Path, threads: int, dtype: str
 ) -> None:
-    settings = SETTINGS | {"engine": "compiled", "threads": threads, "precision": dtype, "hidden": [200, 100], "ema": 0.9}
+    settings = SETTINGS | {
+        "engine": "compiled",
+        "threads": threads,
+        "precision": dtype,
+        "hidden": [200, 100],
+        "ema": 0.9,
+    }
     whole = train(digits, out=tmp_path / "whole", **settings)
     train(digits, out=tmp_path / "half", callbacks=[StopAt()], **settings)
     resumed = resume(tmp_path / "half")

@@ -9,7 +9,7 @@ from .. import __version__
 from ..data import Dataset, cache_folder, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
-from ..training import Config, available_threads, recipe_names, recipe_summary, recipe_text
+from ..training import Config, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
 from .output import draw_images, print_definitions, print_facts, print_json, print_table
 
 __all__ = ["data", "info", "recipes"]
@@ -115,10 +115,15 @@ def info(*, json: bool = False) -> None:
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
         "cache": str(cache_folder()),
     }
+    measured = measured_threads()
     if json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+        print_json(facts | {"measured threads": measured})
+        return
+    print_facts(facts)
+    if measured:
+        print("\nthreads that were measured to be the fastest, by the kind of run:")
+        for kind, threads in measured.items():
+            print(f"{threads:4}  {kind}")
 
 
 def _compiled() -> str:

@@ -16,6 +16,7 @@ from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
 from .run import BUNDLED, Run, find_runs, open_model
 from .run_loop import RunLoop
+from .thread_choice import measured_threads
 from .wording import explain
 from .workers import Workers
 
@@ -49,6 +50,7 @@ __all__ = [
     "is_better",
     "launched_ranks",
     "make_run_folder",
+    "measured_threads",
     "notebook_names",
     "open_model",
     "open_ranks",

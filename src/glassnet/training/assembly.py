@@ -45,7 +45,7 @@ class Task(NamedTuple):
     training: Examples
     validation: Examples
     mistakes: list[Mistake]  # that are planted in it
-    inputs: int  # of the network
+    sizes: list[int]  # of the network's inputs, of each of its layers, and of its outputs
     batch_size: int
     engine: str
     threads: int
@@ -79,7 +79,7 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     # To distort a batch takes milliseconds, which is always worth another thread.
     threads = config.threads or (available_threads() if config.augmentation else products)
     engine = choose_engine(config.engine, multiply_adds(config, len(training), sizes))
-    return Task(training, validation, mistakes, inputs, size, engine, threads, products)
+    return Task(training, validation, mistakes, sizes, size, engine, threads, products)
 
 
 def multiply_adds(config: Config, examples: int, sizes: Sequence[int]) -> int:

@@ -20,6 +20,7 @@ from .mpi import open_ranks
 from .ranks import ALONE, Ranks
 from .run import Run
 from .run_loop import RunLoop
+from .thread_choice import fastest_threads
 from .workers import Workers
 
 __all__ = ["choose_config", "make_run_folder", "resume", "train"]
@@ -99,8 +100,11 @@ def train(
             first, _ = config.parts()[0]
             task = prepare(first, dataset)
             workers = stack.enter_context(_workers_for(config, jobs, dask))
+        threads = task.threads
+        if config.threads is None and ranks is ALONE and workers.alone:
+            threads = fastest_threads(first, task, dataset)
         # What was chosen is kept, so that the run goes on with the same.
-        kept = {"engine": task.engine} | ({"threads": task.threads} if ranks is ALONE else {})
+        kept = {"engine": task.engine} | ({"threads": threads} if ranks is ALONE else {})
         config = config.model_copy(update=kept)
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
