@@ -24,11 +24,12 @@ import numpy as np
 
 from ..nn.products import SomeColumns
 from ..nn.types import Array
-from . import kernels
+from . import products
 from .blas import find_blas
 from .compiled import CompiledEngine, is_plain
 from .crew import shared
-from .kernels import add_rows, bounds, inline
+from .kernels import add_rows
+from .parts import bounds, inline
 from .rounded import Rounded
 from .tiles import TALL, WIDE, has_instructions, multiply_tile, rounded, turn_tile
 
@@ -61,7 +62,7 @@ class MatrixUnitsEngine(CompiledEngine):
         if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
             return super().affine(X, W, b, out)
         given = self._rounded("X", X), self._rounded("W", W), b, out
-        self._work(kernels.affine, out.size * len(W), self.least_product, self.blas.bgemm, *given)
+        self._work(products.affine, out.size * len(W), self.least_product, self.blas.bgemm, *given)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
@@ -69,14 +70,14 @@ class MatrixUnitsEngine(CompiledEngine):
             super().affine_gradients(X, dZ, dW, db)
             return
         given = self._rounded("X", X), self._rounded("dZ", dZ), dW, db
-        self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self.blas.bgemm, *given)
+        self._work(products.affine_gradients, dW.size * len(dZ), self.least_product, self.blas.bgemm, *given)
         self.column_sums(dZ, db)  # of the numbers as they were
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
         if not is_plain(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         given = self._rounded("dZ", dZ), self._rounded("W", W), out
-        self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self.blas.bgemm, *given)
+        self._work(products.affine_input_gradient, W.size * len(dZ), self.least_product, self.blas.bgemm, *given)
         return out
 
     def _rounded(self, name: str, X: Array) -> Any:

@@ -1,4 +1,4 @@
-"""The engine whose operations are compiled: loops over numbers in `kernels`, products by a BLAS, threads of its own.
+"""The engine whose operations are compiled: loops in `kernels` and `loops`, products by a BLAS, threads of its own.
 
 What is not here is as in NumPy.
 """
@@ -15,9 +15,10 @@ from ..nn.elementwise import Formula
 from ..nn.engine import CrossEntropy
 from ..nn.products import SomeColumns
 from ..nn.types import Array, Shape
-from . import kernels
+from . import kernels, products
 from .blas import find_blas
 from .crew import Crew
+from .loops import over
 
 __all__ = ["CompiledEngine"]
 
@@ -92,7 +93,7 @@ class CompiledEngine(Engine):
     def _loop(self, formula: Formula, targets: int, arrays: Sequence[Array], constants: Sequence[float]) -> bool:
         """Apply a formula in one pass, if there is such a loop for it, and return whether there is."""
         dtype = arrays[0].dtype
-        loop = kernels.over(formula, targets, len(arrays) - (targets or 1), dtype)
+        loop = over(formula, targets, len(arrays) - (targets or 1), dtype)
         if loop is None or not is_plain(*arrays):
             return False
         flat = [array.reshape(-1) for array in arrays]
@@ -104,19 +105,19 @@ class CompiledEngine(Engine):
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
             return super().affine(X, W, b, out)
-        self._work(kernels.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
+        self._work(products.affine, out.size * len(W), self.least_product, self._gemm(W), X, W, b, out)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
         if isinstance(X, SomeColumns) or not is_plain(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
         else:
-            self._work(kernels.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
+            self._work(products.affine_gradients, dW.size * len(dZ), self.least_product, self._gemm(dW), X, dZ, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
         if not is_plain(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
-        self._work(kernels.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
+        self._work(products.affine_input_gradient, W.size * len(dZ), self.least_product, self._gemm(W), dZ, W, out)
         return out
 
     def _gemm(self, array: Array) -> int:

@@ -63,11 +63,7 @@ def _tell(more: str = "") -> None:
 def _text() -> str:
     """Return a hash of everything that compiled code is made of."""
     folder = Path(__file__).parent
-    files = [
-        *(folder / f"{name}.py" for name in ("bfloat16", "crew", "kept", "kernels", "native", "tiles")),
-        Path(formulas.__file__),
-        Path(products.__file__),
-    ]
+    files = [*sorted(folder.glob("*.py")), Path(formulas.__file__), Path(products.__file__)]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
