@@ -97,15 +97,8 @@ def train(
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
     with ExitStack() as stack:
         with ranks.together():  # what cannot be trained on is refused before there is a folder
-            first, _ = config.parts()[0]
-            task = prepare(first, dataset)
             workers = stack.enter_context(_workers_for(config, jobs, dask))
-        threads = task.threads
-        if config.threads is None and ranks is ALONE and workers.alone:
-            threads = fastest_threads(first, task, dataset)
-        # What was chosen is kept, so that the run goes on with the same.
-        kept = {"engine": task.engine} | ({"threads": threads} if ranks is ALONE else {})
-        config = config.model_copy(update=kept)
+            config = config.model_copy(update=_computing(config, dataset, ranks, workers))
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
         folder = Path(ranks.broadcast(str(folder)))
@@ -153,6 +146,20 @@ def resume(
                 stack.enter_context(only_process(run.path))
         _train(run.path, config, dataset, callbacks, workers, ranks)
     return run
+
+
+def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers) -> dict[str, object]:
+    """Return the settings that say what a run computes with; config.toml keeps them, so that it goes on with the same.
+
+    Raises:
+        DataError, TrainingError: what cannot be trained on.
+    """
+    first, _ = config.parts()[0]
+    task = prepare(first, dataset)
+    if ranks is not ALONE:
+        return {"engine": task.engine}
+    chosen = config.threads is not None or not workers.alone
+    return {"engine": task.engine, "threads": task.threads if chosen else fastest_threads(first, task, dataset)}
 
 
 def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
