@@ -141,8 +141,15 @@ def wait_for_steps(process: subprocess.Popen[str], folder: Path) -> None:
     pytest.fail("no step in half a minute")
 
 
-def ranks_of(process: subprocess.Popen[str]) -> list[int]:
-    """Return the process ids of rank 0, rank 1, …"""
+def ranks_of(process: subprocess.Popen[str], count: int = 2) -> list[int]:
+    """Return the process ids of rank 0, rank 1, …; on a busy machine they may take a while to show."""
+    processes: dict[int, int] = {}
+    while len(processes) < count and process.poll() is None:
+        processes = _ranks_now(process)
+    return [processes[rank] for rank in range(count)]
+
+
+def _ranks_now(process: subprocess.Popen[str]) -> dict[int, int]:
     processes = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -153,7 +160,7 @@ def ranks_of(process: subprocess.Popen[str]) -> list[int]:
         rank = next((line for line in environment if line.startswith("PMI_RANK=")), "")
         if rank and place == (Path("/proc") / str(process.pid) / "cwd").readlink():
             processes[int(rank.partition("=")[2])] = int(path.name)
-    return [processes[rank] for rank in sorted(processes)]
+    return processes
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the ranks in /proc")
