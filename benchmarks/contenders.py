@@ -70,11 +70,12 @@ def glassnet_steps(
     hidden: tuple[int, ...],
     batch: int,
     optimizer: str,
-    engine: str,
     threads: int | None = None,
+    *,
+    engine: str,
     precision: str = "float32",
 ) -> Steps:
-    """As `glassnet.train` takes them, with as many threads as it chooses unless it is told."""
+    """As `glassnet.train` takes them, with as many threads as `choose_threads` says unless it is told."""
     loop = glassnet_loop(hidden, batch, optimizer, threads, engine, precision)
     upcoming = batches(loop)
 
@@ -90,11 +91,11 @@ def torch_steps(
     hidden: tuple[int, ...],
     batch: int,
     optimizer: str,
+    threads: int | None = None,
     *,
     fused: bool = True,
     compiled: bool = False,
     bf16: bool = False,
-    threads: int = THREADS,
 ) -> Steps:
     """PyTorch: eager, with its fused optimizer, forward and backward compiled, or in bf16 where autocast sees fit."""
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # or its compiling processes live on beside the other contenders
@@ -102,7 +103,7 @@ def torch_steps(
     import torch
     from torch import nn
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or THREADS)
     torch.compiler.reset()  # what was compiled for another network counts against the limit of recompilations
     X, y = map(torch.from_numpy, mnist())
     sizes = (X.shape[1], *hidden, 10)
@@ -134,9 +135,12 @@ def torch_steps(
     return take
 
 
-def sklearn_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
+def sklearn_steps(hidden: tuple[int, ...], batch: int, optimizer: str, threads: int | None = None) -> Steps:
     """MLPClassifier.partial_fit, which is an epoch over what it is given: the check of the images belongs to it."""
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads, user_api="blas")
 
     X, y = mnist()
     network = MLPClassifier(
@@ -158,6 +162,11 @@ def sklearn_steps(hidden: tuple[int, ...], batch: int, optimizer: str) -> Steps:
     return take
 
 
+def one_thread_steps(hidden: tuple[int, ...], batch: int, optimizer: str, threads: int | None = None) -> Steps:
+    """PyTorch with its fused optimizer and one thread, which is quicker where products are small."""
+    return torch_steps(hidden, batch, optimizer, 1)
+
+
 NUMPY = "glassnet, NumPy"  # its engine without the extra `fast`
 BFLOAT16 = "glassnet, bfloat16"
 TRAINING = {
@@ -166,10 +175,11 @@ TRAINING = {
     NUMPY: partial(glassnet_steps, engine="numpy"),
     "eager": partial(torch_steps, fused=False),
     "fused": torch_steps,
-    "fused, 1 thread": partial(torch_steps, threads=1),
+    "fused, 1 thread": one_thread_steps,
     "compiled": partial(torch_steps, compiled=True),
     "bf16": partial(torch_steps, bf16=True),
     "bf16, compiled": partial(torch_steps, bf16=True, compiled=True),
     "scikit-learn": sklearn_steps,
 }
+MIXED = ("bf16", "bf16, compiled")  # PyTorch's modes in other arithmetic
 FLOAT32 = ("eager", "fused", "fused, 1 thread", "compiled")  # PyTorch's modes that compute as glassnet does

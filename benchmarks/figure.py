@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from contenders import NUMPY
+from contenders import BFLOAT16, NUMPY
 from glassnet.plots import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
 from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
@@ -16,6 +16,7 @@ from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
 STYLES: dict[str, dict[str, Any]] = {
     "glassnet": {"color": VERMILLION, "linewidth": 3, "zorder": 3},
     NUMPY: {"color": VERMILLION, "linestyle": ":", "zorder": 3},
+    BFLOAT16: {"color": VERMILLION, "linestyle": "--", "linewidth": 2, "zorder": 3},
     "eager": {"color": BLUE},
     "fused": {"color": "#009e73"},
     "fused, 1 thread": {"color": "#e69f00"},
@@ -23,7 +24,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "bf16": {"color": "#56b4e9", "linestyle": "--"},
     "scikit-learn": {"color": INK},
 }
-OURS = ("glassnet", NUMPY, "scikit-learn")  # the others are PyTorch's
+OURS = ("glassnet", NUMPY, BFLOAT16, "scikit-learn")  # the others are PyTorch's
 
 
 def draw_panel(axes: Axes, cells: list[Result]) -> None:
@@ -86,5 +87,6 @@ def draw_throughput(cells: list[Result]) -> None:
 
 
 if __name__ == "__main__":
-    draw_throughput(load_result("throughput")["cells"])
+    throughput = load_result("throughput")
+    draw_throughput([cell for cell in throughput["cells"] if cell.get("threads", 0) in (0, throughput["threads"])])
     draw_ladder(load_result("ladder"))

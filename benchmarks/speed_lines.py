@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from contenders import FLOAT32, NUMPY
+from contenders import BFLOAT16, FLOAT32, MIXED, NUMPY
 from machine import spread
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -19,7 +19,9 @@ Result = dict[str, Any]
 
 
 def throughput_lines(result: Result) -> list[str]:
-    cells, machine = result["cells"], result["machine"]
+    machine = result["machine"]
+    cells = [cell for cell in result["cells"] if cell.get("threads", result["threads"]) == result["threads"]]
+    alone = [cell for cell in result["cells"] if cell not in cells]
     lines = [
         f"Training in float32: images a second as a multiple of {' / '.join(PEERS)}, over batch sizes.",
         *([f"\n![Images a second, every contender]({FIGURE})"] if (DOCS / FIGURE).exists() else []),
@@ -28,6 +30,7 @@ def throughput_lines(result: Result) -> list[str]:
         grid = {(net_name(cell), cell["batch"]): cell for cell in cells if cell["optimizer"] == rule}
         lines += ["", *table(name, grid, lambda cell: " / ".join(_ratio(cell, names) for names in PEERS.values()))]
     lines += ["", *(_mean_line(peer, names, cells) for peer, names in ALL.items())]
+    lines += [*_bfloat16_lines([cell for cell in cells if cell["batch"] >= 128]), *_one_thread_lines(alone)]
     reasons = {f"{peer} ({why})" for cell in cells for peer, why in cell["missing"].items()}
     lines += [f"- Not everywhere to be had here: {', '.join(sorted(reasons))}."] * bool(reasons)
     return [
@@ -36,8 +39,23 @@ def throughput_lines(result: Result) -> list[str]:
         f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch "
         f"{machine['torch']}, scikit-learn {machine['scikit-learn']}; in each cell all took turns, {result['trials']} "
         "trials each, medians. PyTorch's quickest is the best of eager, its fused optimizer (with all threads, and "
-        "with one) and `torch.compile`; bf16 autocast, in the figure, is other arithmetic and not counted.",
+        "with one) and `torch.compile`; of any arithmetic, bf16 autocast counts as well, eager and compiled.",
     ]
+
+
+def _bfloat16_lines(cells: list[Result]) -> list[str]:
+    """What bfloat16 brings, where it was measured."""
+    if not all(BFLOAT16 in cell["rates"] for cell in cells):
+        return []
+    peers = {"PyTorch's quickest of any arithmetic": FLOAT32 + MIXED, "glassnet in float32": ("glassnet",)}
+    lines = [_mean_line(peer, names, cells, BFLOAT16) for peer, names in peers.items()]
+    return ["", "In bfloat16, batches from 128, as a multiple of", "", *lines]
+
+
+def _one_thread_lines(cells: list[Result]) -> list[str]:
+    """The same where all have one thread, where that was measured."""
+    lines = [_mean_line(peer, names, cells) for peer, names in ALL.items()] if cells else []
+    return ["", "With one thread for all, as a multiple of", "", *lines] if lines else []
 
 
 def ladder_lines(result: Result) -> list[str]:
@@ -212,6 +230,17 @@ def startup_lines(result: Result) -> list[str]:
         f"`glassnet --help` takes {seconds['help']:.2f} s; `import glassnet` {much} beyond NumPy's own "
         f"{1e3 * seconds['numpy']:.0f} ms, and {seconds['everything']:.2f} s with all that it exports "
         f"({result['trials']} trials, medians).",
+        *_engine_start_lines(seconds),
+    ]
+
+
+def _engine_start_lines(seconds: dict[str, float]) -> list[str]:
+    if "train, compiled" not in seconds:
+        return []
+    return [
+        f"One epoch on the embedded digits takes {seconds['train, NumPy']:.1f} s from the shell with NumPy, "
+        f"{seconds['train, compiled']:.1f} s with the compiled engine, and "
+        f"{seconds['train, compiled, no cache']:.0f} s the first time, when it is compiled."
     ]
 
 
@@ -219,11 +248,11 @@ def net_name(cell: Result) -> str:
     return "-".join(map(str, (784, *cell["hidden"], 10)))
 
 
-def against(cell: Result, names: Sequence[str]) -> list[float]:
+def against(cell: Result, names: Sequence[str], ours: str = "glassnet") -> list[float]:
     """How many times as many images a second as the quickest of ``names``, trial by trial; empty without any."""
     rates = cell["rates"]
     peer = max((name for name in names if name in rates), key=lambda name: median(rates[name]), default=None)
-    return [a / b for a, b in zip(rates["glassnet"], rates[peer], strict=True)] if peer else []
+    return [a / b for a, b in zip(rates[ours], rates[peer], strict=True)] if peer else []
 
 
 def table(corner: str, grid: dict[tuple[str, Any], Any], show: Any) -> list[str]:
@@ -245,9 +274,9 @@ def geometric_means(ratios: Collection[list[float]]) -> list[float]:
     return [prod(trial) ** (1 / len(ratios)) for trial in zip(*ratios, strict=True)]
 
 
-def _mean_line(peer: str, names: Sequence[str], cells: list[Result]) -> str:
+def _mean_line(peer: str, names: Sequence[str], cells: list[Result], ours: str = "glassnet") -> str:
     """The geometric mean over all cells, its range over the trials, and the cell that is worst off."""
-    ratios = {(net_name(cell), cell["batch"], RULES[cell["optimizer"]]): against(cell, names) for cell in cells}
+    ratios = {(net_name(cell), cell["batch"], RULES[cell["optimizer"]]): against(cell, names, ours) for cell in cells}
     known = {key: values for key, values in ratios.items() if values}
     if not known:
         return f"- {peer}: not measured"

@@ -1,9 +1,10 @@
-"""Training throughput in float32: images a second, glassnet beside PyTorch and scikit-learn (`contenders.py`).
+"""Training throughput: images a second, glassnet beside PyTorch and scikit-learn (`contenders.py`).
 
 Five nets, four batch sizes, two rules; all contenders at one cell take turns before the next cell begins. All may use
-all threads; glassnet may choose to use one, and PyTorch with its fused optimizer is measured with one as well.
+all threads; glassnet may choose to use one, and PyTorch with its fused optimizer is measured with one as well. Then
+some of the cells again, where all have one thread.
 
-    python benchmarks/throughput.py [TRIALS SECONDS]     some 25 minutes on two cores
+    python benchmarks/throughput.py [TRIALS SECONDS]     some 40 minutes on two cores
 """
 
 import sys
@@ -17,18 +18,25 @@ from workers import Contest
 NETS = ((10,), (128, 64), (512, 256), (800,), (1024, 1024))
 BATCHES = (32, 128, 512, 2048)
 OPTIMIZERS = ("adam", "momentum")
+CELLS = [
+    *product(OPTIMIZERS, NETS, BATCHES, (None,)),
+    *product(("adam",), NETS, (128, 2048), (1,)),
+]
 
 
 def main(trials: int = 5, trial: float = 0.5) -> None:
     contest, cells = Contest(TRAINING), []
-    for optimizer, hidden, batch in product(OPTIMIZERS, NETS, BATCHES):
-        timed = contest.run((hidden, batch, optimizer), trials, trial)
+    for optimizer, hidden, batch, threads in CELLS:
+        timed = contest.run((hidden, batch, optimizer, threads), trials, trial)
         rates = {name: [batch / seconds for seconds in values] for name, values in timed["seconds"].items()}
-        cells.append(
-            {"hidden": hidden, "batch": batch, "optimizer": optimizer, "rates": rates, "missing": timed["missing"]}
-        )
+        cell = {"hidden": hidden, "batch": batch, "optimizer": optimizer, "threads": threads or THREADS}
+        cells.append(cell | {"rates": rates, "missing": timed["missing"]})
         shown = (f"{name} {median(values):,.0f}" for name, values in rates.items())
-        print("784-" + "-".join(map(str, hidden)) + f"-10, {optimizer}, batch {batch}:", "; ".join(shown), flush=True)
+        print(
+            "784-" + "-".join(map(str, hidden)) + f"-10, {optimizer}, batch {batch}, threads {threads or THREADS}:",
+            "; ".join(shown),
+            flush=True,
+        )
     contest.close()
     machine = describe_machine("numpy", "torch", "scikit-learn", "glassnet")
     save_result("throughput", {"machine": machine, "threads": THREADS, "trials": trials, "cells": cells})
