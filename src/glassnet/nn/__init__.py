@@ -9,17 +9,18 @@
     network.backward(found.gradient, p)
     optimizer.step(learning_rate=0.001)
 
-Read `glassnet.textbook` first, then here `layers`, `activations`, `formulas`, `normalization`, `losses`, `passes`,
-`network`, `optimizers`, `schedules`, `averaging`, and last how all of it is computed: `engine`, `elementwise`,
-`products`.
+Read `glassnet.textbook` first, then here `layers`, `activations`, `formulas`, `convolution`, `normalization`, `losses`,
+`passes`, `network`, `optimizers`, `schedules`, `averaging`, and last how all of it is computed: `engine`,
+`elementwise`, `products`, `windows`.
 """
 
 from .activations import ACTIVATIONS, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .averaging import WeightAverage
+from .convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from .engine import NUMPY, Engine
 from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
-from .layers import Dense, Dropout, Flatten, Layer
+from .layers import Dense, Dropout, Flatten, Layer, Reshape
 from .losses import Loss, LossAndGradient, MeanSquaredError, SoftmaxCrossEntropy, softmax
 from .network import Network, tensor_shapes
 from .normalization import BatchNorm
@@ -38,6 +39,7 @@ from .passes import Batch, LayerPass, Pass
 from .products import SomeColumns
 from .regularizers import L2
 from .schedules import Schedule, constant, cosine, one_cycle, step_decay, warm_up
+from .windows import Window
 
 __all__ = [
     "ACTIVATIONS",
@@ -49,18 +51,22 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AveragePool2D",
     "Batch",
     "BatchNorm",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Engine",
     "Flatten",
+    "GlobalAveragePool2D",
     "GradientCheck",
     "Layer",
     "LayerPass",
     "LeakyReLU",
     "Loss",
     "LossAndGradient",
+    "MaxPool2D",
     "MeanSquaredError",
     "Momentum",
     "Nesterov",
@@ -69,12 +75,14 @@ __all__ = [
     "Pass",
     "RMSprop",
     "ReLU",
+    "Reshape",
     "Schedule",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "SomeColumns",
     "Tanh",
     "WeightAverage",
+    "Window",
     "check_gradients",
     "clip_gradient_norm",
     "constant",

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from . import windows
 from .distortion import affine_places, elastic_field, interpolate
 from .elementwise import Formula, Program, program
 from .products import SomeColumns, product, sum_of_rows, transposed_product
 from .team import Team
 from .types import Array, Shape
+from .windows import Window
 
 __all__ = ["NUMPY", "CrossEntropy", "Engine"]
 
@@ -313,6 +315,32 @@ class Engine:
         if elastic is not None:
             places += elastic_field(*elastic, self.scratch)
         interpolate(images, places, ground, out, self.scratch)
+
+    # Windows that move over images (n, h, w, c), see `glassnet.nn.windows`
+
+    def patches(self, X: Array, window: Window) -> Array:
+        """Return what lies under a window at each place, (n·oh·ow, kh·kw·c), until the next call of this thread."""
+        return windows.patches(X, window, self.scratch)
+
+    def add_patches(self, P: Array, window: Window, out: Array) -> Array:
+        """Add each row of P (n·oh·ow, kh·kw·c) up where its patch lies, into ``out`` (n, h, w, c)."""
+        return windows.add_patches(P, window, out, self.scratch)
+
+    def max_pool(self, X: Array, window: Window, out: Array) -> Array:
+        """Write the largest number under the window, by channel, into ``out`` (n, oh, ow, c)."""
+        return windows.max_pool(X, window, out)
+
+    def max_pool_gradient(self, X: Array, Y: Array, dY: Array, window: Window, out: Array) -> Array:
+        """Hand dY (n, oh, ow, c) to where the largest number Y of X lay, the first where several are, into ``out``."""
+        return windows.max_pool_gradient(X, Y, dY, window, out, self.scratch)
+
+    def average_pool(self, X: Array, window: Window, out: Array) -> Array:
+        """Write the mean of the numbers under the window, by channel, into ``out`` (n, oh, ow, c)."""
+        return windows.average_pool(X, window, out)
+
+    def average_pool_gradient(self, dY: Array, window: Window, out: Array) -> Array:
+        """Hand dY / (kh kw) to each place under the window, into ``out`` (n, h, w, c)."""
+        return windows.average_pool_gradient(dY, window, out, self.scratch)
 
 
 NUMPY = Engine()

@@ -34,7 +34,10 @@ INITIALIZERS = (
 
 
 def initialize(W: Array, name: str, rng: np.random.Generator, scale: float = 1.0) -> None:
-    """Fill the weight matrix ``W`` (fan_in, fan_out) with random numbers, in place.
+    """Fill the weights ``W`` (…, d_in, d_out) with random numbers, in place.
+
+    Of a matrix fan_in is d_in and fan_out is d_out. Filters (kh, kw, c, filters) serve each of kh·kw places, so theirs
+    are kh·kw·c and kh·kw·filters.
 
     Args:
         W: the weights.
@@ -49,7 +52,8 @@ def initialize(W: Array, name: str, rng: np.random.Generator, scale: float = 1.0
         raise ValueError(f"unknown initializer {name!r}; known: {', '.join(INITIALIZERS)}")
     rule, _, kind = name.rpartition("_")
     if rule:
-        std = _STANDARD_DEVIATIONS[rule](*W.shape) * scale
+        *places, d_in, d_out = W.shape
+        std = _STANDARD_DEVIATIONS[rule](math.prod(places) * d_in, math.prod(places) * d_out) * scale
         bound = math.sqrt(3) * std
     else:
         std = bound = scale

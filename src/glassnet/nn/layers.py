@@ -22,9 +22,10 @@ import numpy as np
 from . import formulas
 from .initializers import INITIALIZERS, initialize
 from .passes import LayerPass
+from .products import SomeColumns
 from .types import Array, Shape
 
-__all__ = ["Dense", "Dropout", "Flatten", "Layer"]
+__all__ = ["Dense", "Dropout", "Flatten", "Layer", "Reshape"]
 
 
 @dataclass(eq=False)
@@ -139,6 +140,37 @@ class Flatten(Layer):
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.shape = X.shape
         return X.reshape(len(X), prod(X.shape[1:]))
+
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        dX: Array = dY.reshape(p.shape)
+        return dX
+
+
+@dataclass(eq=False)
+class Reshape(Layer):
+    """Give each example another shape of as many numbers: (n, h·w) becomes (n, h, w, 1). The gradient goes back alike.
+
+    Args:
+        shape: of an example.
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.shape)  # a file has it as a list
+        if not self.shape or not all(isinstance(length, int) and length >= 1 for length in self.shape):
+            raise ValueError(f"a shape is one or more whole numbers of at least 1, not {self.shape}")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if prod(input_shape) != prod(self.shape):
+            raise ValueError(f"examples of shape {input_shape} cannot be given the shape {self.shape}")
+        return self.shape
+
+    def forward(self, X: Array | SomeColumns, p: LayerPass) -> Array:
+        p.shape = X.shape
+        if isinstance(X, SomeColumns):
+            X = X.whole(out=p.array("X", *X.shape))
+        return X.reshape(len(X), *self.shape)
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         dX: Array = dY.reshape(p.shape)

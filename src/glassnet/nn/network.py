@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import ACTIVATIONS
+from .convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from .engine import NUMPY, Engine
-from .layers import Dense, Dropout, Flatten, Layer
+from .layers import Dense, Dropout, Flatten, Layer, Reshape
 from .normalization import BatchNorm
 from .passes import Pass
 from .products import SomeColumns
@@ -18,7 +19,8 @@ from .types import Array, Shape
 
 __all__ = ["Network", "tensor_shapes"]
 
-_LAYERS = {layer.__name__: layer for layer in (Dense, Flatten, Dropout, BatchNorm, *ACTIVATIONS.values())}
+_KINDS = (Dense, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, Reshape, Flatten, Dropout, BatchNorm)
+_LAYERS = {layer.__name__: layer for layer in (*_KINDS, *ACTIVATIONS.values())}
 _Plan: TypeAlias = dict[str, tuple[Layer, Shape]]
 
 
@@ -98,7 +100,7 @@ class Network:
         """Return the outputs (n, k) for examples X ``(n, *input_shape)``.
 
         Args:
-            X: numbers of any type; or, where the first layer is `Dense`, only some of their columns.
+            X: numbers of any type; or, where the first layer is `Dense` or `Reshape`, only some of their columns.
             p: what backward will need lies there, and the outputs too, until the next batch. Without it the network
                 predicts, and the outputs are the caller's own.
 

@@ -16,6 +16,9 @@ __all__ = ["BatchNorm"]
 class BatchNorm(Layer):
     """Shift and scale each unit to mean 0 and variance 1 over the batch, then let the network choose both anew.
 
+    Of images (n, h, w, c) a unit is a channel, and each place is an example of it: X is then (n·h·w, c), and n below is
+    n·h·w.
+
         μ = mean of X over the batch        v = mean of (X − μ)²           (d,)
         X̂ = (X − μ) / √(v + ε)              Y = γ X̂ + β                    (n, d)
 
@@ -47,21 +50,22 @@ class BatchNorm(Layer):
             )
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 1:
-            raise ValueError(f"BatchNorm takes rows of numbers, not examples of shape {input_shape}; use Flatten()")
+        if len(input_shape) not in (1, 3):
+            raise ValueError(f"BatchNorm takes rows or images (h, w, c), not {input_shape}; use Flatten()")
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"gamma": input_shape, "beta": input_shape}
+        return {"gamma": input_shape[-1:], "beta": input_shape[-1:]}
 
     def statistic_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"running_mean": input_shape, "running_variance": input_shape}
+        return {"running_mean": input_shape[-1:], "running_variance": input_shape[-1:]}
 
     def initialize(self, rng: np.random.Generator) -> None:
         self.gamma[...] = 1
         self.running_variance[...] = 1
 
     def forward(self, X: Array, p: LayerPass) -> Array:
+        shape, X = X.shape, X.reshape(-1, X.shape[-1])
         n, d = X.shape
         p.C = p.array("C", n, d)  # X − μ
         if p.batch.training:
@@ -81,7 +85,8 @@ class BatchNorm(Layer):
             p.engine.centred(X, self.running_mean, out=p.C)
         p.inverse_std = 1 / np.sqrt(variance + self.epsilon)
         # X̂ = C / √(v + ε) is never there by itself: what multiplies it is brought together first, column by column.
-        return p.engine.scale_shift(p.C, p.inverse_std * self.gamma, self.beta, out=p.array("Y", n, d))
+        Y = p.engine.scale_shift(p.C, p.inverse_std * self.gamma, self.beta, out=p.array("Y", n, d))
+        return Y.reshape(shape)
 
     def _update_running_averages(self, mean: Array, variance: Array, n: int) -> None:
         unbiased = variance * (n / (n - 1))
@@ -90,6 +95,7 @@ class BatchNorm(Layer):
             running += (1 - self.momentum) * batch
 
     def parameter_gradients(self, dY: Array, p: LayerPass) -> None:
+        dY = dY.reshape(p.C.shape)
         p.engine.column_sums(dY, p.dbeta)
         p.engine.column_products(dY, p.C, out=p.dgamma)
         p.dgamma *= p.inverse_std
@@ -100,7 +106,8 @@ class BatchNorm(Layer):
             dY *= scale
             return dY
         dbeta, dgamma = _over_the_batch(np.stack([p.dbeta, p.dgamma]), p) / p.count
-        return p.engine.normalisation_gradient(dY, p.C, dbeta, p.inverse_std * dgamma, scale)
+        rows = dY.reshape(p.C.shape)
+        return p.engine.normalisation_gradient(rows, p.C, dbeta, p.inverse_std * dgamma, scale).reshape(dY.shape)
 
 
 def _over_the_batch(sums: Array, p: LayerPass) -> Array:

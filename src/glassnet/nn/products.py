@@ -62,6 +62,12 @@ class SomeColumns:
         """(n, d)."""
         return len(self.P), self.width
 
+    def whole(self, out: Array) -> Array:
+        """Write X into ``out`` (n, d)."""
+        out.fill(self.shift)
+        out[:, self.columns] += self.scale * self.P
+        return out
+
     def affine(self, W: Array, b: Array, out: Array) -> Array:
         """Write X W + b into ``out`` (n, k), for W (d, k) and b (k,)."""
         product(self.P, self.scale * W[self.columns], out)
