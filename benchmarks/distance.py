@@ -43,7 +43,7 @@ def product_steps(hidden: tuple[int, ...], batch: int) -> Steps:
     for i, (a, b) in enumerate(pairwise(sizes)):
         X, W, dZ = (rng.standard_normal(shape, np.float32) for shape in ((batch, a), (a, b), (batch, b)))
         jobs += [(X, W, np.empty_like(dZ)), (X.T, dZ, np.empty_like(W))] + [(dZ, W.T, np.empty_like(X))] * bool(i)
-    threads = choose_threads(batch, sizes)
+    threads = choose_threads(batch * max(a * b for a, b in pairwise(sizes)))
 
     def take(steps: int) -> None:
         with threadpool_limits(threads, "blas"):

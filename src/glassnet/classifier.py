@@ -26,7 +26,8 @@ __all__ = ["DigitClassifier"]
 
 _DTYPES = (np.float64, np.float32)  # those that stay as they are; all else becomes the first
 _DTYPES_OF = {"float64": np.float64, "float32": np.float32, "bfloat16": np.float32}  # by precision, if it is given
-_OWN = ("class_weight", "validation_fraction", "warm_start", "random_state")
+HIDDEN = (128, 64)
+_OWN = ("class_weight", "image_shape", "validation_fraction", "warm_start", "random_state")
 """Settings that are not handed on to `Config` as they are."""
 
 
@@ -42,6 +43,9 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
 
     Args:
         hidden: units of each hidden layer, from input to output; ``()`` is softmax regression.
+        layers: the hidden layers as entries such as "conv 32 5x5", "pool 2" and "dense 128", in place of ``hidden``;
+            convolutions and pools need images.
+        image_shape: (h, w) of the images that the rows of X are, where X is not (n, h, w) itself.
         activation: one for all hidden layers, or one per layer: relu, leaky_relu, sigmoid, tanh, gelu.
         batch_norm: batch normalisation before each activation.
         dropout: dropout rate after each hidden layer.
@@ -60,7 +64,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         epochs: passes over the training examples.
         batch_size: examples per step, or "all"; at most as many as there are.
         rotation: maximum random rotation in degrees, redrawn every epoch. This and the next five distort training
-            images, as in `glassnet.train`, and need X of shape (n, h, w).
+            images, as in `glassnet.train`, and need X of shape (n, h, w), or ``image_shape``.
         zoom: maximum random zoom in or out, as a fraction of the image size.
         shear: maximum random horizontal shear, in pixels per row.
         shift: maximum random shift in pixels, along each axis.
@@ -92,8 +96,10 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden: Sequence[int] | int = (128, 64),
+        hidden: Sequence[int] | int = HIDDEN,
         *,
+        layers: Sequence[str] | str = (),
+        image_shape: tuple[int, int] | None = None,
         activation: str | Sequence[str] = "relu",
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -125,6 +131,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.layers, self.image_shape = layers, image_shape
         self.hidden, self.activation, self.batch_norm, self.dropout = hidden, activation, batch_norm, dropout
         self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
         self.warmup_epochs, self.step_epochs, self.step_factor = warmup_epochs, step_epochs, step_factor
@@ -194,7 +201,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
                     "examples, since each class keeps one for training; give more, or your own as X_val and y_val"
                 )
             table, held = table.take(kept), table.take(rest)
-        self._learn(config, table.relative(), held, classes, before, _image_shape(X))
+        self._learn(config, table.relative(), held, classes, before, self._image_shape(X))
         return self
 
     def partial_fit(
@@ -228,7 +235,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         dtype = before.config.dtype if before else self._dtypes()
         rows, named = self._check_examples(X, y, dtype, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, _image_shape(X))
+        self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, self._image_shape(X))
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -275,6 +282,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         given["precision"] = given["precision"] or X.dtype.name
         if given["learning_rate"] is None:
             del given["learning_rate"]
+        if given["layers"] and given["hidden"] == HIDDEN:  # which nobody has given
+            del given["hidden"]
         if given["batch_size"] == "all":
             given["batch_size"] = len(X)
         return Config.of(**given)
@@ -282,6 +291,22 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
     def _dtypes(self) -> Any:
         """Return the types that examples may have; anything else is converted."""
         return _DTYPES if self.precision is None else _DTYPES_OF.get(self.precision, _DTYPES)
+
+    def _image_shape(self, X: Any) -> tuple[int, int] | None:
+        """Return height and width where X is images, as (n, h, w) or as rows."""
+        if isinstance(X, np.ndarray) and X.ndim == 3:
+            return X.shape[1], X.shape[2]
+        if self.image_shape is None:
+            return None
+        shape = _plain(self.image_shape)
+        if not isinstance(shape, tuple) or len(shape) != 2 or not all(isinstance(length, int) for length in shape):
+            raise ConfigError(f"image_shape: must be height and width in pixels, not {shape!r:.40}")
+        if prod(shape) != self.n_features_in_:
+            raise ConfigError(
+                f"image_shape: {shape[0]}×{shape[1]} pixels are {prod(shape):,}, and the rows of X have "
+                f"{self.n_features_in_:,}"
+            )
+        return shape
 
     def _check_examples(self, X: ArrayLike, y: ArrayLike, dtype: Any, **options: Any) -> tuple[Array, NDArray[Any]]:
         """Return X (n, d) and y (n,) as arrays, as scikit-learn's estimators check them."""
@@ -368,11 +393,6 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
 def _as_rows(X: Any) -> Any:
     """Lay images (n, h, w) out as rows (n, h·w), and leave all else as it is."""
     return X.reshape(len(X), prod(X.shape[1:])) if isinstance(X, np.ndarray) and X.ndim == 3 else X
-
-
-def _image_shape(X: Any) -> tuple[int, int] | None:
-    """Return height and width where X is images (n, h, w)."""
-    return X.shape[1:] if isinstance(X, np.ndarray) and X.ndim == 3 else None
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,7 @@ def planted(*names: str, hidden: int = HIDDEN) -> tuple[Network, SoftmaxCrossEnt
     for mistake in mistakes:
         mistake.see(examples(30, 2), examples(10, 3))
     config = Config.resolve("fast", hidden=[hidden], precision="float64", seed=3)
-    network = build_network(config, INPUTS, CLASSES, mistakes)
+    network = build_network(config, (INPUTS,), CLASSES, mistakes)
     return network, build_loss(config, np.arange(CLASSES), CLASSES, mistakes)
 
 

@@ -25,7 +25,7 @@ def gradient(
     digits: Dataset, threads: int, weights: np.ndarray | None = None, scaling: Scaling = "unit", **settings: object
 ) -> tuple[Network, Preprocessing, float, int]:
     config, engine = Config.resolve("fast", precision="float64", **settings), Engine(threads)
-    network = build_network(config, 64, CLASSES, engine=engine)
+    network = build_network(config, (8, 8), CLASSES, engine=engine)
     preprocessing = Preprocessing.fit(digits.train, scaling)
     loss = SoftmaxCrossEntropy(CLASSES, class_weights=weights, engine=engine)
     return network, preprocessing, *WholeBatch(network, loss, digits.train, preprocessing).gradient(step=0)
@@ -63,7 +63,7 @@ def test_a_mistake_that_stops_one_thread_stops_them_all(digits: Dataset, monkeyp
         def __call__(self, *arguments: object, **named: object) -> LossAndGradient:
             raise TrainingError("enough")
 
-    network = build_network(Config.resolve("fast"), 64, CLASSES, engine=Engine(2))
+    network = build_network(Config.resolve("fast"), (8, 8), CLASSES, engine=Engine(2))
     preprocessing = Preprocessing.fit(digits.train, "unit")
     with pytest.raises(TrainingError, match="enough"):
         WholeBatch(network, Refuses(CLASSES), digits.train, preprocessing).gradient(step=0)
@@ -93,7 +93,7 @@ def test_dropout_draws_the_same_masks_with_any_number_of_threads(
 def test_dropout_draws_other_masks_in_each_step_and_each_block(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = build_network(Config.resolve("fast", hidden=[12], dropout=0.5), 64, CLASSES)
+    network = build_network(Config.resolve("fast", hidden=[12], dropout=0.5), (8, 8), CLASSES)
     preprocessing = Preprocessing.fit(digits.train, "unit")
     whole = WholeBatch(network, SoftmaxCrossEntropy(CLASSES), digits.train, preprocessing, seed=1)
     losses = [whole.gradient(step)[0] for step in (0, 1, 0)]

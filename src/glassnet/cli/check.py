@@ -10,7 +10,7 @@ from .output import print_json
 
 __all__ = ["check_gradients"]
 
-IMAGES, PIXELS, CLASSES = 24, 784, 10
+IMAGES, SIDE, CLASSES = 24, 28, 10
 
 
 def check_gradients(*, recipe: str = "default", json: bool = False) -> None:
@@ -28,8 +28,8 @@ def check_gradients(*, recipe: str = "default", json: bool = False) -> None:
     """
     config = Config.resolve(recipe, precision="float64")
     rng = np.random.default_rng(0)
-    X, y = rng.random((IMAGES, PIXELS)), rng.integers(0, CLASSES, IMAGES)
-    network = build_network(config, PIXELS, CLASSES)
+    X, y = rng.random((IMAGES, SIDE * SIDE)), rng.integers(0, CLASSES, IMAGES)
+    network = build_network(config, (SIDE, SIDE), CLASSES)
     result = check(network, build_loss(config, y, CLASSES), X, y, regularizer=L2(config.l2), coordinates=300)
     if json:
         print_json({"passed": result.passed, "errors": {p.name: float(p.errors.max()) for p in result.parameters}})

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from textwrap import fill
 
 from ..training import Config, RunUnderWay
+from ..training.architecture import network_words
 
 __all__ = ["summary"]
 
@@ -24,7 +25,7 @@ def summary(run: RunUnderWay) -> str:
         ],
         "augment": _augmentation(config),
         "network": [
-            "-".join(map(str, [run.network.input_shape[0], *config.hidden, len(run.model.classes)])),
+            *network_words(config, run.model.image_shape, len(run.model.classes)),
             f"{run.network.parameters.size:,} parameters",
             *_layers(config),
         ],
@@ -59,7 +60,7 @@ def _augmentation(config: Config) -> list[str]:
 
 def _layers(config: Config) -> list[str]:
     """Describe what stands between the layers of weights."""
-    if not config.hidden:
+    if not config.entries:
         return ["no hidden layers"]
     return [
         *(["batch normalisation"] if config.batch_norm else []),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -26,17 +25,15 @@ def available_threads() -> int:
     return int(cpu_count())
 
 
-def choose_threads(batch_size: int, sizes: list[int]) -> int:
+def choose_threads(largest: int) -> int:
     """Return one thread for small products and all available ones for large ones.
 
     A second thread has to be woken and waited for at every product, which costs more than it brings while the product
     takes only some tens of microseconds.
 
     Args:
-        batch_size: rows of a batch.
-        sizes: the number of inputs, of the units of each layer, and of outputs.
+        largest: multiply-adds in the largest product of a step.
     """
-    largest = max(batch_size * a * b for a, b in pairwise(sizes))
     return available_threads() if largest >= WORTHWHILE else 1
 
 

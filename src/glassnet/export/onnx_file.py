@@ -198,7 +198,8 @@ def _compare(proto: "ModelProto", model: "Model | DigitClassifier") -> None:
 
     rng = np.random.default_rng(0)
     if isinstance(model, Model):
-        images = rng.integers(0, 256, (TRIED, *model.image_shape), np.uint8)
+        form = model.preprocessing
+        images = rng.integers(0, 256, (TRIED, form.height, form.width), np.uint8)
         given: dict[str, Any] = {"images": images}
         expected = model.predict_proba(images)
     else:

@@ -72,8 +72,12 @@ class Conv2D(Layer):
                 "filters, size and stride of a Conv2D are whole numbers of at least 1, not "
                 f"{self.filters!r}, {self.size!r} and {self.stride!r}"
             )
-        if self.padding not in ("valid", "same") and not (_is_whole(self.padding) or self.padding == 0):
-            raise ValueError(f"the padding of a Conv2D is valid, same or a whole number, not {self.padding!r}")
+        inside = isinstance(self.padding, int) and not isinstance(self.padding, bool)
+        if self.padding not in ("valid", "same") and not (inside and 0 <= int(self.padding) < max(self.size)):
+            raise ValueError(
+                "the padding of a Conv2D is valid, same or a whole number less than its size, not "
+                f"{self.padding!r} with {self.size[0]}×{self.size[1]}"
+            )
         if self.initializer not in INITIALIZERS:
             raise ValueError(f"unknown initializer {self.initializer!r}; known: {', '.join(INITIALIZERS)}")
         if not 0 < self.scale < inf:

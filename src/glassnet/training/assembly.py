@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +13,10 @@ from ..engines import available_threads, choose_engine, choose_threads
 from ..errors import TrainingError
 from ..files import MAX_TENSOR_FILE_BYTES
 from ..nn import (
-    ACTIVATIONS,
     NUMPY,
     OPTIMIZERS,
     AdamW,
-    BatchNorm,
-    Dense,
-    Dropout,
+    Conv2D,
     Engine,
     Layer,
     Momentum,
@@ -34,9 +30,11 @@ from ..nn import (
     step_decay,
     warm_up,
 )
+from ..nn.types import Shape
+from .architecture import build_layers, multiply_adds, network_words
 from .config import Config
 
-__all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "multiply_adds", "prepare"]
+__all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "prepare", "shares_out_images"]
 
 
 class Task(NamedTuple):
@@ -45,7 +43,9 @@ class Task(NamedTuple):
     training: Examples
     validation: Examples
     mistakes: list[Mistake]  # that are planted in it
-    sizes: list[int]  # of the network's inputs, of each of its layers, and of its outputs
+    image_shape: tuple[int, int]
+    network: str  # its layers, for people
+    work: int  # multiply-adds forward through the network, over all epochs
     batch_size: int
     engine: str
     threads: int
@@ -72,25 +72,24 @@ def prepare(config: Config, dataset: Dataset) -> Task:
             f"batch_size: {size} is more than the {len(training)} training images of "
             f"{dataset.name}; use {len(training)} or fewer"
         )
-    inputs, classes = math.prod(dataset.image_shape), len(dataset.classes)
-    sizes = [inputs, *config.hidden, classes]
-    _check_size(config, _layers(config, classes), inputs)
-    products = config.threads or choose_threads(size, sizes)
+    inputs = math.prod(dataset.image_shape)
+    layers = build_layers(config, dataset.image_shape, len(dataset.classes))
+    _check_size(config, layers, inputs)
+    work = multiply_adds(layers, inputs)
+    products = config.threads or choose_threads(size * max(work))
     # To distort a batch takes milliseconds, which is always worth another thread.
     threads = config.threads or (available_threads() if config.augmentation else products)
-    engine = choose_engine(config.engine, multiply_adds(config, len(training), sizes))
-    return Task(training, validation, mistakes, sizes, size, engine, threads, products)
+    if shares_out_images(layers):
+        products = 1
+    total = config.epochs * len(training) * sum(work)
+    engine = choose_engine(config.engine, total)
+    network = ", ".join(network_words(config, dataset.image_shape, len(dataset.classes)))
+    return Task(training, validation, mistakes, dataset.image_shape, network, total, size, engine, threads, products)
 
 
-def multiply_adds(config: Config, examples: int, sizes: Sequence[int]) -> int:
-    """Return how many multiply-adds a run takes forward through its network.
-
-    Args:
-        config: of which the number of epochs counts.
-        examples: how many it learns from.
-        sizes: the number of inputs, of the units of each layer, and of outputs.
-    """
-    return config.epochs * examples * sum(a * b for a, b in pairwise(sizes))
+def shares_out_images(layers: Sequence[Layer]) -> bool:
+    """Whether layers share out images among the engine's threads, each of which then computes its own products."""
+    return any(isinstance(layer, Conv2D) for layer in layers)
 
 
 def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
@@ -106,8 +105,8 @@ def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
     needed = (one * (1 + bool(config.ema)) + parameters * moments) * size
     if needed > MAX_TENSOR_FILE_BYTES:
         raise TrainingError(
-            f"hidden: {parameters:,} parameters make checkpoints of {needed:,} bytes, more than the "
-            f"{MAX_TENSOR_FILE_BYTES:,} allowed; use fewer units"
+            f"{'layers' if config.layers else 'hidden'}: {parameters:,} parameters make checkpoints of {needed:,} "
+            f"bytes, more than the {MAX_TENSOR_FILE_BYTES:,} allowed; use fewer units"
         )
     joined = one * config.members * size
     if joined > MAX_TENSOR_FILE_BYTES:
@@ -118,31 +117,28 @@ def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
 
 
 def build_network(
-    config: Config, inputs: int, classes: int, mistakes: Sequence[Mistake] = (), engine: Engine = NUMPY
+    config: Config, shape: Shape, classes: int, mistakes: Sequence[Mistake] = (), engine: Engine = NUMPY
 ) -> Network:
-    """Return a network for ``inputs`` numbers and ``classes`` outputs, with ``mistakes`` planted."""
-    layers = _layers(config, classes)
+    """Return a network for rows (d,) or images (h, w), laid out as rows, and ``classes`` outputs.
+
+    Args:
+        config: its layers and first weights.
+        shape: of an example.
+        classes: how many there are.
+        mistakes: that are planted in it.
+        engine: what it computes with.
+
+    Raises:
+        ConfigError: a layer that does not fit onto what the one before it leaves.
+    """
+    layers = build_layers(config, shape, classes)
     for mistake in mistakes:
         layers = [mistake.layer(layer) for layer in layers]
-    network = Network(layers, inputs, dtype=config.dtype, seed=config.seed, engine=engine)
+    network = Network(layers, math.prod(shape), dtype=config.dtype, seed=config.seed, engine=engine)
     rng = np.random.default_rng((config.seed, 1))
     for mistake in mistakes:
         mistake.initialize(network, rng)
     return network
-
-
-def _layers(config: Config, classes: int) -> list[Layer]:
-    """Return the layers, each hidden one Dense, BatchNorm where asked for, the activation, Dropout where asked for."""
-    activations = config.activation * len(config.hidden) if len(config.activation) == 1 else config.activation
-    layers: list[Layer] = []
-    for units, activation in zip(config.hidden, activations, strict=False):
-        layers.append(Dense(units, config.initializer, config.initializer_scale))
-        if config.batch_norm:
-            layers.append(BatchNorm())
-        layers.append(ACTIVATIONS[activation]())
-        if config.dropout:
-            layers.append(Dropout(config.dropout))
-    return [*layers, Dense(classes, config.initializer, config.initializer_scale)]
 
 
 def build_loss(

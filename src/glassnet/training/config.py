@@ -19,6 +19,7 @@ from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..errors import ConfigError
+from .architecture import weighted
 from .recipe import notebook_names, parse_toml, read_recipe, recipe_names
 from .settings import LARGEST_SEED, Positive, Seed, Settings, one_of
 from .wording import explain
@@ -149,6 +150,8 @@ class Config(Settings):
 
     @classmethod
     def _checked(cls, settings: Mapping[str, Any], given: Mapping[str, Any], origin: str) -> Self:
+        if settings.get("layers"):
+            settings = {"hidden": ()} | dict(settings)
         try:
             config = cls.model_validate(settings)
         except ValidationError as error:
@@ -164,9 +167,13 @@ class Config(Settings):
 
     def _check_together(self) -> None:
         """Refuse settings that are right one by one and wrong together."""
-        if len(self.activation) not in (1, len(self.hidden)):
+        if self.layers and self.hidden:
             raise ConfigError(
-                f"activation: {len(self.activation)} given, but the number of hidden layers is {len(self.hidden)}; "
+                "layers: hidden is given as well, which is short for dense layers alone; leave out one of them"
+            )
+        if len(self.activation) not in (1, count := weighted(self.entries)):
+            raise ConfigError(
+                f"activation: {len(self.activation)} given, but the number of hidden layers is {count}; "
                 "give one for all layers or one per layer"
             )
         if self.weight_decay and self.optimizer != "adamw":
@@ -255,9 +262,14 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     """Return ``below`` overridden by ``above``, without those of ``below`` that do not go with ``above``.
 
     A new optimizer brings its own default learning rate, and weight decay belongs to the old one. Batches of one image
-    or of all have no batch normalisation, and batches of all images no augmentation.
+    or of all have no batch normalisation, and batches of all images no augmentation. Of ``layers`` and ``hidden``,
+    which say the same, the one that is given last holds.
     """
     merged = dict(below)
+    if above.get("layers"):
+        merged.pop("hidden", None)
+    elif "hidden" in above:
+        merged.pop("layers", None)
     if above.get("batch_size") in ("all", 1):
         merged.pop("batch_norm", None)
     if above.get("batch_size") == "all":

@@ -58,7 +58,7 @@ class RunLoop(Loop):
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
         products = 1 if config.batch_size == "all" else min(task.products, threads)
         engine = make_engine(task.engine, threads, products, config.precision)
-        network = build_network(config, task.sizes[0], classes, task.mistakes, engine)
+        network = build_network(config, task.image_shape, classes, task.mistakes, engine)
         self.batches = Batches(
             training,
             preprocessing,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
@@ -10,6 +10,7 @@ from ..engines import ENGINES, MAX_THREADS
 from ..errors import nearest
 from ..model import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from .architecture import layer_of, split_entries
 
 __all__ = [
     "LARGEST_SEED",
@@ -55,6 +56,13 @@ def one_of(names: tuple[str, ...]) -> BeforeValidator:
 def _one_or_many(value: object) -> object:
     """Accept a single one where a list is asked for."""
     return (value,) if isinstance(value, str | int) else value
+
+
+@AfterValidator
+def _entry(value: str) -> str:
+    """Refuse what is no entry of ``layers``."""
+    layer_of(value)
+    return value
 
 
 @BeforeValidator
@@ -110,6 +118,13 @@ class Architecture(BaseModel):
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(max_length=200), BeforeValidator(_one_or_many)
     ] = Field((128, 64), description="Units of each hidden layer, from input to output.")
+    layers: Annotated[tuple[Annotated[str, _entry], ...], Field(max_length=200), BeforeValidator(split_entries)] = (
+        Field(
+            (),
+            description="Layers from input to output, instead of hidden: conv 32 5x5, pool 2, dense 128; also conv 32 "
+            "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5.",
+        )
+    )
     activation: Annotated[tuple[Annotated[str, one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
         Field(
             ("relu",),
@@ -121,12 +136,17 @@ class Architecture(BaseModel):
     )
     initializer_scale: AboveZero = Field(1.0, description="Factor applied to the initial weights.")
     batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
-    dropout: Share = Field(0.0, description="Dropout rate after each hidden layer.")
+    dropout: Share = Field(0.0, description="Dropout rate after each dense hidden layer.")
     precision: Annotated[str, one_of(("float32", "bfloat16", "float64"))] = Field(
         "float32",
         description="Floating-point type of the network: float32, float64, or bfloat16 for what goes into products and "
         "float32 for all else.",
     )
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The hidden layers from input to output, each as an entry of ``layers``."""
+        return self.layers or tuple(f"dense {units}" for units in self.hidden)
 
 
 class Optimization(BaseModel):

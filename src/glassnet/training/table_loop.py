@@ -11,9 +11,10 @@ from ..data import Examples, Preprocessing
 from ..data.augmentation import RANGES
 from ..engines import available_threads, choose_engine, choose_threads, make_engine
 from ..errors import ConfigError
-from ..nn import NUMPY, Engine, Network, SoftmaxCrossEntropy
+from ..nn import NUMPY, Engine, Layer, Network, SoftmaxCrossEntropy
 from ..nn.types import Array
-from .assembly import build_network, multiply_adds
+from .architecture import build_layers, multiply_adds
+from .assembly import build_network, shares_out_images
 from .batches import Batches, Source, Table, TableBatches
 from .callbacks import Callback
 from .checkpoint import State, run_tensors
@@ -23,7 +24,7 @@ from .validation import validate_table
 
 __all__ = ["Learned", "TableLoop"]
 
-LASTING = ("hidden", "activation", "batch_norm", "dropout", "precision", "optimizer")
+LASTING = ("hidden", "layers", "activation", "batch_norm", "dropout", "precision", "optimizer")
 """The settings of the network and of its moments, which what goes on must have as they were."""
 
 
@@ -64,7 +65,7 @@ class TableLoop(Loop):
         classes: how many there are.
         callbacks: called between the steps.
         before: what was learned before, of the same ``seed``.
-        image_shape: (h, w) where the rows are images, so that they can be distorted.
+        image_shape: (h, w) where the rows are images, so that they can be distorted and convolved.
 
     Raises:
         ConfigError: settings that what was learned before does not fit, or distortions of what is no image.
@@ -83,8 +84,9 @@ class TableLoop(Loop):
         if before:
             _check_same(before.config, config)
         inputs, size = training.X.shape[1], min(int(config.batch_size), len(training))
-        engine = _engine(config, len(training), size, [inputs, *config.hidden, classes])
-        network = before.network(engine) if before else build_network(config, inputs, classes, engine=engine)
+        shape = image_shape or (inputs,)
+        engine = _engine(config, len(training), size, build_layers(config, shape, classes), inputs)
+        network = before.network(engine) if before else build_network(config, shape, classes, engine=engine)
         loss = SoftmaxCrossEntropy(classes, config.label_smoothing, engine=engine)
         batches: Source = TableBatches(training, size, config.seed)
         if config.augmentation:
@@ -131,18 +133,21 @@ class TableLoop(Loop):
         )
 
 
-def _engine(config: Config, rows: int, size: int, sizes: list[int]) -> Engine:
+def _engine(config: Config, rows: int, size: int, layers: Sequence[Layer], inputs: int) -> Engine:
     """Return the engine of a fit.
 
     Of several fits at once, in as many threads, each takes one thread. How many NumPy's products have holds for the
     whole process, so none of them sets it.
     """
-    name, threads = choose_engine(config.engine, multiply_adds(config, rows, sizes)), choose_threads(size, sizes)
+    work = multiply_adds(layers, inputs)
+    name, threads = choose_engine(config.engine, config.epochs * rows * sum(work)), choose_threads(size * max(work))
     alone = current_thread() is main_thread()
     if name == "compiled":
         return make_engine(name, threads if alone else 1, precision=config.precision)
     if not alone:
         return make_engine(name, precision=config.precision)
+    if shares_out_images(layers):
+        return make_engine(name, threads, 1, config.precision)
     products = 1 if threads == 1 else None
     return make_engine(name, available_threads() if config.augmentation else 1, products, config.precision)
 

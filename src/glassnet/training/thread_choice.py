@@ -20,7 +20,7 @@ from ..data import Dataset, cache_folder, load_dataset
 from ..engines import WORTHWHILE, available_threads, computing
 from ..errors import FileError
 from ..files import write_atomically
-from .assembly import Task, multiply_adds
+from .assembly import Task
 from .config import Config
 
 __all__ = ["fastest_threads", "measured_threads"]
@@ -44,7 +44,7 @@ def fastest_threads(config: Config, task: Task, dataset: Dataset) -> int:
         task: what it learns, and what it computes with.
         dataset: of which only the form counts.
     """
-    long = multiply_adds(config, len(task.training), task.sizes) >= WORTHWHILE
+    long = task.work >= WORTHWHILE
     if not long or config.batch_size in (1, "all") or available_threads() == 1:
         return task.threads
     path, name = _path(), _machine() + _kind(config, task)
@@ -119,7 +119,7 @@ def _steps(config: Config, task: Task, dataset: Dataset, threads: int) -> Callab
 
 def _kind(config: Config, task: Task) -> str:
     """Return all that decides how long a step takes, in words."""
-    words = [task.engine, config.precision, "-".join(map(str, task.sizes)), f"batch {task.batch_size}"]
+    words = [task.engine, config.precision, task.network, f"batch {task.batch_size}"]
     more = {"batch_norm": config.batch_norm, "dropout": config.dropout, "distorted": config.augmentation}
     return " ".join([*words, config.optimizer, *(word for word, given in more.items() if given)])
 

@@ -6,6 +6,7 @@ from ..data import load_dataset
 from ..engines import computing
 from ..nn import Engine
 from ..nn.optimizers import FLUSH_EVERY
+from .architecture import tiny_entry
 from .config import Config
 
 __all__ = ["warm_up"]
@@ -25,6 +26,7 @@ def warm_up(config: Config, engine: Engine) -> None:
 
     tiny = {
         "hidden": (2,) * len(config.hidden),
+        "layers": tuple(map(tiny_entry, config.layers)),
         "batch_size": 4,
         "validation": 0,
         "epochs": 1,

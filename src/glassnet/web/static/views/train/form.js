@@ -2,7 +2,7 @@
 
 import { h } from "../../shared/dom.js";
 
-const FIRST = ["hidden", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
+const FIRST = ["hidden", "layers", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
 const RECIPE = "from the recipe";
 
 const spoken = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
@@ -80,7 +80,8 @@ export function settingsForm(options, given, changed) {
   const source = () => data[fields.data.control.value] ?? absent("data");
   const recipe = () => recipes[fields.recipe.control.value || source().recipe] ?? absent("recipe");
   const chosen = () => Object.keys(options.settings).map((name) => [name, fields[name].control.value.trim()]).filter(([, value]) => value);
-  const parts = (name, value) => (fields[name].type === "array" ? value.split(/[\s,]+/).filter(Boolean) : [value]);
+  const between = (name) => (name === "layers" ? /\s*,\s*/ : /[\s,]+/); // a layer is several words, such as "conv 32 5x5"
+  const parts = (name, value) => (fields[name].type === "array" ? value.split(between(name)).filter(Boolean) : [value]);
 
   function explain() {
     fields.data.help.textContent = source().classes.length ? `${source().classes.length} classes: ${source().classes.join(", ")}.` : "";

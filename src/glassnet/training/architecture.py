@@ -1,0 +1,183 @@
+"""A network as entries that a person can read, such as ``conv 32 5x5``, ``pool 2`` and ``dense 128``.
+
+    conv 32 5x5               32 filters of 5 × 5; then, if they are wanted: stride 2; same, or padding 1
+    pool 2                    the largest of each 2 × 2; then, if it is wanted: stride 1
+    average pool 2            their mean; stride likewise
+    global pool               the mean of each channel over the whole image
+    dense 128                 128 units
+    dropout 0.5               each number silenced with this probability while training
+
+Batch normalisation and the activation follow each convolution and each dense layer, and the output layer comes by
+itself, so an entry says only what is different from one network to the next.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from ..nn import (
+    ACTIVATIONS,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    MaxPool2D,
+    Reshape,
+)
+from ..nn.types import Shape
+
+if TYPE_CHECKING:
+    from .settings import Architecture
+
+__all__ = ["build_layers", "layer_of", "multiply_adds", "network_words", "split_entries", "tiny_entry", "weighted"]
+
+OF_IMAGES = Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D
+LARGEST = 100_000  # of units, filters and sides
+
+KINDS = {
+    "conv": r"conv (\d+) (\d+)x(\d+)(?: stride (\d+))?(?: (same|valid|padding \d+))?",
+    "pool": r"(?:max )?pool (\d+)(?: stride (\d+))?",
+    "average pool": r"average pool (\d+)(?: stride (\d+))?",
+    "global pool": r"global pool",
+    "dense": r"dense (\d+)",
+    "dropout": r"dropout (\d*\.?\d+)",
+}
+"""How the entries of each kind are written."""
+
+WRITTEN = "conv 32 5x5, pool 2, average pool 2, global pool, dense 128 or dropout 0.5"
+
+
+def split_entries(value: object) -> object:
+    """Return entries that are given as one string or several, in which commas part them, as a tuple."""
+    parts: Any = (value,) if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        return value
+    return tuple(entry for part in ",".join(parts).split(",") if (entry := " ".join(part.split())))
+
+
+def layer_of(entry: str) -> Layer:
+    """Return the layer that an entry names.
+
+    Raises:
+        ValueError: it names none, or one with a number out of range.
+    """
+    for kind, pattern in KINDS.items():
+        if found := re.fullmatch(pattern, entry, re.ASCII):
+            numbers = [part if part is None or not part.isdigit() else int(part) for part in found.groups()]
+            if kind != "dropout" and any(isinstance(n, int) and not 1 <= n <= LARGEST for n in numbers):
+                raise ValueError(f"numbers in {entry!r} must be from 1 to {LARGEST:,}")
+            return _layer(kind, numbers)
+    raise ValueError(f"{entry[:60]!r} is not a layer; write {WRITTEN}")
+
+
+def _layer(kind: str, numbers: Sequence[Any]) -> Layer:
+    match kind, numbers:
+        case "conv", (filters, height, width, stride, padding):
+            around = int(padding.removeprefix("padding ")) if (padding or "").startswith("padding") else padding
+            return Conv2D(filters, (height, width), stride or 1, around or "valid")
+        case "pool", (size, stride):
+            return MaxPool2D(size, stride)
+        case "average pool", (size, stride):
+            return AveragePool2D(size, stride)
+        case "global pool", _:
+            return GlobalAveragePool2D()
+        case "dense", (units,):
+            return Dense(units)
+    return Dropout(float(numbers[0]))
+
+
+def weighted(entries: Sequence[str]) -> int:
+    """Return how many of the entries have weights, each of which gets an activation."""
+    return sum(entry.startswith(("conv", "dense")) for entry in entries)
+
+
+def tiny_entry(entry: str) -> str:
+    """Return an entry of the same kind as small as can be, which fits onto any image."""
+    layer = layer_of(entry)
+    least = {Conv2D: "conv 2 1x1", Dense: "dense 2", MaxPool2D: "pool 1", AveragePool2D: "average pool 1"}
+    return least.get(type(layer), entry)
+
+
+def build_layers(config: "Architecture", shape: Shape, classes: int) -> list[Layer]:
+    """Return the layers of a network for examples of a shape: (h, w) of images, or (d,) of rows.
+
+    Images come as rows of h·w pixels, which a network of convolutions first gives their shape again.
+
+    Raises:
+        ConfigError: an entry that does not fit onto what the one before it leaves; it is named, and the shape.
+    """
+    activations = config.activation * (weighted(config.entries) if len(config.activation) == 1 else 1)
+    layers: list[Layer] = []
+    given, shape = shape, Shape((prod(shape),))
+    left = iter(activations)
+    for entry in config.entries:
+        layer = layer_of(entry)
+        if isinstance(layer, OF_IMAGES) and not any(isinstance(below, Dense | Reshape) for below in layers):
+            if len(given) != 2:
+                raise ConfigError(
+                    f"layers: {entry!r} takes images, and rows of numbers are none; give images (n, h, w), or their "
+                    "height and width as image_shape"
+                )
+            layers.append(Reshape((*given, 1)))
+            shape = (*given, 1)
+        for part in _with_company(layer, config, shape, left):
+            shape = _fitted(part, entry, shape)
+            layers.append(part)
+    if len(shape) > 1:
+        layers.append(Flatten())
+    return [*layers, Dense(classes, config.initializer, config.initializer_scale)]
+
+
+def _with_company(layer: Layer, config: "Architecture", shape: Shape, activations: Any) -> list[Layer]:
+    """Return an entry's layer with what goes before and after it."""
+    if not isinstance(layer, Dense | Conv2D):
+        return [layer]
+    layer = replace(layer, initializer=config.initializer, scale=config.initializer_scale)
+    dense = isinstance(layer, Dense)
+    return [
+        *([Flatten()] if dense and len(shape) > 1 else []),
+        layer,
+        *([BatchNorm()] if config.batch_norm else []),
+        ACTIVATIONS[next(activations)](),
+        *([Dropout(config.dropout)] if dense and config.dropout else []),
+    ]
+
+
+def _fitted(layer: Layer, entry: str, shape: Shape) -> Shape:
+    """Return the shape of what a layer makes of examples of a shape."""
+    if len(shape) == 1 and isinstance(layer, OF_IMAGES):
+        raise ConfigError(
+            f"layers: {entry!r} takes images, and the layers before it leave rows of {shape[0]:,} numbers; put "
+            "convolutions and pools before dense layers"
+        )
+    try:
+        return layer.output_shape(shape)
+    except ValueError as error:
+        advice = "make it smaller, or pad convolutions (same)"
+        raise ConfigError(f"layers: {entry!r} does not fit: {error}; {advice}") from error
+
+
+def network_words(config: "Architecture", shape: Shape, classes: int) -> list[str]:
+    """Describe a network: of dense layers by their sizes, else by its entries."""
+    if config.layers:
+        return [f"{'×'.join(map(str, shape))} pixels", *config.layers, f"{classes} classes"]
+    return ["-".join(map(str, [prod(shape), *config.hidden, classes]))]
+
+
+def multiply_adds(layers: Sequence[Layer], inputs: int) -> list[int]:
+    """Return how many multiply-adds each layer with weights takes forward for one example of so many inputs."""
+    shape: Shape = (inputs,)
+    found = []
+    for layer in layers:
+        weights = [shape_of for name, shape_of in layer.parameter_shapes(shape).items() if name in layer.weights]
+        shape = layer.output_shape(shape)
+        places = prod(shape[:-1])  # 1 for what is no image
+        found += [places * prod(one) for one in weights]
+    return found
