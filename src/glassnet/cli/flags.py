@@ -35,7 +35,7 @@ def _grouped() -> type[Settings]:
 
 def _typed(name: str, default: Any) -> str | bool:
     """Return a default as it would be typed; False where there is nothing to show."""
-    if default is None:
+    if default is None or default == ():
         return False
     if isinstance(default, bool):
         return f"--{'' if default else 'no-'}{name.replace('_', '-')}"

@@ -4,7 +4,8 @@ import base64
 import keyword
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import prod
 from pprint import pformat
 from typing import Any
 
@@ -13,7 +14,24 @@ import numpy as np
 from .. import __version__
 from ..errors import ConfigError
 from ..model import Model
-from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import (
+    GELU,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    Network,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Tanh,
+)
 from ..nn.types import Shape
 
 __all__ = ["numpy_source"]
@@ -46,7 +64,7 @@ SHAPES = {{
 {shapes}
 }}
 
-
+{functions}
 def network(X, a):
     """Return the probabilities (n, {k}) for inputs X (n, {inputs}) and a network's arrays."""
 {lines}
@@ -98,20 +116,48 @@ if __name__ == "__main__":
         sys.exit(f"{{sys.argv[1]}}: {{error}}")
 '''
 
-# The arrays that a layer needs, and its line of NumPy with a place for each of them; no line where it does nothing.
-LINES: dict[type[Layer], Callable[[Any], tuple[tuple[str, ...], str]]] = {
-    Dense: lambda _layer: (("W", "b"), "X @ {} + {}"),
-    BatchNorm: lambda layer: (
+PATCHES = '''
+def patches(X, height, width, stride=1, padding=((0, 0), (0, 0))):
+    """Return what lies under a window at each place of images (n, h, w, c): (n, down, across, height, width, c)."""
+    X = np.pad(X, ((0, 0), *padding, (0, 0)))
+    P = np.lib.stride_tricks.sliding_window_view(X, (height, width), axis=(1, 2))
+    return P[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+
+'''
+
+
+def _conv(layer: Any, shape: Shape) -> tuple[tuple[str, ...], str]:
+    window = layer.window(*shape[:2])
+    padding = f", {((window.top, window.bottom), (window.left, window.right))}" if window.padded else ""
+    stride = f", {window.stride}" if window.stride > 1 or padding else ""
+    return ("W", "b"), f"np.tensordot(patches(X, {window.height}, {window.width}{stride}{padding}), {{}}, 3) + {{}}"
+
+
+def _pool(layer: Any, rule: str) -> tuple[tuple[str, ...], str]:
+    window = layer.window()
+    return (), f"patches(X, {window.height}, {window.width}, {window.stride}).{rule}(axis=(3, 4))"
+
+
+# For a layer and the shape of one of its inputs: the arrays that it needs, and its line of NumPy with a place for each
+# of them; no line where it does nothing.
+LINES: dict[type[Layer], Callable[[Any, Shape], tuple[tuple[str, ...], str]]] = {
+    Dense: lambda _layer, _shape: (("W", "b"), "X @ {} + {}"),
+    Conv2D: _conv,
+    MaxPool2D: lambda layer, _shape: _pool(layer, "max"),
+    AveragePool2D: lambda layer, _shape: _pool(layer, "mean"),
+    GlobalAveragePool2D: lambda _layer, _shape: ((), "X.mean(axis=(1, 2))"),
+    Reshape: lambda layer, _shape: ((), f"X.reshape(len(X), {', '.join(map(str, layer.shape))})"),
+    Flatten: lambda _layer, shape: ((), "X.reshape(len(X), -1)" if len(shape) > 1 else ""),
+    BatchNorm: lambda layer, _shape: (
         ("running_mean", "running_variance", "gamma", "beta"),
         f"(X - {{}}) / np.sqrt({{}} + {layer.epsilon!r}) * {{}} + {{}}",
     ),
-    Dropout: lambda _layer: ((), ""),
-    Flatten: lambda _layer: ((), ""),  # the inputs are rows already
-    ReLU: lambda _layer: ((), "np.maximum(X, 0)"),
-    LeakyReLU: lambda layer: ((), f"np.maximum(X, {layer.slope!r} * X)"),
-    GELU: lambda _layer: ((), "0.5 * X * (1 + np.tanh((2 / np.pi) ** 0.5 * (X + 0.044715 * X * X * X)))"),
-    Sigmoid: lambda _layer: ((), "0.5 * (1 + np.tanh(0.5 * X))"),
-    Tanh: lambda _layer: ((), "np.tanh(X)"),
+    Dropout: lambda _layer, _shape: ((), ""),
+    ReLU: lambda _layer, _shape: ((), "np.maximum(X, 0)"),
+    LeakyReLU: lambda layer, _shape: ((), f"np.maximum(X, {layer.slope!r} * X)"),
+    GELU: lambda _layer, _shape: ((), "0.5 * X * (1 + np.tanh((2 / np.pi) ** 0.5 * (X + 0.044715 * X * X * X)))"),
+    Sigmoid: lambda _layer, _shape: ((), "0.5 * (1 + np.tanh(0.5 * X))"),
+    Tanh: lambda _layer, _shape: ((), "np.tanh(X)"),
 }
 
 
@@ -134,7 +180,7 @@ def numpy_source(model: Model, module: str = "digits") -> str:
         raise ConfigError(f"{module}.py: would shadow the module {module} that it imports; choose another name")
     if not model.size:
         raise ConfigError("a network without parameters has learned nothing; there is nothing to export")
-    lines, shapes = _equations(model.network.layers)
+    lines, shapes = _equations(model.network)
     dtype, (height, width), form = model.network.dtype, model.image_shape, model.preprocessing
     alone = len(model.networks) == 1
     return PAGE.format(
@@ -149,6 +195,7 @@ def numpy_source(model: Model, module: str = "digits") -> str:
         classes=pformat(model.classes, width=100, compact=True),
         shapes="\n".join(f'    "{name}": {shape},' for name, shape in shapes.items()),
         inputs=height * width,
+        functions=PATCHES if any("patches(" in line for line in lines) else "",
         lines="\n".join(f"    X = {line}" for line in lines),
         dtype=dtype.name,
         scale=form.scale,
@@ -159,30 +206,33 @@ def numpy_source(model: Model, module: str = "digits") -> str:
     )
 
 
-def _equations(layers: list[Layer]) -> tuple[list[str], dict[str, Shape]]:
+def _equations(network: Network) -> tuple[list[str], dict[str, Shape]]:
     """Return the line of each layer that does something, and the shapes of the arrays in them by their names."""
     lines: list[str] = []
     shapes: dict[str, Shape] = {}
-    number: Counter[type[Layer]] = Counter()
-    for layer in layers:
-        needs, line = _line(layer)
-        number[type(layer)] += 1
-        names = {need: f"{need}{number[type(layer)]}" for need in needs}
+    number: Counter[str] = Counter()  # of the arrays of a name so far
+    for layer, (needs, line) in _lines(network):
+        number.update(needs)
+        names = {need: f"{need}{number[need]}" for need in needs}
         shapes |= {name: getattr(layer, need).shape for need, name in names.items()}
         lines += [line.format(*(f'a["{name}"]' for name in names.values()))] if line else []
     return lines, shapes
 
 
-def _line(layer: Layer) -> tuple[tuple[str, ...], str]:
-    if type(layer) not in LINES:
-        raise ConfigError(f"{type(layer).__name__}: not supported by the NumPy export; use another layer")
-    return LINES[type(layer)](layer)
+def _lines(network: Network) -> Iterator[tuple[Layer, tuple[tuple[str, ...], str]]]:
+    """Yield each layer with what `LINES` says of it."""
+    shape: Shape = (prod(network.input_shape),)  # a model's images are laid out as rows, whatever the network takes
+    for layer in network.layers:
+        if type(layer) not in LINES:
+            raise ConfigError(f"{type(layer).__name__}: not supported by the NumPy export; use another layer")
+        yield layer, LINES[type(layer)](layer, shape)
+        shape = layer.output_shape(shape)
 
 
 def _as_text(model: Model) -> str:
     """Return the arrays of all networks, in the order of their equations, as lines of text."""
-    layers = [layer for network in model.networks for layer in network.layers]
-    arrays = [getattr(layer, need).ravel() for layer in layers for need in _line(layer)[0]]
+    layers = [each for network in model.networks for each in _lines(network)]
+    arrays = [getattr(layer, need).ravel() for layer, (needs, _) in layers for need in needs]
     little_endian = model.network.dtype.newbyteorder("<")
     text = base64.b85encode(np.concatenate(arrays).astype(little_endian).tobytes()).decode()
     return "\n".join(text[start : start + WIDTH] for start in range(0, len(text), WIDTH))

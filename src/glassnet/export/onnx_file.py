@@ -17,7 +17,26 @@ import numpy as np
 from .. import __version__
 from ..errors import ConfigError, FileError, missing_package
 from ..model import Model
-from ..nn import GELU, BatchNorm, Dense, Dropout, Flatten, Layer, LeakyReLU, Network, ReLU, Sigmoid, Tanh, softmax
+from ..nn import (
+    GELU,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    Network,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Tanh,
+    softmax,
+)
+from ..nn.types import Shape
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -104,7 +123,7 @@ def _body(graph: "_Graph", given: Any, X: str, networks: Sequence[Network]) -> A
     """Return a whole graph: from what is ``given`` to the inputs X, and on to the probabilities of the networks."""
     from onnx import TensorProto, helper
 
-    answers = [graph.add("Softmax", _layers(graph, X, network.layers), axis=1) for network in networks]
+    answers = [graph.add("Softmax", _layers(graph, X, network), axis=1) for network in networks]
     total = graph.add("Sum", *answers)
     graph.add("Div", total, graph.constant("members", len(answers)), output="probabilities")
     graph.add("ArgMax", "probabilities", output="label", axis=1, keepdims=0)
@@ -117,11 +136,17 @@ def _body(graph: "_Graph", given: Any, X: str, networks: Sequence[Network]) -> A
 
 
 class _Graph:
-    """Nodes and constants as they are added."""
+    """Nodes and constants as they are added.
+
+    Attributes:
+        shape: of an example that the next layer gets. ONNX has the channels of images first, (c, h, w), and so has the
+            graph from the layer that makes images to the one that makes rows of them.
+    """
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         from onnx import helper
 
+        self.shape: Shape = ()
         self.dtype, self.number = dtype, helper.np_dtype_to_tensor_dtype(dtype)
         self.nodes: list[NodeProto] = []
         self.constants: list[Any] = []
@@ -142,22 +167,64 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value, self.dtype), name))
         return name
 
+    def whole_numbers(self, name: str, value: Any) -> str:
+        """Add whole numbers and return their name."""
+        from onnx import numpy_helper
+
+        name = f"{name}-{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value, np.int64), name))
+        return name
+
     def parameters(self, layer: Layer, *names: str) -> list[str]:
         """Add arrays of a layer and return their names."""
         return [self.constant(name, getattr(layer, name)) for name in names]
 
 
-def _layers(graph: _Graph, X: str, layers: list[Layer]) -> str:
+def _layers(graph: _Graph, X: str, network: Network) -> str:
     """Add layers, one after the other, and return the name of the last one's output."""
-    for layer in layers:
+    graph.shape = (math.prod(network.input_shape),)
+    for layer in network.layers:
         if type(layer) not in NODES:
             raise ConfigError(f"{type(layer).__name__}: not supported by the ONNX export; use another layer")
         X = NODES[type(layer)](graph, X, layer)
+        graph.shape = layer.output_shape(graph.shape)
     return X
 
 
 def _dense(graph: _Graph, X: str, layer: Any) -> str:
     return graph.add("Gemm", X, *graph.parameters(layer, "W", "b"))
+
+
+def _conv(graph: _Graph, X: str, layer: Any) -> str:
+    window = layer.window(*graph.shape[:2])
+    W, b = graph.constant("W", layer.W.transpose(3, 2, 0, 1)), graph.constant("b", layer.b)
+    pads = [window.top, window.left, window.bottom, window.right]
+    return _single(graph, "Conv", X, W, b, strides=[window.stride] * 2, pads=pads)
+
+
+def _pool(graph: _Graph, kind: str, X: str, layer: Any) -> str:
+    window = layer.window()
+    return _single(graph, kind, X, kernel_shape=[window.height, window.width], strides=[window.stride] * 2)
+
+
+def _single(graph: _Graph, kind: str, *inputs: str, **attributes: Any) -> str:
+    """Add a node that onnxruntime has in float32 alone."""
+    from onnx import TensorProto
+
+    if graph.number == TensorProto.FLOAT:
+        return graph.add(kind, *inputs, **attributes)
+    single = [graph.add("Cast", name, to=TensorProto.FLOAT) for name in inputs]
+    return graph.add("Cast", graph.add(kind, *single, **attributes), to=graph.number)
+
+
+def _reshape(graph: _Graph, X: str, layer: Any) -> str:
+    Y = graph.add("Reshape", X, graph.whole_numbers("shape", [-1, *layer.shape]))
+    return graph.add("Transpose", Y, perm=[0, 3, 1, 2]) if len(layer.shape) == 3 else Y
+
+
+def _flatten(graph: _Graph, X: str, _layer: Any) -> str:
+    rows_last = graph.add("Transpose", X, perm=[0, 2, 3, 1]) if len(graph.shape) == 3 else X
+    return graph.add("Flatten", rows_last, axis=1)
 
 
 def _batch_norm(graph: _Graph, X: str, layer: Any) -> str:
@@ -183,7 +250,12 @@ NODES: dict[type[Layer], Callable[[_Graph, str, Any], str]] = {
     Dense: _dense,
     BatchNorm: _batch_norm,
     Dropout: lambda _graph, X, _layer: X,  # predicting, it does nothing
-    Flatten: lambda graph, X, _layer: graph.add("Flatten", X, axis=1),
+    Conv2D: _conv,
+    MaxPool2D: lambda graph, X, layer: _pool(graph, "MaxPool", X, layer),
+    AveragePool2D: lambda graph, X, layer: _pool(graph, "AveragePool", X, layer),
+    GlobalAveragePool2D: lambda graph, X, _layer: graph.add("ReduceMean", X, axes=[2, 3], keepdims=0),
+    Reshape: _reshape,
+    Flatten: _flatten,
     ReLU: lambda graph, X, _layer: graph.add("Relu", X),
     LeakyReLU: _leaky_relu,
     GELU: _gelu,
