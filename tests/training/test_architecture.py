@@ -1,5 +1,7 @@
 """Networks that are described by entries, from the settings to the layers and through whole runs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ import glassnet
 from glassnet import DigitClassifier, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, TrainingError
 from glassnet.model import Model
-from glassnet.nn import AveragePool2D, Conv2D, Dense, Dropout, GlobalAveragePool2D, MaxPool2D
+from glassnet.nn import AveragePool2D, Conv2D, Dense, Dropout, GlobalAveragePool2D, MaxPool2D, Network
 from glassnet.training import Callback, Config, build_network
 from glassnet.training.architecture import layer_of
 from glassnet.training.run_loop import RunLoop
@@ -65,7 +67,7 @@ def test_entries_come_as_a_list_or_with_commas_between_them(given):
 
 def test_each_layer_with_weights_has_its_normalisation_and_activation_and_dropout_follows_dense_ones():
     config = Config.of(layers=TINY["layers"], batch_norm=True, dropout=0.2, activation=["tanh", "relu"])
-    hidden = ["Conv2D", "BatchNorm", "Tanh", "MaxPool2D", "Flatten", "Dense", "BatchNorm", "ReLU", "Dropout"]
+    hidden = ["Conv2D", "MaxPool2D", "BatchNorm", "Tanh", "Flatten", "Dense", "BatchNorm", "ReLU", "Dropout"]
     assert kinds(config) == ["Reshape", *hidden, "Dense"]
     assert kinds(Config.of(layers="conv 4 3x3")) == ["Reshape", "Conv2D", "ReLU", "Flatten", "Dense"]
     assert kinds(Config.of(layers="dropout 0.1, conv 4 3x3, global pool")) == [
@@ -73,6 +75,31 @@ def test_each_layer_with_weights_has_its_normalisation_and_activation_and_dropou
     ]  # fmt: skip
     network = build_network(Config.of(layers="conv 4 3x3", initializer="uniform", initializer_scale=0.1), (8, 8), 10)
     assert 0.05 < np.abs(network.layers[1].W).max() <= 0.1
+
+
+def test_a_max_pool_comes_before_the_activation_and_computes_the_same():
+    assert kinds(Config.of(layers="conv 4 3x3, pool 2")) == [
+        "Reshape",
+        "Conv2D",
+        "MaxPool2D",
+        "ReLU",
+        "Flatten",
+        "Dense",
+    ]
+    for layers in ("conv 4 3x3, average pool 2", "conv 4 3x3, dropout 0.1, pool 2"):
+        assert kinds(Config.of(layers=layers))[1:3] == ["Conv2D", "ReLU"]
+    assert kinds(Config.of(layers="conv 4 3x3, pool 2", activation="gelu"))[2:4] == ["GELU", "MaxPool2D"]
+    network = build_network(Config.of(layers="conv 4 3x3, pool 2", activation="tanh", dtype="float64"), (8, 8), 10)
+    layers = [type(layer)(**settings_of(layer)) for layer in network.layers]
+    layers[2:4] = layers[3], layers[2]
+    other = Network(layers, 64, dtype=np.float64)
+    other.parameters[...] = network.parameters
+    X = np.random.default_rng(0).normal(size=(5, 64))
+    np.testing.assert_allclose(other.forward(X), network.forward(X), rtol=1e-12)
+
+
+def settings_of(layer):
+    return {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
 
 
 def test_dense_entries_are_hidden_written_out():

@@ -15,7 +15,8 @@ from ..nn.elementwise import Formula
 from ..nn.engine import CrossEntropy
 from ..nn.products import SomeColumns
 from ..nn.types import Array, Shape
-from . import kernels, products
+from ..nn.windows import FEW_CHANNELS, Window
+from . import kernels, products, windows
 from .blas import find_blas
 from .crew import Crew
 from .loops import over
@@ -188,6 +189,27 @@ class CompiledEngine(Engine):
         kind, chosen = out.dtype.type, np.arange(len(images)) if rows is None else np.asarray(rows, np.intp)
         flat = images.reshape(len(images), prod(images.shape[1:])), out.reshape(len(out), prod(out.shape[1:]))
         self._work(kernels.inputs, out.size, self.least_pass, flat[0], chosen, kind(scale), kind(shift), flat[1])
+        return out
+
+    # Windows that move over images
+
+    def add_patches(self, P: Array, window: Window, out: Array) -> Array:
+        if not is_plain(P, out) or out.shape[3] < FEW_CHANNELS:  # of which NumPy adds up whole rows at a time
+            return super().add_patches(P, window, out)
+        places = window.places(*out.shape[1:3])
+        self._work(windows.add_patches, P.size, self.least_pass, P, tuple(window), *places, out)
+        return out
+
+    def max_pool(self, X: Array, window: Window, out: Array) -> Array:
+        if not is_plain(X, out):
+            return super().max_pool(X, window, out)
+        self._work(windows.max_pool, X.size, self.least_pass, X, tuple(window), out)
+        return out
+
+    def max_pool_gradient(self, X: Array, Y: Array, dY: Array, window: Window, out: Array) -> Array:
+        if not is_plain(X, Y, dY, out):
+            return super().max_pool_gradient(X, Y, dY, window, out)
+        self._work(windows.max_pool_gradient, X.size, self.least_pass, X, Y, dY, tuple(window), out)
         return out
 
 

@@ -9,6 +9,9 @@
 
 Batch normalisation and the activation follow each convolution and each dense layer, and the output layer comes by
 itself, so an entry says only what is different from one network to the next.
+
+A max pool that follows a convolution comes before both, which then have a quarter of the numbers to go through. For an
+activation that only rises the largest number stays the largest, so without normalisation nothing else is computed.
 """
 
 import re
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from ..nn import (
     ACTIVATIONS,
+    GELU,
     AveragePool2D,
     BatchNorm,
     Conv2D,
@@ -113,12 +117,9 @@ def build_layers(config: "Architecture", shape: Shape, classes: int) -> list[Lay
     Raises:
         ConfigError: an entry that does not fit onto what the one before it leaves; it is named, and the shape.
     """
-    activations = config.activation * (weighted(config.entries) if len(config.activation) == 1 else 1)
-    layers: list[Layer] = []
     given, shape = shape, Shape((prod(shape),))
-    left = iter(activations)
-    for entry in config.entries:
-        layer = layer_of(entry)
+    layers: list[Layer] = []
+    for layer, entry in _planned(config):
         if isinstance(layer, OF_IMAGES) and not any(isinstance(below, Dense | Reshape) for below in layers):
             if len(given) != 2:
                 raise ConfigError(
@@ -127,26 +128,40 @@ def build_layers(config: "Architecture", shape: Shape, classes: int) -> list[Lay
                 )
             layers.append(Reshape((*given, 1)))
             shape = (*given, 1)
-        for part in _with_company(layer, config, shape, left):
-            shape = _fitted(part, entry, shape)
-            layers.append(part)
+        if isinstance(layer, Dense) and len(shape) > 1:
+            layers.append(Flatten())
+            shape = (prod(shape),)
+        layers.append(layer)
+        shape = _fitted(layer, entry, shape)
     if len(shape) > 1:
         layers.append(Flatten())
     return [*layers, Dense(classes, config.initializer, config.initializer_scale)]
 
 
-def _with_company(layer: Layer, config: "Architecture", shape: Shape, activations: Any) -> list[Layer]:
-    """Return an entry's layer with what goes before and after it."""
-    if not isinstance(layer, Dense | Conv2D):
-        return [layer]
-    layer = replace(layer, initializer=config.initializer, scale=config.initializer_scale)
-    dense = isinstance(layer, Dense)
+def _planned(config: "Architecture") -> list[tuple[Layer, str]]:
+    """Return the layers that the entries stand for, each with its entry."""
+    activations = iter(config.activation * (weighted(config.entries) if len(config.activation) == 1 else 1))
+    planned: list[tuple[Layer, str]] = []
+    company = 0  # how many layers have come since the last convolution, where nothing else has
+    for entry in config.entries:
+        layer = layer_of(entry)
+        parts = _with_company(layer, config, next(activations)) if isinstance(layer, Dense | Conv2D) else [layer]
+        own = [(part, entry) for part in parts]
+        if isinstance(layer, MaxPool2D) and company and not isinstance(planned[-1][0], GELU):
+            planned[-company:-company] = own
+        else:
+            planned += own
+        company = len(parts) - 1 if isinstance(layer, Conv2D) else 0
+    return planned
+
+
+def _with_company(layer: Dense | Conv2D, config: "Architecture", activation: str) -> list[Layer]:
+    """Return a layer with weights, and what goes after it."""
     return [
-        *([Flatten()] if dense and len(shape) > 1 else []),
-        layer,
+        replace(layer, initializer=config.initializer, scale=config.initializer_scale),
         *([BatchNorm()] if config.batch_norm else []),
-        ACTIVATIONS[next(activations)](),
-        *([Dropout(config.dropout)] if dense and config.dropout else []),
+        ACTIVATIONS[activation](),
+        *([Dropout(config.dropout)] if config.dropout and isinstance(layer, Dense) else []),
     ]
 
 
