@@ -9,7 +9,7 @@ from glassnet.data import Augmentation, Examples, Preprocessing
 from glassnet.errors import DataError
 from glassnet.evaluation import Evaluation
 from glassnet.model import Model
-from glassnet.nn import Dense, Flatten, Network, ReLU
+from glassnet.nn import Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Reshape
 from glassnet.training import LearningRateSearch
 
 
@@ -158,6 +158,21 @@ def test_first_layer_weights_are_the_columns_of_the_matrix_as_images(units, show
         low, high = image.get_clim()
         assert low == -high < 0
     assert f"{shown} of 100" in title(axes) or units == shown
+
+
+def test_first_layer_weights_of_a_convolution_are_its_filters():
+    network = Network([Reshape((5, 7, 1)), MaxPool2D(1), Conv2D(6, (3, 2)), ReLU(), Flatten(), Dense(3)], 35)
+    axes = draw(plots.first_layer_weights(model_of(network))).axes[0]
+    assert len(axes.images) == 6
+    for unit, image in enumerate(axes.images):
+        np.testing.assert_array_equal(image.get_array(), network.layers[2].W[:, :, 0, unit])
+    assert title(axes) == "The 6 filters of the first layer, each as the image of its weights"
+
+
+def test_first_layer_weights_behind_a_pool_have_the_shape_of_what_it_leaves():
+    network = Network([Reshape((5, 7, 1)), MaxPool2D(2), Flatten(), Dense(4)], 35)
+    images = draw(plots.first_layer_weights(model_of(network))).axes[0].images
+    np.testing.assert_array_equal(images[1].get_array(), network.layers[3].W[:, 1].reshape(2, 3))
 
 
 def test_weights_that_are_all_zero_are_white():

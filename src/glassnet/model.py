@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
-from .nn import Network, Pass, softmax, tensor_shapes
+from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 
 __all__ = ["MAX_MEMBERS", "Model"]
@@ -156,6 +156,23 @@ class Model:
         """Return what the network is given for images (n, h, w) of its form, ``(n, *input_shape)``."""
         X = self.preprocessing.apply(images, self.network.dtype)
         return X.reshape(len(X), *self.network.input_shape)
+
+    def first_weights(self) -> Array:
+        """Return the weights of each unit of the first layer as an image (units, h, w), of an ensemble the first one's.
+
+        The units of a convolution are its filters, and their images are as large as its window.
+
+        Raises:
+            DataError: no layer has weights.
+        """
+        shape: tuple[int, ...] = (*self.image_shape, 1)  # of what the layer sees
+        for layer in self.network.layers:
+            if layer.weights:
+                W = self.network.named_parameters[f"{self.network.layers.index(layer)}.W"]
+                seen = W if W.ndim == 4 else W.reshape(*shape, -1)  # (h, w, channels, units)
+                return seen[:, :, 0].transpose(2, 0, 1)
+            shape = layer.output_shape(shape) if isinstance(layer, MaxPool2D | AveragePool2D) else shape
+        raise DataError("this network has no layer whose weights could be shown")
 
     def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the images in each place that is up to ``shifts`` pixels from their own."""

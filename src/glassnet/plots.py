@@ -22,7 +22,6 @@ from .data.dataset import Images
 from .errors import DataError
 from .evaluation import Evaluation
 from .model import Model
-from .nn import Dense
 from .training import LearningRateSearch
 
 __all__ = [
@@ -140,16 +139,17 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
 
 def first_layer_weights(model: Model) -> Figure:
     """The weights of each unit of the first layer as an image, white where they are 0; at most 64 units."""
-    W = next(layer for layer in model.network.layers if isinstance(layer, Dense)).W  # (height · width, units)
-    units = min(W.shape[1], MAX_UNITS)
-    limit = float(np.percentile(np.abs(W[:, :units]), 99.5)) or 1.0  # one extreme weight must not make the rest pale
+    images = model.first_weights()  # (units, h, w)
+    units = min(len(images), MAX_UNITS)
+    limit = float(np.percentile(np.abs(images[:units]), 99.5)) or 1.0  # one extreme weight must not make the rest pale
     across = min(units, UNITS_ACROSS)
     figure, axes = _sheet(across, -(-units // across))
     for unit in range(units):
-        image = _tile(axes, W[:, unit].reshape(model.image_shape), unit % across, unit // across)
+        image = _tile(axes, images[unit], unit % across, unit // across)
         image.set(cmap="RdBu_r", clim=(-limit, limit))
-    which = f"The {units}" if units == W.shape[1] else f"The first {units} of {W.shape[1]}"
-    write_title(axes, f"{which} units of the first layer, each as the image of its weights")
+    which = f"The {units}" if units == len(images) else f"The first {units} of {len(images)}"
+    name = "filters" if images.shape[1:] != model.image_shape else "units"
+    write_title(axes, f"{which} {name} of the first layer, each as the image of its weights")
     _colour_bar(figure, image, "weight", extend="both")
     return figure
 

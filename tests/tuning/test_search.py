@@ -17,6 +17,7 @@ from glassnet.cli import main
 from glassnet.errors import ConfigError, DataError, FileError, GlassnetError
 from glassnet.training import Config
 from glassnet.tuning import Search, Trial
+from glassnet.tuning.space import searched
 
 TINY = {"hidden": [8], "rotation": 0, "batch_norm": False, "epochs": 2, "threads": 1}
 COMMAND = [sys.executable, "-m", "glassnet", "search", "digits", "--hidden", "8", "--rotation", "0", "--threads", "1"]
@@ -40,6 +41,11 @@ def test_the_best_trial_is_kept_and_no_other(found: Search) -> None:
     assert found.best.value == min(row["validation_loss"] for row in found.run.history)
     ended = [trial for trial in found.trials if not trial.pruned]
     assert [trial.value for trial in ended] == sorted(trial.value for trial in ended)
+
+
+def test_layers_that_are_given_stay_as_they_are() -> None:
+    assert "hidden" in searched(Config.resolve("small"), ())
+    assert "hidden" not in searched(Config.resolve("small", layers="conv 4 3x3"), ())
 
 
 def test_what_is_given_is_not_searched(found: Search) -> None:

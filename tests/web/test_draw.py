@@ -275,3 +275,24 @@ def test_drawings_kept_at_the_same_time_are_all_there(client: httpx.Client) -> N
         answers = list(pool.map(lambda _: keep(client, picture(), "3").json(), range(16)))
     assert len({answer["name"] for answer in answers}) == 16
     assert sorted(answer["count"] for answer in answers) == list(range(1, 17))
+
+
+def test_what_filters_find_in_a_drawing_is_shown_as_maps_and_evidence_is_that_of_the_ink(tmp_path: Path) -> None:
+    layers = ["conv 4 3x3", "pool 2", "dense 16"]
+    model = train(load_dataset("digits"), layers=layers, epochs=2, threads=1, out=tmp_path / "run").model
+    answer = look(model, picture())
+    maps, dense, output = answer["layers"]
+    assert np.shape(maps["scaled"]) == (4, 3, 3)
+    assert maps["steps"] == ["Conv2D", "MaxPool2D", "ReLU"]
+    assert len(maps["activations"]) == 36
+    assert (len(dense["activations"]), len(output["activations"])) == (16, 10)
+    prepared = np.array(answer["prepared"])
+    evidence = np.array(answer["evidence"])
+    assert evidence.shape == prepared.shape
+    assert not evidence[prepared == model.preprocessing.ground].any()
+    # To first order, the ink raises the answer's score by its evidence.
+    x, ground = model.inputs(np.stack([prepared, np.full_like(prepared, model.preprocessing.ground)]).astype(np.uint8))
+    first = [list(model.classes).index(answer["answer"])]
+    h = 1e-3
+    rise = model.network.forward((x + h * (x - ground))[None]) - model.network.forward((x - h * (x - ground))[None])
+    assert evidence.sum() == pytest.approx(rise[0, first].item() / (2 * h), abs=0.02)

@@ -16,7 +16,7 @@ import pytest
 
 from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
 from glassnet.files import only_process
-from glassnet.nn import SoftmaxCrossEntropy
+from glassnet.nn import Pass, SoftmaxCrossEntropy
 from glassnet.training import Callback, RunUnderWay
 from glassnet.web import Site, record, watch
 from glassnet.web.insight import look_at_layers, look_at_weights
@@ -263,6 +263,29 @@ def test_layers_tell_what_goes_forward_and_back(run: Run, digits: Dataset) -> No
     norm = np.linalg.norm(gradient)
     assert answer["layers"][2]["gradients"]["norm"] == pytest.approx(norm, rel=1e-2)
     assert answer["layers"][2]["gradients"]["relative"] == pytest.approx(norm / np.linalg.norm(V), rel=1e-2)
+
+
+def test_the_units_of_a_convolution_are_its_filters_and_one_that_is_zero_everywhere_is_dead(
+    site: Site, digits: Dataset
+) -> None:
+    layers = ["conv 6 3x3", "pool 2", "conv 5 2x2", "dense 8"]
+    model = train(digits, "small", layers=layers, epochs=1, threads=1, out=site.runs / "conv").model
+    model.network.named_parameters["1.b"][2] = -100
+    examples = digits.test.take(np.arange(30))
+    weights, answer = look_at_weights(model), look_at_layers(model, examples)
+    assert (weights["height"], weights["width"], len(weights["units"]), weights["of"]) == (3, 3, 6, 6)
+    found = [(layer["name"], layer["units"], layer["filters"]) for layer in answer["layers"]]
+    assert found == [("hidden 1", 6, True), ("hidden 2", 5, True), ("hidden 3", 8, False), ("output", 10, False)]
+    p = Pass(model.network)
+    X = model.inputs(examples.images)
+    for layer, own in list(zip(model.network.layers, p.layers, strict=True))[:4]:  # up to the first activation
+        X = layer.forward(X, own)
+    first = answer["layers"][0]["activations"]
+    assert X.shape == (30, 3, 3, 6)
+    assert first["dead"] == np.count_nonzero((X <= 0).all(axis=(0, 1, 2))) >= 1
+    assert first["mean"] == pytest.approx(X.mean(), rel=1e-4)
+    assert sum(first["histogram"]["counts"]) == X.size
+    assert all(layer["gradients"]["norm"] > 0 for layer in answer["layers"])
 
 
 def test_the_confusion_matrix_and_the_images_in_its_cells(run: Run, digits: Dataset, client: httpx.Client) -> None:

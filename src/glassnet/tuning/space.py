@@ -34,6 +34,8 @@ def searched(config: Config, given: Iterable[str]) -> list[str]:
         held |= {"all": {"batch_norm", "distortion"}, 1: {"batch_norm"}}.get(config.batch_size, set())
     if len(config.activation) > 1:  # one for each layer, so there must be as many layers
         held.add("hidden")
+    if config.layers:  # which are what a person wants, and of which widths are only a part
+        held.add("hidden")
     return [name for name in _SPACE if name not in held]
 
 

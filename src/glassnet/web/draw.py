@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
-from ..nn import Dense, Network, Pass
+from ..nn import Flatten, Network, Pass
 from ..nn.types import Array
 from .dependencies import Preparing, TheStore
 
@@ -51,8 +51,8 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
     Returns:
         ``empty``, and ``classes`` (k); where there is no digit to see only ``why`` besides, and otherwise ``prepared``
         (h, w) gray values that the network sees, ``probabilities`` (k), ``answer`` and ``runner_up``, which are
-        classes, ``layers`` with ``name``, ``steps``, ``activations`` and the same ``scaled`` to 0 … 1, and
-        ``evidence`` and ``runner_up_evidence`` (h, w).
+        classes, ``layers`` with ``name``, ``steps``, ``activations`` and the same ``scaled`` to 0 … 1, of a convolution
+        as feature maps (filters, h, w), and ``evidence`` and ``runner_up_evidence`` (h, w).
 
     Raises:
         DataError: it is not a picture, or a damaged one; or the model's answer is not finite.
@@ -97,25 +97,33 @@ def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> A
 
 
 def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
-    """Return what comes out of each affine map and the steps that follow it, up to the next one, for one input (d,)."""
+    """Return what comes out of each layer with weights and the steps up to the next one, for one input (d,).
+
+    What a convolution gives is ``scaled`` as feature maps, (filters, h, w).
+    """
     outputs, Y = [], x[None]
     for layer, own in zip(network.layers, Pass(network).layers, strict=True):
         Y = layer.forward(Y, own)
         outputs.append(Y[0])
-    starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
-    return [
-        {
-            "name": "output" if end == len(outputs) else f"hidden layer {number}",
-            "steps": [type(layer).__name__ for layer in network.layers[start:end]],
-            "activations": _short(outputs[end - 1]),
-            "scaled": _short(_scaled(outputs[end - 1])),
-        }
-        for number, (start, end) in enumerate(pairwise([*starts, len(outputs)]), 1)
-    ]
+    starts = [i for i, layer in enumerate(network.layers) if layer.weights]
+    found = []
+    for number, (start, end) in enumerate(pairwise([*starts, len(outputs)]), 1):
+        # What lays the maps of a convolution out as a row comes before the layer that needs it.
+        last = end - 1 if end == len(outputs) or not isinstance(network.layers[end - 1], Flatten) else end - 2
+        A = outputs[last]
+        found.append(
+            {
+                "name": "output" if end == len(outputs) else f"hidden layer {number}",
+                "steps": [type(layer).__name__ for layer in network.layers[start : last + 1]],
+                "activations": _short(A.ravel()),
+                "scaled": _short(_scaled(A.transpose(2, 0, 1) if A.ndim == 3 else A)),
+            }
+        )
+    return found
 
 
 def _scaled(a: Array) -> Array:
-    """Return numbers (d,) as shares of the way from the least of them to the greatest."""
+    """Return numbers as shares of the way from the least of them to the greatest."""
     least, greatest = a.min(), a.max()
     return np.asarray((a - least) / (greatest - least or 1))
 

@@ -20,7 +20,7 @@ from ..data import Examples
 from ..errors import DataError
 from ..evaluation import Evaluation, evaluate
 from ..model import Model
-from ..nn import Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
+from ..nn import Conv2D, Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
 from ..training import Run
 from .dependencies import NamedRun, from_state
 from .store import Store, newest_model
@@ -163,29 +163,27 @@ def look_at_weights(model: Model) -> Answer:
         ``of`` (how many units there are).
 
     Raises:
-        DataError: no dense layer takes the pixels.
+        DataError: no layer has weights.
     """
-    height, width = model.image_shape
-    for layer in model.network.layers:
-        if isinstance(layer, Dense):
-            W = layer.W[:, :UNITS].T.reshape(-1, height, width)  # (units, h, w)
-            full = float(np.quantile(np.abs(W), LARGE)) or 1.0
-            units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
-            return {"height": height, "width": width, "units": units, "of": layer.W.shape[1], "full": full}
-    raise DataError("this network has no dense layer whose weights could be shown")
+    images = model.first_weights()
+    W = images[:UNITS]  # (units, h, w)
+    full = float(np.quantile(np.abs(W), LARGE)) or 1.0
+    units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
+    return {"height": W.shape[1], "width": W.shape[2], "units": units, "of": len(images), "full": full}
 
 
 def look_at_layers(model: Model, examples: Examples) -> Answer:
     """Return what goes forward and back through the layers for some images, of an ensemble through its first network.
 
-    A layer is a `Dense` with what follows it up to the next, so its activations are those that the next one gets; those
-    of the last are the logits. The gradient is that of the mean cross-entropy of these images.
+    A layer is one with weights and what follows it up to the next, so its activations are those that the next one gets;
+    those of the last are the logits. The units of a convolution are its filters, each at all of its places. The
+    gradient is that of the mean cross-entropy of these images.
 
     Returns:
-        ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``activations`` (``mean``,
-        ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units that are zero for all images,
-        None where the activation is not a ReLU), ``histogram`` (``low``, ``high``, ``counts``)) and ``gradients``
-        (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
+        ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``filters`` (whether the units
+        are), ``activations`` (``mean``, ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units
+        that are zero for all images, None where the activation is not a ReLU), ``histogram`` (``low``, ``high``,
+        ``counts``)) and ``gradients`` (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
     """
     network = model.network
     X, p = model.inputs(examples.images), Pass(network, gradients=np.empty_like(network.gradients))
@@ -196,11 +194,14 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
             for layer, own in layers:
                 Y = layer.forward(Y, own)
             shut = any(isinstance(layer, ReLU) for layer, _ in layers)
-            found.append({"name": name, "units": Y.shape[1], "activations": _activations(Y, shut)})
+            filters = any(isinstance(layer, Conv2D) for layer, _ in layers)
+            units = next(layer.W for layer, _ in layers if isinstance(layer, Dense | Conv2D)).shape[-1]
+            places = Y.reshape(-1, Y.shape[-1])  # examples, and the places of an image
+            found.append({"name": name, "units": units, "filters": filters, "activations": _activations(places, shut)})
         loss = SoftmaxCrossEntropy(len(model.classes))
         network.backward(loss(Y, examples.labels).gradient, p)
         pairs = zip(network.layers, p.layers, strict=True)
-        weights = [(layer.W, own.dW) for layer, own in pairs if isinstance(layer, Dense)]
+        weights = [(layer.W, own.dW) for layer, own in pairs if isinstance(layer, Dense | Conv2D)]
         for answer, (W, dW) in zip(found, weights, strict=True):
             norm, size = float(np.linalg.norm(dW)), float(np.linalg.norm(W))
             answer["gradients"] = {"norm": _finite(norm), "relative": _finite(norm / size if size else 0.0)}
@@ -219,9 +220,9 @@ def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -
 
 
 def _groups(network: Network, p: Pass) -> list[tuple[str, list[tuple[Layer, LayerPass]]]]:
-    """Return the layers from each `Dense` up to the next, with a name; what comes before the first belongs to it."""
+    """Return the layers from each with weights up to the next, with a name; what comes before the first is its own."""
     layers = list(zip(network.layers, p.layers, strict=True))
-    starts = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    starts = [i for i, layer in enumerate(network.layers) if layer.weights]
     ends = [*starts[1:], len(network.layers)]
     names = [f"hidden {number}" for number in range(1, len(starts))] + ["output"]
     return [(name, layers[start:end]) for name, start, end in zip(names, [0, *starts[1:]], ends, strict=True)]

@@ -111,14 +111,33 @@ export function insideCard() {
   const layers = h("div", { class: "layers" });
   const card = h("section", { class: "card" },
     h("h2", {}, "Inside the network"),
-    h("p", { class: "soft small" }, "Each square is a unit: the darker, the larger its activation."),
+    h("p", { class: "soft small" }, "Each square is a unit, or of a convolution a place in the map of a filter: the darker, the larger its activation."),
     layers);
 
   function show({ empty, layers: all, classes }) {
     if (empty) layers.replaceChildren(h("p", { class: "soft" }, "Nothing to show yet."));
-    else layers.replaceChildren(...all.map((layer, i) => (i < all.length - 1 ? hidden(layer) : scores(layer, classes))));
+    else layers.replaceChildren(...all.map((layer, i) => (i === all.length - 1 ? scores(layer, classes) : Array.isArray(layer.scaled[0]) ? maps(layer) : hidden(layer))));
   }
   return { card, show };
+}
+
+// What each filter of a convolution finds, as an image, all in one: a blank line between two of them.
+function maps({ name, steps, scaled, activations }) {
+  const { canvas, caption, element } = figure(name);
+  const [height, width] = [scaled[0].length, scaled[0][0].length];
+  const across = Math.ceil(Math.sqrt(2 * scaled.length));
+  const down = Math.ceil(scaled.length / across);
+  const rows = Array.from({ length: down * (height + 1) - 1 }, () => Array(across * (width + 1) - 1).fill(0));
+  scaled.forEach((map, k) => map.forEach((line, y) => line.forEach((value, x) => {
+    rows[Math.floor(k / across) * (height + 1) + y][(k % across) * (width + 1) + x] = 255 * value;
+  })));
+  paintGray(canvas, rows);
+  const above = activations.filter((a) => a > 0).length;
+  caption.textContent =
+    `${name[0].toUpperCase()}${name.slice(1)} (${steps.join(", ")}): ${scaled.length} feature maps of ${height} × ${width}; ` +
+    `${count(above)} of ${count(activations.length)} numbers above zero`;
+  canvas.setAttribute("aria-label", caption.textContent);
+  return element;
 }
 
 function hidden({ name, steps, activations, scaled }) {

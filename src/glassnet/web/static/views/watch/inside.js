@@ -46,20 +46,21 @@ export function inside(root, path, why) {
   };
 }
 
-function layer({ name, units, activations, gradients }) {
+function layer({ name, units, filters, activations, gradients }) {
   const { mean, spread, zeros, dead, histogram } = activations;
+  const noun = filters ? "filters" : "units";
   const facts = [
     ["Activation", `${number(mean, 2)} ± ${number(spread, 2)}`, "Mean and standard deviation over all units and images"],
     ["Zeros", percent(zeros, 0), "Share of activations that are exactly zero"],
-    ["Dead units", dead == null ? "–" : `${dead} of ${units}`, "Units that are zero for all of these images"],
+    [`Dead ${noun}`, dead == null ? "–" : `${dead} of ${units}`, `${filters ? "Filters that are zero at every place" : "Units that are zero"} for all of these images`],
     ["Gradient", `${number(gradients.norm, 2)}`, "Norm of the gradient of this layer's weights"],
     ["… to weights", gradients.relative == null ? "–" : `${number(100 * gradients.relative, 2)} %`, "Norm of the gradient relative to that of the weights"],
   ];
   return h("div", { class: "layer" },
-    h("h3", {}, name, " ", h("span", { class: "soft small" }, `${count(units)} units`)),
+    h("h3", {}, name, " ", h("span", { class: "soft small" }, `${count(units)} ${noun}`)),
     bars(name, histogram),
     h("dl", {}, facts.map(([term, value, title]) =>
-      h("div", { title, class: term === "Dead units" && dead > 0 && "dead" }, h("dt", {}, term), h("dd", {}, value)))));
+      h("div", { title, class: term.startsWith("Dead") && dead > 0 && "dead" }, h("dt", {}, term), h("dd", {}, value)))));
 }
 
 function bars(name, { low, high, counts }) {
