@@ -7,22 +7,27 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from glassnet import textbook
+from glassnet import textbook, textbook_convolution
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError, DataError, FileError
-from glassnet.explain import explain, explain_tiny, mathml
+from glassnet.explain import explain, explain_tiny, explain_tiny_convolution, mathml
 from glassnet.explain.page import write_page
 from glassnet.model import Model
 from glassnet.nn import (
     GELU,
     SGD,
+    AveragePool2D,
     BatchNorm,
+    Conv2D,
     Dense,
     Dropout,
+    Flatten,
     LeakyReLU,
+    MaxPool2D,
     Network,
     Pass,
     ReLU,
+    Reshape,
     Sigmoid,
     SoftmaxCrossEntropy,
     Tanh,
@@ -396,3 +401,69 @@ def test_page_of_many_classes_with_odd_names_and_a_folder_that_is_a_file(tmp_pat
 )  # fmt: skip
 def test_mathml(equation, expected):
     assert mathml(equation) == f'<math display="block">{expected}</math>'
+
+
+def convolutional():
+    """Two convolutions with all kinds of company, for images of 3×4 pixels."""
+    layers = [Reshape((3, 4, 1)), Conv2D(3, 2, padding=1), BatchNorm(), ReLU(), MaxPool2D(2, 1), Dropout(0.2)]
+    return model(*layers, Conv2D(2, 2, 1, "same"), Tanh(), AveragePool2D(2), Flatten(), dtype=np.float64)
+
+
+def test_the_stages_of_a_convolution_equal_the_loops_of_the_textbook():
+    trained = convolutional()
+    explanation = explain(trained, IMAGE, 1, learning_rate=0.1)
+    first = trained.network.layers[1]
+    padded = textbook_convolution.pad(IMAGE[:, :, None] / 255, 1, 1, 1, 1)
+    Z = textbook_convolution.convolve(padded, first.W, first.b, 1)
+    np.testing.assert_allclose(explanation["Z1"].array[0], Z, rtol=1e-12)
+    A = explanation["A1"].array[0]
+    np.testing.assert_allclose(explanation["M1"].array[0], textbook_convolution.max_pool(A, 2, 1), rtol=1e-12)
+    dA = textbook_convolution.max_pool_backward(A, explanation["dM1"].array[0], 2, 1)
+    np.testing.assert_allclose(explanation["dA1"].array[0], dA, rtol=1e-12)
+    _, dW, db = textbook_convolution.convolve_backward(padded, first.W, explanation["dZ1"].array[0], 1)
+    np.testing.assert_allclose(explanation["dW1"].array, dW, rtol=1e-12)
+    np.testing.assert_allclose(explanation["db1"].array, db, rtol=1e-12)
+    A = explanation["A2"].array[0]
+    np.testing.assert_allclose(explanation["M2"].array[0], textbook_convolution.average_pool(A, 2, 2), rtol=1e-12)
+
+
+def test_of_a_larger_convolution_one_filter_at_one_place_is_worked_out():
+    layers = [Reshape((3, 4, 1)), Conv2D(8, 2), ReLU(), MaxPool2D(2, 1), Flatten(), Dense(9), ReLU()]
+    trained = model(*layers, dtype=np.float64)
+    stage = explain(trained, IMAGE, 0)["Z1"]
+    [line] = stage.example
+    i, j, f = np.unravel_index(stage.array[0].argmax(), stage.array.shape[1:])
+    assert line.startswith(f"filter {f} at row {i}, column {j}, where it finds most: ")
+    total, _, shown = line.partition(": ")[2].replace("−", "-").replace("·", "*").rpartition(" = ")
+    assert total.count("*") == 4
+    assert eval(total) == pytest.approx(float(shown), abs=1e-3)
+    assert " ".join(line.split()[:5]) in " ".join(str(explain(trained, IMAGE, 0)).split())
+
+
+def test_the_sums_of_the_tiny_convolution_are_right():
+    """Each line is computed from the rounded numbers in it, so its last digit may differ."""
+    explanation = explain_tiny_convolution()
+    lines = [line for stage in explanation.stages for line in stage.sums]
+    assert len(lines) > 90
+    for line in lines:
+        terms = line.replace("−", "-").replace("·", "*").replace("e^", "math.e**").split(" = ")
+        numbers = [term for term in terms if not re.search("[₀-₉]", term)]
+        if "ln" not in line:
+            values = [eval(term) for term in numbers]
+            assert values[0] == pytest.approx(values[-1], abs=3e-4), line
+    assert explanation["L after"].array < explanation["L"].array
+    assert {stage.name for stage in explanation.stages if stage.name in ("Z1", "M1", "A1", "dW1", "db1")} == {
+        "Z1", "M1", "A1", "dW1", "db1"
+    }  # fmt: skip
+
+
+def test_a_page_shows_filters_and_their_maps(tmp_path):
+    for number, explanation in enumerate([explain(convolutional(), IMAGE, 0), explain_tiny_convolution(0.1)]):
+        text = write_page(explanation, "A convolution", tmp_path / str(number)).read_text("utf-8")
+        assert "patches" in text
+    layers = [Reshape((3, 4, 1)), Conv2D(30, 2), ReLU(), Flatten(), Dense(40), ReLU()]
+    text = write_page(explain(model(*layers), IMAGE, 0), "Maps", tmp_path / "maps").read_text("utf-8")
+    assert "The maps of the filters with the largest numbers" in text
+    assert "Filters as images" in text
+    behind_a_pool = model(Reshape((3, 4, 1)), AveragePool2D(2), Flatten(), Dense(40), ReLU())
+    assert write_page(explain(behind_a_pool, IMAGE, 0), "Pool", tmp_path / "pool").exists()

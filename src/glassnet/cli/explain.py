@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, DataError
-from ..explain import Explanation, explain_tiny, images_to_explain, training_notes
+from ..explain import Explanation, explain_tiny, explain_tiny_convolution, images_to_explain, training_notes
 from ..explain import explain as explain_step
 from ..training import BUNDLED, Run, open_model
 from .output import draw_images, print_json
 
 __all__ = ["explain"]
+
+TINY = {
+    "--tiny": ("A tiny network", explain_tiny),
+    "--tiny-convolution": ("A tiny convolution", explain_tiny_convolution),
+}
 
 
 def explain(
@@ -20,6 +25,7 @@ def explain(
     *,
     image: int | None = None,
     tiny: bool = False,
+    tiny_convolution: bool = False,
     learning_rate: float | None = None,
     report: Path | None = None,
     json: bool = False,
@@ -37,20 +43,25 @@ def explain(
         Index of the test image, from 0. Default: 0.
     tiny
         Use a network so small that every number can be checked with a pocket calculator, instead of a model.
+    tiny_convolution
+        The same with a convolution of one filter, a pool and two outputs.
     learning_rate
-        Learning rate of the step. Default: 0.1, or 0.5 with --tiny.
+        Learning rate of the step. Default: 0.1, or 0.5 for a tiny network.
     report
         Write a page, explain.html, to this folder.
     json
         Print all stages as JSON, with complete arrays.
     """
-    if tiny and run is not None:
-        raise ConfigError("give either a run folder or model file, or --tiny")
-    if tiny:
-        if image is not None:
-            raise ConfigError(f"--image {image}: not used with --tiny, which has its own image; leave out one of them")
-        title = "A tiny network"
-        explanation = explain_tiny() if learning_rate is None else explain_tiny(learning_rate)
+    if tiny and tiny_convolution:
+        raise ConfigError("give either --tiny or --tiny-convolution")
+    flag = "--tiny" if tiny else "--tiny-convolution" if tiny_convolution else ""
+    if flag and run is not None:
+        raise ConfigError(f"give either a run folder or model file, or {flag}")
+    if flag and image is not None:
+        raise ConfigError(f"--image {image}: not used with {flag}, which has its own image; leave out one of them")
+    if flag:
+        title, explain_it = TINY[flag]
+        explanation = explain_it() if learning_rate is None else explain_it(learning_rate)
     else:
         image = image or 0
         title = f"Test image {image} of {'the bundled model' if run is None else run.resolve().name}"

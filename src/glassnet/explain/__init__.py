@@ -5,13 +5,23 @@
     explanation["dW1"].array          # (pixels, units), float64
 
 The numbers are those of `glassnet.nn`, a layer at a time. Read `stages` first; `wording` has the equation and the words
-of each layer, `sums` writes a small network's arithmetic out, `explanation` prints it all.
+of each layer, `sums` writes a small network's arithmetic out, `images` has both of convolutions and pools, and
+`explanation` prints it all.
 """
 
 from .explanation import Explanation, Stage
 from .mathml import mathml
 from .of_run import images_to_explain, training_notes
 from .stages import explain
-from .tiny import explain_tiny
+from .tiny import explain_tiny, explain_tiny_convolution
 
-__all__ = ["Explanation", "Stage", "explain", "explain_tiny", "images_to_explain", "mathml", "training_notes"]
+__all__ = [
+    "Explanation",
+    "Stage",
+    "explain",
+    "explain_tiny",
+    "explain_tiny_convolution",
+    "images_to_explain",
+    "mathml",
+    "training_notes",
+]

@@ -18,6 +18,7 @@ __all__ = [
     "Explanation",
     "Part",
     "Stage",
+    "as_matrix",
     "facts",
     "heading",
     "loudest",
@@ -58,6 +59,7 @@ class Stage:
         array: what comes out, float64: ``(1, d)`` where it is a row for the one image, ``()`` for the loss.
         meaning: a sentence or two in plain words.
         sums: the arithmetic of each number, where the network is small enough to follow it by hand; else empty.
+        example: that of one number, of a convolution in a larger network.
         per_class: whether the array has one number for each class, as P and the logits have.
     """
 
@@ -69,6 +71,7 @@ class Stage:
     array: Array
     meaning: str
     sums: tuple[str, ...] = ()
+    example: tuple[str, ...] = ()
     per_class: bool = False
 
 
@@ -146,12 +149,21 @@ def _as_text(explanation: Explanation) -> str:
 
 def heading(explanation: Explanation) -> str:
     """Say what is shown."""
-    sizes = [array.shape for array in explanation.parameters.values() if array.ndim == 2]
-    net = "-".join(str(size) for size in (sizes[0][0], *(shape[1] for shape in sizes))) if sizes else ""
+    weights = [array.shape for name, array in explanation.parameters.items() if name.startswith("W")]
+    if any(len(shape) == 4 for shape in weights):
+        sizes = [_filters(shape) if len(shape) == 4 else f"{shape[1]} units" for shape in weights]
+        net = f"of {', '.join(sizes)}"
+    else:
+        net = "-".join(str(size) for size in (weights[0][0], *(shape[1] for shape in weights))) if weights else ""
     return (
         f"One image of “{explanation.classes[explanation.label]}” through one step of plain gradient descent, "
         f"η = {explanation.learning_rate:g}, in a network {net}, in float64."
     )
+
+
+def _filters(shape: tuple[int, ...]) -> str:
+    kh, kw, _, filters = shape
+    return f"{filters} filter" + "s" * (filters != 1) + f" of {kh}×{kw}"
 
 
 def result(explanation: Explanation) -> str:
@@ -199,6 +211,8 @@ def norm(array: Array) -> float:
 def loudest(explanation: Explanation, count: int) -> NDArray[np.intp]:
     """Return the units of the first layer that fire most, at most ``count`` of them, the loudest first."""
     fired = next(stage.array[0] for stage in explanation.stages[::-1] if stage.name in ("A1", "Z1"))
+    if fired.ndim > 1:  # a filter is as loud as at the place where it finds most
+        fired = fired.max(axis=(0, 1))
     return np.argsort(-fired, kind="stable")[:count]
 
 
@@ -212,15 +226,23 @@ def _stage(explanation: Explanation, stage: Stage, anew: bool) -> Iterator[str]:
     if stage.part in ("forward", "backward"):
         words = f"{stage.title[0].upper()}{stage.title[1:]}."
         yield from _wrap(f"{words} {stage.meaning}" if anew else words, "  ")
-    for line in stage.sums or facts(explanation, stage):
+    for line in stage.sums or [*facts(explanation, stage), *stage.example]:
         yield from _wrap(line, "    ") if len(line) > WIDTH - 4 else [f"    {line}"]
 
 
 def _given(explanation: Explanation) -> Iterator[str]:
     for name, array in explanation.parameters.items():
-        rows = [[number(value) for value in row] for row in np.atleast_2d(array)]
+        rows = [[number(value) for value in row] for row in as_matrix(array)]
         for i, row in enumerate(rows):
             yield f"    {f'{name} =' if i == 0 else '':5}" + "".join(f"{cell:>7}" for cell in row)
+
+
+def as_matrix(array: Array) -> Array:
+    """Return parameters as rows and columns: of filters (kh, kw, c, filters) the window's rows, filter by filter."""
+    if array.ndim < 4:
+        return np.atleast_2d(array)
+    _, kw, c, _ = array.shape
+    return np.moveaxis(array, -1, 0).reshape(-1, kw * c)
 
 
 def _columns(cells: list[str]) -> str:
@@ -229,7 +251,7 @@ def _columns(cells: list[str]) -> str:
 
 def _place(index: int, array: Array) -> str:
     place = np.unravel_index(index, array.shape)
-    where = place[1:] if array.ndim == 2 and len(array) == 1 else place
+    where = place[1:] if array.ndim in (2, 4) and len(array) == 1 else place
     return f"{short(float(array.ravel()[index]))} at [{', '.join(map(str, where))}]"
 
 

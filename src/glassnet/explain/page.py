@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 
 from ..nn.types import Array
 from ..page import write_html
-from .explanation import PARTS, ROUNDING, Explanation, Stage, facts, heading, loudest, norm, result, short
+from .explanation import PARTS, ROUNDING, Explanation, Stage, as_matrix, facts, heading, loudest, norm, result, short
 from .mathml import mathml
 from .sums import number
 
@@ -25,6 +25,9 @@ DIVERGING = "RdBu_r"  # as in the report: red is more, blue is less
 LOUDEST = 6  # units of the first layer that are shown as pictures
 WEIGHTS = "The most active units: their weights as images, and below each its activation."
 GRADIENTS = "The most active units: their gradients are the input as an image, times the dZ₁ below each."
+MAPS = 16  # feature maps that are shown
+FEATURE_MAPS = "The maps of the filters with the largest numbers: one pixel for each place."
+KERNELS = "Filters as images of their first channel."
 MANY = 20  # classes: with more, there is no row for each
 
 Parts = dict[str, Any]
@@ -94,8 +97,13 @@ def _evidence(explanation: Explanation, stage: Stage) -> Parts:
         if stage.name == "P after":
             return {"compared": True, "classes": _compared(explanation, explanation["P"].array[0], array[0])}
         return {"classes": _scores(explanation, array.ravel())}
-    said: Parts = {"facts": [line.replace(" at ", "\u00a0at\u00a0") for line in facts(explanation, stage)]}
+    told = [line.replace(" at ", "\u00a0at\u00a0") for line in facts(explanation, stage)]
+    said: Parts = {"facts": [*told, *stage.example]}
+    if array.ndim == 4:
+        return said | {"units": _maps(array) if len(array) == 1 else _kernels(explanation, array)}
     match stage.name:
+        case "A1" | "dW1" if len(explanation.parameters["W1"]) != explanation.image.size:
+            pass  # what comes before the first weights has made another picture of the image
         case "A1":
             weights = explanation.parameters["W1"]
             return said | {"bars": _bars(array[0]), "units": _units(explanation, weights, array[0], WEIGHTS)}
@@ -161,6 +169,27 @@ def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) 
     return {"words": words, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
 
 
+def _maps(array: Array) -> Parts:
+    """Return feature maps (1, h, w, c) as images, of the filters that find most."""
+    maps = array[0].transpose(2, 0, 1)  # (c, h, w)
+    strongest = np.argsort(-np.abs(maps).max(axis=(1, 2)), kind="stable")[:MAPS]
+    limit = float(np.abs(maps[strongest]).max()) or 1.0
+    pictures = [_picture((maps[k] / limit + 1) / 2, DIVERGING, f"filter {k}") for k in strongest.tolist()]
+    return {"words": FEATURE_MAPS, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
+
+
+def _kernels(explanation: Explanation, array: Array) -> Parts:
+    """Return filters (kh, kw, c, filters), or their gradients, as images of their first channel."""
+    units = loudest(explanation, LOUDEST) if array.shape[2] == 1 else np.arange(min(array.shape[3], LOUDEST))
+    chosen = array[:, :, 0, units].transpose(2, 0, 1)
+    limit = float(np.abs(chosen).max()) or 1.0
+    pictures = [
+        _picture((one / limit + 1) / 2, DIVERGING, f"filter {unit}")
+        for unit, one in zip(units.tolist(), chosen, strict=True)
+    ]
+    return {"words": KERNELS, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
+
+
 def _moves(explanation: Explanation) -> Parts:
     moves, meanings = [], []
     for stage in explanation.stages:
@@ -175,7 +204,7 @@ def _moves(explanation: Explanation) -> Parts:
 def _given(explanation: Explanation) -> Iterator[Parts]:
     for name, array in explanation.parameters.items():
         symbol = explanation[f"{name} after"].equation.partition(" ")[0]
-        rows = [[number(value) for value in row] for row in np.atleast_2d(array)]
+        rows = [[number(value) for value in row] for row in as_matrix(array)]
         yield {"symbol": _math(symbol), "rows": rows}
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..data import as_pixels
 from ..errors import ConfigError, DataError
 from ..model import Model
-from ..nn import SGD, Network, Pass, SoftmaxCrossEntropy
+from ..nn import SGD, Conv2D, Network, Pass, SoftmaxCrossEntropy
 from ..nn.types import Array
-from . import sums, wording
+from . import images, sums, wording
 from .explanation import WORKED, Explanation, Part, Stage
 from .wording import Words
 
@@ -26,7 +26,8 @@ def explain(model: Model, image: NDArray[Any], label: int, learning_rate: float 
     to take. So normalisation is a fixed scaling and shift here, and its gradient is that of one.
 
     Args:
-        model: Dense layers with any activations, dropout and batch normalisation. It is not changed.
+        model: dense layers and convolutions with any activations, pools, dropout and batch normalisation. It is not
+            changed.
         image: (h, w) pixels, as the model takes them.
         label: the true class, an index into ``model.classes``.
         learning_rate: η, more than 0.
@@ -86,8 +87,7 @@ class _Step:
             x, y = self.symbols[i : i + 2]
             Y = layer.forward(X, self.passed.layers[i])
             if y != x:
-                words = wording.forward(layer, x, y, X.shape)
-                yield self._stage(part, y, words, Y, sums.forward(layer, X, Y), per_class=y == self.symbols[-1])
+                yield self._forward_stage(part, i, X, Y)
             X = Y
         logits = self.symbols[-1]
         self.found, P = self.loss(Y, np.array([self.label])), self.loss.probabilities(Y)
@@ -95,6 +95,16 @@ class _Step:
         yield self._stage(part, "P", wording.softmax(logits, P.shape), P, sums.softmax(Y, P), per_class=True)
         words = wording.loss(self.model.classes[self.label], P.shape)
         yield self._stage(part, "L", words, np.float64(loss), sums.loss(P, self.label, loss))
+
+    def _forward_stage(self, part: Part, i: int, X: Array, Y: Array) -> Stage:
+        """Return what layer ``i`` made of X."""
+        layer, x, y = self.network.layers[i], *self.symbols[i : i + 2]
+        if isinstance(layer, images.OF_IMAGES):
+            words, arithmetic = images.forward(layer, x, y, X, Y), images.sums(layer, X, Y)
+            example = () if part == "after" else tuple(images.example(layer, X, Y))
+        else:
+            words, arithmetic, example = wording.forward(layer, x, y, X.shape), sums.forward(layer, X, Y), ()
+        return self._stage(part, y, words, Y, arithmetic, per_class=y == self.symbols[-1], example=example)
 
     def backward(self) -> Iterator[Stage]:
         """Come back down by the chain rule, by each layer's own gradients."""
@@ -107,16 +117,26 @@ class _Step:
             p = self.passed.layers[i]
             layer.parameter_gradients(dY, p)
             for name, gradient in self._gradients(i):
-                words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
-                symbol, arithmetic = f"d{wording.parameter(name, y)}", sums.parameter_gradient(layer, name, dY, p)
+                symbol = f"d{wording.parameter(name, y)}"
+                if isinstance(layer, Conv2D):
+                    words = images.parameter_gradient(layer, name, x, y, p)
+                    arithmetic = images.gradient_sums(name, dY, p)
+                else:
+                    words = wording.parameter_gradient(layer, name, x, y, gradient.shape)
+                    arithmetic = sums.parameter_gradient(layer, name, dY, p)
                 per_class = y == self.symbols[-1] and gradient.ndim == 1
                 yield self._stage("backward", symbol, words, gradient, arithmetic, per_class=per_class)
             if i > self.lowest:
                 above = dY.copy()  # which the layer may overwrite
                 dY = layer.input_gradient(dY, p)
-                if y != x:
+                if y == x:
+                    continue
+                if isinstance(layer, images.OF_IMAGES):
+                    words, arithmetic = images.input_gradient(layer, x, y, dY, above), iter(())
+                else:
                     words = wording.input_gradient(layer, x, y, dY.shape)
-                    yield self._stage("backward", f"d{x}", words, dY, sums.input_gradient(layer, above, dY, p))
+                    arithmetic = sums.input_gradient(layer, x, above, dY, p)
+                yield self._stage("backward", f"d{x}", words, dY, arithmetic)
 
     def update(self, learning_rate: float) -> Iterator[Stage]:
         """Move every parameter against its gradient."""
@@ -148,7 +168,8 @@ class _Step:
         arithmetic: Iterator[str],
         *,
         per_class: bool = False,
+        example: tuple[str, ...] = (),
     ) -> Stage:
         name = wording.ascii_name(symbol) + (" after" if part in ("update", "after") else "")
         written = tuple(arithmetic) if self.worked else ()
-        return Stage(name, part, *words[:3], np.array(array, np.float64), words.meaning, written, per_class)
+        return Stage(name, part, *words[:3], np.array(array, np.float64), words.meaning, written, example, per_class)

@@ -15,12 +15,15 @@ from ..nn.types import Array
 from .wording import subscript
 
 __all__ = [
+    "factor",
     "forward",
     "input_gradient",
     "logits_gradient",
     "loss",
     "number",
     "parameter_gradient",
+    "plus",
+    "products",
     "scaling",
     "softmax",
     "update",
@@ -43,18 +46,19 @@ def scaling(form: Preprocessing, pixels: NDArray[np.uint8], X: Array) -> Iterato
 
 def forward(layer: Layer, X: Array, Y: Array) -> Iterator[str]:
     """What a Dense layer or a ReLU does; nothing for other layers."""
-    for j, y in enumerate(Y[0], 1):
+    for place, y in np.ndenumerate(Y[0]):
         if isinstance(layer, Dense):
-            yield f"z{subscript(j)} = {_products(X[0], layer.W[:, j - 1])}{_plus(layer.b[j - 1])} = {number(y)}"
+            (j,) = place
+            yield f"z{subscript(j + 1)} = {products(X[0], layer.W[:, j])}{plus(layer.b[j])} = {number(y)}"
         elif isinstance(layer, ReLU):
-            yield f"a{subscript(j)} = max({number(X[0, j - 1])}, 0) = {number(y)}"
+            yield f"a{_index(place)} = max({number(X[0][place])}, 0) = {number(y)}"
 
 
 def softmax(Z: Array, P: Array) -> Iterator[str]:
     """Each power of e, then each divided by their sum."""
     powers = [number(power) for power in np.exp(Z[0])]
     for z, power in zip(Z[0], powers, strict=True):
-        yield f"e^{_factor(z)} = {power}"
+        yield f"e^{factor(z)} = {power}"
     for j, (power, p) in enumerate(zip(powers, P[0], strict=True), 1):
         yield f"p{subscript(j)} = {power} / ({' + '.join(powers)}) = {number(p)}"
 
@@ -79,37 +83,45 @@ def parameter_gradient(layer: Layer, name: str, dY: Array, p: LayerPass) -> Iter
             yield f"db{subscript(j)} = dz{subscript(j)} = {number(dz)}"
         return
     for (i, j), dw in np.ndenumerate(p.dW):
-        product = f"{number(p.X[0, i])}·{_factor(dY[0, j])}"
+        product = f"{number(p.X[0, i])}·{factor(dY[0, j])}"
         yield f"dw{subscript(i + 1)}{subscript(j + 1)} = {product} = {number(dw)}"
 
 
-def input_gradient(layer: Layer, dY: Array, dX: Array, p: LayerPass) -> Iterator[str]:
-    """What a Dense layer or a ReLU hands down; nothing for other layers."""
-    for i, dx in enumerate(dX[0], 1):
+def input_gradient(layer: Layer, x: str, dY: Array, dX: Array, p: LayerPass) -> Iterator[str]:
+    """What a Dense layer or a ReLU hands down to x; nothing for other layers."""
+    for place, dx in np.ndenumerate(dX[0]):
         if isinstance(layer, Dense):
-            yield f"da{subscript(i)} = {_products(dY[0], layer.W[i - 1])} = {number(dx)}"
+            (i,) = place
+            yield f"da{subscript(i + 1)} = {products(dY[0], layer.W[i])} = {number(dx)}"
         elif isinstance(layer, ReLU):
-            open_ = int(p.A[0, i - 1] > 0)
-            yield f"dz{subscript(i)} = {number(dY[0, i - 1])}·{open_} = {number(dx)}"
+            open_ = int(p.A[0][place] > 0)
+            yield f"d{x[0].lower()}{_index(place)} = {number(dY[0][place])}·{open_} = {number(dx)}"
 
 
 def update(symbol: str, before: Array, eta: float, gradient: Array, after: Array) -> Iterator[str]:
     """Each parameter of an array, moved."""
     for index in np.ndindex(before.shape):
-        name = symbol[0].lower() + "".join(subscript(i + 1) for i in index)
-        step = f"{number(before[index])} − {number(eta)}·{_factor(gradient[index])}"
+        name = symbol[0].lower() + _index(index)
+        step = f"{number(before[index])} − {number(eta)}·{factor(gradient[index])}"
         yield f"{name} = {step} = {number(after[index])}"
 
 
-def _products(x: Array, w: Array) -> str:
+def _index(place: tuple[int, ...]) -> str:
+    """Return where a number stands in its array, counted from 1, in subscript digits."""
+    return "".join(subscript(i + 1) for i in place)
+
+
+def products(x: Array, w: Array) -> str:
     """The sum of x·w, with a first factor that may stand without brackets."""
     (first, *others) = zip(x, w, strict=True)
-    return " + ".join([f"{number(first[0])}·{_factor(first[1])}", *(f"{_factor(a)}·{_factor(b)}" for a, b in others)])
+    return " + ".join([f"{number(first[0])}·{factor(first[1])}", *(f"{factor(a)}·{factor(b)}" for a, b in others)])
 
 
-def _plus(value: Any) -> str:
+def plus(value: Any) -> str:
+    """Return a number that is added, with its sign before it."""
     return f" − {number(-value)}" if value < 0 else f" + {number(value)}"
 
 
-def _factor(value: Any) -> str:
+def factor(value: Any) -> str:
+    """Return a number that may stand after another, in brackets where it is negative."""
     return f"({number(value)})" if number(value).startswith("−") else number(value)

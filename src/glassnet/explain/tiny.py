@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from ..data import Preprocessing, as_pixels
 from ..errors import ConfigError
 from ..model import Model
-from ..nn import Dense, Network, ReLU
+from ..nn import Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Reshape
 from ..nn.types import Array
 from .explanation import Explanation
 from .stages import explain
 
-__all__ = ["explain_tiny"]
+__all__ = ["explain_tiny", "explain_tiny_convolution"]
 
 LEARNING_RATE = 0.5
 IMAGE = np.array([[255, 51], [0, 102]], np.uint8)  # 255 times 1, 0.2, 0 and 0.4
@@ -26,6 +26,35 @@ PARAMETERS: dict[str, list[Any]] = {
     "W2": [[0.6, 0.3], [-0.2, 0.7], [-0.1, 0.3]],
     "b2": [-0.1, 0.1],
 }
+
+
+CONVOLUTION_IMAGE = np.array([[255, 255, 255, 51], [0, 0, 255, 0], [0, 102, 204, 0], [0, 255, 0, 0]], np.uint8)
+CONVOLUTION: dict[str, list[Any]] = {
+    "W1": [[[[0.6]], [[0.4]]], [[[-0.5]], [[0.7]]]],
+    "b1": [-0.2],
+    "W2": [[0.5, -0.3], [-0.4, 0.6], [0.3, 0.2], [0.2, 0.8]],
+    "b2": [0.1, -0.1],
+}
+
+
+def explain_tiny_convolution(learning_rate: float = LEARNING_RATE) -> Explanation:
+    """Explain a step of a convolution with one filter of 2×2 on an image of 4×4 pixels, which looks like a 7.
+
+    The filter stands at 3×3 places; of each 2×2 of them the largest number stays; and two units say whether it is a 7
+    or a 1. Its 15 numbers learn from the image by sums that are all written out.
+
+    Args:
+        learning_rate: η, more than 0.
+
+    Raises:
+        ConfigError: as `explain`.
+    """
+    layers = [Reshape((4, 4, 1)), Conv2D(1, 2), MaxPool2D(2, 1), ReLU(), Flatten(), Dense(2)]
+    network = Network(layers, 16, dtype=np.float64, seed=None)
+    for array, values in zip(network.named_parameters.values(), CONVOLUTION.values(), strict=True):
+        array[...] = values
+    form = Preprocessing(height=4, width=4, scale=1 / 255, shift=0.0, box=4, dark_on_light=False)
+    return explain(Model(network, form, ("7", "1")), CONVOLUTION_IMAGE, 0, learning_rate)
 
 
 def explain_tiny(

@@ -8,7 +8,22 @@ from typing import NamedTuple
 
 from ..data import Preprocessing
 from ..errors import DataError
-from ..nn import ACTIVATIONS, GELU, BatchNorm, Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import (
+    ACTIVATIONS,
+    GELU,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    GlobalAveragePool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 
 __all__ = [
     "Words",
@@ -28,6 +43,12 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
+_SYMBOLS: dict[str, tuple[type[Layer], ...]] = {
+    "Z": (Dense, Conv2D),
+    "M": (MaxPool2D, AveragePool2D, GlobalAveragePool2D),
+    "N": (BatchNorm,),
+    "A": tuple(ACTIVATIONS.values()),
+}
 _LETTERS = {"W": "W", "b": "b", "gamma": "γ", "beta": "β"}
 _NAMES = {"W": "weights", "b": "biases", "γ": "scales", "β": "shifts"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -54,23 +75,23 @@ def ascii_name(symbol: str) -> str:
 
 
 def symbols(layers: Sequence[Layer]) -> list[str]:
-    """Return X and then the symbol of what each layer returns: Z for Dense, N for BatchNorm, A for an activation.
+    """Return X and then the symbol of what each layer returns.
 
-    The number is that of the Dense layer. A layer that lets everything through leaves the symbol as it is.
+    It is Z for a layer with weights, M for a pool, N for BatchNorm and A for an activation, and the number is that of
+    the layer with weights. A layer that lets everything through leaves the symbol as it is.
 
     Raises:
-        DataError: two of a kind between two Dense layers, which would have one symbol.
+        DataError: two of a kind between two layers with weights, which would have one symbol.
     """
     found, level = ["X"], 0
     for layer in layers:
-        level += isinstance(layer, Dense)
-        letter = "Z" if isinstance(layer, Dense) else "N" if isinstance(layer, BatchNorm) else "A"
-        passes = not isinstance(layer, (Dense, BatchNorm, *ACTIVATIONS.values()))
-        symbol = found[-1] if passes else letter + subscript(level)
-        if not passes and symbol in found:
+        level += isinstance(layer, Dense | Conv2D)
+        letter = next((letter for letter, kinds in _SYMBOLS.items() if isinstance(layer, kinds)), "")
+        symbol = letter + subscript(level) if letter else found[-1]
+        if letter and symbol in found:
             raise DataError(
-                f"this network has two layers of the kind {type(layer).__name__} or like it after Dense layer {level}; "
-                "explain follows one activation and one BatchNorm after each"
+                f"this network has two layers of the kind {type(layer).__name__} or like it after layer {level}; "
+                "explain follows one activation, one pool and one BatchNorm after each"
             )
         found.append(symbol)
     return found

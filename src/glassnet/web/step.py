@@ -77,7 +77,7 @@ def _stage(explanation: Explanation, stage: Stage) -> dict[str, Any]:
     return {
         **vars(stage),
         "mathml": mathml(stage.equation),
-        "facts": [] if stage.per_class or stage.sums else facts(explanation, stage),
+        "facts": [] if stage.per_class or stage.sums else [*facts(explanation, stage), *stage.example],
         "shape": stage.array.shape,
         **_shown(explanation, stage),
     }
@@ -92,9 +92,13 @@ def _shown(explanation: Explanation, stage: Stage) -> dict[str, Any]:
         if stage.name == "X" and not explanation.worked:
             return {"kind": "image", "array": explanation.image.tolist()}
         return {"kind": "row", "array": array.ravel().tolist() if explanation.worked else _rounded(array.ravel())}
+    if array.ndim == 4:  # feature maps (1, h, w, c), or filters (kh, kw, c, filters) by their first channel
+        images = array[0].transpose(2, 0, 1) if len(array) == 1 else array[:, :, 0].transpose(2, 0, 1)
+        chosen = np.sort(np.argsort(-np.abs(images).max(axis=(1, 2)), kind="stable")[:LOUDEST])
+        return {"kind": "units", "array": _rounded(images[chosen]), "units": chosen.tolist()}
     if explanation.worked:
         return {"kind": "matrix", "array": array.tolist()}
-    if stage.name in ("dW1", "W1 after"):
+    if stage.name in ("dW1", "W1 after") and len(array) == explanation.image.size:
         units = loudest(explanation, LOUDEST)
         images = array[:, units].T.reshape(-1, *explanation.image.shape)
         return {"kind": "units", "array": _rounded(images), "units": units.tolist()}
