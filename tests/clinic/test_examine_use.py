@@ -150,3 +150,13 @@ def test_shapes_that_can_be_read_both_ways_are_asked_about() -> None:
         examine(**given)
     assert not examine(**given, examples_in="rows")
     assert examine(**given, examples_in="columns")
+
+
+def test_filters_of_a_convolution_are_named_as_what_they_are() -> None:
+    network = SomebodysNetwork()
+    arrays = network.arrays()
+    arrays["parameters"] = [np.zeros((3, 3, 1, 8)), np.zeros(8), *arrays["parameters"]]
+    with pytest.raises(
+        DataError, match=r"W1 \(parameter 1\) of shape \(3, 3, 1, 8\) are filters of a convolution; only"
+    ):
+        examine(**arrays)

@@ -102,6 +102,33 @@ def test_the_wrong_equation_is_another_one(name: str, batch: tuple[np.ndarray, n
     assert max(np.abs(found[parameter] - right[parameter]).max() for parameter in right) > 1e-3
 
 
+def convolutional(*names: str) -> Network:
+    config = Config.of(layers="conv 30 3x3, pool 2, dense 40", dtype="float64", seed=3)
+    return build_network(config, (9, 9), CLASSES, [MISTAKES[name]() for name in names])
+
+
+def test_mistakes_with_first_values_are_made_with_filters_as_with_units() -> None:
+    assert np.unique(convolutional("equal-weights").named_parameters["1.W"]) == [1 / 9]
+    biases = convolutional("random-biases").named_parameters["1.b"]
+    assert 0.2 < biases.std() < 0.5  # 1/3, of 30 numbers
+    mixed = convolutional("mixed-up-scales").named_parameters
+    assert 0.28 < mixed["1.W"].std() < 0.39  # 1/3
+    assert 0.1 < mixed["1.b"].std() < 0.27  # √(1/30) = 0.18
+
+
+def test_one_bias_gradient_is_the_sum_over_all_filters() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((6, 81)), np.arange(6) % CLASSES
+    found = []
+    for network in (convolutional(), convolutional("one-bias-gradient")):
+        p = Pass(network, training=True)
+        network.backward(SoftmaxCrossEntropy(CLASSES)(network.forward(X, p), y).gradient, p)
+        found.append(network.named_gradients)
+    right, wrong = found
+    np.testing.assert_allclose(wrong["1.b"], np.full(30, right["1.b"].sum()), rtol=1e-10)
+    np.testing.assert_array_equal(wrong["1.W"], right["1.W"])
+
+
 def test_a_softmax_without_maximum_is_nan_where_exp_overflows() -> None:
     _, loss = planted("softmax-without-maximum")
     y = np.array([0, 1])

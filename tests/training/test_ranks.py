@@ -31,6 +31,7 @@ KINDS = {
     "decay": ("--optimizer", "adamw", "--weight-decay", "0.1", "--dropout", "0", "--activation", "tanh"),
     "distorted": ("--rotation", "10", "--elastic", "0.5", "--batch-size", "600", *NORMALISED),  # in two blocks
     "whole batch": ("--batch-size", "all", "--dropout", "0", "--optimizer", "sgd", "--clip-norm", "1"),
+    "convolution": ("--layers", "conv 5 3x3", "pool 2", "dense 16", "--batch-size", "64", *NORMALISED),
     # The last batch has 1294 − 2 × 646 = 2 images, so one of three ranks has none.
     "empty share": ("--batch-size", "646", *NORMALISED),
 }
@@ -78,11 +79,15 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ranks"), [("dropout", 2), ("decay", 3), ("distorted", 2), ("whole batch", 2), ("empty share", 3)]
+    ("kind", "ranks"),
+    [("dropout", 2), ("decay", 3), ("distorted", 2), ("whole batch", 2), ("empty share", 3), ("convolution", 2)],
 )
 def test_ranks_come_to_what_one_process_comes_to(tmp_path: Path, kind: str, ranks: int) -> None:
-    alone(tmp_path / "one", *SMALL, *KINDS[kind])
-    output, errors = mpi(tmp_path, ranks, *SMALL, *KINDS[kind], "--out", "many")
+    words = [*SMALL, *KINDS[kind]]
+    if "--layers" in words:
+        words[words.index("--hidden") : words.index("--hidden") + 2] = []
+    alone(tmp_path / "one", *words)
+    output, errors = mpi(tmp_path, ranks, *words, "--out", "many")
     assert_same(tmp_path / "one", tmp_path / "many")
     assert output.count("best") == errors.count("validation loss") == 1, "only rank 0 speaks"
     assert f"{ranks} ranks; if one of them dies, continue with: " in errors

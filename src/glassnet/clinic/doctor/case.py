@@ -137,6 +137,11 @@ def open_case(parameters: Sequence[ArrayLike], X: ArrayLike, y: ArrayLike, examp
     if not arrays or len(arrays) % 2:
         raise DataError(f"parameters are W1, b1, W2, b2, … in one list, an even number of arrays, not {len(arrays)}")
     for i, W in enumerate(arrays[::2]):
+        if W.ndim == 4:
+            raise DataError(
+                f"W{i + 1} (parameter {2 * i + 1}) of shape {W.shape} are filters of a convolution; only networks of "
+                "dense layers can be examined: give those behind the convolutions, and what goes into them as X"
+            )
         if W.ndim != 2:
             raise DataError(f"W{i + 1} (parameter {2 * i + 1}) is a matrix, not of shape {W.shape}; order: W1, b1, …")
     if len(arrays[-1].ravel()) < 2:

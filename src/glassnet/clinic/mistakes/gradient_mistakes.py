@@ -1,12 +1,12 @@
 """Mistakes on the way back: gradients that are not the derivative of the loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ...data import Examples
-from ...nn import Dense, Layer, LayerPass, ReLU, SoftmaxCrossEntropy
+from ...nn import Conv2D, Dense, Layer, LayerPass, ReLU, SoftmaxCrossEntropy
 from ...nn.types import Array
 from .mistake import Mistake, PlantedLoss
 
@@ -30,7 +30,8 @@ class OneBiasGradient(Mistake):
     check = "gradient check of b; movement of the biases"
 
     def layer(self, layer: Layer) -> Layer:
-        return _OneBiasGradient(layer.units, layer.initializer, layer.scale) if isinstance(layer, Dense) else layer
+        kind = {Dense: _OneBiasGradient, Conv2D: _OneBiasGradientOfFilters}.get(type(layer))
+        return kind(**_settings_of(layer)) if kind else layer
 
 
 @dataclass(eq=False)
@@ -38,6 +39,18 @@ class _OneBiasGradient(Dense):
     def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
         super().parameter_gradients(dZ, p)
         p.db[...] = p.db.sum()
+
+
+@dataclass(eq=False)
+class _OneBiasGradientOfFilters(Conv2D):
+    def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
+        super().parameter_gradients(dZ, p)
+        p.db[...] = p.db.sum()
+
+
+def _settings_of(layer: Layer) -> dict[str, Any]:
+    """Return what a layer's constructor takes."""
+    return {each.name: getattr(layer, each.name) for each in fields(layer) if each.init}
 
 
 class WrongRowCount(Mistake):

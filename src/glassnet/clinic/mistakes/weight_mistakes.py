@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...nn import Dense, Network
+from ...nn import Conv2D, Dense, Network
 from .mistake import Mistake
 
 __all__ = ["EqualWeights", "IgnoredFanIn", "MixedUpScales", "RandomBiases", "SmallLearningRate", "UniformWeights"]
@@ -54,8 +54,8 @@ class IgnoredFanIn(Mistake):
     from_the_start = True
 
     def initialize(self, network: Network, rng: np.random.Generator) -> None:
-        for layer in _dense(network):
-            deviation = math.sqrt(1 / layer.units)
+        for layer in _weighted(network):
+            deviation = math.sqrt(1 / len(layer.b))
             _draw(rng, layer, deviation, deviation)
 
 
@@ -76,8 +76,8 @@ class EqualWeights(Mistake):
     from_the_start = True
 
     def initialize(self, network: Network, rng: np.random.Generator) -> None:
-        for layer in _dense(network):
-            layer.W[...] = 1 / len(layer.W)
+        for layer in _weighted(network):
+            layer.W[...] = 1 / _fan_in(layer)
 
 
 class MixedUpScales(Mistake):
@@ -94,10 +94,10 @@ class MixedUpScales(Mistake):
     from_the_start = True
 
     def initialize(self, network: Network, rng: np.random.Generator) -> None:
-        layers = list(_dense(network))
-        pixels = len(layers[0].W)
+        layers = list(_weighted(network))
+        pixels = _fan_in(layers[0])
         for layer in layers:
-            fan_in, units = layer.W.shape
+            fan_in, units = _fan_in(layer), len(layer.b)
             _draw(
                 rng,
                 layer,
@@ -121,8 +121,8 @@ class RandomBiases(Mistake):
     from_the_start = True
 
     def initialize(self, network: Network, rng: np.random.Generator) -> None:
-        for layer in _dense(network):
-            layer.b[...] = rng.standard_normal(layer.b.shape) * math.sqrt(1 / len(layer.W))
+        for layer in _weighted(network):
+            layer.b[...] = rng.standard_normal(layer.b.shape) * math.sqrt(1 / _fan_in(layer))
 
 
 class SmallLearningRate(Mistake):
@@ -143,11 +143,16 @@ class SmallLearningRate(Mistake):
     settings = {"learning_rate": lambda rate: rate / 10}
 
 
-def _dense(network: Network) -> Iterator[Dense]:
-    return (layer for layer in network.layers if isinstance(layer, Dense))
+def _weighted(network: Network) -> Iterator[Dense | Conv2D]:
+    return (layer for layer in network.layers if isinstance(layer, Dense | Conv2D))
 
 
-def _draw(rng: np.random.Generator, layer: Dense, weights: float, biases: float) -> None:
+def _fan_in(layer: Dense | Conv2D) -> int:
+    """Return how many numbers a unit, or a filter at one place, adds up."""
+    return math.prod(layer.W.shape[:-1])
+
+
+def _draw(rng: np.random.Generator, layer: Dense | Conv2D, weights: float, biases: float) -> None:
     """Draw weights and biases from normal distributions of these standard deviations."""
     for array, deviation in ((layer.W, weights), (layer.b, biases)):
         array[...] = rng.standard_normal(np.shape(array)) * deviation
