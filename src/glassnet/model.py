@@ -22,7 +22,7 @@ __all__ = ["MAX_MEMBERS", "Model"]
 ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
-BLOCK = 512  # images at a time: their activations stay in the processor's cache
+BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
 
 
 class _Header(BaseModel):
@@ -71,6 +71,7 @@ class Model:
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
         self.trained_on, self.fingerprint = trained_on, fingerprint
+        self._block = self.network.at_a_time(BLOCK)
         self._idle: deque[Pass] = deque()  # those that no thread is using now
 
     def __getstate__(self) -> dict[str, Any]:
@@ -131,11 +132,12 @@ class Model:
         except IndexError:  # as many are made as there are threads that ask at the same time
             p = Pass(self.network)  # for all of an ensemble, whose layers are alike
         try:
-            if len(pixels) <= BLOCK:
+            if len(pixels) <= self._block:
                 return self._block_logits(pixels, shifts, p)
             Z = np.empty((len(pixels), len(self.classes)), self.network.dtype)
-            for start in range(0, len(pixels), BLOCK):
-                Z[start : start + BLOCK] = self._block_logits(pixels[start : start + BLOCK], shifts, p)
+            for start in range(0, len(pixels), self._block):
+                some = slice(start, start + self._block)
+                Z[some] = self._block_logits(pixels[some], shifts, p)
             return Z
         finally:
             self._idle.append(p)

@@ -155,6 +155,14 @@ def test_patches_are_never_there_for_more_than_some_images(engine, monkeypatch):
         asked.clear()
 
 
+def test_many_images_go_through_a_convolution_some_at_a_time():
+    network = Network([Reshape((28, 28, 1)), Conv2D(32, 5), MaxPool2D(2), Flatten(), Dense(10)], 784)
+    assert network.at_a_time(2048) == 4_000_000 // (24 * 24 * 32)
+    assert network.at_a_time(50) == 50
+    assert Network([Dense(1000), Dense(10)], 784).at_a_time(2048) == 2048
+    assert Network([Dense(5_000_000)], 1).at_a_time(2048) == 1
+
+
 def build(layers, input_shape, engine):
     network = Network(layers, input_shape, dtype=np.float64, engine=engine)
     network.parameters += np.random.default_rng(1).normal(scale=0.3, size=network.parameters.size)

@@ -74,7 +74,7 @@ def test_blocks_are_all_that_is_kept_of_the_images() -> None:
     part = Examples(images, np.arange(20_000) % CLASSES).take(np.arange(0, 20_000, 2))
     tracemalloc.start()
     try:
-        blocks = list(whole_batch._blocks(part))
+        blocks = list(whole_batch._blocks(part, whole_batch.BLOCK))
         kept = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -19,6 +19,7 @@ from .types import Array, Shape
 
 __all__ = ["Network", "tensor_shapes"]
 
+MOST_NUMBERS = 4_000_000  # of a layer's output at once, where many examples go through
 _KINDS = (Dense, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, Reshape, Flatten, Dropout, BatchNorm)
 _LAYERS = {layer.__name__: layer for layer in (*_KINDS, *ACTIVATIONS.values())}
 _Plan: TypeAlias = dict[str, tuple[Layer, Shape]]
@@ -86,6 +87,18 @@ class Network:
             setattr(layer, name.partition(".")[2], (self.named_parameters | self.named_statistics)[name])
         # The first layer with parameters: nothing below it needs a gradient.
         self._lowest = min((int(name.partition(".")[0]) for name in parameters), default=len(self.layers))
+
+    def at_a_time(self, most: int) -> int:
+        """Return how many examples to send through at once where there are many: fewer than ``most`` of large images.
+
+        What a layer gives for them is then no more than some megabytes, which stay near the processor.
+        """
+        shape = self.input_shape
+        widest = 1
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            widest = max(widest, prod(shape))
+        return max(min(most, MOST_NUMBERS // widest), 1)
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return views into a vector as long as ``parameters``, of each parameter's shape, by their names."""

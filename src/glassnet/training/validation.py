@@ -16,7 +16,7 @@ __all__ = ["Validation", "outputs", "validate", "validate_table"]
 Validation: TypeAlias = tuple[float | None, float | None]
 """Mean loss and accuracy, or None twice where there are no examples."""
 
-BLOCK = 512  # rows at a time: their activations stay in the processor's cache
+BLOCK = 512  # rows at a time, at most: their activations stay in the processor's cache
 
 
 def validate(model: Model, examples: Examples) -> Validation:
@@ -34,8 +34,9 @@ def validate_table(network: Network, table: Table | None) -> Validation:
 def outputs(network: Network, X: Array) -> Array:
     """Return the logits (n, k) of X (n, d), a block of rows at a time."""
     Z, p = np.empty((len(X), *network.output_shape), network.dtype), Pass(network)
-    for start in range(0, len(X), BLOCK):
-        Z[start : start + BLOCK] = network.forward(X[start : start + BLOCK], p)
+    size = network.at_a_time(BLOCK)
+    for start in range(0, len(X), size):
+        Z[start : start + size] = network.forward(X[start : start + size], p)
     return Z
 
 

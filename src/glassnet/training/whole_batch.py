@@ -13,7 +13,7 @@ from .ranks import Ranks
 
 __all__ = ["BLOCK", "WholeBatch"]
 
-BLOCK = 2048  # images: few enough for the caches, enough for threads not to wait for each other
+BLOCK = 2048  # images, at most: few enough for the caches, enough for threads not to wait for each other
 PARTS = 16  # of the blocks
 
 
@@ -61,7 +61,7 @@ class WholeBatch:
     ) -> None:
         self.network, self.loss, self.preprocessing = network, loss, preprocessing
         self.weight = loss.weight(examples.labels)
-        blocks = list(_blocks(examples, ranks))
+        blocks = list(_blocks(examples, network.at_a_time(BLOCK), ranks))
         self.parts = [blocks[i::PARTS] for i in range(min(PARTS, len(blocks)))]
         self.sums = np.zeros((len(self.parts), network.gradients.size), network.dtype)  # of each part
         # Of each thread: what a block leaves behind, its gradients, and the numbers that its pixels become.
@@ -98,7 +98,7 @@ class WholeBatch:
         return total, correct
 
 
-def _blocks(examples: Examples, ranks: Ranks = ONE_RANK) -> Iterator[_Block]:
+def _blocks(examples: Examples, size: int, ranks: Ranks = ONE_RANK) -> Iterator[_Block]:
     """Cut this rank's images into blocks, those of like extent together: sorted by first inked column, then width."""
     # Some images at a time: what is kept are the blocks, and another copy of all images would stay beside them.
     columns = np.concatenate([block.images.any(axis=1) for block in examples.blocks()])  # (n, w)
@@ -106,8 +106,8 @@ def _blocks(examples: Examples, ranks: Ranks = ONE_RANK) -> Iterator[_Block]:
     right = columns.shape[1] - columns[:, ::-1].argmax(axis=1)
     order = np.lexsort((right - left, left))
     order = order[ranks.share(len(order))]
-    for number, start in enumerate(range(0, len(order), BLOCK)):
-        chosen = order[start : start + BLOCK]
+    for number, start in enumerate(range(0, len(order), size)):
+        chosen = order[start : start + size]
         pixels = examples.images_at(chosen).reshape(len(chosen), -1)
         inked = np.flatnonzero(pixels.any(axis=0))
         yield _Block(number, np.take(pixels, inked, axis=1), inked, examples.labels[chosen])
