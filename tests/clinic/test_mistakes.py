@@ -103,7 +103,7 @@ def test_the_wrong_equation_is_another_one(name: str, batch: tuple[np.ndarray, n
 
 
 def convolutional(*names: str) -> Network:
-    config = Config.of(layers="conv 30 3x3, pool 2, dense 40", dtype="float64", seed=3)
+    config = Config.of(layers="conv 30 3x3, pool 2, dense 40", precision="float64", seed=3)
     return build_network(config, (9, 9), CLASSES, [MISTAKES[name]() for name in names])
 
 

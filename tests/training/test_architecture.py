@@ -89,7 +89,7 @@ def test_a_max_pool_comes_before_the_activation_and_computes_the_same():
     for layers in ("conv 4 3x3, average pool 2", "conv 4 3x3, dropout 0.1, pool 2"):
         assert kinds(Config.of(layers=layers))[1:3] == ["Conv2D", "ReLU"]
     assert kinds(Config.of(layers="conv 4 3x3, pool 2", activation="gelu"))[2:4] == ["GELU", "MaxPool2D"]
-    network = build_network(Config.of(layers="conv 4 3x3, pool 2", activation="tanh", dtype="float64"), (8, 8), 10)
+    network = build_network(Config.of(layers="conv 4 3x3, pool 2", activation="tanh", precision="float64"), (8, 8), 10)
     layers = [type(layer)(**settings_of(layer)) for layer in network.layers]
     layers[2:4] = layers[3], layers[2]
     other = Network(layers, 64, dtype=np.float64)
@@ -238,7 +238,7 @@ def test_half_a_run_and_the_rest_is_a_whole_run_bit_for_bit(digits, tmp_path, mo
 
 
 def test_the_whole_set_at_once_has_the_gradient_of_one_large_batch(digits):
-    config = Config.of(layers=TINY["layers"], dtype="float64", epochs=1, validation=0)
+    config = Config.of(layers=TINY["layers"], precision="float64", epochs=1, validation=0)
     gradients = []
     for size in ("all", len(digits.train)):
         loop = RunLoop(config.model_copy(update={"batch_size": size}), digits)
