@@ -32,7 +32,7 @@ _OWN = ("class_weight", "image_shape", "validation_fraction", "warm_start", "ran
 
 
 class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
-    """A fully connected network as a scikit-learn classifier, for any table of numbers, not only digits.
+    """A neural network as a scikit-learn classifier, for any table of numbers, not only digits.
 
     Parameters that are also settings of `glassnet.train` have the same name and meaning here. The others
     (``class_weight``, ``validation_fraction``, ``warm_start``, ``random_state``) are scikit-learn's. Features should be
