@@ -18,6 +18,7 @@ from glassnet.engines.tiles import has_instructions
 from glassnet.errors import ConfigError
 from glassnet.nn import Engine
 from glassnet.nn.products import SomeColumns
+from glassnet.nn.windows import Window
 from glassnet.training import Callback, Config, LoopUnderWay
 
 Array = NDArray[np.float32]
@@ -104,6 +105,41 @@ def test_products_are_those_of_rounded_numbers_and_sums_of_rows_are_exact(
     close(dW, x.T @ dz, abs(x.T) @ abs(dz))
     close(db, dZ.sum(axis=0, dtype=np.float64), abs(dZ).sum(axis=0, dtype=np.float64))
     close(engine.affine_input_gradient(dZ, W, engine.empty((n, d), np.float32)), dz @ w.T, abs(dz) @ abs(w.T))
+
+
+@pytest.mark.parametrize(
+    ("images", "filters", "window"),
+    [
+        ((3, 9, 9, 1), 5, Window(5, 5)),
+        ((2, 9, 8, 3), 33, Window(3, 2, 1, 1, 1, 0, 1)),
+        ((4, 12, 12, 32), 64, Window(5, 5)),
+        ((2, 11, 10, 4), 20, Window(3, 3, 2, 1, 1, 1, 1)),
+        ((3, 16, 17, 2), 7, Window(4, 3, 3)),
+        ((1, 7, 7, 6), 40, Window(7, 7)),
+    ],
+)
+def test_convolutions_are_those_of_rounded_numbers(
+    engine: Engine, images: tuple[int, ...], filters: int, window: Window
+) -> None:
+    rng = np.random.default_rng(images)
+    places = window.places(*images[1:3])
+    shapes = images, (*window[:2], images[3], filters), (filters,), (images[0], *places, filters)
+    X, W, b, dZ = (rng.standard_normal(shape, np.float32) for shape in shapes)
+    x, w, dz = rounded(X), rounded(W), rounded(dZ)
+    judge = Engine()
+    Z = engine.convolve(X, W, b, window, engine.empty(dZ.shape, np.float32))
+    sizes = judge.convolve(abs(x), abs(w), abs(b).astype(np.float64), window, np.empty(dZ.shape))
+    close(Z, judge.convolve(x, w, b.astype(np.float64), window, np.empty(dZ.shape)), sizes)
+    dW, db = engine.empty(W.shape, np.float32), engine.empty(b.shape, np.float32)
+    engine.convolution_gradients(X, dZ, window, dW, db)
+    right, sizes, sums = np.empty(W.shape), np.empty(W.shape), np.empty(filters)
+    judge.convolution_gradients(x, dz, window, right, sums)
+    judge.convolution_gradients(abs(x), abs(dz), window, sizes, sums)
+    close(dW, right, sizes)
+    close(db, dZ.sum(axis=(0, 1, 2), dtype=np.float64), abs(dZ).sum(axis=(0, 1, 2), dtype=np.float64))
+    dX = engine.convolution_input_gradient(dZ, W, window, engine.empty(X.shape, np.float32))
+    sizes = judge.convolution_input_gradient(abs(dz), abs(w), window, np.empty(X.shape))
+    close(dX, judge.convolution_input_gradient(dz, w, window, np.empty(X.shape)), sizes)
 
 
 @given(st.lists(st.floats(width=32, allow_subnormal=False), min_size=1, max_size=70))

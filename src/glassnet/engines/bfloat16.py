@@ -27,14 +27,16 @@ from ..nn.types import Array
 from . import products
 from .blas import find_blas
 from .compiled import CompiledEngine, is_plain
+from .convolution import rows_of
 from .crew import shared
 from .kernels import add_rows
 from .parts import bounds, inline
 from .rounded import Rounded
-from .tiles import TALL, WIDE, has_instructions, multiply_tile, rounded, turn_tile
+from .tiles import TALL, WIDE, has_instructions, multiply_tile, together, turn_tile
 
 __all__ = ["bfloat16_engine", "how"]
 
+WORDS: Any = np.empty(0, np.uint32)
 PRODUCT = 2_000_000  # multiply-adds of a part of a product, which take ten microseconds or so
 
 
@@ -56,7 +58,9 @@ class RoundedCompiledEngine(Rounded, CompiledEngine):
 
 
 class MatrixUnitsEngine(CompiledEngine):
-    """The compiled engine, with products in bfloat16 by MKL."""
+    """The compiled engine, with products in bfloat16 by MKL, but for those of convolutions."""
+
+    panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
@@ -90,6 +94,7 @@ class TilesEngine(CompiledEngine):
     """The compiled engine, with products in bfloat16 tile by tile."""
 
     least_product = PRODUCT
+    panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
@@ -115,27 +120,14 @@ class TilesEngine(CompiledEngine):
         return out
 
     def _rows(self, X: Array) -> Any:
-        """Return the rows of X (n, d) in words (n, ⌈d / 2⌉)."""
+        """Return the rows of X (n, d) in halves of words (n, 2 ⌈d / 2⌉)."""
         n, d = X.shape
-        words = self.scratch("rows", (n, -(-d // 2)), np.uint32)
-        self._work(rows_of, X.size, self.least_pass, X, words.view(np.uint16))
-        return words
+        halves = self.scratch("rows", (n, 2 * -(-d // 2)), np.uint16)
+        self._work(rows_of, X.size, self.least_pass, X, halves)
+        return halves
 
 
 # Layouts
-
-
-@shared
-def rows_of(part: int, parts: int, X: Any, out: Any) -> None:
-    """Round X (n, d) into ``out`` (n, d), or with a zero at the end of each row (n, d + 1)."""
-    top, bottom = bounds(part, parts, len(X))
-    d = X.shape[1]
-    for i in range(top, bottom):
-        x, row = X[i], out[i]
-        for j in range(d):
-            row[j] = rounded(x[j])
-        if len(row) > d:
-            row[d] = 0
 
 
 @shared
@@ -144,11 +136,6 @@ def panels_of(part: int, parts: int, X: Any, out: Any) -> None:
     first, last = bounds(part, parts, len(out))
     for number in range(first, last):
         _panel(X, number * WIDE, out[number])
-
-
-@inline
-def _word(low: float, high: float) -> Any:
-    return np.uint32(rounded(low)) | (np.uint32(rounded(high)) << np.uint32(16))
 
 
 @inline
@@ -161,11 +148,11 @@ def _panel(X: Any, left: int, out: Any) -> None:
     for k in range(n // 2):
         low, high, words = X[2 * k, left : left + width], X[2 * k + 1, left : left + width], out[k]
         for j in range(width):
-            words[j] = _word(low[j], high[j])
+            words[j] = together(low[j], high[j], words)
     if n % 2:
         low, words = X[n - 1, left : left + width], out[n // 2]
         for j in range(width):
-            words[j] = np.uint32(rounded(low[j]))
+            words[j] = together(low[j], np.float32(0), words)
 
 
 @inline
@@ -183,9 +170,9 @@ def _turned_panel(W: Any, top: int, out: Any) -> None:
     for i in range(height):
         w = W[top + i]
         for j in range(whole, k - 1, 2):
-            out[j // 2, i] = _word(w[j], w[j + 1])
+            out[j // 2, i] = together(w[j], w[j + 1], out)
         if k % 2:
-            out[k // 2, i] = np.uint32(rounded(w[k - 1]))
+            out[k // 2, i] = together(w[k - 1], np.float32(0), out)
 
 
 # Products
@@ -195,17 +182,19 @@ def _turned_panel(W: Any, top: int, out: Any) -> None:
 def _multiply(A: Any, at: int, down: int, along: int, panel: Any, start: Any, C: Any, left: int) -> None:
     """Write some columns of C, from ``left`` on, for all its rows: ``start`` and the products of A's with a panel.
 
-    The words of A begin ``at``; its rows are so far apart as ``down`` says, and the words of a row as ``along`` says.
+    A is flat, in halves of words. Its first word is ``at``; its rows are so far apart as ``down`` says, and the words
+    of a row as ``along`` says.
     """
-    n, width = len(C), min(WIDE, C.shape[1] - left)
-    spare = np.empty((TALL, WIDE), np.float32)
+    n, k = C.shape
+    width, flat, offsets = min(WIDE, k - left), C.reshape(n * k), np.zeros(1, np.int64)
+    spare = np.empty(TALL * WIDE, np.float32)
     for i in range(0, n, TALL):
         place = at + i * down, down, along, min(TALL, n - i) - 1
         if n - i >= TALL and width == WIDE:
-            multiply_tile(A, place, panel, len(panel), start, C, (i * C.shape[1] + left, C.shape[1]))
+            multiply_tile(A, place, offsets, panel, len(panel), start, flat, (i * k + left, k, 0))
         else:
-            multiply_tile(A, place, panel, len(panel), start, spare, (0, WIDE))
-            C[i : i + TALL, left : left + width] = spare[: n - i, :width]
+            multiply_tile(A, place, offsets, panel, len(panel), start, spare, (0, WIDE, 0))
+            C[i : i + TALL, left : left + width] = spare.reshape(TALL, WIDE)[: n - i, :width]
 
 
 @inline
@@ -219,39 +208,40 @@ def _rows_or_panels(part: int, parts: int, rows: int, columns: int) -> tuple[int
 
 @shared
 def affine(part: int, parts: int, X: Any, W: Any, b: Any, Z: Any) -> None:
-    """Z = X W + b for the rows of X in words (n, ⌈d / 2⌉), W (d, k), b (k,), Z (n, k)."""
-    (n, words), k = X.shape, W.shape[1]
+    """Z = X W + b for the rows of X in halves of words (n, 2 ⌈d / 2⌉), W (d, k), b (k,), Z (n, k)."""
+    (n, halves), k = X.shape, W.shape[1]
     top, bottom, first, last = _rows_or_panels(part, parts, n, k)
-    panel, start = np.empty((words, WIDE), np.uint32), np.zeros(WIDE, np.float32)
+    flat, panel, start = X.reshape(X.size), np.empty((halves // 2, WIDE), np.uint32), np.zeros(WIDE, np.float32)
     for number in range(first, last):
         left = number * WIDE
         _panel(W, left, panel)
         own = b[left : left + WIDE]
         start[: len(own)] = own
-        _multiply(X, top * words, words, 1, panel, start, Z[top:bottom], left)
+        _multiply(flat, top * halves, halves, 2, panel, start, Z[top:bottom], left)
 
 
 @shared
 def affine_gradients(part: int, parts: int, X: Any, dZ: Any, dW: Any, db: Any) -> None:
     """dW = Xᵀ dZ and db = Σₙ dZ for the panels of X (⌈d / WIDE⌉, ⌈n / 2⌉, WIDE), dZ (n, k), dW (d, k), db (k,)."""
     (blocks, words, _), (d, k) = X.shape, dW.shape
+    flat = X.reshape(X.size).view(np.uint16)
     top, bottom, first, last = _rows_or_panels(part, parts, blocks, k)
     panel, start = np.empty((words, WIDE), np.uint32), np.zeros(WIDE, np.float32)
     for number in range(first, last):
         _panel(dZ, number * WIDE, panel)
         for block in range(top, bottom):
             rows = dW[block * WIDE : min((block + 1) * WIDE, d)]
-            _multiply(X, block * words * WIDE, 1, WIDE, panel, start, rows, number * WIDE)
+            _multiply(flat, 2 * block * words * WIDE, 2, 2 * WIDE, panel, start, rows, number * WIDE)
     left, right = bounds(part, parts, k)
     add_rows(dZ, left, right, db)
 
 
 @shared
 def affine_input_gradient(part: int, parts: int, dZ: Any, W: Any, dX: Any) -> None:
-    """dX = dZ Wᵀ for the rows of dZ in words (n, ⌈k / 2⌉), W (d, k), dX (n, d)."""
-    (n, words), d = dZ.shape, len(W)
+    """dX = dZ Wᵀ for the rows of dZ in halves of words (n, 2 ⌈k / 2⌉), W (d, k), dX (n, d)."""
+    (n, halves), d = dZ.shape, len(W)
     top, bottom, first, last = _rows_or_panels(part, parts, n, d)
-    panel, start = np.empty((words, WIDE), np.uint32), np.zeros(WIDE, np.float32)
+    flat, panel, start = dZ.reshape(dZ.size), np.empty((halves // 2, WIDE), np.uint32), np.zeros(WIDE, np.float32)
     for number in range(first, last):
         _turned_panel(W, number * WIDE, panel)
-        _multiply(dZ, top * words, words, 1, panel, start, dX[top:bottom], number * WIDE)
+        _multiply(flat, top * halves, halves, 2, panel, start, dX[top:bottom], number * WIDE)

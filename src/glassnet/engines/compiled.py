@@ -16,7 +16,7 @@ from ..nn.engine import CrossEntropy
 from ..nn.products import SomeColumns
 from ..nn.types import Array, Shape
 from ..nn.windows import FEW_CHANNELS, Window
-from . import kernels, products, windows
+from . import convolution, kernels, products, windows
 from .blas import find_blas
 from .crew import Crew
 from .loops import over
@@ -43,6 +43,7 @@ class CompiledEngine(Engine):
 
     name = "compiled"
     least_pass, least_product = PASS, PRODUCT
+    panel: Array = np.empty(0, np.float32)  # of the type that numbers have in convolutions
 
     def __init__(self, threads: int = 1) -> None:
         super().__init__(threads, products=1)
@@ -193,6 +194,59 @@ class CompiledEngine(Engine):
 
     # Windows that move over images
 
+    def convolve(self, X: Array, W: Array, b: Array, window: Window, out: Array) -> Array:
+        if not _is_float32(X, W, b, out):
+            return super().convolve(X, W, b, window, out)
+        places = window.places(*X.shape[1:3])
+        height, width = (window.stride * (n - 1) + size for n, size in zip(places, window[:2], strict=True))
+        pixels = self._pixels(X, height, width, window.top, window.left)
+        work = out.size * prod(W.shape[:3])
+        self._work(convolution.convolve, work, self.least_product, *pixels, W, b, window.stride, self.panel, out)
+        return out
+
+    def convolution_gradients(self, X: Array, dZ: Array, window: Window, dW: Array, db: Array) -> None:
+        if not _is_float32(X, dZ, dW, db):
+            super().convolution_gradients(X, dZ, window, dW, db)
+            return
+        (n, _, _, c), places = X.shape, window.places(*X.shape[1:3])
+        height, width = (window.stride * (n - 1) + size for n, size in zip(places, window[:2], strict=True))
+        laid: tuple[Any, int, int]
+        if self.panel.dtype == np.uint32:
+            pairs = self.scratch("pairs", (n, height, width, c), np.uint32)
+            around = window.top, window.left, window.stride
+            self._work(convolution.pairs_of, pairs.size, self.least_pass, X, *around, pairs)
+            laid = pairs.reshape(-1).view(np.uint16), height, width
+        else:
+            laid = self._pixels(X, height, width, window.top, window.left)
+        work = dZ.size * prod(dW.shape[:3])
+        self._work(convolution.gradients, work, self.least_product, *laid, dZ, window.stride, self.panel, dW, db)
+
+    def convolution_input_gradient(self, dZ: Array, W: Array, window: Window, out: Array) -> Array:
+        if not _is_float32(dZ, W, out):
+            return super().convolution_input_gradient(dZ, W, window, out)
+        n, oh, ow, filters = dZ.shape
+        pixels = dZ.reshape(-1)
+        if self.panel.dtype == np.uint32:
+            even = -(-filters // 2) * 2
+            pixels = self.scratch("rounded", (n * oh * ow, even), np.uint16)
+            self._work(convolution.rows_of, dZ.size, self.least_pass, dZ.reshape(-1, filters), pixels)
+            pixels = pixels.reshape(-1)
+        work = dZ.size * prod(W.shape[:3])
+        given = pixels, oh, ow, W, tuple(window), self.panel, out
+        self._work(convolution.input_gradient, work, self.least_product, *given)
+        return out
+
+    def _pixels(self, X: Array, height: int, width: int, top: int, left: int) -> tuple[Any, int, int]:
+        """Return images as convolutions read them, flat, with their height and width."""
+        n, h, w, c = X.shape
+        if self.panel.dtype == np.float32 and (h, w, top, left) == (height, width, 0, 0):
+            return X.reshape(-1), height, width
+        size = n * height * width * c
+        flat = self.scratch("pixels", (size + 1,), np.uint16 if self.panel.dtype == np.uint32 else np.float32)
+        flat[size] = 0
+        self._work(convolution.pixels_of, size, self.least_pass, X, top, left, flat[:size].reshape(n, height, width, c))
+        return flat, height, width
+
     def add_patches(self, P: Array, window: Window, out: Array) -> Array:
         if not is_plain(P, out) or out.shape[3] < FEW_CHANNELS:  # of which NumPy adds up whole rows at a time
             return super().add_patches(P, window, out)
@@ -217,6 +271,10 @@ def is_plain(*arrays: Array) -> bool:
     """Whether arrays are all of one type that compiled code has, row by row in memory; others are left to NumPy."""
     dtype = arrays[0].dtype
     return dtype in NATIVE and all(array.dtype == dtype and array.flags.c_contiguous for array in arrays)
+
+
+def _is_float32(*arrays: Array) -> bool:
+    return arrays[0].dtype == np.float32 and is_plain(*arrays)
 
 
 def _words(key: Sequence[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..nn import Engine
 from ..nn.products import SomeColumns
 from ..nn.types import Array
+from ..nn.windows import Window
 
 __all__ = ["Rounded", "RoundedEngine"]
 
@@ -32,6 +33,17 @@ class Rounded(Engine):
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
         return super().affine_input_gradient(self._rounded("dZ", dZ), self._rounded("W", W), out)
+
+    # Convolutions by patches, whose products are those above.
+
+    def convolve(self, X: Array, W: Array, b: Array, window: Window, out: Array) -> Array:
+        return Engine.convolve(self, X, W, b, window, out)
+
+    def convolution_gradients(self, X: Array, dZ: Array, window: Window, dW: Array, db: Array) -> None:
+        Engine.convolution_gradients(self, X, dZ, window, dW, db)
+
+    def convolution_input_gradient(self, dZ: Array, W: Array, window: Window, out: Array) -> Array:
+        return Engine.convolution_input_gradient(self, dZ, W, window, out)
 
     def _rounded(self, name: str, X: Array) -> Array:
         """Return the numbers of bfloat16 nearest to X (n, d), as float32; of two equally near, the even one."""

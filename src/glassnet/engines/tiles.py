@@ -1,12 +1,18 @@
-"""The inner loop of products in bfloat16, by instructions that x86-64 processors with AVX512-BF16 have for it.
-
-A number in bfloat16 is the upper half of a float32: as many powers of two, and 8 binary digits instead of 24. Two of
-them, one after the other, make a *word* of 32 bits. One instruction, ``vdpbf16ps``, takes sixteen pairs of words, adds
-the two products of each pair in float32, and adds that to sixteen sums: 64 operations, twice as many as for float32.
+"""The inner loop of the compiled engine's own products: one tile, in float32 or in bfloat16.
 
 So that no sum has to wait for the one before it, and each number that is read is used many times, a product is computed
-tile by tile: `TALL` rows and `WIDE` columns, whose 256 sums stay in sixteen registers from the first word to the last.
-The instructions are written out for LLVM here, as in `native`; how words are laid out is the business of `bfloat16`.
+tile by tile: `TALL` rows and `WIDE` columns, whose sums stay in registers from the first number to the last.
+
+    C[r, j] = Σₖ A[r, k] · B[k, j]        r < TALL, j < WIDE
+
+In float32 one instruction multiplies the number A[r, k], in all places of a register, by as many numbers of B as fit
+into one. A number in bfloat16 is the upper half of a float32: as many powers of two, and 8 binary digits instead of 24.
+Two of them, one after the other, make a *word* of 32 bits. The instruction ``vdpbf16ps`` of processors with AVX512-BF16
+adds to each of sixteen sums the two products of a pair of words: twice as many operations. There A[r, k] and B[k, j]
+are words, and k counts pairs.
+
+The numbers of a row of A may lie in several *segments*, as those under a window of an image do, row after row. The
+instructions are written out for LLVM here, as in `native`.
 """
 
 from typing import Any
@@ -15,10 +21,26 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["TALL", "WIDE", "has_instructions", "multiply_tile", "rounded", "turn_tile"]
+__all__ = [
+    "TALL",
+    "WIDE",
+    "has_instructions",
+    "multiply_tile",
+    "numbers_in",
+    "stored",
+    "together",
+    "turn_tile",
+]
 
-TALL, WIDE = 8, 32  # of a tile; the sums of more rows would not fit in the registers, of fewer would have to wait
-LANES = 16  # numbers of a register
+
+def has_instructions(name: str) -> bool:
+    """Return whether this processor has instructions that LLVM calls by this name."""
+    return bool(binding.get_host_cpu_features().get(name, False))
+
+
+LANES = 16  # numbers of a register of AVX-512; where registers are shorter, LLVM takes several
+TALL, WIDE = (8, 32) if has_instructions("avx512f") else (6, 16)
+"""Rows and columns of a tile: the sums of more would not fit in the registers, of fewer would have to wait."""
 
 
 class _BFloat16(ir.Type):
@@ -39,11 +61,6 @@ SUMS, WORDS = ir.VectorType(FLOAT, LANES), ir.VectorType(ir.IntType(32), LANES)
 PAIRS, FLOATS = ir.VectorType(BFLOAT, 2 * LANES), ir.VectorType(FLOAT, 2 * LANES)
 
 
-def has_instructions(name: str) -> bool:
-    """Return whether this processor has instructions that LLVM calls by this name."""
-    return bool(binding.get_host_cpu_features().get(name, False))
-
-
 def _data(context: Any, builder: Any, signature: Any, args: Any, number: int) -> Any:
     """Return the address of the first number of an array, which is one of the arguments."""
     return context.make_array(signature.args[number])(context, builder, value=args[number]).data
@@ -54,69 +71,139 @@ def _lanes(numbers: Any) -> ir.Constant:
     return ir.Constant(WORDS, [ir.IntType(32)(number) for number in numbers])
 
 
-@intrinsic
-def rounded(typing: Any, x: Any) -> Any:
+def _rounded(builder: Any, x: Any) -> Any:
     """Return the number in bfloat16 that is nearest to one in float32, as 16 bits."""
+    return builder.bitcast(builder.fptrunc(x, BFLOAT), HALF)
+
+
+@intrinsic
+def stored(typing: Any, x: Any, array: Any) -> Any:
+    """Return a number of float32 as ``array`` holds it: as it is, or rounded to bfloat16 where that has 16 bits."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(builder.fptrunc(args[0], BFLOAT), HALF)
+        return _rounded(builder, args[0]) if array.dtype == types.uint16 else args[0]
 
-    return types.uint16(types.float32), code
+    return array.dtype(types.float32, array), code
 
 
 @intrinsic
-def multiply_tile(typing: Any, A: Any, a: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
-    """Write one tile of a product: C[r, j] ← start[j] + Σₖ A[r, k] · B[k, j], for words k of A and of B.
+def together(typing: Any, one: Any, other: Any, panel: Any) -> Any:
+    """Return the word of two numbers of float32, or where ``panel`` has no words but float32, the first one."""
 
-    ``a`` says where the words of A are: that of the first row, how far rows are apart, how far the words of a row are
-    apart, and which row is the last: it stands in for those below it. B (K, WIDE) lies word by word, ``start`` has WIDE
-    numbers, and ``c`` says where the tile begins in C and how far its rows are apart.
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if panel.dtype != types.uint32:
+            return args[0]
+        low, high = (builder.zext(_rounded(builder, x), WORDS.element) for x in args[:2])
+        return builder.or_(low, builder.shl(high, WORDS.element(16)))
+
+    return panel.dtype(types.float32, types.float32, panel), code
+
+
+@intrinsic
+def numbers_in(typing: Any, panel: Any) -> Any:
+    """Return how many numbers an entry of a panel stands for: 2 in words, 1 in float32."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return INT(2 if panel.dtype == types.uint32 else 1)
+
+    return types.intp(panel), code
+
+
+@intrinsic
+def multiply_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
+    """Write one tile of a product, C[r, j] ← C₀[r, j] + Σₛ Σₖ A[r, s, k] · B[s, k, j].
+
+    A is flat: float32, or the 16 bits of bfloat16, of which two neighbours are a word. ``a`` says where its numbers
+    are: the first one, how far rows are apart, how far the K numbers of a segment are apart, and which row is the last:
+    it stands in for those below it. ``offsets`` says how far each segment lies from the first. B (segments · K, WIDE)
+    has float32, or words as uint32. ``c`` says where the tile begins in C, which is flat, how far its rows are apart,
+    and whether C₀ is what C holds already (1), or in each row ``start``, WIDE numbers (0).
     """
+    in_words = A.dtype == types.uint16
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         first, down, along, last = (builder.extract_value(args[1], i) for i in range(4))
-        panel, words, C = (_data(context, builder, signature, args, i) for i in (2, 0, 5))
-        begin = builder.bitcast(_data(context, builder, signature, args, 4), SUMS.as_pointer())
-        rows = []
+        at, apart, goes_on = (builder.extract_value(args[7], i) for i in range(3))
+        left, offsets, panel, begin, C = (_data(context, builder, signature, args, i) for i in (0, 2, 3, 5, 6))
+        segments = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
+        registers, number = range(WIDE // LANES), WORDS if in_words else SUMS
+
+        def vector(pointer: Any, index: Any, kind: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer())
+
+        rows, targets, sums = [], [], []
+        goes_on = builder.icmp_signed("!=", goes_on, INT(0))
         for r in range(TALL):
             row = builder.select(builder.icmp_signed("<", INT(r), last), INT(r), last)
-            rows.append(builder.gep(words, [builder.add(first, builder.mul(row, down))]))
-        parts = range(WIDE // LANES)
-        begins = [builder.load(builder.gep(begin, [INT(j)]), align=4) for j in parts]
+            rows.append(builder.add(first, builder.mul(row, down)))
+            for j in registers:
+                targets.append(
+                    vector(C, builder.add(at, builder.add(builder.mul(apart, INT(r)), INT(j * LANES))), SUMS)
+                )
+                old = builder.load(targets[-1], align=4)
+                sums.append(builder.select(goes_on, old, builder.load(vector(begin, INT(j * LANES), SUMS), align=4)))
 
-        before, loop, after = builder.block, *(builder.append_basic_block(name) for name in ("loop", "after"))
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(INT)
-        sums = [[builder.phi(SUMS) for _ in parts] for _ in rows]
-        vectors = builder.bitcast(builder.gep(panel, [builder.mul(k, INT(WIDE))]), WORDS.as_pointer())
-        right = [builder.bitcast(builder.load(builder.gep(vectors, [INT(j)]), align=4), PAIRS) for j in parts]
-        multiply = builder.module.declare_intrinsic(
-            "llvm.x86.avx512bf16.dpbf16ps.512", (), ir.FunctionType(SUMS, [SUMS, PAIRS, PAIRS])
+        before, outer, inner, next_one, after = (
+            builder.block,
+            *(builder.append_basic_block(name) for name in ("segment", "number", "next_segment", "after")),
         )
-        offset, nothing = builder.mul(k, along), ir.Constant(WORDS, ir.Undefined)
-        for row, own in zip(rows, sums, strict=True):
-            word = builder.insert_element(nothing, builder.load(builder.gep(row, [offset])), ir.IntType(32)(0))
-            left = builder.bitcast(builder.shuffle_vector(word, nothing, _lanes([0] * LANES)), PAIRS)
-            for j in parts:
-                own[j].add_incoming(begins[j], before)
-                own[j].add_incoming(builder.call(multiply, [own[j], left, right[j]]), loop)
+        builder.branch(outer)
+
+        builder.position_at_end(outer)
+        s, outer_sums = builder.phi(INT), [builder.phi(SUMS) for _ in sums]
+        offset = builder.load(builder.gep(offsets, [s]))
+        begins = [builder.gep(left, [builder.add(row, offset)]) for row in rows]
+        done = builder.mul(s, args[4])
+        builder.branch(inner)
+
+        builder.position_at_end(inner)
+        k, inner_sums = builder.phi(INT), [builder.phi(SUMS) for _ in sums]
+        place = builder.mul(builder.add(done, k), INT(WIDE))
+        right = [builder.load(vector(panel, builder.add(place, INT(j * LANES)), number), align=4) for j in registers]
+        far = builder.mul(k, along)
+        new: list[Any] = []
+        for row in begins:
+            here = builder.bitcast(builder.gep(row, [far]), number.element.as_pointer())
+            one = builder.load(here, align=2 if in_words else 4)
+            one = builder.insert_element(ir.Constant(number, ir.Undefined), one, ir.IntType(32)(0))
+            one = builder.shuffle_vector(one, ir.Constant(number, ir.Undefined), _lanes([0] * LANES))
+            for j in registers:
+                new.append(_multiply_add(builder, inner_sums[len(new)], one, right[j], in_words))
         following = builder.add(k, INT(1))
-        k.add_incoming(INT(0), before)
-        k.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, args[3]), loop, after)
+        builder.cbranch(builder.icmp_signed("<", following, args[4]), inner, next_one)
+
+        builder.position_at_end(next_one)
+        next_s = builder.add(s, INT(1))
+        builder.cbranch(builder.icmp_signed("<", next_s, segments), outer, after)
+
+        s.add_incoming(INT(0), before)
+        s.add_incoming(next_s, next_one)
+        k.add_incoming(INT(0), outer)
+        k.add_incoming(following, inner)
+        for old, by_segment, by_number, result in zip(sums, outer_sums, inner_sums, new, strict=True):
+            by_segment.add_incoming(old, before)
+            by_segment.add_incoming(result, next_one)
+            by_number.add_incoming(by_segment, outer)
+            by_number.add_incoming(result, inner)
 
         builder.position_at_end(after)
-        at, apart = (builder.extract_value(args[6], i) for i in range(2))
-        for r, own in enumerate(sums):
-            target = builder.gep(C, [builder.add(at, builder.mul(apart, INT(r)))])
-            target = builder.bitcast(target, SUMS.as_pointer())
-            for j in parts:
-                builder.store(own[j].incomings[1][0], builder.gep(target, [INT(j)]), align=4)
+        for target, result in zip(targets, new, strict=True):
+            builder.store(result, target, align=4)
         return context.get_dummy_value()
 
-    places, place = types.UniTuple(types.intp, 4), types.UniTuple(types.intp, 2)
-    return types.void(A, places, B, types.intp, start, C, place), code
+    places, place = types.UniTuple(types.intp, 4), types.UniTuple(types.intp, 3)
+    return types.void(A, places, offsets, B, types.intp, start, C, place), code
+
+
+def _multiply_add(builder: Any, sums: Any, one: Any, many: Any, in_words: bool) -> Any:
+    """Return sums + one · many, place by place; a word's two products are both added."""
+    if in_words:
+        kind = ir.FunctionType(SUMS, [SUMS, PAIRS, PAIRS])
+        instruction = builder.module.declare_intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", (), kind)
+        return builder.call(instruction, [sums, builder.bitcast(one, PAIRS), builder.bitcast(many, PAIRS)])
+    kind = ir.FunctionType(SUMS, [SUMS, SUMS, SUMS])
+    instruction = builder.module.declare_intrinsic(f"llvm.fma.v{LANES}f32", (), kind)
+    return builder.call(instruction, [one, many, sums])
 
 
 @intrinsic

@@ -2,18 +2,14 @@
 
 Images are (n, h, w, c): rows, columns and channels of n examples. `Conv2D` is the affine map of `Dense`, applied to
 what lies under a small window at each of its places; a pool keeps one number of what lies under it.
-
-What lies under the window at all places of an image takes kh·kw times the memory of the image. So that is only there
-for a few images at a time, which are shared out among the engine's threads, and backward makes it anew.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil, inf, prod
 
 import numpy as np
 
-from .engine import Engine
+from .convolving import share_out
 from .initializers import INITIALIZERS, initialize
 from .layers import Layer
 from .passes import LayerPass
@@ -21,8 +17,6 @@ from .types import Array, Shape
 from .windows import Window
 
 __all__ = ["AveragePool2D", "Conv2D", "GlobalAveragePool2D", "MaxPool2D"]
-
-BLOCK = 500_000  # numbers of patches at a time: 2 MB in float32, about what a core's own cache holds
 
 
 @dataclass(eq=False)
@@ -106,64 +100,14 @@ class Conv2D(Layer):
 
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.X, p.window = X, self.window(*X.shape[1:3])
-        W = self._matrix(self.W)
         Z = p.array("Z", len(X), *p.window.places(*X.shape[1:3]), self.filters)
-
-        def work(images: slice) -> None:
-            P = p.engine.patches(X[images], p.window)  # (places, kh·kw·c)
-            p.engine.affine(P, W, self.b, out=self._rows(Z[images]))
-
-        share_out(p.engine, len(X), self._numbers(Z), work)
-        return Z
+        return p.engine.convolve(X, self.W, self.b, p.window, out=Z)
 
     def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
-        parts = list(_parts(len(dZ), p.engine.threads))
-        dW = p.array("dW of parts", len(parts), *p.dW.shape)
-        db = p.array("db of parts", len(parts), *p.db.shape)
-        size = max(BLOCK // self._numbers(dZ), 1)
-
-        def work(_: int, part: int) -> None:
-            self._sum_gradients(dZ, p, parts[part], size, dW[part], db[part])
-
-        p.engine.share_out(work, len(parts))
-        np.add.reduce(dW, axis=0, out=p.dW)
-        np.add.reduce(db, axis=0, out=p.db)
-
-    def _sum_gradients(self, dZ: Array, p: LayerPass, images: range, size: int, dW: Array, db: Array) -> None:
-        """Write the sums of the gradients over some images, so many at a time, into ``dW`` and ``db``."""
-        engine, dW = p.engine, self._matrix(dW)
-        own_dW = engine.scratch("dW of a block", dW.shape, dW.dtype)
-        own_db = engine.scratch("db of a block", db.shape, db.dtype)
-        dW[...] = db[...] = 0
-        for start in range(images.start, images.stop, size):
-            block = slice(start, min(start + size, images.stop))
-            engine.affine_gradients(engine.patches(p.X[block], p.window), self._rows(dZ[block]), own_dW, own_db)
-            dW += own_dW
-            db += own_db
+        p.engine.convolution_gradients(p.X, dZ, p.window, p.dW, p.db)
 
     def input_gradient(self, dZ: Array, p: LayerPass) -> Array:
-        engine, W = p.engine, self._matrix(self.W)
-        dX = p.array("dX", *p.X.shape)
-
-        def work(images: slice) -> None:
-            rows = self._rows(dZ[images])
-            dP = engine.scratch("gradient of patches", (len(rows), len(W)), p.dtype)
-            engine.add_patches(engine.affine_input_gradient(rows, W, out=dP), p.window, out=dX[images])
-
-        share_out(engine, len(dZ), self._numbers(dZ), work)
-        return dX
-
-    def _numbers(self, Z: Array) -> int:
-        """Return how many numbers the patches of one image have, or its outputs where they are more."""
-        return prod(Z.shape[1:3]) * max(prod(self.W.shape[:3]), self.filters)
-
-    def _matrix(self, W: Array) -> Array:
-        """View filters, or their gradient, as (kh·kw·c, filters)."""
-        return W.reshape(-1, self.filters)
-
-    def _rows(self, Z: Array) -> Array:
-        """View outputs, or their gradient, as (n·oh·ow, filters)."""
-        return Z.reshape(-1, self.filters)
+        return p.engine.convolution_input_gradient(dZ, self.W, p.window, out=p.array("dX", *p.X.shape))
 
 
 @dataclass(eq=False)
@@ -286,31 +230,6 @@ def _average_gradient(dY: Array, window: Window, p: LayerPass) -> Array:
 
     share_out(p.engine, len(dY), prod(dX.shape[1:]), work)
     return dX
-
-
-def share_out(engine: Engine, n: int, numbers: int, work: Callable[[slice], None]) -> None:
-    """Call ``work(images)`` for a few of n images at a time, in whichever thread is idle.
-
-    Args:
-        engine: whose threads.
-        n: how many images there are.
-        numbers: how many numbers the work on one image holds at once.
-        work: is given which images.
-    """
-    size = max(BLOCK // numbers, 1)
-    size = min(size, ceil(n / engine.threads) or 1)
-    blocks = ceil(n / size)
-    if blocks == 1:
-        work(slice(0, n))
-    else:
-        engine.share_out(lambda _, block: work(slice(block * size, min(block * size + size, n))), blocks)
-
-
-def _parts(n: int, count: int) -> Iterator[range]:
-    """Yield n images in at most so many parts; sums over parts are added up in their order."""
-    count = max(min(n, count), 1)
-    for part in range(count):
-        yield range(part * n // count, (part + 1) * n // count)
 
 
 def _padding(padding: str | int, length: int, size: int, stride: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from . import windows
+from . import convolving, windows
 from .distortion import affine_places, elastic_field, interpolate
 from .elementwise import Formula, Program, program
 from .products import SomeColumns, product, sum_of_rows, transposed_product
@@ -317,6 +317,18 @@ class Engine:
         interpolate(images, places, ground, out, self.scratch)
 
     # Windows that move over images (n, h, w, c), see `glassnet.nn.windows`
+
+    def convolve(self, X: Array, W: Array, b: Array, window: Window, out: Array) -> Array:
+        """Z = patches(X) W + b for X (n, h, w, c), W (kh, kw, c, filters), b (filters,), into ``out``."""
+        return convolving.convolve(self, X, W, b, window, out)
+
+    def convolution_gradients(self, X: Array, dZ: Array, window: Window, dW: Array, db: Array) -> None:
+        """dW = patches(X)ᵀ dZ and db = Σ dZ, over examples and places, into ``dW`` and ``db``."""
+        convolving.convolution_gradients(self, X, dZ, window, dW, db)
+
+    def convolution_input_gradient(self, dZ: Array, W: Array, window: Window, out: Array) -> Array:
+        """dX = add_patches(dZ Wᵀ), into ``out`` (n, h, w, c)."""
+        return convolving.convolution_input_gradient(self, dZ, W, window, out)
 
     def patches(self, X: Array, window: Window) -> Array:
         """Return what lies under a window at each place, (n·oh·ow, kh·kw·c), until the next call of this thread."""
