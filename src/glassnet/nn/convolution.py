@@ -5,11 +5,10 @@ what lies under a small window at each of its places; a pool keeps one number of
 """
 
 from dataclasses import dataclass, field
-from math import ceil, inf, prod
+from math import ceil, inf
 
 import numpy as np
 
-from .convolving import share_out
 from .initializers import INITIALIZERS, initialize
 from .layers import Layer
 from .passes import LayerPass
@@ -156,22 +155,11 @@ class MaxPool2D(_Pool):
     """
 
     def forward(self, X: Array, p: LayerPass) -> Array:
-        p.X, p.Y = X, (Y := self._output(X, p))
-
-        def work(images: slice) -> None:
-            p.engine.max_pool(X[images], self.window(), out=Y[images])
-
-        share_out(p.engine, len(X), prod(X.shape[1:]), work)
-        return Y
+        p.X, p.Y = X, self._output(X, p)
+        return p.engine.max_pool(X, self.window(), out=p.Y)
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
-        dX = p.array("dX", *p.X.shape)
-
-        def work(images: slice) -> None:
-            p.engine.max_pool_gradient(p.X[images], p.Y[images], dY[images], self.window(), out=dX[images])
-
-        share_out(p.engine, len(dY), prod(dX.shape[1:]), work)
-        return dX
+        return p.engine.max_pool_gradient(p.X, p.Y, dY, self.window(), out=p.array("dX", *p.X.shape))
 
 
 @dataclass(eq=False)
@@ -184,11 +172,11 @@ class AveragePool2D(_Pool):
     """
 
     def forward(self, X: Array, p: LayerPass) -> Array:
-        p.shape, Y = X.shape, self._output(X, p)
-        return _average(X, self.window(), p, Y)
+        p.shape = X.shape
+        return p.engine.average_pool(X, self.window(), out=self._output(X, p))
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
-        return _average_gradient(dY, self.window(), p)
+        return p.engine.average_pool_gradient(dY, self.window(), out=p.array("dX", *p.shape))
 
 
 @dataclass(eq=False)
@@ -206,30 +194,12 @@ class GlobalAveragePool2D(Layer):
 
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.shape, (n, h, w, c) = X.shape, X.shape
-        Y: Array = _average(X, Window(h, w), p, p.array("Y", n, 1, 1, c)).reshape(n, c)
-        return Y
+        Y: Array = p.engine.average_pool(X, Window(h, w), out=p.array("Y", n, 1, 1, c))
+        return Y.reshape(n, c)
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         n, h, w, c = p.shape
-        return _average_gradient(dY.reshape(n, 1, 1, c), Window(h, w), p)
-
-
-def _average(X: Array, window: Window, p: LayerPass, Y: Array) -> Array:
-    def work(images: slice) -> None:
-        p.engine.average_pool(X[images], window, out=Y[images])
-
-    share_out(p.engine, len(X), prod(X.shape[1:]), work)
-    return Y
-
-
-def _average_gradient(dY: Array, window: Window, p: LayerPass) -> Array:
-    dX = p.array("dX", *p.shape)
-
-    def work(images: slice) -> None:
-        p.engine.average_pool_gradient(dY[images], window, out=dX[images])
-
-    share_out(p.engine, len(dY), prod(dX.shape[1:]), work)
-    return dX
+        return p.engine.average_pool_gradient(dY.reshape(n, 1, 1, c), Window(h, w), out=p.array("dX", *p.shape))
 
 
 def _padding(padding: str | int, length: int, size: int, stride: int) -> tuple[int, int]:

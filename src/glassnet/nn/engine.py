@@ -340,19 +340,40 @@ class Engine:
 
     def max_pool(self, X: Array, window: Window, out: Array) -> Array:
         """Write the largest number under the window, by channel, into ``out`` (n, oh, ow, c)."""
-        return windows.max_pool(X, window, out)
+
+        def work(images: slice) -> None:
+            windows.max_pool(X[images], window, out[images])
+
+        return self._by_images(work, X, out)
 
     def max_pool_gradient(self, X: Array, Y: Array, dY: Array, window: Window, out: Array) -> Array:
         """Hand dY (n, oh, ow, c) to where the largest number Y of X lay, the first where several are, into ``out``."""
-        return windows.max_pool_gradient(X, Y, dY, window, out, self.scratch)
+
+        def work(images: slice) -> None:
+            windows.max_pool_gradient(X[images], Y[images], dY[images], window, out[images], self.scratch)
+
+        return self._by_images(work, X, out)
 
     def average_pool(self, X: Array, window: Window, out: Array) -> Array:
         """Write the mean of the numbers under the window, by channel, into ``out`` (n, oh, ow, c)."""
-        return windows.average_pool(X, window, out)
+
+        def work(images: slice) -> None:
+            windows.average_pool(X[images], window, out[images])
+
+        return self._by_images(work, X, out)
 
     def average_pool_gradient(self, dY: Array, window: Window, out: Array) -> Array:
         """Hand dY / (kh kw) to each place under the window, into ``out`` (n, h, w, c)."""
-        return windows.average_pool_gradient(dY, window, out, self.scratch)
+
+        def work(images: slice) -> None:
+            windows.average_pool_gradient(dY[images], window, out[images], self.scratch)
+
+        return self._by_images(work, out, out)
+
+    def _by_images(self, work: Callable[[slice], None], X: Array, out: Array) -> Array:
+        """Do what fills ``out`` for a few of the images X at a time."""
+        convolving.share_out(self, len(X), prod(X.shape[1:]), work)
+        return out
 
 
 NUMPY = Engine()
