@@ -9,10 +9,16 @@ import pytest
 
 from glassnet.clinic import MISTAKES, Mistake
 from glassnet.clinic.doctor.diagnosis import KNOWN
-from glassnet.clinic.mistakes import data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
+from glassnet.clinic.mistakes import (
+    convolution_mistakes,
+    data_mistakes,
+    gradient_mistakes,
+    softmax_mistakes,
+    weight_mistakes,
+)
 from glassnet.data import Examples
-from glassnet.errors import TrainingError
-from glassnet.nn import Dense, Network, Pass, SoftmaxCrossEntropy
+from glassnet.errors import ConfigError, TrainingError
+from glassnet.nn import Dense, Network, Pass, SoftmaxCrossEntropy, check_gradients
 from glassnet.training import Config, build_loss, build_network
 
 INPUTS, HIDDEN, CLASSES = 7, 5, 4
@@ -114,6 +120,66 @@ def test_mistakes_with_first_values_are_made_with_filters_as_with_units() -> Non
     mixed = convolutional("mixed-up-scales").named_parameters
     assert 0.28 < mixed["1.W"].std() < 0.39  # 1/3
     assert 0.1 < mixed["1.b"].std() < 0.27  # √(1/30) = 0.18
+
+
+def backward_through(*names: str) -> tuple[Network, Pass, np.ndarray]:
+    """Send some images through two convolutions and back; return the gradient that the last Flatten was handed, too."""
+    config = Config.of(layers="conv 3 2x2 same, pool 2, conv 4 3x3 same, pool 2", precision="float64", seed=3)
+    network = build_network(config, (8, 8), CLASSES, [MISTAKES[name]() for name in names])
+    network.parameters += np.random.default_rng(1).normal(scale=0.1, size=network.parameters.size)
+    X, y = np.random.default_rng(0).standard_normal((5, 64)), np.arange(5) % CLASSES
+    p = Pass(network, training=True)
+    dY = SoftmaxCrossEntropy(CLASSES)(network.forward(X, p), y).gradient
+    above = dY @ network.layers[-1].W.T
+    network.backward(dY, p)
+    return network, p, above
+
+
+def test_the_mistakes_of_convolutions_are_their_wrong_equations() -> None:
+    right, p, _ = backward_through()
+    pool, mine = right.layers[5], p.layers[5]
+    rng = np.random.default_rng(2)
+    dY = rng.standard_normal(mine.Y.shape)
+    planted, passed, _ = backward_through("pool-gradient-to-all-places")
+    found = planted.layers[5].input_gradient(dY.copy(), passed.layers[5])
+    np.testing.assert_allclose(found, dY.repeat(2, axis=1).repeat(2, axis=2), rtol=1e-12)
+    kept = pool.input_gradient(dY.copy(), mine)
+    assert np.count_nonzero(kept) == dY.size
+
+    dZ = rng.standard_normal((5, 4, 4, 4))
+    planted, passed, _ = backward_through("unflipped-filters")
+    found = planted.layers[4].input_gradient(dZ.copy(), passed.layers[4])
+    W, padded = planted.layers[4].W, np.pad(dZ, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    expected = sum(padded[:, u : u + 4, v : v + 4] @ W[u, v].T for u, v in np.ndindex(3, 3))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+    planted, passed, above = backward_through("channels-folded-first")
+    found = planted.layers[-2].input_gradient(above.copy(), passed.layers[-2])
+    np.testing.assert_array_equal(found[:, 1, 0, 3], above.reshape(5, 4, 2, 2)[:, 3, 1, 0])
+
+
+@pytest.mark.parametrize("name", ["pool-gradient-to-all-places", "unflipped-filters", "channels-folded-first"])
+def test_the_gradient_check_sees_the_mistakes_of_convolutions(name: str) -> None:
+    config = Config.of(layers="conv 3 2x2 same, pool 2, conv 4 3x3 same, pool 2", precision="float64", seed=3)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 64)), np.arange(5) % CLASSES
+    for mistakes in ([], [MISTAKES[name]()]):
+        network = build_network(config, (8, 8), CLASSES, mistakes)
+        network.parameters += np.random.default_rng(1).normal(scale=0.1, size=network.parameters.size)
+        assert check_gradients(network, SoftmaxCrossEntropy(CLASSES), X, y).passed is not bool(mistakes)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "needed"),
+    [
+        ("pool-gradient-to-all-places", "conv 3 2x2", "an entry pool"),
+        ("unflipped-filters", "conv 3 2x2, pool 2", "2 entries conv"),
+        ("channels-folded-first", "dense 8", "an entry conv"),
+    ],
+)
+def test_a_mistake_that_has_no_place_in_the_network_is_refused(name: str, layers: str, needed: str) -> None:
+    with pytest.raises(ConfigError, match=f"mistakes: {name} needs {needed} in layers; give such layers as well"):
+        Config.of(layers=layers, mistakes=[name])
 
 
 def test_one_bias_gradient_is_the_sum_over_all_filters() -> None:
@@ -238,15 +304,16 @@ def test_a_mistake_in_a_setting_goes_over_the_recipe(name: str, setting: str, va
 
 
 def test_the_catalogue_is_complete() -> None:
-    modules = (data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
+    modules = (convolution_mistakes, data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes)
     classes = {getattr(module, name) for module in modules for name in module.__all__}
     assert classes == set(MISTAKES.values())
 
 
-def test_the_doctor_knows_all_but_the_last_four() -> None:
+def test_the_doctor_knows_all_but_the_last_seven() -> None:
     assert all(name in MISTAKES for name in KNOWN if not name.startswith("unexplained-"))
     unknown = ["small-learning-rate", "mixed-up-scales", "random-biases", "unused-rows"]
-    assert [name for name in MISTAKES if name not in KNOWN] == list(MISTAKES)[-4:] == unknown
+    unknown += ["pool-gradient-to-all-places", "unflipped-filters", "channels-folded-first"]
+    assert [name for name in MISTAKES if name not in KNOWN] == list(MISTAKES)[-7:] == unknown
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=list(MISTAKES))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..clinic import MISTAKES
 from .results import Chain, Comparison, Course, mean_and_spread
 
 __all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "doctor_words", "setting_words"]
@@ -53,6 +54,8 @@ def breaks(course: Course) -> str:
 
 def doctor_words(course: Course, planted: Sequence[str]) -> str:
     """Return the sentence that stands before what the doctor finds in the network of ``course``."""
+    if any(MISTAKES[name].needs for name in planted):
+        return "The doctor (glassnet.clinic.examine) examines networks of dense layers only; a gradient check shows it."
     others = [name for name, _ in course.findings if name not in planted]
     told = (
         "The doctor (glassnet.clinic.examine), given this network and some of its images before the first step, finds"
@@ -70,6 +73,8 @@ def setting_words(settings: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
+        if any(" " in str(each) for each in value):  # entries of layers
+            return f'"{", ".join(value)}"'
         return "-".join(map(str, value)) or "none"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 

@@ -195,6 +195,13 @@ class Config(Settings):
                 "give a number as batch_size, or turn batch_norm off"
             )
         planted = [MISTAKES[name] for name in self.mistakes]
+        for mistake in planted:
+            for kind, count in mistake.needs.items():
+                if sum(entry.startswith(kind) for entry in self.entries) < count:
+                    times = f"{count} entries" if count > 1 else "an entry"
+                    raise ConfigError(
+                        f"mistakes: {mistake.name} needs {times} {kind} in layers; give such layers as well"
+                    )
         together = next((mistake.name for mistake in planted if mistake.whole_batch), None)
         if self.batch_size == "all" and together:
             raise ConfigError(

@@ -1,6 +1,6 @@
 """The mistakes, one small class each, to be planted in a run."""
 
-from . import data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
+from . import convolution_mistakes, data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
 from .mistake import Mistake
 
 __all__ = ["MISTAKES", "Mistake"]
@@ -28,9 +28,12 @@ MISTAKES: dict[str, type[Mistake]] = {
         weight_mistakes.MixedUpScales,
         weight_mistakes.RandomBiases,
         data_mistakes.UnusedRows,
+        convolution_mistakes.PoolGradientToAllPlaces,
+        convolution_mistakes.UnflippedFilters,
+        convolution_mistakes.ChannelsFoldedFirst,
     )
 }
-"""The mistakes by name: sixteen that `examine` looks for, then four that it does not.
+"""The mistakes by name: sixteen that `examine` looks for, then four that it does not, then three of convolutions.
 
 What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
 """

@@ -31,7 +31,7 @@ class OneBiasGradient(Mistake):
 
     def layer(self, layer: Layer) -> Layer:
         kind = {Dense: _OneBiasGradient, Conv2D: _OneBiasGradientOfFilters}.get(type(layer))
-        return kind(**_settings_of(layer)) if kind else layer
+        return kind(**settings_of(layer)) if kind else layer
 
 
 @dataclass(eq=False)
@@ -48,7 +48,7 @@ class _OneBiasGradientOfFilters(Conv2D):
         p.db[...] = p.db.sum()
 
 
-def _settings_of(layer: Layer) -> dict[str, Any]:
+def settings_of(layer: Layer) -> dict[str, Any]:
     """Return what a layer's constructor takes."""
     return {each.name: getattr(layer, each.name) for each in fields(layer) if each.init}
 

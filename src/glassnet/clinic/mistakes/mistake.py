@@ -57,6 +57,7 @@ class Mistake:
         replaces: the part of a run that it replaces; only one mistake can replace it.
         from_the_start: whether it is made before the first step, or changes how many steps there are, so that it cannot
             be planted in a run that has begun.
+        needs: of which entries of ``layers`` the network has at least how many, so that there is a place for it.
     """
 
     name: ClassVar[str]
@@ -71,6 +72,7 @@ class Mistake:
     whole_batch: ClassVar[bool] = False
     replaces: ClassVar[str] = ""
     from_the_start: ClassVar[bool] = False
+    needs: ClassVar[Mapping[str, int]] = {}
 
     @classmethod
     def changes(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ export async function mount(root, settings) {
       const own = mistake.settings[name] ?? "";
       input.value = given.get(name) ?? (Array.isArray(own) ? own.join(", ") : own);
     }
+    inputs.hidden.disabled = !("hidden" in mistake.settings); // a mistake of convolutions has other layers
     inputs.from.disabled = mistake.from_the_start;
     if (mistake.from_the_start) inputs.from.value = "";
   }
@@ -69,9 +70,11 @@ export async function mount(root, settings) {
     remember();
   }
 
+  const changeable = () => SETTINGS.filter((name) => !inputs[name].disabled);
+
   function remember(runs = {}) {
     const query = new URLSearchParams({ mistake: mistake.name });
-    for (const name of SETTINGS) {
+    for (const name of changeable()) {
       if (String(read(name, inputs[name].value)) !== String(mistake.settings[name])) query.set(name, inputs[name].value);
     }
     if (inputs.from.value) query.set("from", inputs.from.value);
@@ -85,7 +88,7 @@ export async function mount(root, settings) {
     pair.hide();
     const begun = {};
     try {
-      const asked = Object.fromEntries(SETTINGS.map((name) => [name, read(name, inputs[name].value)]));
+      const asked = Object.fromEntries(changeable().map((name) => [name, read(name, inputs[name].value)]));
       const later = inputs.from.value ? Number(inputs.from.value) : null;
       const both = await post("/api/clinic/pair", { mistake: mistake.name, settings: asked, mistakes_from: later });
       for (const side of ["planted", "cured"]) begun[side] = (await post("/api/runs", both[side])).name;
