@@ -42,6 +42,14 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
     assert load_dataset(dataset.source).fingerprint == dataset.fingerprint
 
 
+def test_every_form_of_picture_is_read(tmp_path):
+    for label in "01":
+        for kind in ("png", "bmp", "gif", "tif", "webp"):
+            write(tmp_path / label, kind, np.full((4, 4), 100, np.uint8), kind)
+    dataset = load_dataset(tmp_path)
+    assert len(dataset.train) + len(dataset.test) == 10
+
+
 def test_files_are_sorted_by_the_numbers_in_their_names(tmp_path):
     for i in (10, 9, 1, 2):
         for name in "ab":
@@ -83,7 +91,7 @@ def test_bad_pictures_are_named(tmp_path):
     with pytest.raises(DataError, match=f"no digit found in {re.escape(str(tmp_path / '1' / 'blank.png'))}"):
         load_dataset(tmp_path)
     (tmp_path / "1" / "blank.png").write_text("not a picture")
-    with pytest.raises(DataError, match=r"blank\.png: neither a PNG nor a JPEG"):
+    with pytest.raises(DataError, match=r"blank\.png: not a PNG, JPEG, BMP"):
         load_dataset(tmp_path)
 
 

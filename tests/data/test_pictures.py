@@ -14,6 +14,7 @@ from glassnet.data import read_picture
 from glassnet.errors import DataError
 
 GRAY = np.random.default_rng(0).integers(0, 256, (12, 9), np.uint8)
+FULL = np.where(GRAY < 20, 0, np.where(GRAY > 235, 255, GRAY)).astype(np.uint8)  # from black to white
 
 
 def encoded(array, kind="PNG", **options):
@@ -45,12 +46,34 @@ def test_gray_pictures_come_back(tmp_path):
 
 
 def test_kinds_of_png():
-    sixteen = encoded(GRAY.astype(np.uint16) * 257)
-    assert np.array_equal(read_picture(sixteen), GRAY)
+    for step in (1, 16, 257):  # cameras leave values of any range in the 16 bits
+        assert np.array_equal(read_picture(encoded(FULL.astype(np.uint16) * step)), FULL)
     two = encoded(Image.fromarray(GRAY > 127))
     assert np.array_equal(read_picture(two), np.where(GRAY > 127, 255, 0))
     palette = encoded(Image.fromarray(GRAY // 64 * 64).convert("P"))
     assert np.array_equal(read_picture(palette), GRAY // 64 * 64)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "TIFF", "WEBP"])
+def test_other_forms_whatever_the_file_is_called(tmp_path, kind):
+    content = encoded(GRAY, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    (tmp_path / "a.png").write_bytes(content)
+    assert np.abs(read_picture(tmp_path / "a.png").astype(int) - GRAY).max() <= 1
+
+
+def test_numbers_with_fractions():
+    assert np.array_equal(read_picture(encoded(FULL.astype(np.float32) / 255, "TIFF")), FULL)
+    holes = np.where(GRAY > 250, np.nan, GRAY).astype(np.float32)
+    assert read_picture(encoded(holes, "TIFF")).shape == GRAY.shape
+
+
+def test_a_palette_that_is_missing():
+    header = struct.pack(">IIBBBBB", 12, 12, 8, 3, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 13 * 12)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    with pytest.raises(DataError, match="truncated or damaged"):
+        read_picture(content)
 
 
 def test_jpeg():
@@ -128,10 +151,12 @@ def test_red_on_a_green_as_bright():
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "neither a PNG nor a JPEG"),
-        (b"hello", "neither a PNG nor a JPEG"),
-        (encoded(GRAY, "GIF"), "neither a PNG nor a JPEG"),
-        (encoded(GRAY, "TIFF"), "neither a PNG nor a JPEG"),
+        (b"", "not a PNG, JPEG, BMP"),
+        (b"hello", "not a PNG, JPEG, BMP"),
+        (encoded(GRAY, "ICO"), "not a PNG, JPEG, BMP"),
+        (encoded(GRAY, "PPM"), "not a PNG, JPEG, BMP"),
+        (encoded(GRAY, "BMP")[:80], "truncated or damaged"),
+        (encoded(GRAY, "TIFF")[:-20], "truncated or damaged"),
         (encoded(GRAY)[:-40], "truncated or damaged"),
         (encoded(GRAY, "JPEG")[:-40], "truncated or damaged"),
         (png_that_claims(20, 20), "truncated or damaged"),
@@ -166,6 +191,10 @@ FORMS = [
     encoded(GRAY.astype(np.uint16) * 257, exif=EXIF),
     encoded(GRAY, "JPEG", exif=EXIF),
     encoded(np.dstack([GRAY] * 3), "JPEG", progressive=True),
+    encoded(GRAY, "BMP"),
+    encoded(GRAY, "GIF"),
+    encoded(np.dstack([GRAY] * 4), "TIFF", compression="tiff_lzw"),
+    encoded(np.dstack([GRAY] * 4), "WEBP"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""PNG and JPEG files in one folder per class."""
+"""Files of pictures in one folder per class."""
 
 import re
 from pathlib import Path
@@ -8,12 +8,11 @@ import numpy as np
 from ..errors import DataError
 from .dataset import MAX_PIXEL_BYTES, Examples, Images
 from .framing import frame_picture
-from .pictures import read_picture
+from .pictures import SUFFIXES, read_picture
 from .preprocess import Preprocessing
 
 __all__ = ["class_folders", "count_pictures", "read_class_folders"]
 
-PICTURES = (".png", ".jpg", ".jpeg")
 READY_SIDE = 64  # pixels: pictures of one size up to this are taken to have been prepared already
 
 MNIST_FORM = Preprocessing(height=28, width=28, scale=1 / 255, shift=0.0, box=20, dark_on_light=False)
@@ -73,4 +72,4 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

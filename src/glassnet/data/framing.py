@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .dataset import Images
+from .ground import find_ink
 from .preprocess import Preprocessing
+from .strokes import drop_stray_parts, peel_lines, trim_frame
 
 __all__ = ["frame_images", "frame_picture"]
 
 Floats = NDArray[np.float32]
 
-_WORKING_SIDE = 1024  # pixels: a larger picture is averaged down to this first, which also quietens its noise
-_LEAST_CONTRAST = 16  # gray levels between ink and ground
-_FAINT = 0.1  # share of the full ink below which a pixel is ground: JPEG's ripples are fainter
-_SPECK = 0.03  # share of all ink below which a separate stroke is a speck
+_WORKING_SIDE = 640  # pixels: a larger picture is averaged down to this first, which also quietens its noise
+
+
 _SMALLEST = 0.02  # the digit's longer side as a share of the picture's
 _THINNEST = 0.07  # width of a stroke as a share of the digit's longer side: thinner ones are thickened to this
 
@@ -48,11 +49,10 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
     Raises:
         DataError: no digit was found.
     """
-    ink, faint = _ink(_reduced(gray), name)
     if gray.shape == (form.height, form.width) and form.box == max(gray.shape):
         framed = 255 - gray if gray.mean() > 127.5 else gray  # of so few pixels, most of the border may be ink
     else:
-        framed = _framed(_cropped(ink, faint, name), form)
+        framed = _framed(_cropped(_reduced(gray), name), form)
     return 255 - framed if form.dark_on_light else framed
 
 
@@ -82,60 +82,21 @@ def _reduced(gray: Images) -> Floats:
     return np.asarray(Image.fromarray(gray).reduce(-(-longer // _WORKING_SIDE)), dtype=np.float32)
 
 
-def _ink(gray: Floats, name: str) -> tuple[Floats, float]:
-    """How much ink each pixel has (about 0 for ground, at most 1), and what is too little to count.
-
-    Many faint shadows must not outweigh a few strokes when it is decided whether ink is dark or light: therefore the
-    cube. Full ink is that of the strongest pixels but for one in 5,000, which may be a fault of the camera.
-    """
-    difference, noise = _without_ground(gray)
-    if np.sum(difference**3, dtype=np.float64) < 0:
-        difference = -difference
-    faults = gray.size // 5000
-    full = float(np.partition(difference, gray.size - 1 - faults, axis=None)[gray.size - 1 - faults])
-    if full < max(_LEAST_CONTRAST, 5 * noise):
-        raise DataError(f"no digit found in {name}: it is blank or too faint; write it darker or crop closer")
-    return np.minimum(difference / full, 1), max(_FAINT, 3 * noise / full)
-
-
-def _without_ground(gray: Floats) -> tuple[Floats, float]:
-    """The picture less a surface of the second degree, and the deviation of noise from that surface.
-
-    The surface is fitted to the picture's border by least squares, where a pixel weighs the less the further it lies
-    from the surface of the round before (Geman and McClure, 1985), so that ink which reaches the border pulls little.
-    What counts as far begins at 64 gray levels, that the light may differ over the picture, and comes down to 16.
-    """
-    height, width = gray.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    surfaces = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).astype(np.float32)  # (6, H, W)
-    margin = max(1, min(height, width) // 25)
-    border = np.ones(gray.shape, dtype=bool)
-    border[margin:-margin, margin:-margin] = False
-    if np.ptp(gray[border]) == 0:  # a drawing program's ground: the surface is flat, and need not be searched for
-        return gray - gray[0, 0], 0.0
-    few = 1 + np.count_nonzero(border) // 4000
-    A, b = surfaces[:, border][:, ::few].astype(np.float64), gray[border][::few].astype(np.float64)
-    shares = np.array([np.median(b), 0, 0, 0, 0, 0])
-    for far in np.geomspace(64, 16, 12):
-        weighted = A * (1 + ((shares @ A - b) / far) ** 2) ** -2
-        shares = np.linalg.lstsq(weighted @ A.T, weighted @ b, rcond=None)[0]
-    noise = 1.4826 * float(np.median(np.abs(shares @ A - b)))  # a normal distribution's deviation, from its median
-    return gray - np.tensordot(shares.astype(np.float32), surfaces, axes=1), noise
-
-
-def _cropped(ink: Floats, faint: float, name: str) -> Floats:
-    """The digit alone: specks gone, cut to its bounding box."""
+def _cropped(gray: Floats, name: str) -> Floats:
+    """How much ink the digit's pixels have (0 for ground, at most 1), cut to its bounding box."""
     from scipy import ndimage
 
-    touching = np.ones((3, 3), dtype=bool)
-    strokes, count = ndimage.label(ink > faint, structure=touching)
-    amounts = ndimage.sum_labels(ink, strokes, np.arange(1, count + 1))
-    digit = np.concatenate([[False], amounts >= _SPECK * amounts.sum()])[strokes]
-    if not digit.any() or max(np.ptp(axis) for axis in np.nonzero(digit)) + 1 < max(3, _SMALLEST * max(ink.shape)):
+    ink = find_ink(trim_frame(gray))
+    if not np.isfinite(ink.threshold):
+        raise DataError(f"no digit found in {name}: it is blank or too faint; write it darker or crop closer")
+    parts = drop_stray_parts(ink.mask, ink.depth)  # a whole frame is a part, of which peeling would leave the corners
+    digit = drop_stray_parts(peel_lines(parts), ink.depth)
+    if not digit.any() or max(np.ptp(axis) for axis in np.nonzero(digit)) + 1 < max(3, _SMALLEST * max(digit.shape)):
         raise DataError(f"no digit found in {name}: there are only specks; write it larger or crop closer")
-    (top, bottom), (left, right) = ((axis.min(), axis.max() + 1) for axis in np.nonzero(digit))
-    near = ndimage.binary_dilation(digit, touching, iterations=2)  # the faint edges of strokes are theirs
-    return np.where(near, ink, 0)[top:bottom, left:right]
+    full = float(np.quantile(ink.depth[digit], 0.9))  # the digit's own: a black dot beside a faint one has more
+    near = ndimage.binary_dilation(digit, np.ones((3, 3), dtype=bool), iterations=2)  # the soft edges of strokes
+    box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(digit))
+    return np.where(near, np.clip(ink.depth / full, 0, 1), 0)[box]
 
 
 def _framed(ink: Floats, form: Preprocessing) -> Images:

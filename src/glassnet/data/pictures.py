@@ -1,4 +1,4 @@
-"""Reading pictures from untrusted sources: only PNG and JPEG, with the size checked before decoding."""
+"""Reading pictures from untrusted sources: six forms alone, with the size checked before decoding."""
 
 import io
 import struct
@@ -15,19 +15,34 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..errors import DataError
 from .dataset import Images
 
-__all__ = ["MAX_PICTURE_PIXELS", "read_picture"]
+__all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
 
 MAX_PICTURE_PIXELS = 64_000_000
+FORMS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 _ENOUGH = 1024  # pixels: a JPEG with sides of twice this or more is decoded at a half, a quarter or an eighth
 # What Pillow raises on damaged files, found by damaging many.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
 
 
 def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -> Images:
-    """Read a PNG or JPEG as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
+    """Read a PNG, JPEG, BMP, GIF, TIFF or WebP as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
 
-    Gray is the luminance, or where that shows much less than one of the colours (red on green), that colour.
+    The content says which form it is, whatever the file is called; of several pages or frames the first is read. Gray
+    is the luminance, or where that shows much less than one of the colours (red on green), that colour. Values of more
+    than 8 bits are stretched from the least to the greatest that occur, since few cameras and scanners use all 16.
     Transparent parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or
     black, whichever is further from the strokes. A large picture is brought to a fraction of its size.
 
@@ -36,7 +51,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
         name: what errors call the picture; its path if not given.
 
     Raises:
-        DataError: it cannot be read, is neither PNG nor JPEG, is damaged, or has more than 64 million pixels.
+        DataError: it cannot be read, is of another form, is damaged, or has more than 64 million pixels.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
@@ -45,7 +60,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=("PNG", "JPEG")) as image:
+            with Image.open(file, formats=FORMS) as image:
                 if image.width * image.height > MAX_PICTURE_PIXELS:
                     raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
                 image.draft(None, (_ENOUGH, _ENOUGH))
@@ -56,7 +71,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more pixels") from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: neither a PNG nor a JPEG image; save it as one of these") from error
+        raise DataError(f"{name}: not a PNG, JPEG, BMP, GIF, TIFF or WebP image; save it as one of these") from error
     except FileNotFoundError as error:
         raise DataError(f"{name}: no such file; is the path right?") from error
     except DataError:
@@ -74,25 +89,43 @@ def _smaller(image: Image.Image) -> Image.Image:
     factor = max(image.size) // (2 * _ENOUGH)
     if factor < 2:
         return image
-    if image.mode.startswith("I"):
+    if image.mode[0] in "IF":
         return Image.fromarray(_gray(image)).reduce(factor)
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB"
     return (image if image.mode == mode else image.convert(mode)).reduce(factor)
 
 
 def _gray(image: Image.Image) -> Images:
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip to 255
-        return (np.asarray(image) >> 8).astype(np.uint8)
-    colours = _clearest(image.convert("RGB")) if image.mode not in {"1", "L", "LA"} else np.asarray(image.convert("L"))
-    return _on_ground(colours, np.asarray(image.convert("RGBA"))[:, :, 3]) if image.has_transparency_data else colours
+    if image.mode[0] in "IF":  # more than 8 bits a pixel, which Pillow would clip to 255
+        return _stretched(np.asarray(image))
+    if not image.has_transparency_data:
+        return _clearest(image)
+    full = image.convert("RGBA")
+    alpha = full.getchannel("A")
+    colours = _clearest(full.convert("RGB"))
+    return colours if alpha.getextrema()[0] == 255 else _on_ground(colours, np.asarray(alpha))
+
+
+def _stretched(values: NDArray[np.generic]) -> Images:
+    """Bring the values that occur to 0 … 255, less one in 5,000 at either end: faults of the camera."""
+    finite: NDArray[np.float64] = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    faults = finite.size // 5000
+    low, high = np.partition(finite, [faults, finite.size - 1 - faults], axis=None)[[faults, -1 - faults]]
+    gray: Images = np.rint(255 * np.clip((finite - low) / ((high - low) or 1), 0, 1)).astype(np.uint8)
+    return gray
 
 
 def _clearest(image: Image.Image) -> Images:
     """The luminance, unless one of the three colours varies four times as much."""
     luminance = np.asarray(image.convert("L"))
-    colours = np.asarray(image)
+    if image.mode in {"1", "L", "LA"}:
+        return luminance
+    colours = np.asarray(image.convert("RGB"))
     step = 1 + max(luminance.shape) // _ENOUGH
-    variation = colours[::step, ::step].std(axis=(0, 1))
+    red, green, blue = (colours[::step, ::step, channel] for channel in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return luminance
+    variation = np.array([colour.std() for colour in (red, green, blue)])
     if variation.max() > 4 * luminance[::step, ::step].std():
         return np.ascontiguousarray(colours[:, :, variation.argmax()])
     return luminance
