@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .data import Preprocessing, as_pixels
+from .data import Preprocessing, as_images, as_pixels, read_picture
+from .doubt import Doubt
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
 from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
+from .reader import Reading, read_grid, read_lines
 
 __all__ = ["MAX_MEMBERS", "Model"]
 
 ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
+MAX_CELLS = 10_000
 BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
 
 
@@ -51,6 +54,7 @@ class Model:
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
         fingerprint: of that data set.
+        doubts: what tells images of the classes from others, calibrated for the first network; None if nothing does.
 
     Raises:
         DataError: no networks, more than 100, or networks of different layers.
@@ -63,6 +67,7 @@ class Model:
         classes: tuple[str, ...],
         trained_on: str = "",
         fingerprint: str = "",
+        doubts: Doubt | None = None,
     ) -> None:
         self.networks = (networks,) if isinstance(networks, Network) else tuple(networks)
         if not 1 <= len(self.networks) <= MAX_MEMBERS:
@@ -70,7 +75,7 @@ class Model:
         if any(_form(network) != _form(self.network) for network in self.networks[1:]):
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
-        self.trained_on, self.fingerprint = trained_on, fingerprint
+        self.trained_on, self.fingerprint, self.doubts = trained_on, fingerprint, doubts
         self._block = self.network.at_a_time(BLOCK)
         self._idle: deque[Pass] = deque()  # those that no thread is using now
 
@@ -126,11 +131,7 @@ class Model:
         """
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
-        pixels = as_pixels(images, self.image_shape)
-        try:
-            p = self._idle.pop()
-        except IndexError:  # as many are made as there are threads that ask at the same time
-            p = Pass(self.network)  # for all of an ensemble, whose layers are alike
+        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
         try:
             if len(pixels) <= self._block:
                 return self._block_logits(pixels, shifts, p)
@@ -141,6 +142,12 @@ class Model:
             return Z
         finally:
             self._idle.append(p)
+
+    def _take_pass(self) -> Pass:
+        try:
+            return self._idle.pop()
+        except IndexError:  # as many are made as there are threads that ask at the same time
+            return Pass(self.network)  # for all of an ensemble, whose layers are alike
 
     def _block_logits(self, pixels: NDArray[np.uint8], shifts: int, p: Pass) -> Array:
         if len(self.networks) == 1 and not shifts:  # one image is answered in microseconds, so this is direct
@@ -199,12 +206,57 @@ class Model:
         labels: NDArray[np.int64] = self._finite_logits(images, shifts).argmax(axis=1)
         return labels
 
+    def doubt(self, images: NDArray[Any]) -> Array | None:
+        """Return how little images (n, h, w) are like the classes (n,), from 0 to 1; None if the model can't tell.
+
+        One in a hundred images of the classes has more than 0.5. Raises as `logits` does.
+        """
+        if self.doubts is None:
+            return None
+        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
+        blocks = (self.inputs(pixels[i : i + self._block]) for i in range(0, len(pixels), self._block))
+        try:
+            found = [self.doubts(self.network, p, self.network.forward(X, p)) for X in blocks]
+        finally:
+            self._idle.append(p)
+        return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+    def recognise(self, images: NDArray[Any], shifts: int = 0) -> tuple[Array, Array | None]:
+        """Return what `predict_proba` and `doubt` do, of few images in one pass through the network."""
+        if self.doubts is None or len(self.networks) > 1 or shifts or len(images) > self._block:
+            return self.predict_proba(images, shifts), self.doubt(images)
+        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
+        try:
+            with np.errstate(all="ignore"):
+                Z = _finite(self.network.forward(self.inputs(pixels), p))
+            return softmax(Z), self.doubts(self.network, p, Z)
+        finally:
+            self._idle.append(p)
+
     def _finite_logits(self, images: NDArray[Any], shifts: int) -> Array:
         with np.errstate(all="ignore"):
-            Z = self.logits(images, shifts)
-        if not np.isfinite(Z).all():
-            raise DataError("the model's weights are so large that its answer is NaN; train it again")
-        return Z
+            return _finite(self.logits(images, shifts))
+
+    def read(self, picture: str | PathLike[str] | bytes | NDArray[Any], grid: tuple[int, int] | None = None) -> Reading:
+        """Read all digits of a picture: lines of numbers, with the place of each digit.
+
+        Args:
+            picture: a file, its content, or gray values (h, w).
+            grid: rows and columns of cells, of which some may be empty; the grid may lie askew on the picture. By
+                default digits are looked for in lines.
+
+        Raises:
+            DataError: it cannot be read, is blank, or shows too much.
+            ConfigError: a grid of no cells, or of more than 10,000.
+        """
+        name = str(picture) if isinstance(picture, str | PathLike) else "the picture"
+        gray = as_images(picture[None])[0] if isinstance(picture, np.ndarray) else read_picture(picture, name)
+        if grid is None:
+            return read_lines(self, gray, name)
+        rows, columns = grid
+        if rows < 1 or columns < 1 or rows * columns > MAX_CELLS:
+            raise ConfigError(f"grid: {rows}x{columns} has no cells, or more than {MAX_CELLS:,}; give such as 9x9")
+        return read_grid(self, gray, rows, columns, name)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file, all members of an ensemble included.
@@ -228,6 +280,8 @@ class Model:
         # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
         metadata = {"kind": "model", "version": _version(header.members), "header": text}
+        if self.doubts is not None:  # not in the header, so that a glassnet that knows of no doubt reads the file, too
+            metadata["doubt"] = self.doubts.to_json()
         write_tensors(Path(path), tensors, metadata)
 
     @classmethod
@@ -272,7 +326,17 @@ class Model:
         networks = [Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None) for _ in prefixes]
         for name, view in _named_tensors(networks).items():
             view[...] = tensors[name]
-        return cls(networks, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint)
+        try:
+            doubts = Doubt.from_json(text, networks[0]) if (text := file.metadata.get("doubt")) else None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FileError(f"{path}: damaged metadata: {error}") from error
+        return cls(networks, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint, doubts)
+
+
+def _finite(Z: Array) -> Array:
+    if not np.isfinite(Z).all():
+        raise DataError("the model's weights are so large that its answer is NaN; train it again")
+    return Z
 
 
 def _form(network: Network) -> tuple[object, ...]:

@@ -99,13 +99,13 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
     ("content", "words"),
     [
         (b"", "the body is empty"),
-        (b"hello", "neither a PNG nor a JPEG"),
-        (b"GIF89a" + bytes(50), "neither a PNG nor a JPEG"),
+        (b"hello", "not a PNG, JPEG, BMP"),
+        (b"GIF89a" + bytes(50), "the picture"),
         (picture()[:200], "truncated or damaged"),
         (picture("JPEG")[:150], "the picture"),
         (bomb(), "at most 64,000,000"),
         (b'{"pixels": [[0, 1', "not JSON"),
-        (b"[" * 500_000, "neither a PNG"),
+        (b"[" * 500_000, "not a PNG"),
         (b'{"pixels": ' + b"[" * 500_000, "not JSON"),
         (b'{"pixels": "\xff"}', "not JSON"),
         ({}, "neither pixels nor images"),
@@ -160,7 +160,7 @@ def test_no_other_method_and_no_other_path(address: str) -> None:
 
 def test_the_service_alone_is_described_and_no_page_loads_scripts_from_elsewhere(address: str) -> None:
     described = httpx.get(f"{address}/openapi.json").json()
-    assert set(described["paths"]) == {"/api/health", "/api/model", "/api/predict"}
+    assert set(described["paths"]) == {"/api/health", "/api/model", "/api/predict", "/api/read"}
     for path in ("/docs", "/redoc", "/docs/oauth2-redirect"):
         assert httpx.get(address + path).status_code == 404
     assert httpx.head(address).status_code == 200
@@ -191,7 +191,9 @@ def test_the_description_is_true(address: str) -> None:
             check_answer(httpx.get(address + path, headers={"host": "evil.example"}), path)
 
     sent = described["paths"]["/api/predict"]["post"]["requestBody"]["content"]
-    assert set(sent) == {"image/png", "image/jpeg", "application/json"}
+    forms = ("png", "jpeg", "bmp", "gif", "tiff", "webp")
+    assert set(sent) == {*(f"image/{form}" for form in forms), "application/json"}
+    assert set(described["paths"]["/api/read"]["post"]["requestBody"]["content"]) == set(sent) - {"application/json"}
     question = sent["application/json"]
     several = {"images": [question["example"]["pixels"]] * 2}
     for body in (question["example"], several):
@@ -200,10 +202,15 @@ def test_the_description_is_true(address: str) -> None:
         assert answer.status_code == 200
         assert [prediction["label"] for prediction in answer.json()] == ["1"] * len(body.get("images", [0]))
         check_answer(answer, "/api/predict")
-    for kind in ("PNG", "JPEG"):
-        answer = ask(address, picture(kind), **{"content-type": f"image/{kind.lower()}"})
+    for kind in forms:
+        answer = ask(address, picture(kind.upper()), **{"content-type": f"image/{kind}"})
         assert answer.status_code == 200
+        assert answer.json()[0]["label"] == "1"
         check_answer(answer, "/api/predict")
+    for query in ("", "?rows=1&columns=1", "?rows=3"):
+        answer = httpx.post(f"{address}/api/read{query}", content=picture())
+        assert answer.status_code == (400 if query == "?rows=3" else 200)
+        check_answer(answer, "/api/read")
 
     for wrong in ({}, {"pixels": [1]}, {"pixels": [[-1]]}, {"pixels": [[1]], "path": "x"}, {"images": []}):
         with pytest.raises(jsonschema.ValidationError):
@@ -260,10 +267,10 @@ class Slow(Model):
         self.counts: list[int] = []
         self.go = threading.Event()
 
-    def predict_proba(self, images: Images, shifts: int = 0) -> Array:
+    def recognise(self, images: Images, shifts: int = 0) -> tuple[Array, Array | None]:
         self.counts.append(len(images))
         assert self.go.wait(10)
-        return super().predict_proba(images, shifts)
+        return super().recognise(images, shifts)
 
 
 def test_what_waits_is_recognised_together_and_each_gets_its_own() -> None:
@@ -273,12 +280,12 @@ def test_what_waits_is_recognised_together_and_each_gets_its_own() -> None:
 
     async def ask_all() -> list[Array]:
         batcher = Batcher()
-        first = asyncio.create_task(batcher.probabilities(model, parts[0]))
+        first = asyncio.create_task(batcher.recognise(model, parts[0]))
         await asyncio.sleep(0.05)  # it is being computed; the others come meanwhile
-        others = [asyncio.create_task(batcher.probabilities(model, part)) for part in parts[1:]]
+        others = [asyncio.create_task(batcher.recognise(model, part)) for part in parts[1:]]
         await asyncio.sleep(0)
         model.go.set()
-        return [await task for task in (first, *others)]
+        return [(await task)[0] for task in (first, *others)]
 
     answers = run(ask_all())
     assert model.counts == [1, 3 + 6 + 290, 400]  # all that waits, but not above 512
@@ -292,10 +299,10 @@ def test_a_lone_question_waits_for_nothing() -> None:
 
     async def ask_in_turn() -> float:
         batcher = Batcher()
-        await batcher.probabilities(model, image)
+        await batcher.recognise(model, image)
         start = time.perf_counter()
         for _ in range(50):
-            await batcher.probabilities(model, image)
+            await batcher.recognise(model, image)
         return (time.perf_counter() - start) / 50
 
     assert run(ask_in_turn()) < 0.02
@@ -305,14 +312,14 @@ def test_an_error_reaches_those_who_asked_and_no_others() -> None:
     model, other = open_model(), open_model()
     good, bad = np.zeros((1, 28, 28), np.uint8), np.zeros((1, 8, 8), np.uint8)
 
-    async def ask_all() -> list[Array | BaseException]:
+    async def ask_all() -> list[tuple[Array, Array | None] | BaseException]:
         batcher = Batcher()
-        asked = [batcher.probabilities(m, images) for m, images in ((model, bad), (other, good), (other, good))]
+        asked = [batcher.recognise(m, images) for m, images in ((model, bad), (other, good), (other, good))]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     wrong, *right = run(ask_all())
     assert isinstance(wrong, ValueError)
-    assert [np.shape(answer) for answer in right] == [(1, 10), (1, 10)]
+    assert [np.shape(answer[0]) for answer in right if isinstance(answer, tuple)] == [(1, 10), (1, 10)]
 
 
 def test_many_clients_at_once_get_their_own_answers(address: str) -> None:

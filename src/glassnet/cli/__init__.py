@@ -33,6 +33,7 @@ for _place, _help in {
     "search:search": "Search for good settings over many runs.",
     "evaluate:evaluate": "Evaluate a model on images that it was not trained on.",
     "use:predict": "Recognise images of digits.",
+    "use:read": "Read all digits of pictures: lines of numbers, or a grid.",
     "serve:serve": "Serve the web page (draw, train, watch) and the HTTP API.",
     "explain:explain": "Show one training step on one image, number by number.",
     "compare:compare": "Compare settings and results of runs in a table.",

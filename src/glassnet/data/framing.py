@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .dataset import Images
-from .ground import find_ink
+from .ground import LEAST_CONTRAST, Ink, find_ink
 from .preprocess import Preprocessing
-from .strokes import drop_stray_parts, peel_lines, trim_frame
+from .strokes import drop_stray_parts, peel_lines, without_frame
 
-__all__ = ["frame_images", "frame_picture"]
+__all__ = ["WORKING_SIDE", "frame_digit", "frame_images", "frame_picture", "ink_of", "reduced"]
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
-_WORKING_SIDE = 640  # pixels: a larger picture is averaged down to this first, which also quietens its noise
-
-
+WORKING_SIDE = 640  # pixels: a larger picture is averaged down to this first, which also quietens its noise
 _SMALLEST = 0.02  # the digit's longer side as a share of the picture's
 _THINNEST = 0.07  # width of a stroke as a share of the digit's longer side: thinner ones are thickened to this
 
@@ -30,10 +29,10 @@ _THINNEST = 0.07  # width of a stroke as a share of the digit's longer side: thi
 def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") -> Images:
     """Bring a picture of a digit into the form of a model's training images.
 
-    The ground is a smooth surface fitted to the picture's border, so paper may be gray and lit from a side; ink is what
-    differs from it, darker or lighter. Specks go, the digit's longer side becomes ``form.box`` pixels, and its centre
-    of mass comes to the middle (the middle of its bounding box where the box fills the frame). Strokes that would fade
-    when they are scaled down are thickened first, and the ink is brought to full strength.
+    Paper may be gray, lit from a side, shadowed, ruled or framed; ink is what differs from it, darker or lighter.
+    Lines, frames, specks and what else is at the edge go, the digit's longer side becomes ``form.box`` pixels, and its
+    centre of mass comes to the middle (the middle of its bounding box where the box fills the frame). Strokes that
+    would fade when they are scaled down are thickened first, and the ink is brought to full strength.
 
     One exception: a picture that has the training images' shape already, where digits fill the frame (the 8×8 digits),
     is taken pixel by pixel. Only its polarity is brought to theirs.
@@ -50,10 +49,11 @@ def frame_picture(gray: Images, form: Preprocessing, name: str = "the picture") 
         DataError: no digit was found.
     """
     if gray.shape == (form.height, form.width) and form.box == max(gray.shape):
+        if np.ptp(gray) < LEAST_CONTRAST:
+            raise _blank(name)
         framed = 255 - gray if gray.mean() > 127.5 else gray  # of so few pixels, most of the border may be ink
-    else:
-        framed = _framed(_cropped(_reduced(gray), name), form)
-    return 255 - framed if form.dark_on_light else framed
+        return 255 - framed if form.dark_on_light else framed
+    return frame_digit(*_one_digit(reduced(gray), name), form)
 
 
 def frame_images(images: Images, form: Preprocessing, names: Sequence[str]) -> Images:
@@ -72,31 +72,57 @@ def frame_images(images: Images, form: Preprocessing, names: Sequence[str]) -> I
     return np.stack([frame_picture(image, form, name) for image, name in zip(images, names, strict=True)])
 
 
-def _reduced(gray: Images) -> Floats:
-    """The picture as floats, its longer side at most ``_WORKING_SIDE`` pixels."""
+def reduced(gray: Images, side: int = WORKING_SIDE) -> Floats:
+    """The picture as floats, averaged down until its longer side is at most ``side`` pixels."""
     from PIL import Image
 
     longer = max(gray.shape)
-    if longer <= _WORKING_SIDE:
+    if longer <= side:
         return gray.astype(np.float32)
-    return np.asarray(Image.fromarray(gray).reduce(-(-longer // _WORKING_SIDE)), dtype=np.float32)
+    return np.asarray(Image.fromarray(gray).reduce(-(-longer // side)), dtype=np.float32)
 
 
-def _cropped(gray: Floats, name: str) -> Floats:
-    """How much ink the digit's pixels have (0 for ground, at most 1), cut to its bounding box."""
-    from scipy import ndimage
-
-    ink = find_ink(trim_frame(gray))
+def ink_of(gray: Floats, name: str) -> Ink:
+    """Return the ink of a picture, or raise DataError if it has none."""
+    ink = find_ink(gray)
     if not np.isfinite(ink.threshold):
-        raise DataError(f"no digit found in {name}: it is blank or too faint; write it darker or crop closer")
+        raise _blank(name)
+    return ink
+
+
+def _blank(name: str) -> DataError:
+    return DataError(f"no digit found in {name}: it is blank or too faint; write it darker or crop closer")
+
+
+def _one_digit(gray: Floats, name: str) -> tuple[Floats, Mask]:
+    """The ink of a picture, and where the digit is in it."""
+    ink = ink_of(gray[without_frame(gray)], name)
     parts = drop_stray_parts(ink.mask, ink.depth)  # a whole frame is a part, of which peeling would leave the corners
     digit = drop_stray_parts(peel_lines(parts), ink.depth)
     if not digit.any() or max(np.ptp(axis) for axis in np.nonzero(digit)) + 1 < max(3, _SMALLEST * max(digit.shape)):
         raise DataError(f"no digit found in {name}: there are only specks; write it larger or crop closer")
-    full = float(np.quantile(ink.depth[digit], 0.9))  # the digit's own: a black dot beside a faint one has more
-    near = ndimage.binary_dilation(digit, np.ones((3, 3), dtype=bool), iterations=2)  # the soft edges of strokes
-    box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(digit))
-    return np.where(near, np.clip(ink.depth / full, 0, 1), 0)[box]
+    return ink.depth, digit
+
+
+def frame_digit(depth: Floats, digit: Mask, form: Preprocessing) -> Images:
+    """Scale one digit to the form of a model's training images.
+
+    Args:
+        depth: (H, W), how far each pixel of a picture is from its ground.
+        digit: (H, W), which of them are the digit's.
+        form: the preprocessing of the model that will see it.
+
+    Returns:
+        ``(form.height, form.width)`` uint8, dark on light only if the training images are.
+    """
+    from scipy import ndimage
+
+    full = float(np.quantile(depth[digit], 0.9))  # the digit's own: a black dot beside a faint one has more
+    box = tuple(slice(max(0, axis.min() - 2), axis.max() + 3) for axis in np.nonzero(digit))
+    near = ndimage.binary_dilation(digit[box], np.ones((3, 3), dtype=bool), iterations=2)  # the soft edges of strokes
+    inner = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(digit[box]))
+    framed = _framed(np.where(near, np.clip(depth[box] / full, 0, 1), 0)[inner].astype(np.float32), form)
+    return 255 - framed if form.dark_on_light else framed
 
 
 def _framed(ink: Floats, form: Preprocessing) -> Images:

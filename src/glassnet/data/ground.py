@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ink", "find_ink"]
+__all__ = ["LEAST_CONTRAST", "Ink", "find_ink"]
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -17,12 +17,13 @@ Mask = NDArray[np.bool_]
 _SMALL = 96  # pixels: the grounds are compared on a picture averaged down to this
 _NEAR = 12  # gray levels from the ground within which a pixel is explained by it
 _SCANNED = 40  # pixels: a picture up to this may be two gray values, with as much ink as ground
+_COARSE = 12  # pixels of a picture's shorter side
 _SURELY = 0.8  # fraction of the pixels which one level explains: no other ground is looked for
 _AS_GOOD = 0.04  # fraction of the pixels by which a simpler ground may explain fewer
 _ONE_SIDED = 0.97  # fraction of what a level does not explain that is lighter: under a shadow, ink is darker than it
 _WINDOW = 0.4  # of the picture's longer side: a stroke is narrower, a shadow at the edge is not
 _FAINT = 0.6  # of Otsu's threshold: where the strokes are faint, half of them would be below it
-_LEAST_CONTRAST = 14  # gray levels between ink and ground
+LEAST_CONTRAST = 14  # gray levels between ink and ground
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def find_ink(gray: Floats) -> Ink:
     depth = _above_ground(gray)
     # The paper's texture is what a normal distribution's first decile says, where there is more of it than of noise.
     noise = max(_noise(depth), float(np.quantile(np.abs(depth), 0.1)) / 0.1257)
-    least = max(_LEAST_CONTRAST, 5 * noise)
+    least = max(LEAST_CONTRAST, 5 * noise)
     faults = gray.size // 5000  # pixels that may be a fault of the camera
     full = float(np.partition(depth, gray.size - 1 - faults, axis=None)[gray.size - 1 - faults])
     if full < least:
@@ -58,7 +59,7 @@ def find_ink(gray: Floats) -> Ink:
 
 def _noise(gray: Floats) -> float:
     """The standard deviation of a pixel's noise, from the median difference of neighbours."""
-    if gray.shape[1] < 2:
+    if min(gray.shape) < _COARSE:  # where neighbours differ by the strokes themselves
         return 0.0
     differences = np.abs(np.diff(gray, axis=1)).ravel()
     return 1.05 * float(np.median(differences[:: 1 + gray.size // 60_000]))
@@ -192,7 +193,7 @@ def _is_dark(gray: Floats, level: np.float32, near: float) -> bool:
     if (others > level).sum() > _ONE_SIDED * others.size:
         return False
     relief = -_neighbourhood(gray, False) + _neighbourhood(gray, True)
-    busy = relief > max(_LEAST_CONTRAST, 0.3 * float(relief.max()))
+    busy = relief > max(LEAST_CONTRAST, 0.3 * float(relief.max()))
     outside = ndimage.binary_dilation(busy) & ~busy
     inside = busy & ~ndimage.binary_erosion(busy, border_value=1)
     if not (outside.any() and inside.any()):

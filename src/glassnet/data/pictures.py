@@ -77,7 +77,8 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     except DataError:
         raise
     except _DAMAGE as error:
-        raise DataError(f"{name}: cannot be read as an image ({error}); is it truncated or damaged?") from error
+        reason = str(error) or "parts of it are missing"
+        raise DataError(f"{name}: cannot be read as an image ({reason}); is it truncated or damaged?") from error
 
 
 def _too_large(name: str, size: str) -> DataError:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["drop_stray_parts", "peel_lines", "trim_frame"]
+__all__ = ["drop_stray_parts", "peel_lines", "without_frame"]
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -24,14 +24,16 @@ _THICK = 0.04  # of the picture's side: a ruled line is thinner
 _PREPARED = 40  # pixels: smaller pictures have been cropped to the digit already
 
 
-def trim_frame(gray: Floats) -> Floats:
-    """Cut off bars and frames of one gray value that run along the picture's whole sides."""
-    if min(gray.shape) < _PREPARED:
-        return gray
-    for _ in range(2):  # a frame around bars, or bars around a frame
-        for _ in range(4):
-            gray = np.rot90(gray[_bar(gray) :])
-    return gray
+def without_frame(gray: Floats) -> tuple[slice, slice]:
+    """Return the rows and columns inside of bars and frames of one gray value along the picture's whole sides."""
+    cut = [0, 0, 0, 0]  # from the top, right, bottom and left
+    if min(gray.shape) >= _PREPARED:
+        height, width = gray.shape
+        for turn in range(8):  # twice around: a frame around bars, or bars around a frame
+            cut[turn % 4] += (bar := _bar(gray))
+            gray = np.rot90(gray[bar:])
+        return slice(cut[0], height - cut[2]), slice(cut[3], width - cut[1])
+    return slice(None), slice(None)
 
 
 def _bar(gray: Floats) -> int:

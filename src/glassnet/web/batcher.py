@@ -6,7 +6,7 @@ answered at once.
 
 import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,11 +18,13 @@ __all__ = ["MOST_IMAGES", "Batcher"]
 
 MOST_IMAGES = 512  # of several requests that are computed together
 
+Answer: TypeAlias = tuple[Array, Array | None]
+
 
 class _Question(NamedTuple):
     model: Model
     images: Images
-    answer: asyncio.Future[Array]
+    answer: asyncio.Future[Answer]
 
 
 class Batcher:
@@ -32,8 +34,8 @@ class Batcher:
         self._waiting: deque[_Question] = deque()
         self._work: asyncio.Task[None] | None = None
 
-    async def probabilities(self, model: Model, images: Images) -> Array:
-        """Return the probability of each class (n, k) for images (n, h, w) of the model's form.
+    async def recognise(self, model: Model, images: Images) -> Answer:
+        """Return the probability of each class (n, k) and the doubt (n,) for images (n, h, w) of the model's form.
 
         Raises:
             DataError: as `Model.predict_proba` does.
@@ -72,7 +74,10 @@ class Batcher:
         return together
 
 
-def _compute(together: list[_Question]) -> list[Array]:
-    P = together[0].model.predict_proba(np.concatenate([question.images for question in together]))
-    ends = np.cumsum([len(question.images) for question in together])
-    return list(np.split(P, ends[:-1]))
+def _compute(together: list[_Question]) -> list[Answer]:
+    P, doubts = together[0].model.recognise(np.concatenate([question.images for question in together]))
+    ends = np.cumsum([len(question.images) for question in together])[:-1]
+    return [
+        (p, None if doubts is None else doubts[end - len(p) : end])
+        for p, end in zip(np.split(P, ends), [*ends, len(P)], strict=True)
+    ]

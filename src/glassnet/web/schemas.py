@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["BODY", "Description", "Error", "Health", "Prediction", "errors"]
+from ..data.pictures import FORMS
+
+__all__ = ["BODY", "PICTURE_BODY", "Description", "Error", "Health", "Numbers", "Prediction", "errors"]
 
 
 class Health(BaseModel):
@@ -34,7 +36,31 @@ class Prediction(BaseModel):
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         description="The probability of each class by its name; they add up to 1, but for rounding."
     )
+    doubt: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        description="How little the image is like a digit; 1 in 100 digits has more than 0.5. Null if unknown."
+    )
+    digits: int | None = Field(None, description="How many digits there seem to be, if more than one.")
     input: str = Field(description="Which image it was.")
+
+
+class ReadDigit(BaseModel):
+    """One digit of a picture."""
+
+    label: str = Field(description="The most probable class.")
+    probability: float = Field(description="Of that class.")
+    doubt: float | None = Field(description="As in a prediction.")
+    box: tuple[float, float, float, float] = Field(
+        description="Left, top, right and bottom as fractions of the picture's width and height."
+    )
+    line: int = Field(description="Its line in numbers, from 0.")
+    number: int = Field(description="Its number in that line, from 0.")
+
+
+class Numbers(BaseModel):
+    """What was read in a picture."""
+
+    numbers: list[list[str]] = Field(description="The numbers of each line; of a grid, the cells of each row.")
+    digits: list[ReadDigit]
 
 
 class Error(BaseModel):
@@ -74,11 +100,12 @@ class SeveralImages(BaseModel):
 # Two strokes of a 1 in five rows: small enough to read, and something to recognise.
 EXAMPLE = [[0, 0, 255, 0, 0], [0, 200, 255, 0, 0], [0, 0, 255, 0, 0], [0, 0, 255, 0, 0], [0, 0, 255, 0, 0]]
 FILE = {"schema": {"type": "string", "format": "binary"}}
+PICTURES: dict[str, Any] = {f"image/{kind.lower()}": FILE for kind in FORMS}
+PICTURE_BODY = {"required": True, "content": PICTURES}
 BODY = {
     "required": True,
     "content": {
-        "image/png": FILE,
-        "image/jpeg": FILE,
+        **PICTURES,
         "application/json": {
             "schema": {"oneOf": [kind.model_json_schema() for kind in (OneImage, SeveralImages)]},
             "example": {"pixels": EXAMPLE},

@@ -1,25 +1,25 @@
 """What programs ask: whether the server is up, which model it has, and what is in their pictures."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
-from ..answers import answers
+from ..answers import answers, how_many
 from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture
 from ..data.dataset import Images
 from ..errors import DataError
 from .batcher import Batcher
-from .dependencies import TheStore
+from .dependencies import Preparing, TheStore
 from .guard import LARGEST_BODY
-from .schemas import BODY, Description, Health, Prediction, errors
+from .schemas import BODY, PICTURE_BODY, Description, Health, Numbers, Prediction, errors
 from .store import Store
 
 __all__ = ["router"]
@@ -93,23 +93,55 @@ async def predict(request: Request) -> Response:
     store: Store = request.app.state.store
     preparing: CapacityLimiter = request.app.state.preparing
     body, kind = await request.body(), request.headers.get("content-type", "")
-    model = store.model(None)
+    model, gray = store.model(None), None
     if "json" not in kind and body.lstrip()[:1] != b"{":
-        images, names = await run_sync(_from_picture, body, model.preprocessing, limiter=preparing)
+        gray, images = await run_sync(_from_picture, body, model.preprocessing, limiter=preparing)
+        names = [PICTURE]
     else:
         images, names = _from_json(body) if len(body) < SMALL else await run_in_threadpool(_from_json, body)
         if images.shape[1:] != model.image_shape:
             images = await run_sync(_framed, images, model.preprocessing, names, limiter=preparing)
     batcher: Batcher = request.app.state.batcher
-    probabilities = await batcher.probabilities(model, images)
-    return Response(to_json(answers(probabilities, model.classes, names)), media_type="application/json")
+    probabilities, doubts = await batcher.recognise(model, images)
+    counts = None
+    if gray is not None and doubts is not None:
+        counts = [await run_sync(how_many, model, gray, float(doubts[0]), limiter=preparing)]
+    return Response(
+        to_json(answers(probabilities, doubts, model.classes, names, counts)), media_type="application/json"
+    )
 
 
-def _from_picture(body: bytes, form: Preprocessing) -> tuple[Images, list[str]]:
-    """Return the image (1, h, w) of a PNG or JPEG body in the model's form, and what it is called."""
+@router.post(
+    "/api/read",
+    operation_id="read",
+    summary="Read all digits of a picture.",
+    responses=errors({400: "Not a picture, a damaged one, a blank one, or no such grid."}),
+    openapi_extra={"requestBody": PICTURE_BODY},
+)
+async def read(
+    request: Request,
+    store: TheStore,
+    preparing: Preparing,
+    rows: Annotated[int, Query(ge=1, le=100)] | None = None,
+    columns: Annotated[int, Query(ge=1, le=100)] | None = None,
+) -> Numbers:
+    """Read lines of numbers, or the cells of a grid with as many rows and columns; digits come with their places."""
+    if (rows is None) != (columns is None):
+        raise DataError("a grid has rows and columns; give both, such as ?rows=9&columns=9, or neither")
+    body = await request.body()
     if not body:
-        raise DataError('the body is empty; send a PNG or JPEG picture, or JSON: {"pixels": [[0, 255, …], …]}')
-    return frame_picture(read_picture(body, PICTURE), form, PICTURE)[None], [PICTURE]
+        raise DataError("the body is empty; send a picture")
+    grid = None if rows is None or columns is None else (rows, columns)
+    reading = await run_sync(lambda: store.model(None).read(body, grid), limiter=preparing)
+    return Numbers.model_validate(reading.to_dict())
+
+
+def _from_picture(body: bytes, form: Preprocessing) -> tuple[Images, Images]:
+    """Return a picture's gray values (H, W), and the image (1, h, w) in the model's form."""
+    if not body:
+        raise DataError('the body is empty; send a picture, or JSON: {"pixels": [[0, 255, …], …]}')
+    gray = read_picture(body, PICTURE)
+    return gray, frame_picture(gray, form, PICTURE)[None]
 
 
 def _framed(images: Images, form: Preprocessing, names: list[str]) -> Images:
