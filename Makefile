@@ -56,8 +56,9 @@ notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and 
 	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/table.py
 
-model: $(VENV)/installed-dev  ## train the bundled model again, and write it with its figures to src/glassnet/bundled
+model: $(VENV)/installed-dev  ## train the bundled model again and calibrate its doubt; writes src/glassnet/bundled
 	$(BIN)/python benchmarks/bundled.py
+	$(BIN)/python benchmarks/doubt.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
 	$(BIN)/python -m build

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .data.dataset import Images
 from .doubt import THRESHOLD
+from .errors import DataError
 from .model import Model
 from .nn.types import Array
 
 __all__ = ["answers", "how_many"]
+
+_MOST = 0.6  # fraction of what was read that is like digits, where there are several
+_NARROW = 0.45  # of its height: parts of a letter are narrower than a digit
 
 
 def answers(
@@ -45,10 +51,19 @@ def answers(
 def how_many(model: Model, gray: Images, doubt: float | None) -> int:
     """Return how many digits there seem to be on a picture (H, W) that a model has been asked about.
 
-    One, unless it is doubtful and can be read as more, most of which are not.
+    One, unless it is doubtful and can be read as more, most of which are not, and which are as wide as digits are.
     """
     if doubt is None or doubt <= THRESHOLD:
         return 1
-    digits = model.read(gray).digits
+    try:
+        reading = model.read(gray)
+    except DataError:  # it shows too much
+        return 1
+    digits = reading.digits
     known = [digit for digit in digits if digit.doubt is not None and digit.doubt <= THRESHOLD]
-    return len(digits) if len(known) > 1 and len(known) >= 0.6 * len(digits) else 1
+    if len(known) < max(2, _MOST * len(digits)):
+        return 1
+    (height, width), sides = gray.shape, np.array([digit.box for digit in digits])
+    across = (sides[:, 2].max() - sides[:, 0].min()) * width
+    is_narrow = across < _NARROW * len(digits) * (sides[:, 3] - sides[:, 1]).max() * height
+    return 1 if is_narrow and len(reading.lines) == 1 else len(digits)

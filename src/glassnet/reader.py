@@ -23,10 +23,10 @@ from .nn.types import Array
 __all__ = ["Digit", "Reading", "read_grid", "read_lines"]
 
 _WIDEST = 1.4  # of a line's height: no digit is wider
-_USUAL, _BROAD = 0.85, 6.0  # of a line's height: what is wider costs more, by this for as much as the line is high
-_LEAST, _LOW = 0.55, 8.0  # of a line's height: so does what is lower
-_ACROSS = 4.0  # cost of a cut for ink as high as the line along it
-_JOIN, _APART = 0.7, 3.0  # cost of joining what stands apart at all, and by as much as the line is high
+_USUAL, _BROAD = 0.85, 5.5  # of a line's height: what is wider costs more, by this for as much as the line is high
+_LEAST, _LOW = 0.75, 10.0  # of a line's height: so does what is lower
+_ACROSS = 6.5  # cost of a cut for ink as high as the line along it
+_JOIN, _APART = 0.7, 4.5  # cost of joining what stands apart at all, and by as much as the line is high
 _UNSURE = 4.0  # the greatest cost of a doubtful digit
 _SPACE = 0.8  # of a line's height: a number ends before a wider gap
 

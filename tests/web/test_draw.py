@@ -160,7 +160,7 @@ def test_drawings_that_come_together_do_not_disturb_each_other() -> None:
         assert list(pool.map(partial(look, model), contents * 3)) == alone * 3
 
 
-@pytest.mark.parametrize(("content", "line"), [(b"", "neither a PNG"), (picture()[:300], "truncated")])
+@pytest.mark.parametrize(("content", "line"), [(b"", "not a PNG"), (picture()[:300], "truncated")])
 def test_what_is_no_picture_gets_a_line(client: httpx.Client, content: bytes, line: str) -> None:
     for answer in (client.post("/api/draw", content=content), keep(client, content, "3")):
         assert answer.status_code == 400

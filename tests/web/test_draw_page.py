@@ -1,6 +1,7 @@
 """The view on which a person draws, in a browser."""
 
 import base64
+import io
 import re
 import threading
 import time
@@ -8,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from drawn import Strokes, drawn, painted
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from glassnet import load_dataset, train
@@ -184,6 +187,22 @@ def test_a_picture_is_laid_on_the_paper(page: Page, how: str, ground: str, tmp_p
     expect(answer(page)).to_have_text("5")
     page.get_by_role("button", name="Undo").click()
     expect(answer(page)).to_have_text("1")
+
+
+def test_a_picture_is_sent_as_it_is_and_answered_as_by_the_service(page: Page, address: str) -> None:
+    strokes, hand = drawn(7, 2)
+    narrow = Image.open(io.BytesIO(painted(strokes, hand.width))).crop((130, 130, 270, 280))
+    file = io.BytesIO()
+    narrow.save(file, "PNG")
+    predicted = httpx.post(f"{address}/api/predict", content=file.getvalue()).json()[0]["probabilities"]
+    page.goto("/#draw")
+    expect(answer(page)).to_have_text("–")
+    give(page, "drop", file.getvalue())
+    best = max(predicted, key=lambda name: predicted[name])
+    expect(answer(page)).to_have_text(best)
+    expect(page.locator(".bars .best .share")).to_have_text(
+        re.compile(rf"{100 * predicted[best]:.0f}|{100 * predicted[best]:.1f}")
+    )
 
 
 def test_what_is_no_picture_is_refused(page: Page) -> None:

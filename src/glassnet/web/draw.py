@@ -8,6 +8,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
+from ..answers import how_many
 from ..data import frame_picture, read_picture
 from ..errors import DataError
 from ..model import Model
@@ -46,13 +47,14 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
 
     Args:
         model: the network or networks that look.
-        picture: the content of a PNG or JPEG file.
+        picture: the content of a picture file.
 
     Returns:
         ``empty``, and ``classes`` (k); where there is no digit to see only ``why`` besides, and otherwise ``prepared``
         (h, w) gray values that the network sees, ``probabilities`` (k), ``answer`` and ``runner_up``, which are
-        classes, ``layers`` with ``name``, ``steps``, ``activations`` and the same ``scaled`` to 0 … 1, of a convolution
-        as feature maps (filters, h, w), and ``evidence`` and ``runner_up_evidence`` (h, w).
+        classes, ``doubt``, ``reading`` if there seem to be several digits, ``layers`` with ``name``, ``steps``,
+        ``activations`` and the same ``scaled`` to 0 … 1, of a convolution as feature maps (filters, h, w), and
+        ``evidence`` and ``runner_up_evidence`` (h, w).
 
     Raises:
         DataError: it is not a picture, or a damaged one; or the model's answer is not finite.
@@ -62,7 +64,9 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         prepared = frame_picture(gray, model.preprocessing, NAME)
     except DataError as error:
         return {"empty": True, "classes": model.classes, "why": str(error)}
-    probabilities = model.predict_proba(prepared)[0]
+    all_probabilities, doubts = model.recognise(prepared[None])
+    probabilities, doubt = all_probabilities[0], None if doubts is None else float(doubts[0])
+    is_several = how_many(model, gray, doubt) > 1
     second, first = np.argsort(probabilities)[-2:]
     blank = np.full_like(prepared, model.preprocessing.ground)
     x, ground = model.inputs(np.stack([prepared, blank]))
@@ -75,6 +79,8 @@ def look(model: Model, picture: bytes) -> dict[str, Any]:
         "probabilities": probabilities.tolist(),
         "answer": model.classes[first],
         "runner_up": model.classes[second],
+        "doubt": doubt,
+        "reading": model.read(gray).to_dict() if is_several else None,
         "layers": _activations(model.network, x),
         "evidence": _short(evidence[0].reshape(prepared.shape)),
         "runner_up_evidence": _short(evidence[1].reshape(prepared.shape)),

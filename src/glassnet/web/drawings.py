@@ -48,7 +48,7 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
     """Keep a drawing, as gray values and with nothing else that its file held.
 
     Args:
-        picture: the content of a PNG or JPEG file.
+        picture: the content of a picture file.
         label: the class that it shows.
         folder: where drawings are kept, a folder for each class; it is made when the first is kept.
 

@@ -5,6 +5,8 @@ const WIDTH = 1 / 12; // of a stroke
 // Its soft edge, as in MNIST: one upon the other, ever narrower strokes [share of the width, opacity].
 const EDGE = [[1.3, 0.12], [1.2, 0.2], [1.1, 0.3], [1, 0.4], [0.9, 0.5], [0.8, 0.7], [0.7, 1]];
 const SENT = 280; // pixels of the picture that the network is asked about
+const LARGEST = 1_000_000; // bytes of a picture file that is sent as it is
+const SMALLER = 1600; // pixels of the longer side of a larger one
 const STEP = 1 / 40; // of the keys' cursor
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const INK = "#111", PAPER = "#fff";
@@ -35,6 +37,7 @@ export class Drawing {
   }
 
   // Lay a picture on the sheet, as large as it fits; where it does not reach, the sheet takes the colour of its border.
+  // As long as nothing is drawn on it, the file itself is sent, so that the answer is that of `glassnet predict`.
   async lay(file) {
     const bitmap = await createImageBitmap(file);
     const ground = groundOf(bitmap);
@@ -46,7 +49,9 @@ export class Drawing {
     const scale = sheet.width / Math.max(bitmap.width, bitmap.height);
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];
     context.drawImage(bitmap, (sheet.width - width) / 2, (sheet.height - height) / 2, width, height);
-    this.acts.push({ sheet, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
+    const share = [width / sheet.width, height / sheet.height];
+    const sent = file.size <= LARGEST ? file : await smaller(bitmap);
+    this.acts.push({ sheet, sent, share, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
   }
 
   paint(context, side) {
@@ -66,11 +71,36 @@ export class Drawing {
     }
   }
 
-  png() {
+  // Which share of the sheet's width and height the picture takes that `picture` sends; it is in the middle.
+  get share() {
+    return this.#alone?.share ?? [1, 1];
+  }
+
+  get #alone() {
+    const shown = this.#shown;
+    return shown.length === 1 && shown[0].sheet ? shown[0] : null;
+  }
+
+  picture() {
+    if (this.#alone) return Promise.resolve(this.#alone.sent);
     const canvas = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
     this.paint(canvas.getContext("2d"), SENT);
     return new Promise((done) => canvas.toBlob(done));
   }
+}
+
+// A picture that is too large to be sent, with its longer side brought down.
+function smaller(bitmap) {
+  const scale = Math.min(1, SMALLER / Math.max(bitmap.width, bitmap.height));
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: Math.max(1, Math.round(bitmap.width * scale)), height: Math.max(1, Math.round(bitmap.height * scale)),
+  });
+  const context = canvas.getContext("2d");
+  context.fillStyle = PAPER; // of what is transparent
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
 }
 
 function stroke(context, side, points) {
@@ -116,7 +146,8 @@ function groundOf(bitmap) {
 
 // Let a person draw on a canvas. `changed(done)` is told of every change, and whether a stroke is still under way.
 // Returns { repaint, close }.
-export function paper(canvas, drawing, changed) {
+// `boxes()` are the places of digits to be shown, as shares of the sheet: [left, top, right, bottom].
+export function paper(canvas, drawing, changed, boxes) {
   const context = canvas.getContext("2d");
   const held = new Set();
   let points = null; // of the stroke under way
@@ -131,9 +162,18 @@ export function paper(canvas, drawing, changed) {
       const side = Math.round(canvas.clientWidth * devicePixelRatio);
       if (canvas.width !== side) canvas.width = canvas.height = side;
       drawing.paint(context, side);
+      paintBoxes(side);
       if (cursor && document.activeElement === canvas) paintCursor(side);
       else if (drawing.empty) invite(side);
     });
+  }
+
+  function paintBoxes(side) {
+    context.strokeStyle = "#0072b2";
+    context.lineWidth = side / 200;
+    for (const [left, top, right, bottom] of boxes()) {
+      context.strokeRect(left * side, top * side, (right - left) * side, (bottom - top) * side);
+    }
   }
 
   function invite(side) {

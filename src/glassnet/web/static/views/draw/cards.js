@@ -4,6 +4,7 @@ import { h } from "../../shared/dom.js";
 import { count, number, percent } from "../../shared/format.js";
 import { paintGray, paintSigned } from "../../shared/pixels.js";
 
+const THRESHOLD = 0.5; // of doubt: one digit in a hundred has more
 const BARS = 10; // of a model with more classes, the most probable
 
 // The answer, large, and the probabilities as bars. Only the answer itself is read out, when a stroke has ended.
@@ -29,11 +30,20 @@ export function answerCard() {
       h("span", { class: "share" }, share == null ? "–" : percent(share)));
   }
 
-  function show({ empty, classes, why, probabilities, answer, runner_up: other }) {
-    const shares = new Map(classes.map((name, i) => [name, empty ? null : probabilities[i]]));
+  function show({ empty, classes, why, probabilities, answer, runner_up: other, doubt, reading }) {
+    const shares = new Map(classes.map((name, i) => [name, empty || reading ? null : probabilities[i]]));
+    const guess = () => h("span", {}, `${answer} (${percent(shares.get(answer))}) or ${other} (${percent(shares.get(other))})`);
+    digit.classList.toggle("several", Boolean(reading));
     if (empty) {
       say("No digit yet.");
       sure.textContent = why || "Draw a digit, and the network says which one it is.";
+    } else if (reading) {
+      const text = reading.numbers.map((line) => line.join(" ")).join(", ");
+      say(`Several digits: ${text}.`, text);
+      sure.textContent = `${reading.digits.length} digits, read one by one.`;
+    } else if (doubt > THRESHOLD) {
+      say("That is not like a digit.", "?");
+      sure.replaceChildren(h("span", {}, "Not like a digit that the network knows."), " ", h("span", {}, "At best "), guess());
     } else {
       say(`That looks like ${answer}.`, answer);
       sure.replaceChildren(
@@ -41,7 +51,7 @@ export function answerCard() {
     }
     const likely = [...classes].sort((a, b) => shares.get(b) - shares.get(a)).slice(0, BARS);
     const listed = classes.filter((name) => likely.includes(name));
-    bars.replaceChildren(...listed.map((name) => bar(name, shares.get(name), !empty && name === answer)));
+    bars.replaceChildren(...listed.map((name) => bar(name, shares.get(name), !empty && !reading && name === answer)));
   }
 
   const card = h("section", { class: "card answer", "aria-label": "Answer" }, h("div", { class: "said" }, live, sure), bars);

@@ -19,6 +19,7 @@ export function mount(root, settings) {
   let stroking = false; // a stroke is under way
   let asking = false;
   let again = false;
+  let boxes = []; // of several digits that were read
 
   const canvas = h("canvas", {
     class: "paper", tabindex: "0", role: "application", "aria-label": "Paper to draw a digit on", "aria-describedby": "how",
@@ -53,7 +54,7 @@ export function mount(root, settings) {
     h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
   );
 
-  const sheet = paper(canvas, drawing, ask);
+  const sheet = paper(canvas, drawing, ask, () => boxes);
 
   function changed(done) {
     sheet.repaint();
@@ -87,7 +88,7 @@ export function mount(root, settings) {
     const asked = turn;
     const where = run === null ? "/api/draw" : `/api/draw?run=${encodeURIComponent(run)}`;
     try {
-      const answer = await postImage(where, await drawing.png());
+      const answer = await postImage(where, await drawing.picture());
       if (asked === turn) show(answer);
     } catch (error) {
       if (asked === turn) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
@@ -101,6 +102,12 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
+    const [across, down] = drawing.share;
+    const onSheet = ([left, top, right, bottom]) => [
+      0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
+    ];
+    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => onSheet(box));
+    sheet.repaint();
   }
 
   async function lay(picture) {
@@ -108,7 +115,7 @@ export function mount(root, settings) {
     try {
       await drawing.lay(picture);
     } catch {
-      notice("This browser cannot read that file as a picture. Try a PNG or JPEG.");
+      notice("This browser cannot read that file as a picture. Try a PNG, JPEG, GIF, BMP or WebP.");
       return;
     }
     turn++;
@@ -120,7 +127,7 @@ export function mount(root, settings) {
     const where = run === null ? "/api/drawings" : `/api/drawings?run=${encodeURIComponent(run)}`;
     keep.disabled = true;
     try {
-      await post(where, { image: await inBase64(await drawing.png()), label: label.value });
+      await post(where, { image: await inBase64(await drawing.picture()), label: label.value });
       notice(`Kept as ${label.value}.`);
       drawing.clear();
       changed(true);
