@@ -50,7 +50,7 @@ def train(
     ----------
     data
         Training data: digits, mnist, openml, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
-        or a folder of PNG or JPEG images with one subfolder per class. Default: the data named in the recipe's file,
+        or a folder of pictures with one subfolder per class. Default: the data named in the recipe's file,
         else digits.
     recipe
         Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000

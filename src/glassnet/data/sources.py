@@ -41,7 +41,7 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - the path of a folder of IDX files, or of one of them, plain or gzip'd;
             - the path of a CSV file like Kaggle's train.csv or test.csv, or of a folder with both;
             - the path of a file like Keras's mnist.npz;
-            - the path of a folder with a folder of PNG or JPEG files for each class, or of a folder with two such
+            - the path of a folder with a folder of pictures for each class, or of a folder with two such
               folders, ``train`` and ``test``;
             - arrays: ``(images, labels)`` or ``(images, labels, test_images, test_labels)``, images (n, h, w) or
               (n, h·h), pixels from 0 to 255, or fractions from 0 to 1.
@@ -149,8 +149,8 @@ def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
         if (path / train).is_dir() and (folders := class_folders(path / train)):
             return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
     raise DataError(
-        f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of PNG or JPEG "
-        "pictures per class"
+        f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures "
+        "per class"
     )
 
 
