@@ -107,7 +107,7 @@ def test_the_shell_says_what_is_not_like_a_digit(
     page.save(three)
     assert main(["predict", three]) == 0
     out, err = capsys.readouterr()
-    assert " ? " in out
+    assert "?  " in out
     assert err == f"{three}: there seem to be 3 digits; glassnet read reads them\n"
     assert main(["predict", three, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)[0]

@@ -32,7 +32,8 @@ def predict(images: Places | None = None, /, *, csv: Path | None = None, shifts:
     """Recognise images of digits.
 
     Images may be dark on light or light on dark, of any size, off-centre, in colour, ruled, framed or shadowed: they
-    are cropped, scaled and centred like the training images. What is not like a digit gets a question mark.
+    are cropped, scaled and centred like the training images. What is not like a digit gets a question mark after its
+    label.
 
     Parameters
     ----------
@@ -173,13 +174,14 @@ def _print_predictions(
 ) -> None:
     rows = []
     for i, (p, name) in enumerate(zip(probabilities, names, strict=True)):
-        second, first = (f"{model.classes[at]} ({percent(float(p[at]))})" for at in np.argsort(p)[-2:])
+        second, first = np.argsort(p)[-2:]
+        label, other = model.classes[first], f"{model.classes[second]} ({percent(float(p[second]))})"
         if doubts is not None and doubts[i] > THRESHOLD:
-            rows.append([name, "?", "–", first])
+            rows.append([name, f"{label}?", "–", "–"])
             several = f"there seem to be {counts[i]} digits; glassnet read reads them"
             say(f"{name}: {several if counts[i] > 1 else 'not like a digit that the model knows'}")
         else:
-            rows.append([name, model.classes[int(p.argmax())], percent(float(p.max())), second])
+            rows.append([name, label, percent(float(p[first])), other])
     print_table(["image", "label", "probability", "second best"], rows)
 
 

@@ -119,7 +119,7 @@ def frame_digit(depth: Floats, digit: Mask, form: Preprocessing) -> Images:
 
     full = float(np.quantile(depth[digit], 0.9))  # the digit's own: a black dot beside a faint one has more
     box = tuple(slice(max(0, axis.min() - 2), axis.max() + 3) for axis in np.nonzero(digit))
-    near = ndimage.binary_dilation(digit[box], np.ones((3, 3), dtype=bool), iterations=2)  # the soft edges of strokes
+    near = ndimage.maximum_filter(digit[box], 5)  # with the soft edges of strokes
     inner = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(digit[box]))
     framed = _framed(np.where(near, np.clip(depth[box] / full, 0, 1), 0)[inner].astype(np.float32), form)
     return 255 - framed if form.dark_on_light else framed
@@ -163,8 +163,12 @@ def _thickened(ink: Floats) -> Floats:
     from scipy import ndimage
 
     stroke = np.pad(ink > 0.5, 1)
+    least = _THINNEST * max(ink.shape)
+    edges = np.count_nonzero(stroke[1:] != stroke[:-1]) + np.count_nonzero(stroke[:, 1:] != stroke[:, :-1])
+    if 2 * np.count_nonzero(stroke) > (least + 1) * edges:  # their area and outline show that they are wide enough
+        return ink
     width = 4 * float(ndimage.distance_transform_edt(stroke)[stroke].mean()) - 1
-    lacking = _THINNEST * max(ink.shape) - width
+    lacking = least - width
     if lacking <= 0:
         return ink
     margin = int(np.ceil(lacking / 2))

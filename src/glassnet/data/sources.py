@@ -149,8 +149,7 @@ def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
         if (path / train).is_dir() and (folders := class_folders(path / train)):
             return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
     raise DataError(
-        f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures "
-        "per class"
+        f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )
 
 

@@ -30,6 +30,8 @@ def without_frame(gray: Floats) -> tuple[slice, slice]:
     if min(gray.shape) >= _PREPARED:
         height, width = gray.shape
         for turn in range(8):  # twice around: a frame around bars, or bars around a frame
+            if turn == 4 and not any(cut):
+                break
             cut[turn % 4] += (bar := _bar(gray))
             gray = np.rot90(gray[bar:])
         return slice(cut[0], height - cut[2]), slice(cut[3], width - cut[1])
