@@ -245,8 +245,8 @@ def test_an_empty_drawing_is_not_kept(client: httpx.Client, site: Site) -> None:
 
 
 def test_there_is_an_end_to_what_is_kept(client: httpx.Client, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    large = np.zeros((700, 500), np.uint8)
-    large[50:-50, 50:-50] = np.random.default_rng(0).integers(150, 256, (600, 400), np.uint8)
+    large = np.zeros((1000, 1000), np.uint8)
+    large[200:-200, 300:-300] = np.random.default_rng(0).integers(150, 256, (600, 400), np.uint8)
     answer = keep(client, png(large), "1")
     assert answer.status_code == 413
     assert "at most 100,000 are kept" in answer.json()["error"]
