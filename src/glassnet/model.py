@@ -126,7 +126,7 @@ class Model:
         """
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
-        pixels = as_pixels(images, self.image_shape)
+        pixels = as_pixels(images, self.image_shape, maximum=self.preprocessing.maximum)
         try:
             p = self._idle.pop()
         except IndexError:  # as many are made as there are threads that ask at the same time

@@ -120,6 +120,8 @@ class Dataset:
         official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified,
             and with a fixed seed, so that no run ever trains on them.
         unlabelled: ``(m, h, w)`` uint8, images that came without labels (Kaggle's test.csv).
+        maximum: how far pixels go in the source: 255, or 16 or less where they are counts, or 1. The images here always
+            go to 255.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Dataset:
     classes: tuple[str, ...]
     official_test: bool
     unlabelled: Images
+    maximum: int = 255
 
     def __post_init__(self) -> None:
         shapes = {self.train.image_shape, self.test.image_shape, self.unlabelled.shape[1:]}

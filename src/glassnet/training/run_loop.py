@@ -53,7 +53,7 @@ class RunLoop(Loop):
         check_callbacks(callbacks)
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
-        preprocessing = Preprocessing.fit(training, config.scaling)
+        preprocessing = Preprocessing.fit(training, config.scaling, dataset.maximum)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
         products = 1 if config.batch_size == "all" else min(task.products, threads)

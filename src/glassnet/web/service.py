@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
 from ..answers import answers
-from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture
+from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture, to_bytes
 from ..data.dataset import Images
 from ..errors import DataError
 from .batcher import Batcher
@@ -147,4 +147,5 @@ def _array(given: object, name: str, dimensions: str) -> Images:
         raise DataError(f"{name}: rows or images of different lengths; give {dimensions}") from error
     if array.ndim != 3:
         raise DataError(f"{name}: {max(array.ndim - (name == 'pixels'), 0)} dimensions; give {dimensions}")
-    return as_images(array, name)
+    (images,), _ = to_bytes({name: as_images(array, name)})
+    return images
