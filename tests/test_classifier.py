@@ -608,3 +608,18 @@ def test_rows_cannot_be_distorted(images: tuple[Table, Labels]) -> None:
         DigitClassifier(rotation=200, epochs=1).fit(X, y)
     model = DigitClassifier((8,), shift=1, random_state=0).partial_fit(X, y, classes=range(10))
     assert model.predict(X).shape == (300,)
+
+
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was() -> None:
+    X, y = load_iris(return_X_y=True)
+    fresh = DigitClassifier(hidden=(0,))
+    with pytest.raises(ConfigError):
+        fresh.fit(X, y)
+    assert not hasattr(fresh, "n_features_in_")
+    fitted = DigitClassifier(epochs=1, random_state=0).fit(X, y)
+    before = fitted.predict_proba(X)
+    for wrong in (lambda: fitted.set_params(hidden=(0,)).fit(X[:, :2], y), lambda: fitted.fit(X[:, :2], y * np.nan)):
+        with pytest.raises(ValueError, match=r"hidden|NaN"):
+            wrong()
+        assert fitted.n_features_in_ == 4
+        assert np.array_equal(fitted.predict_proba(X), before)

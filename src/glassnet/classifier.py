@@ -1,8 +1,9 @@
 """The network as a scikit-learn estimator, for any table of numbers and any classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from math import prod
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,28 @@ _DTYPES_OF = {"float64": np.float64, "float32": np.float32, "bfloat16": np.float
 HIDDEN = (128, 64)
 _OWN = ("class_weight", "image_shape", "validation_fraction", "warm_start", "random_state")
 """Settings that are not handed on to `Config` as they are."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _unchanged_by_errors(method: Callable[P, T]) -> Callable[P, T]:
+    """Return a method that leaves its object as it was where it raises: fitted as before, or not at all."""
+
+    @wraps(method)
+    def careful(*args: P.args, **settings: P.kwargs) -> T:
+        estimator: Any = args[0]
+        attributes: dict[str, Any] = vars(estimator)
+        before = attributes.copy()
+        try:
+            return method(*args, **settings)
+        except BaseException:
+            attributes.clear()
+            attributes.update(before)
+            raise
+
+    return careful
 
 
 class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
@@ -144,6 +167,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self.engine, self.precision = engine, precision
         self.warm_start, self.random_state = warm_start, random_state
 
+    @_unchanged_by_errors
     def fit(
         self,
         X: ArrayLike,
@@ -204,6 +228,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self._learn(config, table.relative(), held, classes, before, self._image_shape(X))
         return self
 
+    @_unchanged_by_errors
     def partial_fit(
         self,
         X: ArrayLike,

@@ -6,6 +6,7 @@ with 2; from Python it is an ordinary exception. Anything else that is raised is
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 __all__ = [
     "ConfigError",
@@ -13,6 +14,7 @@ __all__ = [
     "FileError",
     "GlassnetError",
     "TrainingError",
+    "check_count",
     "missing_package",
     "nearest",
     "pip_install",
@@ -37,6 +39,12 @@ class FileError(GlassnetError):
 
 class TrainingError(GlassnetError):
     """A run that cannot begin or cannot go on."""
+
+
+def check_count(name: str, value: object) -> None:
+    """Raise ConfigError unless the value is a whole number of at least 1."""
+    if type(value) is bool or not isinstance(value, Integral) or value < 1:
+        raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from os import PathLike
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
-from .files import open_tensors, write_tensors
+from .files import as_path, open_tensors, write_tensors
 from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 
@@ -228,7 +227,7 @@ class Model:
         # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
         metadata = {"kind": "model", "version": _version(header.members), "header": text}
-        write_tensors(Path(path), tensors, metadata)
+        write_tensors(as_path(path), tensors, metadata)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -237,7 +236,7 @@ class Model:
         Raises:
             FileError: no such file, not a model of this version, or one whose parts do not fit together.
         """
-        with open_tensors(Path(path), "model") as file:
+        with open_tensors(as_path(path), "model") as file:
             version = file.metadata.get("version")
             if version not in (ONE, SEVERAL):
                 raise FileError(

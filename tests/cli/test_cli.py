@@ -3,16 +3,19 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, Model, Run, load_dataset
+from glassnet import Dataset, Model, Run, load_dataset, open_model, train
 from glassnet.cli import main
+from glassnet.errors import ConfigError
 from glassnet.training import Config, Settings
 
 
@@ -39,6 +42,43 @@ def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture
     assert f"evaluate {tmp_path / 'r'}" in out
     assert len(err.splitlines()) == 10
     assert max(map(len, err.splitlines())) <= 80
+
+
+def test_suggested_commands_can_be_pasted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "my runs" / "it's one"
+    assert main(["train", "--hidden", "20", "--epochs", "1", "--out", str(folder)]) == 0
+    suggested = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next"))
+    assert shlex.split(suggested)[-2:] == ["evaluate", str(folder)]
+    assert main(shlex.split(suggested)[-2:]) == 0
+    assert main(["train", "--out", str(folder)]) == 2
+    suggested = capsys.readouterr().err.strip().partition("continue with: ")[2]
+    assert shlex.split(suggested) == ["glassnet", "resume", str(folder)]
+
+
+def test_a_tilde_is_the_home_folder_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.toml").write_text("epochs = 1\n")
+    assert main(["train", "digits", "--recipe=~/mine.toml", "--out=~/run"]) == 0
+    assert main(["export", "~/run", "--numpy=~/digits.py"]) == 0
+    assert {"run", "digits.py"} <= {path.name for path in tmp_path.iterdir()}
+    trained = train(load_dataset("digits"), "~/mine.toml", out="~/other")
+    trained.model.save("~/model.safetensors")
+    assert Run("~/other").path == tmp_path / "other"
+    assert Model.load("~/model.safetensors").classes == open_model("~/other").classes
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"jobs": "2"}, "jobs: must be a whole number of at least 1, not '2'"),
+        ({"jobs": 2.0, "members": 2}, "jobs: must be a whole number of at least 1, not 2.0"),
+        ({"out": 5}, "out: must be a path, not 5"),
+        ({"recipe": 5}, "recipe: must be the name of a recipe or the path of a TOML file, not 5"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named(digits: Dataset, settings: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=what):
+        train(digits, **settings)
 
 
 def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

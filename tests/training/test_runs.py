@@ -437,7 +437,10 @@ def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Datas
     assert len(resume(tmp_path / "run").history) == 4
 
 
-def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
+@pytest.mark.parametrize("batch_size", [1, 32])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset, batch_size: int, optimizer: str) -> None:
+    settings = {"epochs": 2, "optimizer": optimizer, "learning_rate": 0.01, "batch_size": batch_size}
     rare = np.flatnonzero(digits.train.labels == 3)[:8]
     chosen = np.concatenate([np.flatnonzero(digits.train.labels != 3), rare])
     data = load_dataset(
@@ -445,7 +448,7 @@ def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
     )
     threes = digits.test.images[digits.test.labels == 3]
     recall = {
-        weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **SETTINGS).model.predict(threes) == 3)
+        weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **settings).model.predict(threes) == 3)
         for weight in ("none", "balanced")
     }
     assert recall["balanced"] > recall["none"]

@@ -61,7 +61,7 @@ def main(tokens: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
-    tokens = sys.argv[1:] if tokens is None else tokens
+    tokens = [_at_home(token) for token in (sys.argv[1:] if tokens is None else tokens)]
     try:
         if tokens and tokens[0] in app:
             app[tokens[0]].help = None  # then its --help is its docstring, and not only the line in the list
@@ -83,6 +83,12 @@ def main(tokens: list[str] | None = None) -> int:
     except MemoryError:
         return _fail("not enough memory; use fewer units, smaller batches, or less data")
     return 0
+
+
+def _at_home(token: str) -> str:
+    """Return a word of the command line with ``~`` for the home folder, which no shell expands in ``--out=~/run``."""
+    flag, equals, value = token.partition("=") if token.startswith("--") else ("", "", token)
+    return f"{flag}{equals}{os.path.expanduser(value)}"  # noqa: PTH111  # changes no word but those that begin with ~
 
 
 def _fail(message: str) -> int:

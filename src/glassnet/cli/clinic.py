@@ -112,7 +112,7 @@ def _list(json: bool) -> None:
     print_definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
     print("\nThe notebooks that make them:\n")
     print_definitions(recipes)
-    print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
+    print(f"\nRun one beside its cure: {command('clinic', next(iter(MISTAKES)))}")
 
 
 def _show(result: Comparison | Chain) -> None:

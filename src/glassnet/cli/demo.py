@@ -40,9 +40,9 @@ def demo(*, out: Path | None = None) -> None:
     print_facts({"model": run.path / MODEL, "report": page})
     print("\nNext, try:")
     for line in (
-        f"{command()} evaluate {run.path}",
-        f"{command()} train mnist --out runs/mnist",
-        f"{command()} predict runs/mnist YOUR-PICTURE.png",
+        command("evaluate", run.path),
+        command("train", "mnist", "--out", "runs/mnist"),
+        command("predict", "runs/mnist", "YOUR-PICTURE.png"),
     ):
         print(f"  {line}")
 

@@ -1,6 +1,7 @@
 """Output as aligned text, the same in a terminal and in a pipe."""
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
@@ -32,16 +33,20 @@ __all__ = [
 SHADES = " .:-=+*#%@"
 
 
-def command() -> str:
-    """Return how glassnet was called, so that the commands it suggests can be typed as shown."""
+def command(*arguments: object) -> str:
+    """Return a command of glassnet as it was called, quoted, so that it can be pasted as shown."""
+    return shlex.join([*_called(), *map(str, arguments)])
+
+
+def _called() -> list[str]:
     called = Path(sys.argv[0])
     if called.stem == "__main__":
-        return "python -m glassnet"
+        return ["python", "-m", "glassnet"]
     if called.is_absolute() and called.is_relative_to(Path.cwd()):
         called = called.relative_to(Path.cwd())
     if called.is_absolute() and shutil.which("glassnet") == str(called):
-        return "glassnet"
-    return str(called)
+        return ["glassnet"]
+    return [str(called)]
 
 
 def say(line: str) -> None:

@@ -30,7 +30,7 @@ class Progress(RunCallback):
             say(f"member {run.config.seed - run.config.first_seed + 1}")
         head = f"{summary(run)}\n\n{HEADER}"
         if run.ranks.size > 1:  # a rank that is killed takes the others with it, too late to say this
-            say(f"{run.ranks.size} ranks; if one of them dies, continue with: {command()} resume {run.folder}")
+            say(f"{run.ranks.size} ranks; if one of them dies, continue with: {command('resume', run.folder)}")
         if head != self.head or run.config.first_seed is not None:  # not again for the part of a run with mistakes
             say(head)
         self.head = head

@@ -115,7 +115,7 @@ def _show(found: tuning.Search, data: str | None) -> None:
         value = _value(found.monitor, found.best.value)
         facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} {value}"
         facts["run"] = found.run.path
-        facts["next"] = f"{command()} train {data + ' ' if data else ''}--recipe {found.recipe}"
+        facts["next"] = command("train", *([data] if data else []), "--recipe", found.recipe)
     print_facts(facts)
 
 

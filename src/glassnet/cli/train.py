@@ -188,7 +188,7 @@ def _show(run: Run, json: bool) -> None:
             {
                 "broken": f"at step {run.history[-1]['step']}, by a planted mistake; {kept}",
                 "run": run.path,
-                "next": f"{command()} clinic {what}",
+                "next": command("clinic", what),
             }
         )
         return
@@ -199,7 +199,7 @@ def _show(run: Run, json: bool) -> None:
         verdict = f"{percent(accuracy)} of the {images} correct"
     members = run.config.members
     which = f"ensemble of {members}" if members > 1 else f"epoch {best['epoch']}"
-    facts = {"best": f"{which}: {verdict}", "run": run.path, "next": f"{command()} evaluate {run.path}"}
+    facts = {"best": f"{which}: {verdict}", "run": run.path, "next": command("evaluate", run.path)}
     if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
-        facts["then"] = f"{command()} submit {run.path} test.csv"
+        facts["then"] = command("submit", run.path, "test.csv")
     print_facts(facts)

@@ -38,7 +38,7 @@ class Table(NamedTuple):
 def cache_folder() -> Path:
     """Return ``$GLASSNET_CACHE``, or else the operating system's folder for caches."""
     if chosen := os.environ.get("GLASSNET_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     import pooch
 
     return Path(pooch.os_cache("glassnet"))

@@ -40,7 +40,6 @@ def read_csv(path: Path) -> Table:
         DataError: the file is missing, empty or too large, a column is missing, or a cell is not such a number (its
             line and column are named).
     """
-    path = path.expanduser()
     try:
         size = path.stat().st_size
         if size > MAX_PIXEL_BYTES:

@@ -6,6 +6,7 @@ the defaults of `Settings`.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from types import NoneType
@@ -61,12 +62,18 @@ class Config(Settings):
     @classmethod
     def _check_type(cls, value: object, info: ValidationInfo) -> object:
         """Refuse what pydantic would convert: true for a number, "3" for 3, "yes" or 1 for true."""
-        wanted = cls.model_fields[str(info.field_name)].annotation
-        number = wanted in (int, float) or NoneType in get_args(wanted)  # all settings that may be None are numbers
-        yes_or_no = isinstance(value, bool | np.bool_)
-        if wanted is bool and not yes_or_no:
-            raise ValueError(f"must be true or false, not {value!r:.80}")
-        if (yes_or_no and wanted is not bool) or (number and isinstance(value, str)):
+        name = str(info.field_name)
+        wanted = cls.model_fields[name].annotation
+        if wanted is bool:
+            if not isinstance(value, bool | np.bool_):
+                raise ValueError(f"must be true or false, not {value!r:.80}")
+            return value
+        if name == "batch_size" and isinstance(value, str) and value != "all":
+            raise ValueError(f"must be a whole number of at least 1, or all, not {value!r:.80}")
+        # All settings that may be None are numbers.
+        number = wanted in (int, float) or NoneType in get_args(wanted) or name == "hidden"
+        refused = (bool, np.bool_, str) if number else (bool, np.bool_)
+        if any(isinstance(part, refused) for part in (value if isinstance(value, list | tuple) else [value])):
             kind = "a number" if "float" in str(wanted) else "a whole number"
             raise ValueError(f"must be {kind}, not {value!r:.80}")
         return value
@@ -156,7 +163,11 @@ class Config(Settings):
             config = cls.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(explain(error, given, origin, cls.model_fields)) from error
-        config._check_together()
+        try:
+            config._check_together()
+        except ConfigError as error:
+            of_the_file = str(error).partition(":")[0] not in given
+            raise ConfigError(f"{origin if of_the_file else ''}{error}") from error
         return config
 
     @property
@@ -243,6 +254,11 @@ class Config(Settings):
         settings = {"engine": "numpy"} | parse_toml(path, content)  # before there were others, there was NumPy
         if "dtype" in settings:  # which is what precision was called then
             settings["precision"] = settings.pop("dtype")
+        if strange := sorted(settings.keys() - cls.model_fields.keys()):
+            raise ConfigError(
+                f"{path}: has a setting {strange[0]!r}, which glassnet {version('glassnet')} does not have; it was "
+                "written by a newer version, or changed: use that version, or remove the setting"
+            )
         return cls._checked(settings, {}, f"{path}: ")
 
     def to_toml(self) -> str:

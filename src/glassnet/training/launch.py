@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Dataset
-from ..errors import ConfigError, DataError, FileError, TrainingError
-from ..files import only_process, write_atomically
+from ..errors import ConfigError, DataError, FileError, TrainingError, check_count
+from ..files import as_path, only_process, resume_command, write_atomically
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
@@ -92,6 +92,7 @@ def train(
     ranks = open_ranks(parallel)
     with ranks.together():
         check_callbacks(callbacks)
+        out = None if out is None else as_path(out, "out")
         config = choose_config(dataset, recipe, settings, as_written=as_written)
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
@@ -164,6 +165,8 @@ def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers)
 
 def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
     """Return the processes that train a run; one network is trained by one."""
+    if jobs is not None:
+        check_count("jobs", jobs)
     if config.members == 1 and (dask is not None or (jobs or 1) > 1):
         given = "jobs" if dask is None else "dask"
         raise ConfigError(
@@ -178,7 +181,7 @@ def _begun(folder: Path, config: Config) -> Iterator[Path]:
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(
-                f"{folder}: has a run already; choose another, or continue with: glassnet resume {folder}"
+                f"{folder}: has a run already; choose another, or continue with: {resume_command(folder)}"
             )
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
@@ -216,7 +219,7 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
     Raises:
         FileError: it cannot be made.
     """
-    folder, number = Path(out if out is not None else "."), 1
+    folder, number = as_path(out if out is not None else ".", "out"), 1
     try:
         if out is not None:
             folder.mkdir(parents=True, exist_ok=True)
