@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from numbers import Integral
 
 __all__ = [
+    "SHORT_NAMES",
     "ConfigError",
     "DataError",
     "FileError",
@@ -18,7 +19,30 @@ __all__ = [
     "missing_package",
     "nearest",
     "pip_install",
+    "plain_name",
 ]
+
+
+SHORT_NAMES = {
+    **dict.fromkeys(("lr", "eta", "alpha", "rate"), "learning_rate"),
+    **dict.fromkeys(("batch", "bs", "batchsize", "minibatch", "b"), "batch_size"),
+    **dict.fromkeys(("epoch", "n_epochs", "num_epochs", "max_iter", "e", "iterations"), "epochs"),
+    **dict.fromkeys(("layers", "units", "hidden_layer_sizes", "hidden_layers", "hidden_units"), "hidden"),
+    **dict.fromkeys(("wd", "decay"), "weight_decay"),
+    **dict.fromkeys(("opt", "solver", "optim"), "optimizer"),
+    **dict.fromkeys(("act", "nonlinearity"), "activation"),
+    **dict.fromkeys(("bn", "batchnorm", "batch_normalization", "batch_normalisation"), "batch_norm"),
+    **dict.fromkeys(("val", "val_split", "validation_split", "validation_fraction"), "validation"),
+    **dict.fromkeys(("random_state", "random_seed"), "seed"),
+    **dict.fromkeys(("early_stopping", "n_iter_no_change"), "patience"),
+    **dict.fromkeys(("smoothing",), "label_smoothing"),
+    **dict.fromkeys(("augment", "augmentation", "rotate"), "rotation"),
+    **dict.fromkeys(("clip", "grad_clip", "max_norm"), "clip_norm"),
+    **dict.fromkeys(("device", "backend"), "engine"),
+    **dict.fromkeys(("n_jobs", "workers"), "jobs"),
+    **dict.fromkeys(("output", "output_dir", "o"), "out"),
+}
+"""What people call settings who come from other tools, and what they are called here."""
 
 
 class GlassnetError(Exception):
@@ -47,9 +71,17 @@ def check_count(name: str, value: object) -> None:
         raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
 
 
+def plain_name(name: str) -> str:
+    """Return the name of a setting or flag as `SHORT_NAMES` has it: ``--Batch-Size`` is ``batch_size``."""
+    return name.lower().strip("-_").replace("-", "_")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
     names = list(known)
+    short = SHORT_NAMES.get(plain_name(name))
+    if short in names:
+        return f" (did you mean {short!r}?)"
     match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
 

@@ -81,6 +81,17 @@ def test_arguments_of_the_wrong_type_are_named(digits: Dataset, settings: dict[s
         train(digits, **settings)
 
 
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [("--lr", "--learning-rate"), ("--batch", "--batch-size"), ("--bs=3", "--batch-size"), ("-e", "--epochs")],
+)
+def test_short_names_from_other_tools_get_the_right_hint(
+    flag: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "digits", flag, "3"]) == 2
+    assert capsys.readouterr().err == f"glassnet: no flag called {flag.partition('=')[0]} (did you mean {meant}?)\n"
+
+
 def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["train", "--epochs", "2", "--out", str(tmp_path / "r"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

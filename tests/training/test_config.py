@@ -156,6 +156,8 @@ def test_it_is_frozen() -> None:
         ({"epochs": 0}, "epochs: must be at least 1, not 0"),
         ({"learning_rate": -1}, "learning_rate: must be more than 0, not -1"),
         ({"learning_rate": float("nan")}, "learning_rate: .*finite"),
+        ({"lr": 3}, "no setting called 'lr' .did you mean 'learning_rate'"),
+        ({"bs": 3}, "no setting called 'bs' .did you mean 'batch_size'"),
         ({"epoch": 3}, "no setting called 'epoch' .did you mean 'epochs'"),
         ({"activation": "rely"}, "activation: 'rely' is unknown .did you mean 'relu'"),
         ({"optimizer": "adan"}, "optimizer: .*did you mean 'adam'"),

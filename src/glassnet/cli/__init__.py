@@ -5,10 +5,11 @@ import os
 import sys
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.exceptions import UnknownOptionError
 from cyclopts.exceptions import ValidationError as FlagError
 
 from .. import __version__
-from ..errors import GlassnetError
+from ..errors import SHORT_NAMES, GlassnetError, plain_name
 from .groups import RUN
 
 __all__ = ["app", "main"]
@@ -109,4 +110,10 @@ def _flag_message(error: CycloptsError) -> str:
             return f"--{setting.replace('_', '-')}:{complaint}"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"unexpected argument {error.unused_tokens[0]!r}; see --help for what the command takes"
+    if isinstance(error, UnknownOptionError):
+        flag = (error.token.keyword or error.token.value).partition("=")[0]
+        known = {name for argument in error.argument_collection for name in argument.names}
+        meant = f"--{SHORT_NAMES.get(plain_name(flag), '').replace('_', '-')}"
+        if meant in known:
+            return f"no flag called {flag} (did you mean {meant}?)"
     return str(error)

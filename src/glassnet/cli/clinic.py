@@ -10,7 +10,7 @@ from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
 from ..study import study, study_notebook
 from ..study.results import Chain, Comparison, Course
-from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
+from ..study.tables import breaks, budget_words, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
 from .output import command, print_definitions, print_json, print_table, say
@@ -155,7 +155,7 @@ def _explain(mistake: type[Mistake]) -> None:
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
     what = recipe_summary(result.notebook)
-    own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
+    own = budget_words(result.budget)
     how = f"Run here on {result.data}{own} with its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
