@@ -9,21 +9,20 @@ from collections.abc import Iterable
 from numbers import Integral
 
 __all__ = [
-    "SHORT_NAMES",
     "ConfigError",
     "DataError",
     "FileError",
     "GlassnetError",
     "TrainingError",
     "check_count",
+    "from_elsewhere",
     "missing_package",
     "nearest",
     "pip_install",
-    "plain_name",
 ]
 
 
-SHORT_NAMES = {
+_ELSEWHERE = {
     **dict.fromkeys(("lr", "eta", "alpha", "rate"), "learning_rate"),
     **dict.fromkeys(("batch", "bs", "batchsize", "minibatch", "b"), "batch_size"),
     **dict.fromkeys(("epoch", "n_epochs", "num_epochs", "max_iter", "e", "iterations"), "epochs"),
@@ -71,17 +70,16 @@ def check_count(name: str, value: object) -> None:
         raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
 
 
-def plain_name(name: str) -> str:
-    """Return the name of a setting or flag as `SHORT_NAMES` has it: ``--Batch-Size`` is ``batch_size``."""
-    return name.lower().strip("-_").replace("-", "_")
+def from_elsewhere(name: str) -> str | None:
+    """Return the setting that other tools call by this name or flag: ``learning_rate`` for ``lr`` and ``--lr``."""
+    return _ELSEWHERE.get(name.lower().strip("-_").replace("-", "_"))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
     names = list(known)
-    short = SHORT_NAMES.get(plain_name(name))
-    if short in names:
-        return f" (did you mean {short!r}?)"
+    if (meant := from_elsewhere(name)) in names:
+        return f" (did you mean {meant!r}?)"
     match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
 

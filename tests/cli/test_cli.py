@@ -40,7 +40,7 @@ def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture
     assert main(["train", "--hidden", "20", "--epochs", "2", "--out", str(tmp_path / "r")]) == 0
     out, err = capsys.readouterr()
     assert f"evaluate {tmp_path / 'r'}" in out
-    assert len(err.splitlines()) == 10
+    assert len(err.splitlines()) == 11
     assert max(map(len, err.splitlines())) <= 80
 
 

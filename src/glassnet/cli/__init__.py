@@ -9,7 +9,7 @@ from cyclopts.exceptions import UnknownOptionError
 from cyclopts.exceptions import ValidationError as FlagError
 
 from .. import __version__
-from ..errors import SHORT_NAMES, GlassnetError, plain_name
+from ..errors import GlassnetError, from_elsewhere
 from .groups import RUN
 
 __all__ = ["app", "main"]
@@ -113,7 +113,7 @@ def _flag_message(error: CycloptsError) -> str:
     if isinstance(error, UnknownOptionError):
         flag = (error.token.keyword or error.token.value).partition("=")[0]
         known = {name for argument in error.argument_collection for name in argument.names}
-        meant = f"--{SHORT_NAMES.get(plain_name(flag), '').replace('_', '-')}"
+        meant = f"--{(from_elsewhere(flag) or '').replace('_', '-')}"
         if meant in known:
             return f"no flag called {flag} (did you mean {meant}?)"
     return str(error)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError
+from ..training.history import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +53,6 @@ def _called() -> list[str]:
 def say(line: str) -> None:
     """Print a line on standard error, so that standard output holds results alone."""
     print(line, file=sys.stderr, flush=True)
-
-
-def percent(share: float | None) -> str:
-    """Return a fraction as a percentage with two decimals, and a dash for None."""
-    return "–" if share is None else f"{100 * share:.2f} %"
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,6 @@ from ..training import Config, Run, notebook_names
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
 from .output import command, percent, print_facts, print_json, say
-from .progress import Progress
 from .serve import PORT, page_beside
 
 __all__ = ["load_named", "resume", "train"]
@@ -87,22 +86,21 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     with ExitStack() as beside, _one_of_many(parallel) as ranks:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
-        with closing(Progress()) as progress:
-            with ranks.together():
-                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-                dataset = load_named(data, recipe, classes)
-            callbacks = [progress, *logs, *([training.Live()] if page else [])]
-            run = training.train(
-                dataset,
-                recipe,
-                as_written=as_written,
-                out=out,
-                callbacks=callbacks,
-                jobs=jobs,
-                dask=dask,
-                parallel=parallel,
-                **given,
-            )
+        with ranks.together():
+            logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+            dataset = load_named(data, recipe, classes)
+        run = training.train(
+            dataset,
+            recipe,
+            as_written=as_written,
+            out=out,
+            callbacks=[*logs, *([training.Live()] if page else [])],
+            jobs=jobs,
+            dask=dask,
+            parallel=parallel,
+            progress=True,
+            **given,
+        )
         if ranks.rank == 0:
             _show(run, json)
         if page:
@@ -165,10 +163,9 @@ def resume(
         Print the result as JSON.
     """
     with _one_of_many(parallel) as ranks:
-        with closing(Progress()) as progress:
-            with ranks.together():
-                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-            resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
+        with ranks.together():
+            logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+        resumed = training.resume(run, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True)
         if ranks.rank == 0:
             _show(resumed, json)
 

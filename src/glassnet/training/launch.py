@@ -1,9 +1,10 @@
 """Training a run in a new folder, and resuming one."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def train(
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -79,6 +81,8 @@ def train(
         dask: the address of a Dask scheduler whose workers train them.
         parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.mpi`. Only
             rank 0 calls the callbacks and writes.
+        progress: whether to report on standard error how the run goes; by default in a terminal, and in a notebook for
+            a run of more than five seconds.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -96,14 +100,14 @@ def train(
         config = choose_config(dataset, recipe, settings, as_written=as_written)
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
-    with ExitStack() as stack:
+    with ExitStack() as stack, _reporting(progress) as reporting:
         with ranks.together():  # what cannot be trained on is refused before there is a folder
             workers = stack.enter_context(_workers_for(config, jobs, dask))
             config = config.model_copy(update=_computing(config, dataset, ranks, workers))
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
         folder = Path(ranks.broadcast(str(folder)))
-        _train(folder, config, dataset, callbacks, workers, ranks)
+        _train(folder, config, dataset, [*reporting, *callbacks], workers, ranks)
     return Run(folder, required=ranks.rank == 0)
 
 
@@ -115,6 +119,7 @@ def resume(
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
 
@@ -128,6 +133,7 @@ def resume(
         dask: as for `train`.
         parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
             settings in its folder.
+        progress: as for `train`.
 
     Raises:
         FileError: no run there, or a damaged one.
@@ -140,12 +146,12 @@ def resume(
         config, dataset = run.config, run.dataset() if dataset is None else dataset
         _check_dataset(dataset)
     ranks.check(config, dataset.fingerprint)
-    with ExitStack() as stack:
+    with ExitStack() as stack, _reporting(progress) as reporting:
         with ranks.together():
             workers = stack.enter_context(_workers_for(config, jobs, dask))
             if ranks.rank == 0:
                 stack.enter_context(only_process(run.path))
-        _train(run.path, config, dataset, callbacks, workers, ranks)
+        _train(run.path, config, dataset, [*reporting, *callbacks], workers, ranks)
     return run
 
 
@@ -161,6 +167,19 @@ def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers)
         return {"engine": task.engine}
     chosen = config.threads is not None or not workers.alone
     return {"engine": task.engine, "threads": task.threads if chosen else fastest_threads(first, task, dataset)}
+
+
+@contextmanager
+def _reporting(progress: bool | None) -> Iterator[list[AnyCallback[RunUnderWay]]]:
+    """Yield what reports how a run goes, if somebody wants to know."""
+    from .progress import NOTEBOOK_PATIENCE, Progress, watched
+
+    if progress is False or (progress is None and not watched()):
+        yield []
+        return
+    patience = 0.0 if progress or sys.stderr.isatty() else NOTEBOOK_PATIENCE
+    with closing(Progress(patience)) as reporting:
+        yield [reporting]
 
 
 def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
