@@ -623,3 +623,27 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was() -> None:
             wrong()
         assert fitted.n_features_in_ == 4
         assert np.array_equal(fitted.predict_proba(X), before)
+
+
+def test_its_defaults_serve_small_tables() -> None:
+    X, y = load_iris(return_X_y=True)
+    scores = [
+        cross_val_score(make_pipeline(StandardScaler(), DigitClassifier(random_state=seed)), X, y).mean()
+        for seed in range(3)
+    ]
+    assert np.mean(scores) > 0.93
+    assert DigitClassifier().fit(X, y).n_iter_ == 300
+    assert DigitClassifier().fit(np.repeat(X, 4, axis=0), np.repeat(y, 4)).n_iter_ == 100
+    assert DigitClassifier(epochs=2).fit(X, y).n_iter_ == 2
+
+
+def test_verbose_reports_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = load_iris(return_X_y=True)
+    DigitClassifier(epochs=3, verbose=True, validation_fraction=0.2).fit(X, y)
+    out, err = capsys.readouterr()
+    assert out == ""
+    header, *lines = err.splitlines()
+    assert header.split()[:3] == ["epoch", "loss", "accuracy"]
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    DigitClassifier(epochs=3).fit(X, y)
+    assert capsys.readouterr() == ("", "")

@@ -9,12 +9,12 @@ from rich.live import Live
 from rich.text import Text
 
 from ..files import resume_command
-from .callbacks import RunCallback, RunUnderWay
+from .callbacks import Callback, LoopUnderWay, RunCallback, RunUnderWay
 from .history import Row, percent
 from .summary import summary
 from .verdict import chance_note
 
-__all__ = ["HEADER", "NOTEBOOK_PATIENCE", "Progress", "progress_line", "watched"]
+__all__ = ["HEADER", "NOTEBOOK_PATIENCE", "Lines", "Progress", "watched"]
 
 REFRESH = 0.1  # seconds between two updates of the live line
 NOTEBOOK_PATIENCE = 5.0  # seconds: what is over by then needs no lines in a notebook
@@ -91,12 +91,12 @@ class Progress(RunCallback):
 
     def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         best = " *" if run.state.best_epoch == row["epoch"] else ""
-        self._print(progress_line(row) + best)
+        self._print(_line(row) + best)
 
     def on_end(self, run: RunUnderWay) -> None:
         self.close()
         if run.broken:
-            self._print(progress_line(run.rows[-1]))
+            self._print(_line(run.rows[-1]))
             self._print(f"{run.broken}; training cannot continue")
         elif note := chance_note(run):
             self._print(fill(note, WIDTH), wait=False)
@@ -124,7 +124,17 @@ class Progress(RunCallback):
             self.live = None
 
 
-def progress_line(row: Row) -> str:
+class Lines(Callback):
+    """A line per epoch on standard error, for a loop without a run folder."""
+
+    def on_start(self, run: LoopUnderWay) -> None:
+        print(HEADER, file=sys.stderr, flush=True)
+
+    def on_epoch(self, run: LoopUnderWay, row: Row) -> None:
+        print(_line(row), file=sys.stderr, flush=True)
+
+
+def _line(row: Row) -> str:
     """Return a row of a history under the columns of `HEADER`."""
     loss, validation_loss = ("–" if row[key] is None else f"{row[key]:.4f}" for key in ("loss", "validation_loss"))
     return (
