@@ -92,6 +92,29 @@ def test_short_names_from_other_tools_get_the_right_hint(
     assert capsys.readouterr().err == f"glassnet: no flag called {flag.partition('=')[0]} (did you mean {meant}?)\n"
 
 
+def test_a_finished_run_says_so_and_what_would_continue_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", str(run)]) == 0
+    assert capsys.readouterr().err == f"{run}: is finished; for more epochs than 15, give --epochs\n"
+
+
+def test_show_has_all_settings(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(run)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    facts = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert set(Settings.model_fields) <= set(facts)
+    assert facts["epochs"] == "15 *"  # the recipe has 30
+    assert (facts["state"], facts["recipe"], facts["dropout"], facts["batch_norm"]) == (
+        "finished",
+        "small",
+        "0.3",
+        "false",
+    )
+    assert main(["show", str(run), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["settings"] == json.loads(json.dumps(Run(run).config.model_dump()))
+    assert shown["state"] == "finished"
+
+
 def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["train", "--epochs", "2", "--out", str(tmp_path / "r"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

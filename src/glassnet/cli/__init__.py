@@ -43,6 +43,7 @@ for _place, _help in {
     "use:report": "Write a report of a run: figures and a page that shows them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",
+    "show:show": "Show all settings of a run, and how far it is.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
     "check:check_gradients": "Check the gradients of a recipe numerically.",

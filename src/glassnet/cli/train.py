@@ -136,13 +136,14 @@ def resume(
     run: Path,
     /,
     *,
+    epochs: int | None = None,
     tensorboard: Path | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
     json: bool = False,
 ) -> None:
-    """Resume a run that was interrupted or killed.
+    """Resume a run that was interrupted or killed, or train a finished one for more epochs.
 
     Training continues from the last checkpoint, also in the middle of an epoch. The result is bit for bit that of a run
     that was never interrupted.
@@ -151,6 +152,9 @@ def resume(
     ----------
     run
         Run folder.
+    epochs
+        Total number of epochs, more than the run has. From there on, the learning rate follows the schedule of a run of
+        this length.
     tensorboard
         As for `glassnet train`. The event file also gets everything logged before the interruption.
     jobs
@@ -165,7 +169,11 @@ def resume(
     with _one_of_many(parallel) as ranks:
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-        resumed = training.resume(run, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True)
+            if ranks.rank == 0 and epochs is None and (done := Run(run)).finished:
+                say(f"{run}: is finished; for more epochs than {done.config.epochs}, give --epochs")
+        resumed = training.resume(
+            run, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
+        )
         if ranks.rank == 0:
             _show(resumed, json)
 
@@ -196,7 +204,9 @@ def _show(run: Run, json: bool) -> None:
         verdict = f"{percent(accuracy)} of the {images} correct"
     members = run.config.members
     which = f"ensemble of {members}" if members > 1 else f"epoch {best['epoch']}"
-    facts = {"best": f"{which}: {verdict}", "run": run.path, "next": command("evaluate", run.path)}
+    facts = {"best": f"{which}: {verdict}", "run": run.path}
+    if not run.config.all_data:
+        facts["next"] = command("evaluate", run.path)
     if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
         facts["then"] = command("submit", run.path, "test.csv")
     print_facts(facts)

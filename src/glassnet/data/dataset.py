@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -180,6 +180,12 @@ class Dataset:
             )
         kept, held = hold_out(self.train.labels, share, seed)
         return self.train.take(kept), self.train.take(held)
+
+    def whole(self) -> "Dataset":
+        """Return the data set with its test images among the training images, unless they are the source's own."""
+        if self.official_test or not len(self.test):
+            return self
+        return replace(self, train=self.train.joined(self.test), test=self.test.take(np.arange(0)))
 
     def require_trainable(self) -> None:
         """Check that there is something to learn.

@@ -66,6 +66,8 @@ def _learned(model: Model) -> Dataset:
             f"{doubt}its training data, {model.trained_on}, is missing or cannot be read; restore it, or allow the "
             "leak (--allow-leak, allow_leak=True)"
         ) from error
+    if dataset.whole().fingerprint == model.fingerprint:
+        return dataset.whole()
     if dataset.fingerprint != model.fingerprint:
         raise DataError(f"{doubt}{model.trained_on} has changed since it was trained{remedy}")
     return dataset

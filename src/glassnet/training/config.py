@@ -191,6 +191,8 @@ class Config(Settings):
             raise ConfigError(f"weight_decay: not supported by {self.optimizer}; use optimizer adamw, or l2")
         if self.patience and not self.validation:
             raise ConfigError("patience: early stopping needs validation images; set validation above 0")
+        if self.all_data and self.validation:
+            raise ConfigError("all_data: leaves no images for validation; leave out validation, or all_data")
         if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
             raise ConfigError(
                 f"validation: must be a fraction less than 1, or at least 2 images, not {self.validation:g}"
@@ -279,9 +281,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
     A new optimizer brings its own default learning rate, and weight decay belongs to the old one. Batches of one image
     or of all have no batch normalisation, and batches of all images no augmentation. Of ``layers`` and ``hidden``,
-    which say the same, the one that is given last holds.
+    which say the same, the one that is given last holds. All data leaves none for validation.
     """
-    merged = dict(below)
+    merged = dict(below) | ({"validation": 0.0} if above.get("all_data") is True else {})
     if above.get("layers"):
         merged.pop("hidden", None)
     elif "hidden" in above:

@@ -16,7 +16,7 @@ from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
-from .folder import CHECKPOINT, CONFIG
+from .folder import CHECKPOINT, CONFIG, RunFolder
 from .mpi import open_ranks
 from .ranks import ALONE, Ranks
 from .run import Run
@@ -98,6 +98,7 @@ def train(
         check_callbacks(callbacks)
         out = None if out is None else as_path(out, "out")
         config = choose_config(dataset, recipe, settings, as_written=as_written)
+        dataset = dataset.whole() if config.all_data else dataset
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
     with ExitStack() as stack, _reporting(progress) as reporting:
@@ -115,6 +116,7 @@ def resume(
     path: str | os.PathLike[str],
     dataset: Dataset | None = None,
     *,
+    epochs: int | None = None,
     callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
@@ -128,6 +130,8 @@ def resume(
     Args:
         path: the run folder.
         dataset: only for a run that learned from arrays in memory.
+        epochs: train this many in all, more than the run has, also where it has come to its end. From there on, the
+            learning rate follows the schedule of a run of so many epochs.
         callbacks: see `Callback` and `RunCallback`.
         jobs: as for `train`; it need not be what the run began with.
         dask: as for `train`.
@@ -136,6 +140,7 @@ def resume(
         progress: as for `train`.
 
     Raises:
+        ConfigError: no more epochs than the run has, or more epochs for an ensemble.
         FileError: no run there, or a damaged one.
         TrainingError: the data has changed since the run began; and as for `train`.
     """
@@ -145,14 +150,29 @@ def resume(
         run = Run(path)
         config, dataset = run.config, run.dataset() if dataset is None else dataset
         _check_dataset(dataset)
+        dataset = dataset.whole() if config.all_data else dataset
+        config = config if epochs is None else _with_epochs(run, epochs)
     ranks.check(config, dataset.fingerprint)
     with ExitStack() as stack, _reporting(progress) as reporting:
         with ranks.together():
             workers = stack.enter_context(_workers_for(config, jobs, dask))
             if ranks.rank == 0:
                 stack.enter_context(only_process(run.path))
-        _train(run.path, config, dataset, [*reporting, *callbacks], workers, ranks)
-    return run
+                if epochs is not None:
+                    write_atomically(run.path / CONFIG, config.to_toml().encode())
+        _train(run.path, config, dataset, [*reporting, *callbacks], workers, ranks, reopen=epochs is not None)
+    return Run(path, required=ranks.rank == 0)
+
+
+def _with_epochs(run: Run, epochs: int) -> Config:
+    """Return the configuration of a run with more epochs."""
+    check_count("epochs", epochs)
+    if run.config.members > 1:
+        raise ConfigError("epochs: an ensemble cannot be continued after its end; continue with its members one by one")
+    done = read_state(run.path / CHECKPOINT).epoch
+    if epochs <= done:
+        raise ConfigError(f"epochs: the run has {done} already; give more than that, such as {2 * done}")
+    return run.config.model_copy(update={"epochs": epochs})
 
 
 def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers) -> dict[str, object]:
@@ -215,6 +235,8 @@ def _train(
     callbacks: Sequence[AnyCallback[RunUnderWay]],
     workers: Workers,
     ranks: Ranks,
+    *,
+    reopen: bool = False,
 ) -> None:
     """Train what a folder's run still has to do: the members of an ensemble, or one part after another."""
     if config.members > 1:
@@ -227,6 +249,8 @@ def _train(
         if done < until or until == config.epochs:
             with ranks.together():
                 loop = RunLoop(part, dataset, callbacks if here else (), folder=here, until=until, ranks=ranks)
+                if reopen and isinstance(loop.storage, RunFolder):
+                    loop.storage.reopen = True
             loop.run()
             if loop.stopped:
                 break

@@ -89,9 +89,10 @@ class Run:
                 "glassnet.resume(path, dataset)"
             )
         try:
-            return load_dataset(source, classes=self.config.classes)
+            dataset = load_dataset(source, classes=self.config.classes)
         except DataError as error:
             raise DataError(f"{self.path}: the data of this run cannot be loaded: {error}") from error
+        return dataset.whole() if self.config.all_data else dataset
 
     @property
     def _part(self) -> str:
