@@ -80,6 +80,9 @@ BODY = {
     "content": {
         "image/png": FILE,
         "image/jpeg": FILE,
+        "multipart/form-data": {
+            "schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}},
+        },
         "application/json": {
             "schema": {"oneOf": [kind.model_json_schema() for kind in (OneImage, SeveralImages)]},
             "example": {"pixels": EXAMPLE},

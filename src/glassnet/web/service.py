@@ -1,5 +1,6 @@
 """What programs ask: whether the server is up, which model it has, and what is in their pictures."""
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from .. import __version__
 from ..answers import answers
@@ -18,7 +20,6 @@ from ..data.dataset import Images
 from ..errors import DataError
 from .batcher import Batcher
 from .dependencies import TheStore
-from .guard import LARGEST_BODY
 from .schemas import BODY, Description, Health, Prediction, errors
 from .store import Store
 
@@ -79,7 +80,7 @@ def describe(store: TheStore) -> Description:
             400: "Not a picture, a damaged one, no digit in it, or invalid pixels.",
             403: "Sent by another site's page.",
             408: "The body did not arrive in time.",
-            413: f"The body is larger than {LARGEST_BODY:,} bytes.",
+            413: "The body is larger than the server takes, by default 16 MiB.",
         }
     ),
     openapi_extra={"requestBody": BODY},
@@ -94,7 +95,10 @@ async def predict(request: Request) -> Response:
     preparing: CapacityLimiter = request.app.state.preparing
     body, kind = await request.body(), request.headers.get("content-type", "")
     model = store.model(None)
-    if "json" not in kind and body.lstrip()[:1] != b"{":
+    if kind.startswith("multipart/form-data"):
+        pictures = await _files(request)
+        images, names = await run_sync(_from_files, pictures, model.preprocessing, limiter=preparing)
+    elif "json" not in kind and body.lstrip()[:1] != b"{":
         images, names = await run_sync(_from_picture, body, model.preprocessing, limiter=preparing)
     else:
         images, names = _from_json(body) if len(body) < SMALL else await run_in_threadpool(_from_json, body)
@@ -105,11 +109,45 @@ async def predict(request: Request) -> Response:
     return Response(to_json(answers(probabilities, model.classes, names)), media_type="application/json")
 
 
+async def _files(request: Request) -> list[tuple[str, bytes]]:
+    """Return the name and the content of each file of a form, as `curl --form picture=@seven.jpg` sends it."""
+    async with request.form(max_files=MOST_FRAMED) as form:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        found = [((file.filename or PICTURE)[:80], await file.read()) for file in files]
+    if not found:
+        raise DataError("the form has no file; send a picture in a field, as curl --form picture=@PICTURE does")
+    return found
+
+
+def _from_files(files: list[tuple[str, bytes]], form: Preprocessing) -> tuple[Images, list[str]]:
+    """Return the images (n, h, w) of the pictures of a form in the model's form, and what they are called."""
+    images = [frame_picture(read_picture(content, name), form, name) for name, content in files]
+    return np.stack(images), [name for name, _ in files]
+
+
 def _from_picture(body: bytes, form: Preprocessing) -> tuple[Images, list[str]]:
-    """Return the image (1, h, w) of a PNG or JPEG body in the model's form, and what it is called."""
+    """Return the image (1, h, w) of a body that is a picture in the model's form, and what it is called."""
     if not body:
         raise DataError('the body is empty; send a PNG or JPEG picture, or JSON: {"pixels": [[0, 255, …], …]}')
-    return frame_picture(read_picture(body, PICTURE), form, PICTURE)[None], [PICTURE]
+    try:
+        picture = read_picture(body, PICTURE)
+    except DataError as error:
+        raise DataError(_what_else(body) or str(error)) from error
+    return frame_picture(picture, form, PICTURE)[None], [PICTURE]
+
+
+def _what_else(body: bytes) -> str | None:
+    """Say what a body is that is not a picture, if it is one of the things that programs send for one by mistake."""
+    head = body[:4096].strip()
+    if head.startswith(b"data:"):
+        return "the body is a data URL; send the bytes of the picture themselves"
+    if head.startswith(b"--") and b"form-data" in head:
+        return "the body is a form, but its content-type is not; send content-type: multipart/form-data; boundary=…"
+    if re.fullmatch(rb"[\w.-]{1,40}=.*", head, re.DOTALL):
+        return "the body is a form of text; send the picture itself, as curl --data-binary @PICTURE does"
+    if len(head) > 40 and re.fullmatch(rb"[A-Za-z0-9+/=\s]+", head):
+        return "the body is text, perhaps base64; send the bytes of the picture themselves"
+    return None
 
 
 def _framed(images: Images, form: Preprocessing, names: list[str]) -> Images:
