@@ -36,6 +36,7 @@ class _Header(BaseModel):
     trained_on: str
     fingerprint: str
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
+    seen: list[str] = []
 
 
 class Model:
@@ -50,6 +51,7 @@ class Model:
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
         fingerprint: of that data set.
+        seen: the sources of what the models had learned before that its training started from.
 
     Raises:
         DataError: no networks, more than 100, or networks of different layers.
@@ -62,6 +64,7 @@ class Model:
         classes: tuple[str, ...],
         trained_on: str = "",
         fingerprint: str = "",
+        seen: Sequence[str] = (),
     ) -> None:
         self.networks = (networks,) if isinstance(networks, Network) else tuple(networks)
         if not 1 <= len(self.networks) <= MAX_MEMBERS:
@@ -69,7 +72,7 @@ class Model:
         if any(_form(network) != _form(self.network) for network in self.networks[1:]):
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
-        self.trained_on, self.fingerprint = trained_on, fingerprint
+        self.trained_on, self.fingerprint, self.seen = trained_on, fingerprint, tuple(seen)
         self._block = self.network.at_a_time(BLOCK)
         self._idle: deque[Pass] = deque()  # those that no thread is using now
 
@@ -88,7 +91,7 @@ class Model:
         Raises:
             DataError: no models, too many, or models that differ in layers, preprocessing, classes or data.
         """
-        forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint) for m in models}
+        forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint, m.seen) for m in models}
         if len(forms) != 1:
             raise DataError("the models of an ensemble must have the same preprocessing, classes and data")
         return cls([network for model in models for network in model.networks], *forms.pop())
@@ -223,6 +226,7 @@ class Model:
             trained_on=self.trained_on,
             fingerprint=self.fingerprint,
             members=len(self.networks),
+            seen=list(self.seen),
         )
         # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
@@ -271,7 +275,8 @@ class Model:
         networks = [Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None) for _ in prefixes]
         for name, view in _named_tensors(networks).items():
             view[...] = tensors[name]
-        return cls(networks, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint)
+        about = header.trained_on, header.fingerprint, header.seen
+        return cls(networks, preprocessing, tuple(header.classes), *about)
 
 
 def _form(network: Network) -> tuple[object, ...]:

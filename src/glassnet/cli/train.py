@@ -28,6 +28,7 @@ def train(
     /,
     *,
     recipe: Recipe = None,
+    start: Annotated[Path | None, Parameter(name="--from", group=RECIPE)] = None,
     as_written: Annotated[bool, Parameter(group=RECIPE)] = False,
     classes: Classes = None,
     settings: Flags = None,
@@ -54,6 +55,9 @@ def train(
     recipe
         Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000
         training images, else default.
+    start
+        Run folder or model file whose weights the network begins with. The model decides the layers. Give a smaller
+        --learning-rate than from the beginning.
     as_written
         Train with the mistakes of the original notebook (recipes notebook-000 to notebook-004).
     classes
@@ -99,6 +103,7 @@ def train(
             dask=dask,
             parallel=parallel,
             progress=True,
+            start=start,
             **given,
         )
         if ranks.rank == 0:

@@ -44,7 +44,8 @@ class Config(Settings):
     ``recipe`` is a record: the name of a recipe that comes with glassnet, or of the TOML file that was given.
     ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`: from the start, or in a run
     that has gone right for ``mistakes_from`` epochs; the settings are then those before. Only a member of an ensemble
-    has a ``first_seed``: that of the first member, by which all split the images.
+    has a ``first_seed``: that of the first member, by which all split the images. ``seen`` are the sources of what the
+    model had learned that the run started from.
     """
 
     mistakes: tuple[Annotated[str, one_of(tuple(MISTAKES))], ...] = ()
@@ -53,6 +54,7 @@ class Config(Settings):
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
     first_seed: Seed | None = None
+    seen: tuple[str, ...] = ()
 
     def member(self, number: int) -> Self:
         """Return the configuration of a member, counted from 1: another seed for all but the split."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError, check_count
 from ..files import as_path, only_process, resume_command, write_atomically
+from ..model import Model
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
@@ -19,8 +20,9 @@ from .ensemble import train_members
 from .folder import CHECKPOINT, CONFIG, RunFolder
 from .mpi import open_ranks
 from .ranks import ALONE, Ranks
-from .run import Run
+from .run import Run, open_model
 from .run_loop import RunLoop
+from .start import begin_with, settings_of
 from .thread_choice import fastest_threads
 from .workers import Workers
 
@@ -66,6 +68,7 @@ def train(
     dask: str | None = None,
     parallel: str | None = None,
     progress: bool | None = None,
+    start: str | os.PathLike[str] | Model | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -83,6 +86,8 @@ def train(
             rank 0 calls the callbacks and writes.
         progress: whether to report on standard error how the run goes; by default in a terminal, and in a notebook for
             a run of more than five seconds.
+        start: a model, or the path of a model file or run folder, whose weights the network begins with. It decides the
+            layers; the outputs begin anew where the classes are others.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -97,6 +102,8 @@ def train(
     with ranks.together():
         check_callbacks(callbacks)
         out = None if out is None else as_path(out, "out")
+        model = start if start is None or isinstance(start, Model) else open_model(start)
+        settings = settings if model is None else settings_of(model, dataset, settings)
         config = choose_config(dataset, recipe, settings, as_written=as_written)
         dataset = dataset.whole() if config.all_data else dataset
     ranks.check(config, dataset.fingerprint)
@@ -108,7 +115,7 @@ def train(
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
         folder = Path(ranks.broadcast(str(folder)))
-        _train(folder, config, dataset, [*reporting, *callbacks], workers, ranks)
+        _train(folder, config, dataset, [*reporting, *callbacks], workers, ranks, start=model)
     return Run(folder, required=ranks.rank == 0)
 
 
@@ -237,6 +244,7 @@ def _train(
     ranks: Ranks,
     *,
     reopen: bool = False,
+    start: Model | None = None,
 ) -> None:
     """Train what a folder's run still has to do: the members of an ensemble, or one part after another."""
     if config.members > 1:
@@ -251,6 +259,8 @@ def _train(
                 loop = RunLoop(part, dataset, callbacks if here else (), folder=here, until=until, ranks=ranks)
                 if reopen and isinstance(loop.storage, RunFolder):
                     loop.storage.reopen = True
+                if start is not None and not done:
+                    begin_with(loop, start, same_classes=start.classes == dataset.classes)
             loop.run()
             if loop.stopped:
                 break

@@ -83,7 +83,9 @@ class RunLoop(Loop):
             until=until,
             advice=f"another scaling than {config.scaling!r}",
         )
-        self._model = Model(self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
+        self._model = Model(
+            self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint, config.seen
+        )
         if folder:
             self.storage = RunFolder(folder, self._model)
 
