@@ -73,6 +73,9 @@ def names_of(*given, tmp_path):
         ("training.imgs training.targets", "train"),
         ("images labels", "train"),
         ("x y", "train"),
+        ("xtrain ytrain xtest ytest", "train test"),
+        ("trainX trainY testX testY", "train test"),
+        ("mnist_train_images mnist_train_labels", "train"),
         ("X Y", "train"),
         ("data target", "train"),
         ("arr_0 arr_1", "train"),
@@ -85,6 +88,11 @@ def test_arrays_are_told_apart_by_their_names(tmp_path, names, parts):
     found = names_of(*zip(names, sizes, strict=False), tmp_path=tmp_path)
     kinds = [f"{part} {kind}" for part in parts.split() for kind in ("images", "labels")]
     assert found == dict(zip(kinds, names, strict=True))
+
+
+def test_other_arrays_are_left_alone(tmp_path):
+    given = [("x_train", 3), ("y_train", -3), ("train_image_ids", -3), ("mean", 4)]
+    assert names_of(*given, tmp_path=tmp_path) == {"train images": "x_train", "train labels": "y_train"}
 
 
 def test_arrays_that_only_have_numbers_are_told_apart_by_their_dimensions(tmp_path):

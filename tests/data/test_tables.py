@@ -297,6 +297,17 @@ def test_what_pandas_and_r_and_excel_write(tmp_path):
     assert table(tmp_path, "# " + text(",".join(["label", *(f"pixel{i}" for i in range(16))]))) == right  # savetxt
 
 
+def test_what_stands_in_columns_that_are_left_out_does_not_matter(tmp_path):
+    text = f"id,{HEADER}\nfirst.png,1,0,20,255,3\n,2,9,8,7,6\n"
+    assert table(tmp_path, text) == ([[0, 20, 255, 3], [9, 8, 7, 6]], [1, 2])
+    path = write(tmp_path, text.replace("9,8,7,6", "9,8,x,6"))
+    with pytest.raises(DataError, match=r"line 3, column pixel2: 'x' is not"):
+        read_csv(path)
+    for wrong in (text.replace("9,8,7,6", "9,8,7"), text.replace("9,8,7,6", "9,8,7,6,5")):
+        with pytest.raises(DataError, match=r"line 3 has \d cells, but the header has 6"):
+            read_csv(write(tmp_path, wrong))
+
+
 @pytest.mark.parametrize("top", [1, 16, 1.0])
 def test_the_scale_is_told_from_the_whole_table(tmp_path, top):
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ __all__ = ["as_images", "as_labels", "as_pixels", "class_names", "to_bytes"]
 
 MAX_CLASSES = 10_000
 LARGEST_COUNT = 16  # whole numbers of which none is larger are counts, or 0 and 1, and not gray values up to 255
+SMALLEST_ROW = 64  # pixels: (n, 64, 1) is rows of pixels, and (n, 4, 1) images of four rows
 BLOCK = 4096  # images converted at a time, so that there is no floating-point copy of all of them
 
 
@@ -198,6 +199,8 @@ def _without_channel(array: NDArray[Any]) -> NDArray[Any]:
     """Return images without the axis of their only channel, which Keras has last and PyTorch second."""
     if array.ndim == 4 and array.shape[-1] == 1:
         return array[..., 0]
+    if array.ndim == 3 and array.shape[2] == 1 and isqrt(array.shape[1]) ** 2 == array.shape[1] >= SMALLEST_ROW:
+        return array[:, :, 0]
     return array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array
 
 

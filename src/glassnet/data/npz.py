@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from itertools import dropwhile
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -76,7 +77,8 @@ def _by_kind(names: Iterable[str]) -> dict[str, str]:
     """Return the names of arrays by part and kind, as far as the words in them tell it."""
     found: dict[str, str] = {}
     for name in names:
-        words = [word for word in re.split(r"[\W_]+", name.lower()) if word]
+        plain = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^[xy])(?=train|test|val)", "_", name).lower()
+        words = list(dropwhile(lambda word: word not in WORDS, re.split(r"[\W_]+", plain)))  # a name may come first
         kinds = [kind for word in words if (kind := WORDS.get(word)) in ("images", "labels")]
         parts = [part for word in words if (part := WORDS.get(word)) in ("train", "validation", "test")]
         if len(kinds) == 1 and len(parts) <= 1 and len(kinds) + len(parts) == len(words):

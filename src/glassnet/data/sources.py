@@ -25,7 +25,7 @@ from .tables import read_csv
 
 __all__ = ["load_dataset", "needs_download"]
 
-TABLES = tuple(form + packed for form in (".csv", ".tsv", ".txt") for packed in ("", ".gz", ".zip"))
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip")
 
 OPENML_TRAINING = 60_000  # rows of mnist_784 that are MNIST's training images; its test images follow
 

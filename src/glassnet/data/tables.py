@@ -60,7 +60,7 @@ def _parse(path: Path, content: bytes) -> Table:
     width = first.count(b",") + 1 if text.names is None else len(text.names)
     rows = _plain_rows(text.body, width)
     if rows is None:
-        rows = _any_rows(text.body, width)
+        rows = _any_rows(text.body, width, named)
     if rows is None or not len(rows):
         _complain(path, text, width, named)
     columns = _columns(path, rows, named)
@@ -137,8 +137,12 @@ def _numbers(text: NDArray[np.uint8], columns: int) -> NDArray[np.uint8] | None:
     return numbers.reshape(-1, columns)
 
 
-def _any_rows(body: bytes, columns: int) -> NDArray[Any] | None:
-    """Return numbers of any form, bytes where all can be, or None where something is not a number or a row too long."""
+def _any_rows(body: bytes, columns: int, named: Columns | None) -> NDArray[Any] | None:
+    """Return numbers of any form, bytes where all can be, or None where something is not a number or a row too long.
+
+    What stands in columns that are left out, such as names of files, is 0 here.
+    """
+    needed = sorted({*named.pixels, *([] if named.label is None else [named.label])}) if named else range(columns)
     blocks: list[NDArray[Any]] = []
     start = 0
     while start < len(body):
@@ -148,11 +152,13 @@ def _any_rows(body: bytes, columns: int) -> NDArray[Any] | None:
             continue
         try:
             text = io.StringIO(lines.decode("ascii"))
-            block = np.loadtxt(text, np.float64, delimiter=",", comments=None, ndmin=2)
+            found = np.loadtxt(text, np.float64, delimiter=",", comments=None, ndmin=2, usecols=needed)
         except ValueError:
             return None
-        if block.shape[1] != columns:
+        if lines.count(b",") != len(found) * (columns - 1):
             return None
+        block = np.zeros((len(found), columns))
+        block[:, needed] = found
         with np.errstate(invalid="ignore"):
             small = block.astype(np.uint8)
         blocks.append(small if np.array_equal(small, block) else block.astype(np.float32))
@@ -162,7 +168,7 @@ def _any_rows(body: bytes, columns: int) -> NDArray[Any] | None:
 def _complain(path: Path, text: TableText, width: int, columns: Columns | None, *, fractions: bool = False) -> NoReturn:
     """Read row by row, slowly, to find what is wrong, and raise the DataError that names it."""
     label, pixels = (None, list(range(width))) if columns is None else (columns.label, columns.pixels)
-    fits = dict.fromkeys(pixels, _is_fraction if fractions else _is_gray) | {label: _is_gray}
+    fits = dict.fromkeys(pixels, _is_fraction if fractions else _is_gray) | {label: _is_gray}  # and no others
     for line, row in enumerate(text.body.decode("utf-8", errors="replace").split("\n"), text.first_line):
         cells = row.split(",")
         if not row.strip():
@@ -172,7 +178,7 @@ def _complain(path: Path, text: TableText, width: int, columns: Columns | None, 
             raise DataError(f"{path}: line {line} has {len(cells)} cells, but {of} has {width}")
         for column, cell in enumerate(cells):
             number = float(cell) if _NUMBER.fullmatch(cell) else None
-            if number is None or not fits.get(column, _is_any)(number):
+            if column in fits and (number is None or not fits[column](number)):
                 name = text.names[column] if text.names else column + 1
                 wanted = "a whole number from 0 to 255" + ", nor are all pixels fractions from 0 to 1" * (
                     column != label
@@ -187,7 +193,3 @@ def _is_gray(number: float) -> bool:
 
 def _is_fraction(number: float) -> bool:
     return 0 <= number <= 1
-
-
-def _is_any(number: float) -> bool:
-    return True
