@@ -115,6 +115,15 @@ def test_show_has_all_settings(run: Path, capsys: pytest.CaptureFixture[str]) ->
     assert shown["state"] == "finished"
 
 
+def test_data_says_what_is_unusual_in_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "digits"]) == 0
+    assert "8×8 pixels, 0 to 16 stretched to 255\n" in capsys.readouterr().out
+    images = load_dataset("digits").train.images
+    np.savez(tmp_path / "dark.npz", x=255 - images, y=np.arange(len(images)) % 10)
+    assert main(["data", str(tmp_path / "dark.npz")]) == 0
+    assert "8×8 pixels, dark on light\n" in capsys.readouterr().out
+
+
 def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["train", "--epochs", "2", "--out", str(tmp_path / "r"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

@@ -135,6 +135,12 @@ def test_dark_on_light_is_noticed(digits, told):
     dark = load_dataset((255 - digits.train.images, digits.train.labels))
     text = " ".join(" ".join(told(dark, epochs=2, learning_rate=1e-3)).split())
     assert "dark on light" in text.partition("augment")[0]
+    assert "note the images are dark on light, which scaling standard suits better than unit" in text
+
+
+def test_dark_on_light_with_the_scaling_that_suits_it_needs_no_note(digits, told):
+    dark = load_dataset((255 - digits.train.images, digits.train.labels))
+    assert not [line for line in told(dark, epochs=1, scaling="standard") if line.startswith("note")]
 
 
 def test_a_run_that_learns_is_not_called_chance(digits, told):

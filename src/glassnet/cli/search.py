@@ -40,8 +40,9 @@ def search(
 
     The search covers learning rate, layer widths, batch size, label smoothing, dropout, batch normalisation and
     augmentation. Trials are compared on validation images, and unpromising ones are stopped early. A setting given as a
-    flag is fixed. After Ctrl-C or a kill, the same command continues the search. The best run is kept, and its settings
-    are saved as a recipe for `glassnet train`.
+    flag is fixed. A trial takes as long as a run of the recipe, or less where it is stopped early. After Ctrl-C or a
+    kill, the same command continues the search. The best run is kept, and its settings are saved as a recipe for
+    `glassnet train`.
 
     Parameters
     ----------

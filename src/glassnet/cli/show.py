@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..data import Dataset, cache_folder, load_dataset
+from ..data import Dataset, Preprocessing, cache_folder, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
@@ -58,7 +58,7 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
         return
     facts = {
         "data": dataset.source or dataset.name,
-        "images": f"{height}×{width} pixels",
+        "images": f"{height}×{width} pixels" + _form(dataset),
         "training": f"{len(dataset.train):,}",
         "test": f"{len(dataset.test):,}"
         + ("" if dataset.official_test or not len(dataset.test) else " (a fifth, held out here, always the same)"),
@@ -72,6 +72,13 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     images = dataset.train.images_at(first[:10])
     print()
     draw_images(list(images if len(images) else dataset.unlabelled[:10]))
+
+
+def _form(dataset: Dataset) -> str:
+    """Say what is unusual in the images: a scale of their own, and dark digits on a light ground."""
+    scale = f", 0 to {dataset.maximum} stretched to 255" if dataset.maximum not in (1, 255) else ""
+    dark = len(dataset.train) > 0 and Preprocessing.fit(dataset.train, "none").dark_on_light
+    return scale + ", dark on light" * dark
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:

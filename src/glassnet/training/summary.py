@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from textwrap import fill
 
+from ..data import Preprocessing
 from .architecture import network_words
 from .callbacks import RunUnderWay
 from .config import DEFAULT_LEARNING_RATES, Config
@@ -35,13 +36,19 @@ def summary(run: RunUnderWay) -> str:
         "training": _optimization(config),
         "engine": [engine.name, config.precision + " (emulated)" * engine.emulated, threads],
     }
-    return "\n".join([_wrapped(name, parts) for name, parts in lines.items()] + _notes(config))
+    return "\n".join([_wrapped(name, parts) for name, parts in lines.items()] + _notes(config, run.model.preprocessing))
 
 
-def _notes(config: Config) -> list[str]:
-    """Say what a setting has changed of its recipe beside itself."""
-    if config.recipe not in recipe_names():
-        return []
+def _notes(config: Config, form: Preprocessing) -> list[str]:
+    """Say what a person would want to know before a long run."""
+    notes = _changed(config) if config.recipe in recipe_names() else []
+    if form.dark_on_light and config.scaling == "unit":
+        notes.append("the images are dark on light, which scaling standard suits better than unit")
+    return [fill(note, WIDTH, initial_indent=f"{'note':<{INDENT}}", subsequent_indent=" " * INDENT) for note in notes]
+
+
+def _changed(config: Config) -> list[str]:
+    """Return what a setting has changed of its recipe beside itself."""
     recipe = Config.resolve(config.recipe)
     notes = []
     usual = DEFAULT_LEARNING_RATES[config.optimizer]
@@ -56,7 +63,7 @@ def _notes(config: Config) -> list[str]:
     off += ["augmentation"] * (recipe.augmentation is not None and config.augmentation is None)
     if off and config.batch_size in ("all", 1):
         notes.append(f"batch size {config.batch_size} turns the {' and '.join(off)} of {config.recipe} off")
-    return [fill(note, WIDTH, initial_indent=f"{'note':<{INDENT}}", subsequent_indent=" " * INDENT) for note in notes]
+    return notes
 
 
 def _wrapped(name: str, parts: list[str]) -> str:
