@@ -29,7 +29,7 @@ app = App(
 for _place, _help in {
     "demo:demo": "Train, evaluate and predict on the embedded digits, in a few seconds.",
     "train:train": "Train a network and save it in a run folder.",
-    "train:resume": "Resume a run that was interrupted or killed.",
+    "train:resume": "Resume a run that was interrupted or killed, or train a finished one for longer.",
     "lr_find:lr_find": "Find a good learning rate with a range test.",
     "search:search": "Search for good settings over many runs.",
     "evaluate:evaluate": "Evaluate a model on images that it was not trained on.",
