@@ -73,6 +73,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     Raises:
         FileError: the disk is full or a folder cannot be written to. The old files are still there.
     """
+    contents = {as_path(path): content for path, content in contents.items()}
     partial = {path: path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}") for path in contents}
     path = Path()
     try:

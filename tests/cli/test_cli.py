@@ -15,7 +15,9 @@ from PIL import Image
 
 from glassnet import Dataset, Model, Run, load_dataset, open_model, train
 from glassnet.cli import main
+from glassnet.data import read_csv
 from glassnet.errors import ConfigError
+from glassnet.files import write_atomically
 from glassnet.training import Config, Settings
 
 
@@ -65,6 +67,10 @@ def test_a_tilde_is_the_home_folder_everywhere(monkeypatch: pytest.MonkeyPatch, 
     trained.model.save("~/model.safetensors")
     assert Run("~/other").path == tmp_path / "other"
     assert Model.load("~/model.safetensors").classes == open_model("~/other").classes
+    (tmp_path / "one.csv").write_text("pixel0\n20\n")
+    assert read_csv("~/one.csv").images.tolist() == [[[20]]]
+    write_atomically(Path("~/text"), b"written")
+    assert (tmp_path / "text").read_bytes() == b"written"
 
 
 @pytest.mark.parametrize(

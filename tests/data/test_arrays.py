@@ -118,6 +118,15 @@ def test_other_pixels_are_refused(images, what):
         load_dataset((images, [0, 1]))
 
 
+def test_what_refuses_to_become_an_array_says_why():
+    class OnAnotherDevice:  # as PyTorch's tensors with a gradient, or on a GPU
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("use tensor.detach().cpu()")
+
+    with pytest.raises(DataError, match=r"images: not an array .use tensor\.detach\(\)\.cpu\(\).; give a NumPy array"):
+        load_dataset((OnAnotherDevice(), [0, 1]))
+
+
 @pytest.mark.parametrize(
     "labels",
     [

@@ -8,6 +8,7 @@ import hashlib
 import io
 import re
 from math import isqrt
+from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..files import as_path
 from .arrays import to_bytes
 from .cache import Table, remembered
 from .columns import Columns, named_columns, unnamed_columns
@@ -29,7 +31,7 @@ BLOCK = 2**22  # bytes of text turned into numbers at a time
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?\s*", re.IGNORECASE | re.ASCII)
 
 
-def read_csv(path: Path) -> Table:
+def read_csv(path: str | PathLike[str]) -> Table:
     """Return the images and labels of a CSV file.
 
     What may stand between cells, how the file may be packed and encoded: see `read_text`. How columns are told apart:
@@ -40,6 +42,7 @@ def read_csv(path: Path) -> Table:
         DataError: the file is missing, empty or too large, a column is missing, or a cell is not such a number (its
             line and column are named).
     """
+    path = as_path(path)
     try:
         size = path.stat().st_size
         if size > MAX_PIXEL_BYTES:
