@@ -59,6 +59,16 @@ def test_outputs_of_other_classes_begin_anew(digits: Dataset, trained: Run, tmp_
     assert run.best["validation_accuracy"] > 0.9
 
 
+def test_a_network_of_convolutions_needs_its_layers_again(digits: Dataset, tmp_path: Path) -> None:
+    settings = {"layers": ["conv 4 3x3", "pool 2", "dense 10"], "epochs": 1} | SMALL
+    before = train(digits, out=tmp_path / "before", **settings)
+    first = First()
+    train(digits, out=tmp_path / "run", start=before.path, callbacks=[first], **settings)
+    assert np.array_equal(first.parameters, before.model.network.parameters)
+    with pytest.raises(ConfigError, match="start: the model has other layers than this run"):
+        train(digits, out=tmp_path / "other", start=before.path, epochs=1, **SMALL)
+
+
 def test_from_the_shell(trained: Run, tmp_path: Path) -> None:
     flags = ["--from", str(trained.path), "--recipe", "small", "--epochs", "1", "--out", str(tmp_path / "run")]
     assert main(["train", "digits", *flags]) == 0

@@ -7,12 +7,14 @@ from ..data import Dataset
 from ..errors import ConfigError
 from ..model import Model
 from ..nn import ACTIVATIONS, BatchNorm, Dense, Network
+from .architecture import OF_IMAGES
 from .loop import Loop
 
 __all__ = ["begin_with", "settings_of"]
 
+OTHER_LAYERS = "start: the model has other layers than this run; give the recipe or the layers that it was trained with"
 ARRAYS = "arrays in memory"
-GIVEN = ("hidden", "activation", "batch_norm")  # settings that a model decides
+GIVEN = ("hidden", "layers", "activation", "batch_norm")  # settings that a model decides
 
 
 def settings_of(model: Model, dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,28 +28,33 @@ def settings_of(model: Model, dataset: Dataset, settings: Mapping[str, Any]) -> 
     if model.image_shape != dataset.image_shape:
         theirs, ours = ("×".join(map(str, shape)) for shape in (model.image_shape, dataset.image_shape))
         raise ConfigError(f"start: the model takes images of {theirs} pixels, and {dataset.name} has {ours}")
-    for name in GIVEN:
-        if settings.get(name) is not None:
-            raise ConfigError(f"{name}: follows from the model that the run starts from; leave it out")
-    layers = model.network.layers
-    names: dict[type[Any], str] = {kind: name for name, kind in ACTIVATIONS.items()}
     form = model.preprocessing
     scaling = {(1 / 255, 0.0): "unit", (1.0, 0.0): "none"}.get((form.scale, form.shift), "standard")
     seen = dict.fromkeys([*model.seen, model.trained_on or ARRAYS])
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {"scaling": scaling, "seen": tuple(seen)} | _layers(model.network, given) | given
+
+
+def _layers(network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that give a network its layers; of one of convolutions, they have to be given again."""
+    if any(isinstance(layer, OF_IMAGES) for layer in network.layers):
+        return {}
+    for name in GIVEN:
+        if name in given:
+            raise ConfigError(f"{name}: follows from the model that the run starts from; leave it out")
+    names: dict[type[Any], str] = {kind: name for name, kind in ACTIVATIONS.items()}
     return {
-        "hidden": [layer.units for layer in layers if isinstance(layer, Dense)][:-1],
-        "activation": [names[type(layer)] for layer in layers if type(layer) in names] or ["relu"],
-        "batch_norm": any(isinstance(layer, BatchNorm) for layer in layers),
-        "scaling": scaling,
-        "seen": tuple(seen),
-    } | {name: value for name, value in settings.items() if value is not None}
+        "hidden": [layer.units for layer in network.layers if isinstance(layer, Dense)][:-1],
+        "activation": [names[type(layer)] for layer in network.layers if type(layer) in names] or ["relu"],
+        "batch_norm": any(isinstance(layer, BatchNorm) for layer in network.layers),
+    }
 
 
 def begin_with(loop: Loop, model: Model, *, same_classes: bool) -> None:
     """Give the network of a loop that has not begun the weights of a model, but for the outputs of other classes.
 
     Raises:
-        ConfigError: the model has other layers than settings can describe.
+        ConfigError: the model has other layers.
     """
     for network in [loop.network, *([loop.average.network] if loop.average else [])]:
         _copy(model.network, network, outputs=same_classes)
@@ -57,10 +64,12 @@ def _copy(source: Network, target: Network, *, outputs: bool) -> None:
     ours, theirs = (
         [*network.named_parameters.values(), *network.named_statistics.values()] for network in (target, source)
     )
+    if len(ours) != len(theirs):
+        raise ConfigError(OTHER_LAYERS)
     skipped = range(0) if outputs else range(len(target.named_parameters) - 2, len(target.named_parameters))
     for i, (view, values) in enumerate(zip(ours, theirs, strict=True)):
         if i in skipped:  # weights and biases of the last layer
             continue
         if view.shape != values.shape:
-            raise ConfigError("start: the layers of this model cannot be described by settings; train a new one")
+            raise ConfigError(OTHER_LAYERS)
         view[...] = values
