@@ -608,3 +608,42 @@ def test_rows_cannot_be_distorted(images: tuple[Table, Labels]) -> None:
         DigitClassifier(rotation=200, epochs=1).fit(X, y)
     model = DigitClassifier((8,), shift=1, random_state=0).partial_fit(X, y, classes=range(10))
     assert model.predict(X).shape == (300,)
+
+
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was() -> None:
+    X, y = load_iris(return_X_y=True)
+    fresh = DigitClassifier(hidden=(0,))
+    with pytest.raises(ConfigError):
+        fresh.fit(X, y)
+    assert not hasattr(fresh, "n_features_in_")
+    fitted = DigitClassifier(epochs=1, random_state=0).fit(X, y)
+    before = fitted.predict_proba(X)
+    for wrong in (lambda: fitted.set_params(hidden=(0,)).fit(X[:, :2], y), lambda: fitted.fit(X[:, :2], y * np.nan)):
+        with pytest.raises(ValueError, match=r"hidden|NaN"):
+            wrong()
+        assert fitted.n_features_in_ == 4
+        assert np.array_equal(fitted.predict_proba(X), before)
+
+
+def test_its_defaults_serve_small_tables() -> None:
+    X, y = load_iris(return_X_y=True)
+    scores = [
+        cross_val_score(make_pipeline(StandardScaler(), DigitClassifier(random_state=seed)), X, y).mean()
+        for seed in range(3)
+    ]
+    assert np.mean(scores) > 0.93
+    assert DigitClassifier().fit(X, y).n_iter_ == 300
+    assert DigitClassifier().fit(np.repeat(X, 4, axis=0), np.repeat(y, 4)).n_iter_ == 100
+    assert DigitClassifier(epochs=2).fit(X, y).n_iter_ == 2
+
+
+def test_verbose_reports_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = load_iris(return_X_y=True)
+    DigitClassifier(epochs=3, verbose=True, validation_fraction=0.2).fit(X, y)
+    out, err = capsys.readouterr()
+    assert out == ""
+    header, *lines = err.splitlines()
+    assert header.split()[:3] == ["epoch", "loss", "accuracy"]
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    DigitClassifier(epochs=3).fit(X, y)
+    assert capsys.readouterr() == ("", "")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet import Model, nn
+from glassnet import Model, load_dataset, nn, train
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError, DataError, FileError
 from glassnet.files import open_tensors, write_tensors
@@ -309,3 +309,20 @@ def test_an_ensemble_needs_memory_for_one_of_its_networks() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 2 * 512 * 2_000 * 4  # bytes: twice one network's activations
+
+
+@pytest.mark.parametrize("top", [1, 16])
+def test_a_model_takes_the_scale_that_it_was_trained_on_and_warns_of_another(tmp_path, top):
+    counts = np.random.default_rng(0).integers(0, top + 1, (200, 4, 4))
+    labels = np.arange(200) % 2
+    counts[labels == 1, :2] = top
+    counts[labels == 0, :2] = 0
+    trained = train(load_dataset((counts, labels), classes=2), epochs=20, out=tmp_path / "run").model
+    right = trained.predict_proba(counts)
+    model = Model.load(tmp_path / "run" / "model.safetensors")
+    assert (model.predict(counts) == labels).all()
+    for same in (counts.astype(np.uint8), counts.astype(float), counts / top, np.rint(counts * 255 / top)):
+        assert np.allclose(model.predict_proba(same), right, atol=1e-6)
+    bright = train(load_dataset((counts * (255 // top), labels), classes=2), epochs=1, out=tmp_path / "other").model
+    with pytest.warns(UserWarning, match=f"no pixel is above {top}, taken as gray values from 0 to 255"):
+        bright.predict(counts)

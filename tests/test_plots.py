@@ -284,7 +284,7 @@ def test_a_learning_rate_search_marks_what_it_advises():
     x = np.linspace(-6, 1, 150)
     search = search_of(2 - 1 / (1 + np.exp(-6 * (x + 3))) + 3 / (1 + np.exp(-12 * x)))
     (axes,) = draw(plots.learning_rate_search(search)).axes
-    assert axes.get_title(loc="left") == f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
+    assert axes.get_title(loc="left") == f"Learning rate: {search.suggestion:.2g}, where 85 % of the fall is done"
     lines = {line.get_label(): line for line in axes.lines}
     np.testing.assert_array_equal(lines["smoothed"].get_ydata(), search.smoothed)
     np.testing.assert_array_equal(lines["each step"].get_ydata(), search.losses)

@@ -16,6 +16,14 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert HEAVY & set(done.stdout.splitlines()[-1].split()) == set()
 
 
+def test_the_modules_are_there_after_the_import() -> None:
+    code = (
+        "import glassnet; glassnet.explain.explain; glassnet.study.study; glassnet.textbook; glassnet.training.resume"
+    )
+    code += "; glassnet.clinic.MISTAKES; glassnet.export.onnx_graph; glassnet.data.read_csv; glassnet.plots"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_heavy_module_would_be_seen() -> None:
     code = "import glassnet; glassnet.train; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from glassnet.study import compare as comparing
 from glassnet.study import study, study_notebook
 from glassnet.study.plots import compared_accuracy, compared_loss
 from glassnet.study.results import Comparison, Course, Point, mean_and_spread
-from glassnet.study.tables import chain_table, comparison_table, cost, setting_words
+from glassnet.study.tables import budget_words, chain_table, comparison_table, cost, setting_words
 from glassnet.training import notebook_names
 
 SEEDS = (0, 1)
@@ -260,6 +260,11 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
         one = noise(240)
         with pytest.raises(DataError, match="two classes"):
             run(replace(one, train=Examples(one.train.images, np.zeros(240, np.int64))))
+
+
+def test_what_follows_from_the_number_of_images_is_said_where_there_is_something_to_say() -> None:
+    assert budget_words({"epochs": 30, "validation": 0.1}) == " with epochs 30, as its images ask for,"
+    assert budget_words({"validation": 0.1}) == budget_words({}) == ""
 
 
 def test_the_tables(studied: Callable[[str], Comparison]) -> None:

@@ -7,6 +7,7 @@ run.model.predict(images)
 """
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,12 +53,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "nn":
-        return import_module(f"{__name__}.nn")
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _modules():
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *_modules(), "__version__"})
+
+
+def _modules() -> set[str]:
+    """Return the names of the modules of this package, such as ``explain`` and ``study``."""
+    return {module.name for module in iter_modules(__path__) if not module.name.startswith("_")}

@@ -6,6 +6,7 @@ with 2; from Python it is an ordinary exception. Anything else that is raised is
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 __all__ = [
     "ConfigError",
@@ -13,10 +14,34 @@ __all__ = [
     "FileError",
     "GlassnetError",
     "TrainingError",
+    "check_count",
+    "from_elsewhere",
     "missing_package",
     "nearest",
     "pip_install",
 ]
+
+
+_ELSEWHERE = {
+    **dict.fromkeys(("lr", "eta", "alpha", "rate"), "learning_rate"),
+    **dict.fromkeys(("batch", "bs", "batchsize", "minibatch", "b"), "batch_size"),
+    **dict.fromkeys(("epoch", "n_epochs", "num_epochs", "max_iter", "e", "iterations"), "epochs"),
+    **dict.fromkeys(("layers", "units", "hidden_layer_sizes", "hidden_layers", "hidden_units"), "hidden"),
+    **dict.fromkeys(("wd", "decay"), "weight_decay"),
+    **dict.fromkeys(("opt", "solver", "optim"), "optimizer"),
+    **dict.fromkeys(("act", "nonlinearity"), "activation"),
+    **dict.fromkeys(("bn", "batchnorm", "batch_normalization", "batch_normalisation"), "batch_norm"),
+    **dict.fromkeys(("val", "val_split", "validation_split", "validation_fraction"), "validation"),
+    **dict.fromkeys(("random_state", "random_seed"), "seed"),
+    **dict.fromkeys(("early_stopping", "n_iter_no_change"), "patience"),
+    **dict.fromkeys(("smoothing",), "label_smoothing"),
+    **dict.fromkeys(("augment", "augmentation", "rotate"), "rotation"),
+    **dict.fromkeys(("clip", "grad_clip", "max_norm"), "clip_norm"),
+    **dict.fromkeys(("device", "backend"), "engine"),
+    **dict.fromkeys(("n_jobs", "workers"), "jobs"),
+    **dict.fromkeys(("output", "output_dir", "o"), "out"),
+}
+"""What people call settings who come from other tools, and what they are called here."""
 
 
 class GlassnetError(Exception):
@@ -39,9 +64,22 @@ class TrainingError(GlassnetError):
     """A run that cannot begin or cannot go on."""
 
 
+def check_count(name: str, value: object) -> None:
+    """Raise ConfigError unless the value is a whole number of at least 1."""
+    if type(value) is bool or not isinstance(value, Integral) or value < 1:
+        raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
+
+
+def from_elsewhere(name: str) -> str | None:
+    """Return the setting that other tools call by this name or flag: ``learning_rate`` for ``lr`` and ``--lr``."""
+    return _ELSEWHERE.get(name.lower().strip("-_").replace("-", "_"))
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
     names = list(known)
+    if (meant := from_elsewhere(name)) in names:
+        return f" (did you mean {meant!r}?)"
     match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
 

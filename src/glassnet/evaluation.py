@@ -197,6 +197,8 @@ def examples_for(model: Model, dataset: Dataset) -> Examples:
     """
     examples, where = dataset.test, dataset.source or dataset.name
     if not dataset.official_test and dataset.fingerprint != model.fingerprint:
+        if dataset.whole().fingerprint == model.fingerprint:
+            raise DataError(f"{where}: the model was trained on all of its images; evaluate it on other data")
         if dataset.source and dataset.source == model.trained_on:
             raise DataError(
                 f"{where}: has changed since the model was trained on it, so it is unknown which images it has seen; "

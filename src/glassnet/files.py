@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -15,14 +16,16 @@ from numpy.typing import DTypeLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .errors import FileError
+from .errors import ConfigError, FileError
 
 __all__ = [
     "MAX_TENSOR_FILE_BYTES",
     "TensorFile",
+    "as_path",
     "is_held",
     "only_process",
     "open_tensors",
+    "resume_command",
     "sync",
     "write_atomically",
     "write_tensors",
@@ -34,6 +37,22 @@ PARTIAL = ".partial"  # ends the name of a file that is being written
 TRIES = 5  # to be the only process in a folder
 
 _DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
+
+
+def as_path(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """Return a path that a person gave, with ``~`` for the home folder.
+
+    Raises:
+        ConfigError: it is neither text nor a path.
+    """
+    if not isinstance(path, str | os.PathLike) or isinstance(path, bytes):
+        raise ConfigError(f"{name}: must be a path, not {path!r:.80}")
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # leaves ~nobody as it is, where Path raises
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that resumes a run, as it can be pasted."""
+    return shlex.join(["glassnet", "resume", str(folder)])
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -54,6 +73,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     Raises:
         FileError: the disk is full or a folder cannot be written to. The old files are still there.
     """
+    contents = {as_path(path): content for path, content in contents.items()}
     partial = {path: path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}") for path in contents}
     path = Path()
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, FileError, missing_package
-from .files import write_atomically
+from .files import as_path, write_atomically
 from .training import Run, RunCallback, RunUnderWay
 from .training.folder import CONFIG, STEPS
 from .training.history import Row, parse_steps, read_steps
@@ -138,7 +138,7 @@ class TensorBoard(RunCallback):
     EVERY = 1.0  # seconds
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = as_path(folder)
         check_log_folder(self.folder)
 
     def on_start(self, run: RunUnderWay) -> None:

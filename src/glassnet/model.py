@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from os import PathLike
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_images, as_pixels, read_picture
 from .doubt import Doubt
 from .errors import ConfigError, DataError, FileError
-from .files import open_tensors, write_tensors
+from .files import as_path, open_tensors, write_tensors
 from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 from .reader import Reading, read_grid, read_lines
@@ -40,6 +39,7 @@ class _Header(BaseModel):
     trained_on: str
     fingerprint: str
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
+    seen: list[str] = []
 
 
 class Model:
@@ -54,6 +54,7 @@ class Model:
         classes: the name of each of the k classes.
         trained_on: the data set's source, as `glassnet.load_dataset` takes it.
         fingerprint: of that data set.
+        seen: the sources of what the models had learned before that its training started from.
         doubts: what tells images of the classes from others, calibrated for the first network; None if nothing does.
 
     Raises:
@@ -67,6 +68,7 @@ class Model:
         classes: tuple[str, ...],
         trained_on: str = "",
         fingerprint: str = "",
+        seen: Sequence[str] = (),
         doubts: Doubt | None = None,
     ) -> None:
         self.networks = (networks,) if isinstance(networks, Network) else tuple(networks)
@@ -75,7 +77,7 @@ class Model:
         if any(_form(network) != _form(self.network) for network in self.networks[1:]):
             raise DataError("the networks of an ensemble must have the same layers and dtype; these differ")
         self.preprocessing, self.classes = preprocessing, classes
-        self.trained_on, self.fingerprint, self.doubts = trained_on, fingerprint, doubts
+        self.trained_on, self.fingerprint, self.seen, self.doubts = trained_on, fingerprint, tuple(seen), doubts
         self._block = self.network.at_a_time(BLOCK)
         self._idle: deque[Pass] = deque()  # those that no thread is using now
 
@@ -94,7 +96,7 @@ class Model:
         Raises:
             DataError: no models, too many, or models that differ in layers, preprocessing, classes or data.
         """
-        forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint) for m in models}
+        forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint, m.seen) for m in models}
         if len(forms) != 1:
             raise DataError("the models of an ensemble must have the same preprocessing, classes and data")
         return cls([network for model in models for network in model.networks], *forms.pop())
@@ -131,7 +133,8 @@ class Model:
         """
         if not isinstance(shifts, int | np.integer) or not 0 <= shifts <= MAX_SHIFT:
             raise ConfigError(f"shifts: must be a whole number from 0 to {MAX_SHIFT}, not {shifts!r:.40}")
-        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
+        pixels = as_pixels(images, self.image_shape, maximum=self.preprocessing.maximum)
+        p = self._take_pass()
         try:
             if len(pixels) <= self._block:
                 return self._block_logits(pixels, shifts, p)
@@ -213,7 +216,8 @@ class Model:
         """
         if self.doubts is None:
             return None
-        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
+        pixels = as_pixels(images, self.image_shape, maximum=self.preprocessing.maximum)
+        p = self._take_pass()
         blocks = (self.inputs(pixels[i : i + self._block]) for i in range(0, len(pixels), self._block))
         try:
             found = [self.doubts(self.network, p, self.network.forward(X, p)) for X in blocks]
@@ -225,7 +229,8 @@ class Model:
         """Return what `predict_proba` and `doubt` do, of few images in one pass through the network."""
         if self.doubts is None or len(self.networks) > 1 or shifts or len(images) > self._block:
             return self.predict_proba(images, shifts), self.doubt(images)
-        pixels, p = as_pixels(images, self.image_shape), self._take_pass()
+        pixels = as_pixels(images, self.image_shape, maximum=self.preprocessing.maximum)
+        p = self._take_pass()
         try:
             with np.errstate(all="ignore"):
                 Z = _finite(self.network.forward(self.inputs(pixels), p))
@@ -276,13 +281,14 @@ class Model:
             trained_on=self.trained_on,
             fingerprint=self.fingerprint,
             members=len(self.networks),
+            seen=list(self.seen),
         )
         # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
         metadata = {"kind": "model", "version": _version(header.members), "header": text}
         if self.doubts is not None:  # not in the header, so that a glassnet that knows of no doubt reads the file, too
             metadata["doubt"] = self.doubts.to_json()
-        write_tensors(Path(path), tensors, metadata)
+        write_tensors(as_path(path), tensors, metadata)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -291,7 +297,7 @@ class Model:
         Raises:
             FileError: no such file, not a model of this version, or one whose parts do not fit together.
         """
-        with open_tensors(Path(path), "model") as file:
+        with open_tensors(as_path(path), "model") as file:
             version = file.metadata.get("version")
             if version not in (ONE, SEVERAL):
                 raise FileError(
@@ -330,7 +336,8 @@ class Model:
             doubts = Doubt.from_json(text, networks[0]) if (text := file.metadata.get("doubt")) else None
         except (ValueError, TypeError, RecursionError) as error:
             raise FileError(f"{path}: damaged metadata: {error}") from error
-        return cls(networks, preprocessing, tuple(header.classes), header.trained_on, header.fingerprint, doubts)
+        about = header.trained_on, header.fingerprint, header.seen, doubts
+        return cls(networks, preprocessing, tuple(header.classes), *about)
 
 
 def _finite(Z: Array) -> Array:

@@ -96,12 +96,12 @@ def learning_rate_search(search: LearningRateSearch) -> Figure:
     axes.set_ylim(least - 0.15 * fall, first + 0.4 * fall)  # what shoots up leaves the picture
     words = "The loss does not fall at any learning rate"
     if search.suggestion is not None:
-        words = f"Learning rate: {search.suggestion:.2g}, where the loss falls fastest"
+        words = f"Learning rate: {search.suggestion:.2g}, where 85 % of the fall is done"
         height = float(np.interp(search.suggestion, search.rates, search.smoothed))
         _ring(axes, search.suggestion, height)
     if search.largest is not None:
         axes.axvline(search.largest, color=VERMILLION, linewidth=1, linestyle="--", label="largest")
-        rise = f"{search.largest:.2g}: a tenth of where it rises again"
+        rise = f"{search.largest:.2g}: half of where it rises again"
         place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
         write_beside(axes, (search.largest, 0.97), rise, -6, color=VERMILLION, **place)
     write_title(axes, words)

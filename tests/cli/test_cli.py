@@ -3,16 +3,21 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, Model, Run, load_dataset
+from glassnet import Dataset, Model, Run, load_dataset, open_model, train
 from glassnet.cli import main
+from glassnet.data import read_csv
+from glassnet.errors import ConfigError
+from glassnet.files import write_atomically
 from glassnet.training import Config, Settings
 
 
@@ -37,8 +42,92 @@ def test_train_says_where_the_run_is_and_what_next(capsys: pytest.CaptureFixture
     assert main(["train", "--hidden", "20", "--epochs", "2", "--out", str(tmp_path / "r")]) == 0
     out, err = capsys.readouterr()
     assert f"evaluate {tmp_path / 'r'}" in out
-    assert len(err.splitlines()) == 10
+    assert len(err.splitlines()) == 11
     assert max(map(len, err.splitlines())) <= 80
+
+
+def test_suggested_commands_can_be_pasted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "my runs" / "it's one"
+    assert main(["train", "--hidden", "20", "--epochs", "1", "--out", str(folder)]) == 0
+    suggested = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next"))
+    assert shlex.split(suggested)[-2:] == ["evaluate", str(folder)]
+    assert main(shlex.split(suggested)[-2:]) == 0
+    assert main(["train", "--out", str(folder)]) == 2
+    suggested = capsys.readouterr().err.strip().partition("continue with: ")[2]
+    assert shlex.split(suggested) == ["glassnet", "resume", str(folder)]
+
+
+def test_a_tilde_is_the_home_folder_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.toml").write_text("epochs = 1\n")
+    assert main(["train", "digits", "--recipe=~/mine.toml", "--out=~/run"]) == 0
+    assert main(["export", "~/run", "--numpy=~/digits.py"]) == 0
+    assert {"run", "digits.py"} <= {path.name for path in tmp_path.iterdir()}
+    trained = train(load_dataset("digits"), "~/mine.toml", out="~/other")
+    trained.model.save("~/model.safetensors")
+    assert Run("~/other").path == tmp_path / "other"
+    assert Model.load("~/model.safetensors").classes == open_model("~/other").classes
+    (tmp_path / "one.csv").write_text("pixel0\n20\n")
+    assert read_csv("~/one.csv").images.tolist() == [[[20]]]
+    write_atomically(Path("~/text"), b"written")
+    assert (tmp_path / "text").read_bytes() == b"written"
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"jobs": "2"}, "jobs: must be a whole number of at least 1, not '2'"),
+        ({"jobs": 2.0, "members": 2}, "jobs: must be a whole number of at least 1, not 2.0"),
+        ({"out": 5}, "out: must be a path, not 5"),
+        ({"recipe": 5}, "recipe: must be the name of a recipe or the path of a TOML file, not 5"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named(digits: Dataset, settings: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=what):
+        train(digits, **settings)
+
+
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [("--lr", "--learning-rate"), ("--batch", "--batch-size"), ("--bs=3", "--batch-size"), ("-e", "--epochs")],
+)
+def test_short_names_from_other_tools_get_the_right_hint(
+    flag: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "digits", flag, "3"]) == 2
+    assert capsys.readouterr().err == f"glassnet: no flag called {flag.partition('=')[0]} (did you mean {meant}?)\n"
+
+
+def test_a_finished_run_says_so_and_what_would_continue_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", str(run)]) == 0
+    assert capsys.readouterr().err == f"{run}: is finished; for more epochs than 15, give --epochs\n"
+
+
+def test_show_has_all_settings(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(run)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    facts = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert set(Settings.model_fields) <= set(facts)
+    assert facts["epochs"] == "15 *"  # the recipe has 30
+    assert (facts["state"], facts["recipe"], facts["dropout"], facts["batch_norm"]) == (
+        "finished",
+        "small",
+        "0.3",
+        "false",
+    )
+    assert main(["show", str(run), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["settings"] == json.loads(json.dumps(Run(run).config.model_dump()))
+    assert shown["state"] == "finished"
+
+
+def test_data_says_what_is_unusual_in_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "digits"]) == 0
+    assert "8×8 pixels, 0 to 16 stretched to 255\n" in capsys.readouterr().out
+    images = load_dataset("digits").train.images
+    np.savez(tmp_path / "dark.npz", x=255 - images, y=np.arange(len(images)) % 10)
+    assert main(["data", str(tmp_path / "dark.npz")]) == 0
+    assert "8×8 pixels, dark on light\n" in capsys.readouterr().out
 
 
 def test_train_json_is_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

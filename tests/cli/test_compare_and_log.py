@@ -38,8 +38,8 @@ def test_compare_fits_80_columns_and_leaves_nothing_out(runs: Path, capsys: pyte
     out, _ = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 80
     tables = [block.splitlines() for block in out.split("\n\n")]
-    assert tables[0][0].split() == ["run", "validation", "loss", "epoch", "seconds"]
-    assert all(re.search(r"\d\d\.\d\d %  \d+\.\d{4}  [12] of 2", line) for line in tables[0][1:])
+    assert tables[0][0].split() == ["run", "validation", "loss", "best", "epochs", "seconds"]
+    assert all(re.search(r"\d\d\.\d\d %  \d+\.\d{4}     [12]       2", line) for line in tables[0][1:])
     assert len(tables) >= 3
     assert all(len(table) == 3 for table in tables)
     header = [name for table in tables[1:] for name in table[0].split()[1:]]

@@ -18,8 +18,8 @@ def test_it_draws_the_curve_and_says_what_follows(
     out, err = capsys.readouterr()
     search = find_learning_rate(load_dataset("digits"), batch_size=32)
     assert err == ""
-    assert f"suggested  --learning-rate {search.suggestion:.2g}, where the loss falls fastest" in out
-    assert f"largest    {search.largest:.2g} as the peak of one_cycle" in out
+    assert f"suggested  --learning-rate {search.suggestion:.2g}, where 85 % of the fall is done" in out
+    assert f"largest    {search.largest:.2g}, half of where the loss rises again" in out
     assert max(map(len, out.splitlines())) <= 80
     (axis,) = (line for line in out.splitlines() if "└" in line)
     assert 0 < axis.index("S") < axis.index("L")

@@ -111,6 +111,21 @@ def test_glassnet_data_comes_first_and_is_checked(mirror, tmp_path, monkeypatch,
         load_dataset("mnist")
 
 
+@pytest.mark.parametrize("place", ["mnist", "MNIST/raw"])
+def test_files_gzipped_anew_are_the_same_files(mirror, tmp_path, monkeypatch, write_mnist, place):
+    folder = write_mnist(tmp_path / "data" / place)
+    monkeypatch.setenv("GLASSNET_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(mnist, "MIRRORS", (DEAD,))
+    right = load_dataset("mnist").fingerprint
+    for path in folder.iterdir():
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 9, mtime=1))
+    assert load_dataset("mnist").fingerprint == right
+    path = next(folder.glob("train-images*"))
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b"!"))
+    with pytest.raises(DataError, match="SHA-256"):
+        load_dataset("mnist")
+
+
 def test_an_incomplete_glassnet_data_is_passed_over(mirror, tmp_path, monkeypatch, write_mnist):
     write_mnist(tmp_path / "data" / "mnist", test=False)
     monkeypatch.setenv("GLASSNET_DATA", str(tmp_path / "data"))

@@ -51,8 +51,56 @@ def test_what_was_written_is_read(tmp_path, images, compressed, fortran):
     given_images = np.asfortranarray(images) if fortran else images
     path.write_bytes(npz(compressed, x_train=given_images, y_train=LABELS, other=LABELS))
     found = read_npz(path)
-    assert set(found) == {"x_train", "y_train"}
-    assert np.array_equal(found["x_train"], images, equal_nan=True)
+    assert {kind: name for kind, (name, _) in found.items()} == {"train images": "x_train", "train labels": "y_train"}
+    assert np.array_equal(found["train images"][1], images, equal_nan=True)
+
+
+def names_of(*given, tmp_path):
+    images = {name: np.zeros((n, 2, 2), np.uint8) if n else IMAGES for name, n in given if n > 0}
+    labels = {name: np.zeros(-n, np.uint8) for name, n in given if n < 0}
+    path = tmp_path / "given.npz"
+    path.write_bytes(npz(**{name: (images | labels)[name] for name, _ in given}))
+    return {kind: name for kind, (name, _) in read_npz(path).items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        ("x_train y_train x_test y_test", "train test"),
+        ("X_train y_train X_test y_test", "train test"),
+        ("train_images train_labels test_images test_labels", "train test"),
+        ("train_images train_labels val_images val_labels test_images test_labels", "train validation test"),
+        ("training.imgs training.targets", "train"),
+        ("images labels", "train"),
+        ("x y", "train"),
+        ("xtrain ytrain xtest ytest", "train test"),
+        ("trainX trainY testX testY", "train test"),
+        ("mnist_train_images mnist_train_labels", "train"),
+        ("X Y", "train"),
+        ("data target", "train"),
+        ("arr_0 arr_1", "train"),
+        ("arr_0 arr_1 arr_2 arr_3", "train test"),
+    ],
+)
+def test_arrays_are_told_apart_by_their_names(tmp_path, names, parts):
+    sizes = [3, -3, 4, -4, 5, -5]
+    names = names.split()
+    found = names_of(*zip(names, sizes, strict=False), tmp_path=tmp_path)
+    kinds = [f"{part} {kind}" for part in parts.split() for kind in ("images", "labels")]
+    assert found == dict(zip(kinds, names, strict=True))
+
+
+def test_other_arrays_are_left_alone(tmp_path):
+    given = [("x_train", 3), ("y_train", -3), ("train_image_ids", -3), ("mean", 4)]
+    assert names_of(*given, tmp_path=tmp_path) == {"train images": "x_train", "train labels": "y_train"}
+
+
+def test_arrays_that_only_have_numbers_are_told_apart_by_their_dimensions(tmp_path):
+    given = [("arr_0", 3), ("arr_1", 4), ("arr_2", -3), ("arr_3", -4)]
+    right = {"train images": "arr_0", "train labels": "arr_2", "test images": "arr_1", "test labels": "arr_3"}
+    assert names_of(*given, tmp_path=tmp_path) == right
+    given = [("arr_0", -3), ("arr_1", 3)]
+    assert names_of(*given, tmp_path=tmp_path) == {"train images": "arr_1", "train labels": "arr_0"}
 
 
 @IN_ONE_FOLDER
@@ -73,9 +121,9 @@ def test_damage_is_an_error_or_other_numbers_but_never_a_crash(tmp_path, data, c
         (b"", "not a readable npz"),
         (b"hello", "not a readable npz"),
         (npz(x_train=IMAGES, y_train=LABELS)[:-30], "not a readable npz"),
-        (npz(images=IMAGES), "no array x_train .there are: images"),
-        (npz(x_train=IMAGES), "no array y_train"),
-        (npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES), "no array y_test"),
+        (npz(images=IMAGES), "no array of train labels .there are: images"),
+        (npz(x_train=IMAGES), "no array of train labels"),
+        (npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES), "no array of test labels"),
         (npz(x_train=np.array([{}, None]), y_train=LABELS), "pickle"),
         (zipped(npy(IMAGES)[:-1], y_train=npy(LABELS)), "announces 60 bytes"),
         (zipped(npy(IMAGES) + b"!", y_train=npy(LABELS)), "announces 60 bytes"),

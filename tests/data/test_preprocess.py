@@ -69,8 +69,12 @@ def test_nothing_can_be_learned_from_nothing():
 
 
 def test_a_form_survives_json():
-    form = fit(IMAGES, "standard")
-    assert Preprocessing.from_dict(json.loads(json.dumps(form.to_dict()))) == form
+    for form in (fit(IMAGES, "standard"), Preprocessing(8, 8, 1 / 255, 0.0, 8, False, maximum=16)):
+        assert Preprocessing.from_dict(json.loads(json.dumps(form.to_dict()))) == form
+
+
+def test_a_form_of_gray_values_up_to_255_is_told_as_before_there_were_others():
+    assert "maximum" not in Preprocessing(28, 28, 0.5, 0.0, 20, False).to_dict()
 
 
 GOOD = Preprocessing(28, 28, 0.5, 0.0, 20, False).to_dict()
@@ -93,6 +97,9 @@ GOOD = Preprocessing(28, 28, 0.5, 0.0, 20, False).to_dict()
         {"shift": None},
         {"scale": 10**400},
         {"dark_on_light": 1},
+        {"maximum": 0},
+        {"maximum": 256},
+        {"maximum": 16.0},
         {"extra": 1},
     ],
 )

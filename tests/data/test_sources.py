@@ -1,6 +1,7 @@
 import gzip
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,62 @@ def test_a_folder_of_idx_files_or_one_of_them(tmp_path, write_mnist, form):
     assert same(dataset)
     for file in folder.iterdir():
         assert load_dataset(str(file)).fingerprint == dataset.fingerprint
+
+
+@pytest.mark.parametrize(
+    "renamed",
+    [
+        lambda name: f"emnist-digits-{name.replace('t10k', 'test')}",
+        lambda name: name.replace("t10k", "test"),
+        lambda name: name.replace("-idx", ".idx").replace("-ubyte", ".ubyte"),
+        lambda name: name.replace("-", "_"),
+        lambda name: f"fashion_{name}",
+    ],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_names_that_idx_files_have(tmp_path, write_mnist, renamed, zipped):
+    folder = write_mnist(tmp_path / "digits", zipped=zipped)
+    right = load_dataset(folder).fingerprint
+    for path in list(folder.iterdir()):
+        path.rename(folder / renamed(path.name))
+    assert load_dataset(folder).fingerprint == right
+    for path in folder.iterdir():
+        assert load_dataset(path).fingerprint == right
+
+
+def test_idx_files_where_torchvision_leaves_them(tmp_path, write_mnist):
+    right = load_dataset(write_mnist(tmp_path / "data" / "MNIST" / "raw", zipped=False))
+    write_mnist(tmp_path / "data" / "MNIST" / "raw")  # beside the packed ones
+    for folder in ("data", "data/MNIST", "data/MNIST/raw"):
+        assert load_dataset(tmp_path / folder).fingerprint == right.fingerprint
+
+
+def test_idx_files_of_several_data_sets_in_a_folder(tmp_path, write_mnist):
+    for name in ("emnist-letters", "emnist-digits"):
+        folder = write_mnist(tmp_path / name)
+        for path in folder.iterdir():
+            path.rename(tmp_path / f"{name}-{path.name}")
+        folder.rmdir()
+    with pytest.raises(
+        DataError, match=r"several data sets .emnist-digits, emnist-letters.; give the path of one file"
+    ):
+        load_dataset(tmp_path)
+    assert sizes(load_dataset(tmp_path / "emnist-digits-train-images-idx3-ubyte.gz")) == (50, 20, 0, True)
+
+
+@pytest.mark.parametrize("name", ["", "emnist-"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_emnist_is_turned_upright(tmp_path, write_mnist, name, turned):
+    folder = write_mnist(tmp_path / "digits", test=False)
+    bars = np.zeros((50, 28, 28), np.uint8)
+    bars[:, 4:24, 12:16] = 255
+    stored = bars.transpose(0, 2, 1) if turned else bars
+    content = b"\0\0\x08\x03" + struct.pack(">3I", *stored.shape) + stored.tobytes()
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"{name}{path.name}")
+    found = load_dataset(folder).train.images
+    assert np.array_equal(found, (bars if name else stored)[: len(found)])
 
 
 def test_idx_without_test_images(tmp_path, write_mnist):
@@ -112,6 +169,44 @@ def test_a_folder_of_kaggles_files(tmp_path):
     assert sizes(load_dataset(folder)) == (7, 0, 0, False)  # the only image of a class is never held out
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train.csv.gz", "test.csv.gz"), ("mnist_train.csv", "mnist_test.csv"), ("a-train.txt", "a-test.csv.zip")],
+)
+def test_a_folder_of_tables_of_other_names(tmp_path, train, test):
+    for name, path in (
+        (train, write_csv(tmp_path / "a.csv", IMAGES, LABELS)),
+        (test, write_csv(tmp_path / "b", IMAGES)),
+    ):
+        content = path.read_bytes()
+        path.unlink()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert sizes(load_dataset(tmp_path)) == (32, 8, 40, False)
+
+
+def test_a_folder_of_several_training_tables(tmp_path):
+    for name in ("a_train.csv", "b_train.csv"):
+        write_csv(tmp_path / name, IMAGES, LABELS)
+    with pytest.raises(
+        DataError, match=r"several tables of train images .a_train.csv, b_train.csv.; give the path of one"
+    ):
+        load_dataset(tmp_path)
+    write_csv(tmp_path / "train.csv", IMAGES, LABELS)
+    assert sizes(load_dataset(tmp_path)) == (32, 8, 0, False)
+
+
+def test_tables_of_two_scales_in_a_folder(tmp_path):
+    write_csv(tmp_path / "train.csv", IMAGES, LABELS)
+    write_csv(tmp_path / "test.csv", IMAGES // 16)
+    with pytest.raises(
+        DataError, match=r"pixels go to 255 in train.csv and to 15 in test.csv; bring both to one scale"
+    ):
+        load_dataset(tmp_path)
+    write_csv(tmp_path / "train.csv", IMAGES // 16, LABELS)
+    dataset = load_dataset(tmp_path)
+    assert (dataset.maximum, dataset.train.images.max(), dataset.unlabelled.max()) == (15, 255, 255)
+
+
 def test_images_of_two_sizes(tmp_path):
     folder = write_csv(tmp_path / "kaggle" / "train.csv", IMAGES, LABELS).parent
     write_csv(folder / "test.csv", np.zeros((3, 3, 3), np.uint8))
@@ -137,8 +232,10 @@ def test_kerass_archive(tmp_path):
     assert same(dataset)
     np.savez(path, x_train=IMAGES / 255, y_train=LABELS)
     assert sizes(load_dataset(path)) == (32, 8, 0, False)
+    np.savez(path, x_train=IMAGES, y_train=LABELS, x_val=IMAGES[:7], y_val=LABELS[:7], x_test=IMAGES, y_test=LABELS)
+    assert sizes(load_dataset(path)) == (47, 40, 0, True)
     np.savez(path, x_train=IMAGES, y_train=LABELS[:-1])
-    with pytest.raises(DataError, match="40 images in x_train, but 39 labels in y_train"):
+    with pytest.raises(DataError, match=r"x_train: 40 images, but 39 labels in .*y_train"):
         load_dataset(path)
 
 
@@ -173,9 +270,9 @@ def test_sources_that_do_not_exist(source, what):
 
 
 def test_files_and_folders_of_other_kinds(tmp_path):
-    (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"notes\.txt.*give a \.csv or \.npz"):
-        load_dataset(tmp_path / "notes.txt")
+    (tmp_path / "notes.doc").write_text("hello")
+    with pytest.raises(DataError, match=r"notes\.doc.*give a \.csv or \.npz"):
+        load_dataset(tmp_path / "notes.doc")
     with pytest.raises(DataError, match="no data in this folder"):
         load_dataset(tmp_path)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported_models import MODELS, SIDE, around, form, noise
+from PIL import Image
 
 from glassnet import Model
 from glassnet.cli import main
@@ -68,7 +69,7 @@ def test_it_is_a_page_long_and_in_good_form(name: str, tmp_path: Path) -> None:
     text = path.read_text("utf-8")
     assert max(map(len, text.splitlines())) <= 120
     above, _, below = text.partition('\nNUMBERS = """\n')
-    assert len((above + below.partition('"""\n')[2]).splitlines()) < 100
+    assert len((above + below.partition('"""\n')[2]).splitlines()) < 145
     rules = ["--isolated", "--select=E,F,W,I,B,UP,SIM", "--line-length=120"]
     command = [sys.executable, "-m", "ruff", "check", *rules, str(path)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -82,6 +83,56 @@ def test_it_is_a_command_too(tmp_path: Path) -> None:
     done = python(str(path), str(tmp_path / "five.npy"))
     assert done.stdout.split() == [str(label) for label in model.predict(images)]
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_says_what_it_takes(tmp_path: Path) -> None:
+    path = export(around(Dense), tmp_path, "exported")
+    for flag in ("--help", "-h"):
+        done = python(str(path), flag)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "python exported.py PICTURE.png" in done.stdout
+    assert "--help" in python(str(path)).stderr
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_it_reads_a_table(header: bool, labelled: bool, tmp_path: Path) -> None:
+    model, images = around(Dense), noise(5)
+    path, rows = export(model, tmp_path, "exported"), images.reshape(5, -1)
+    names = [f"pixel{i}" for i in range(rows.shape[1])]
+    if labelled:
+        rows, names = np.column_stack([np.full(5, 7), rows]), ["label", *names]
+    lines = [",".join(names)] * header + [",".join(map(str, row)) for row in rows.tolist()]
+    (tmp_path / "five.csv").write_text("\n".join(lines))
+    done = python(str(path), str(tmp_path / "five.csv"))
+    assert done.stdout.split() == [str(label) for label in model.predict(images)]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "LA", "RGBA"])
+def test_it_reads_a_picture_as_pillow_does(mode: str, tmp_path: Path) -> None:
+    path = export(around(Dense), tmp_path, "exported")
+    smooth = np.add.outer(np.arange(SIDE) * 5, np.arange(SIDE) * 3).astype(np.uint8)  # for which PNG takes its filters
+    colours = np.stack([smooth, smooth[::-1], smooth.T, np.full_like(smooth, 200)], axis=-1)
+    for number, pixels in enumerate((colours, np.random.default_rng(0).integers(0, 256, colours.shape, np.uint8))):
+        picture = Image.fromarray(pixels).convert(mode)
+        picture.save(tmp_path / f"{number}.png")
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import exported, json; "
+        code += f"print(json.dumps(exported.read({str(tmp_path / f'{number}.png')!r}).tolist()))"
+        done = python("-c", code)
+        assert done.stderr == ""
+        (found,) = json.loads(done.stdout)
+        expected = np.asarray(picture.convert("RGB").convert("L") if mode == "P" else picture.convert("L"), int)
+        assert np.abs(np.array(found) - expected).max() <= 1
+    assert python(str(path), str(tmp_path / "0.png")).returncode == 0
+
+
+def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
+    path = export(around(Dense), tmp_path, "exported")
+    Image.new("L", (SIDE + 1, SIDE)).save(tmp_path / "other.png")
+    done = python(str(path), str(tmp_path / "other.png"))
+    assert (
+        f"give an 8-bit picture of {SIDE}×{SIDE} pixels, not interlaced, in place of {SIDE + 1}×{SIDE}" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no array", "fractions", "rows"])

@@ -111,6 +111,14 @@ def test_what_it_prints(
     assert json.loads(capsys.readouterr().out) == {"submission": "submission.csv", "rows": 28_000}
 
 
+def test_the_training_file_in_place_of_the_test_file_is_told(
+    small: Kaggle, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["submit", str(run), str(small.train), "--out", str(tmp_path / "s.csv")]) == 2
+    assert "has labels, as Kaggle's train.csv has; give test.csv" in capsys.readouterr().err
+    assert not (tmp_path / "s.csv").exists()
+
+
 def swapped(table: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """The last rows of a table replaced by others."""
     return np.concatenate([table[: len(table) - len(others)], np.stack(others)])

@@ -6,6 +6,56 @@ from glassnet.errors import ConfigError
 from glassnet.training import Config, notebook_names, recipe_names, recipe_text
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path, encoding):
+    path = tmp_path / "mine.toml"
+    path.write_bytes("hidden = [64]\nepochs = 2\n".encode(encoding))
+    config = Config.resolve(path)
+    assert (config.hidden, config.epochs) == ((64,), 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_of_settings_in_utf_16_is_refused_with_the_cure(tmp_path, encoding):
+    path = tmp_path / "mine.toml"
+    path.write_bytes("hidden = [64]\n".encode(encoding))
+    with pytest.raises(ConfigError, match=r"mine\.toml: is UTF-16, .*save it as UTF-8"):
+        Config.resolve(path)
+    path.write_bytes(b"# gr\xf6\xdfer\nhidden = [64]\n")
+    with pytest.raises(ConfigError, match=r"mine\.toml: is not UTF-8 text .at byte 4.; save it as UTF-8"):
+        Config.resolve(path)
+
+
+def test_settings_that_do_not_go_together_name_the_file_that_has_them(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('hidden = [8, 4]\nactivation = ["relu", "tanh", "relu"]\n')
+    with pytest.raises(ConfigError, match=r"^.*mine\.toml: activation: 3 given"):
+        Config.resolve(path)
+    with pytest.raises(ConfigError, match=r"^activation: 3 given"):
+        Config.resolve("fast", activation=["relu", "tanh", "relu"])
+
+
+def test_the_configuration_of_a_newer_version_says_so(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(Config.of().to_toml() + "sharpness = 3\n")
+    with pytest.raises(ConfigError, match=r"config\.toml: has a setting 'sharpness', .*newer version"):
+        Config.load(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"hidden": ["16"]}, r"hidden: must be a whole number, not \['16'\]"),
+        ({"hidden": [True]}, r"hidden: must be a whole number, not \[True\]"),
+        ({"hidden": "16"}, "hidden: must be a whole number, not '16'"),
+        ({"batch_size": "32"}, "batch_size: must be a whole number of at least 1, or all, not '32'"),
+        ({"batch_size": True}, "batch_size: must be a whole number"),
+    ],
+)
+def test_numbers_are_not_taken_from_texts_and_booleans(given, what):
+    with pytest.raises(ConfigError, match=what):
+        Config.of(**given)
+
+
 def test_every_recipe_is_valid_and_says_what_it_is_for() -> None:
     assert {"default", "fast", "best", "small"} <= set(recipe_names())
     for name in recipe_names():
@@ -106,6 +156,8 @@ def test_it_is_frozen() -> None:
         ({"epochs": 0}, "epochs: must be at least 1, not 0"),
         ({"learning_rate": -1}, "learning_rate: must be more than 0, not -1"),
         ({"learning_rate": float("nan")}, "learning_rate: .*finite"),
+        ({"lr": 3}, "no setting called 'lr' .did you mean 'learning_rate'"),
+        ({"bs": 3}, "no setting called 'bs' .did you mean 'batch_size'"),
         ({"epoch": 3}, "no setting called 'epoch' .did you mean 'epochs'"),
         ({"activation": "rely"}, "activation: 'rely' is unknown .did you mean 'relu'"),
         ({"optimizer": "adan"}, "optimizer: .*did you mean 'adam'"),
@@ -134,7 +186,7 @@ def test_a_wrong_setting_gets_one_line(settings: dict, complaint: str) -> None:
         ("epochs = 0", "mine.toml: epochs"),
         ("epoks = 1", "mine.toml: no setting called 'epoks' .did you mean 'epochs'"),
         ('recipe = "bets"', "mine.toml: no recipe called 'bets' .did you mean 'best'"),
-        ("\xff", "not a TOML file"),
+        ("\xff", "not UTF-8 text"),
         ("a = " + "[" * 5000, "not a TOML file"),
         ("epochs = " + "9" * 5000, "not a TOML file"),
         ("as_written = true", "mine.toml: as_written must be a table"),

@@ -16,8 +16,18 @@ import pytest
 
 from glassnet import Dataset, Model, Run, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
+from glassnet.evaluation import examples_for
 from glassnet.files import only_process, open_tensors, write_tensors
-from glassnet.training import Callback, Config, EarlyStopping, RunLoop, RunUnderWay, TrainingInterrupted, prepare
+from glassnet.training import (
+    Callback,
+    Config,
+    EarlyStopping,
+    RunCallback,
+    RunLoop,
+    RunUnderWay,
+    TrainingInterrupted,
+    prepare,
+)
 from glassnet.training import folder as folder_module
 from glassnet.training.history import Row
 from glassnet.training.interruption import interruptible
@@ -437,7 +447,10 @@ def test_ctrl_c_is_a_keyboard_interrupt_for_python(tmp_path: Path, digits: Datas
     assert len(resume(tmp_path / "run").history) == 4
 
 
-def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
+@pytest.mark.parametrize("batch_size", [1, 32])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset, batch_size: int, optimizer: str) -> None:
+    settings = {"epochs": 2, "optimizer": optimizer, "learning_rate": 0.01, "batch_size": batch_size}
     rare = np.flatnonzero(digits.train.labels == 3)[:8]
     chosen = np.concatenate([np.flatnonzero(digits.train.labels != 3), rare])
     data = load_dataset(
@@ -445,7 +458,7 @@ def test_balanced_classes_count_alike(tmp_path: Path, digits: Dataset) -> None:
     )
     threes = digits.test.images[digits.test.labels == 3]
     recall = {
-        weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **SETTINGS).model.predict(threes) == 3)
+        weight: np.mean(train(data, out=tmp_path / weight, class_weight=weight, **settings).model.predict(threes) == 3)
         for weight in ("none", "balanced")
     }
     assert recall["balanced"] > recall["none"]
@@ -506,3 +519,43 @@ def test_what_no_run_can_be_told_is_refused(digits: Dataset, wrong: dict[str, An
 def test_early_stopping_wants_a_number_of_epochs(patience: Any) -> None:
     with pytest.raises(ConfigError, match="patience: must be a whole number of at least 1"):
         EarlyStopping(patience)
+
+
+def test_all_data_leaves_none_for_validation_and_testing(tmp_path: Path, digits: Dataset) -> None:
+    counted: list[int] = []
+
+    class Count(RunCallback):
+        def on_start(self, run: RunUnderWay) -> None:
+            counted.append(len(run.batches.labels) + len(run.validation))
+
+    run = train(digits, "small", out=tmp_path / "run", all_data=True, epochs=2, callbacks=[Count()])
+    assert counted == [1797]
+    assert run.config.validation == 0
+    with pytest.raises(DataError, match="trained on all of its images; evaluate it on other data"):
+        examples_for(run.model, digits)
+    assert resume(run.path, epochs=3).history[-1]["epoch"] == 3
+    with pytest.raises(ConfigError, match="all_data: leaves no images for validation"):
+        train(digits, out=tmp_path / "other", all_data=True, validation=0.2)
+
+
+def test_all_data_of_a_source_with_test_images_leaves_these(tmp_path: Path, digits: Dataset) -> None:
+    parts = digits.train.images, digits.train.labels, digits.test.images, digits.test.labels
+    run = train(load_dataset(parts), "small", out=tmp_path / "run", all_data=True, epochs=1)
+    assert len(examples_for(run.model, load_dataset(parts))) == len(digits.test)
+
+
+def test_a_finished_run_goes_on_for_more_epochs(tmp_path: Path, digits: Dataset) -> None:
+    settings = {"recipe": "small", "schedule": "constant", "threads": 1}
+    whole = train(digits, out=tmp_path / "whole", epochs=4, **settings)
+    run = train(digits, out=tmp_path / "run", epochs=2, **settings)
+    assert run.finished
+    with pytest.raises(ConfigError, match="epochs: the run has 2 already; give more than that, such as 4"):
+        resume(run.path, epochs=2)
+    longer = resume(run.path, epochs=4)
+    assert longer.finished
+    assert longer.config.epochs == 4
+    assert [row["validation_loss"] for row in longer.history] == [row["validation_loss"] for row in whole.history]
+    assert np.array_equal(longer.model.network.parameters, whole.model.network.parameters)
+    ensemble = train(digits, out=tmp_path / "ensemble", members=2, epochs=1, **settings)
+    with pytest.raises(ConfigError, match="epochs: an ensemble cannot be continued"):
+        resume(ensemble.path, epochs=2)

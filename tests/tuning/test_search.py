@@ -155,12 +155,14 @@ def test_a_study_of_other_data_is_refused(found: Search, digits: Dataset) -> Non
         ({"epochs": 3}, "this search has epochs 2, not 3"),
         ({"recipe": "fast"}, "this search has "),
         ({"dropout": 0.3}, "this search is over learning_rate, batch_size, label_smoothing, dropout"),
-        ({"jobs": 0}, "jobs: must be at least 1, not 0"),
-        ({"trials": 0}, "trials: must be at least 1, not 0"),
+        ({"jobs": 0}, "jobs: must be a whole number of at least 1, not 0"),
+        ({"trials": 0}, "trials: must be a whole number of at least 1, not 0"),
         ({"members": 2}, "members: a search compares single networks"),
         ({"validation": 0}, "validation: a search chooses by validation images"),
         ({"dask": "tcp://127.0.0.1:1"}, "dask: no scheduler answers at 'tcp://127.0.0.1:1'"),
         ({"dask": "nonsense"}, "dask: no scheduler answers at 'nonsense'"),
+        ({"trials": 2.0}, "trials: must be a whole number of at least 1, not 2.0"),
+        ({"out": 5}, "out: must be a path, not 5"),
     ],
 )
 def test_wrong_use(found: Search, digits: Dataset, settings: dict, complaint: str) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 from sse_starlette import EventSourceResponse
 
 from glassnet.web import guard
+from glassnet.web.site import LARGEST_BODY
 
 QUESTION = json.dumps({"pixels": [[0] * 28] * 28})
 
@@ -99,11 +100,11 @@ def test_the_headers_let_the_page_draw_its_charts(page: Page) -> None:
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_that_is_too_large(address: str, declared: bool) -> None:
-    size = 3 * guard.LARGEST_BODY
+    size = 3 * LARGEST_BODY
     content = bytes(size) if declared else (bytes(2**16) for _ in range(size // 2**16))
     answer = httpx.post(f"{address}/api/predict", content=content)
     assert answer.status_code == 413
-    assert "1,048,576 bytes" in answer.json()["error"]
+    assert "16,777,216 bytes" in answer.json()["error"]
 
 
 def test_a_body_that_is_only_said_to_be_too_large(address: str) -> None:
@@ -113,8 +114,16 @@ def test_a_body_that_is_only_said_to_be_too_large(address: str) -> None:
 
 
 def test_the_largest_body_there_may_be(address: str) -> None:
-    answer = httpx.post(f"{address}/api/predict", content=QUESTION.ljust(guard.LARGEST_BODY))
+    answer = httpx.post(f"{address}/api/predict", content=QUESTION.ljust(LARGEST_BODY))
     assert answer.status_code == 200
+
+
+def test_too_many_large_bodies_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MOST_BYTES", 2**20)
+    answer = httpx.post(f"{address}/api/predict", content=bytes(2**21))
+    assert answer.status_code == 503
+    assert "too many large requests at once" in answer.json()["error"]
+    assert httpx.post(f"{address}/api/predict", content=QUESTION).status_code == 200
 
 
 def test_a_body_that_trickles(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What programs ask, over the wire."""
 
 import asyncio
+import base64
 import io
 import json
 import threading
@@ -100,6 +101,10 @@ def test_pixels_of_another_shape_are_prepared_as_a_picture_is(address: str) -> N
     [
         (b"", "the body is empty"),
         (b"hello", "not a PNG, JPEG, BMP"),
+        (b"data:image/png;base64,iVBORw0KGgo=", "a data URL; send the bytes of the picture themselves"),
+        (base64.b64encode(picture()), "perhaps base64; send the bytes of the picture themselves"),
+        (b"picture=%89PNG%0D%0A", "a form of text; send the picture itself, as curl --data-binary @PICTURE does"),
+        (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n", "is a form, but its content-type is not"),
         (b"GIF89a" + bytes(50), "the picture"),
         (picture()[:200], "truncated or damaged"),
         (picture("JPEG")[:150], "the picture"),
@@ -136,6 +141,31 @@ def test_what_is_no_picture_is_refused_in_one_line(address: str, content: bytes 
     assert words in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
     assert len(answer.json()["error"]) < 300
+
+
+def test_a_form_with_pictures(address: str) -> None:
+    alone = ask(address, picture()).json()[0]
+    files = [("picture", ("one.png", picture(), "image/png")), ("more", ("two.jpg", picture("JPEG"), "image/jpeg"))]
+    answers = httpx.post(f"{address}/api/predict", files=files).json()
+    assert [answer["input"] for answer in answers] == ["one.png", "two.jpg"]
+    assert answers[0]["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-6)
+    for sent, words in (
+        ({"files": {"a": ("bad.png", b"hello")}}, "bad.png: neither a PNG nor a JPEG"),
+        ({"data": {"a": "text"}, "files": {"": ("", b"")}}, "the form has no file"),
+        ({"content": b"rubbish", "headers": {"content-type": "multipart/form-data"}}, "boundary"),
+    ):
+        answer = httpx.post(f"{address}/api/predict", **sent)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]
+
+
+def test_a_photograph_of_many_bytes(address: str) -> None:
+    noise = np.random.default_rng(0).integers(200, 256, (3000, 2000, 3), np.uint8)
+    noise[1000:2000, 950:1050] = 10
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    assert len(file.getvalue()) > 10 * 2**20
+    assert ask(address, file.getvalue()).status_code == 200
 
 
 def test_only_so_many_images_of_another_shape(address: str) -> None:
@@ -192,8 +222,9 @@ def test_the_description_is_true(address: str) -> None:
 
     sent = described["paths"]["/api/predict"]["post"]["requestBody"]["content"]
     forms = ("png", "jpeg", "bmp", "gif", "tiff", "webp")
-    assert set(sent) == {*(f"image/{form}" for form in forms), "application/json"}
-    assert set(described["paths"]["/api/read"]["post"]["requestBody"]["content"]) == set(sent) - {"application/json"}
+    assert set(sent) == {*(f"image/{form}" for form in forms), "multipart/form-data", "application/json"}
+    pictures = {f"image/{form}" for form in forms}
+    assert set(described["paths"]["/api/read"]["post"]["requestBody"]["content"]) == pictures
     question = sent["application/json"]
     several = {"images": [question["example"]["pixels"]] * 2}
     for body in (question["example"], several):

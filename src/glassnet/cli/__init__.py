@@ -5,10 +5,11 @@ import os
 import sys
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.exceptions import UnknownOptionError
 from cyclopts.exceptions import ValidationError as FlagError
 
 from .. import __version__
-from ..errors import GlassnetError
+from ..errors import GlassnetError, from_elsewhere
 from .groups import RUN
 
 __all__ = ["app", "main"]
@@ -28,7 +29,7 @@ app = App(
 for _place, _help in {
     "demo:demo": "Train, evaluate and predict on the embedded digits, in a few seconds.",
     "train:train": "Train a network and save it in a run folder.",
-    "train:resume": "Resume a run that was interrupted or killed.",
+    "train:resume": "Resume a run that was interrupted or killed, or train a finished one for longer.",
     "lr_find:lr_find": "Find a good learning rate with a range test.",
     "search:search": "Search for good settings over many runs.",
     "evaluate:evaluate": "Evaluate a model on images that it was not trained on.",
@@ -43,6 +44,7 @@ for _place, _help in {
     "use:report": "Write a report of a run: figures and a page that shows them.",
     "show:data": "Show what is in a data set.",
     "show:recipes": "List the recipes, or print one.",
+    "show:show": "Show all settings of a run, and how far it is.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
     "check:check_gradients": "Check the gradients of a recipe numerically.",
@@ -62,7 +64,7 @@ def main(tokens: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
-    tokens = sys.argv[1:] if tokens is None else tokens
+    tokens = [_at_home(token) for token in (sys.argv[1:] if tokens is None else tokens)]
     try:
         if tokens and tokens[0] in app:
             app[tokens[0]].help = None  # then its --help is its docstring, and not only the line in the list
@@ -86,6 +88,12 @@ def main(tokens: list[str] | None = None) -> int:
     return 0
 
 
+def _at_home(token: str) -> str:
+    """Return a word of the command line with ``~`` for the home folder, which no shell expands in ``--out=~/run``."""
+    flag, equals, value = token.partition("=") if token.startswith("--") else ("", "", token)
+    return f"{flag}{equals}{os.path.expanduser(value)}"  # noqa: PTH111  # changes no word but those that begin with ~
+
+
 def _fail(message: str) -> int:
     print(f"glassnet: {' '.join(message.split())}", file=sys.stderr)
     return 2
@@ -104,4 +112,10 @@ def _flag_message(error: CycloptsError) -> str:
             return f"--{setting.replace('_', '-')}:{complaint}"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"unexpected argument {error.unused_tokens[0]!r}; see --help for what the command takes"
+    if isinstance(error, UnknownOptionError):
+        flag = (error.token.keyword or error.token.value).partition("=")[0]
+        known = {name for argument in error.argument_collection for name in argument.names}
+        meant = f"--{(from_elsewhere(flag) or '').replace('_', '-')}"
+        if meant in known:
+            return f"no flag called {flag} (did you mean {meant}?)"
     return str(error)

@@ -10,7 +10,7 @@ from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
 from ..study import study, study_notebook
 from ..study.results import Chain, Comparison, Course
-from ..study.tables import breaks, chain_table, comparison_table, doctor_words, setting_words
+from ..study.tables import breaks, budget_words, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
 from .output import command, print_definitions, print_json, print_table, say
@@ -32,7 +32,8 @@ def clinic(
     """Run a common mistake beside its cure, and measure what the mistake costs.
 
     Accuracy is measured on images that neither run trains or validates on. They are taken from the training images; the
-    test images are not used.
+    test images are not used. A mistake takes six runs, three with it and three without; a notebook one run more than it
+    has mistakes.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def _list(json: bool) -> None:
     print_definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
     print("\nThe notebooks that make them:\n")
     print_definitions(recipes)
-    print(f"\nRun one beside its cure: {command()} clinic {next(iter(MISTAKES))}")
+    print(f"\nRun one beside its cure: {command('clinic', next(iter(MISTAKES)))}")
 
 
 def _show(result: Comparison | Chain) -> None:
@@ -155,7 +156,7 @@ def _explain(mistake: type[Mistake]) -> None:
 def _show_chain(result: Chain) -> None:
     first, *_, last = result.stages
     what = recipe_summary(result.notebook)
-    own = f" with {setting_words(result.budget)}, as its images ask for," if result.budget else ""
+    own = budget_words(result.budget)
     how = f"Run here on {result.data}{own} with its mistakes cured one after another (seed {result.seed})."
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()

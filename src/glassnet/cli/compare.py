@@ -15,11 +15,11 @@ from .output import percent, print_json, print_table, require_ending
 __all__ = ["compare"]
 
 WIDTH = 80
-LONGEST_NAME, LONGEST_SETTING = 32, 20
+LONGEST_NAME, LONGEST_SETTING = 26, 20
 
 
 def compare(
-    runs: list[Path],
+    runs: list[Path] | None = None,
     /,
     *,
     test: bool = False,
@@ -28,13 +28,13 @@ def compare(
 ) -> None:
     """Compare runs: results, and the settings in which they differ.
 
-    Sorted by validation accuracy, best first. The epoch is that of the saved model, out of the completed epochs. For an
-    ensemble, epochs and seconds are totals over its members.
+    Sorted by validation accuracy, best first. The best epoch is that of the saved model. Of a run that has not
+    completed all its epochs, how many it has. For an ensemble, epochs and seconds are totals over its members.
 
     Parameters
     ----------
     runs
-        Run folders, or folders of runs such as runs.
+        Run folders, or folders of runs. Default: runs.
     test
         Add the test accuracy of each model. Choose a run by its validation accuracy, and look at this only at the end.
     csv
@@ -45,7 +45,7 @@ def compare(
     require_ending("--csv", csv, ".csv")
     if csv is not None:
         refuse_run_folder(csv)
-    comparison = compare_runs((run for place in runs for run in find_runs(place)), test=test)
+    comparison = compare_runs((run for place in runs or [Path("runs")] for run in find_runs(place)), test=test)
     if csv is not None:
         write_atomically(csv, rows_as_csv(comparison.rows(), comparison.columns).encode())
     if json:
@@ -61,7 +61,7 @@ def _print(comparison: RunComparison) -> None:
     names = _shortened([line.name for line in comparison.lines], LONGEST_NAME)
     accuracy = ["test"] * comparison.test
     print_table(
-        ["run", "validation", "loss", "epoch", "seconds", *accuracy],
+        ["run", "validation", "loss", "best", "epochs", "seconds", *accuracy],
         [
             [name, *_results(line), *[percent(line.test_accuracy)] * comparison.test]
             for name, line in zip(names, comparison.lines, strict=True)
@@ -82,8 +82,10 @@ def _print(comparison: RunComparison) -> None:
 
 def _results(line: ComparedRun) -> list[str]:
     loss = "–" if line.validation_loss is None else f"{line.validation_loss:.4f}"
-    epoch = f"{'–' if line.best_epoch is None else line.best_epoch} of {line.epochs_done}"
-    return [percent(line.validation_accuracy), loss, epoch, f"{line.seconds:,.1f}"]
+    best = "–" if line.best_epoch is None else str(line.best_epoch)
+    total = line.run.config.epochs * line.run.config.members
+    done = str(total) if line.epochs_done == total else f"{line.epochs_done} of {total}"
+    return [percent(line.validation_accuracy), loss, best, done, f"{line.seconds:,.1f}"]
 
 
 def _blocks(columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:

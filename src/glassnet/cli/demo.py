@@ -1,6 +1,5 @@
 """``glassnet demo``: training, evaluation and prediction on the digits that come with scikit-learn."""
 
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from ..report import write_report
 from ..training import train
 from ..training.folder import MODEL
 from .output import command, percent, print_facts
-from .progress import Progress
 from .use import predict
 
 __all__ = ["demo"]
@@ -28,8 +26,7 @@ def demo(*, out: Path | None = None) -> None:
     """
     dataset = load_dataset("digits")
     print(f"Training on {len(dataset.train):,} handwritten digits of 8×8 pixels.\n", flush=True)
-    with closing(Progress()) as progress:
-        run = train(dataset, out=out, callbacks=[progress])
+    run = train(dataset, out=out, progress=True)
     accuracy = evaluate(run.model, dataset.test).accuracy
     print(f"\nAccuracy on {len(dataset.test)} test images that were not used for training: {percent(accuracy)}.")
     page = write_report(run, dataset.test, run.path / "report")
@@ -40,9 +37,9 @@ def demo(*, out: Path | None = None) -> None:
     print_facts({"model": run.path / MODEL, "report": page})
     print("\nNext, try:")
     for line in (
-        f"{command()} evaluate {run.path}",
-        f"{command()} train mnist --out runs/mnist",
-        f"{command()} predict runs/mnist YOUR-PICTURE.png",
+        command("evaluate", run.path),
+        command("train", "mnist", "--out", "runs/mnist"),
+        command("predict", "runs/mnist", "YOUR-PICTURE.png"),
     ):
         print(f"  {line}")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..data import read_csv
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..export import numpy_source, onnx_graph, submission
 from ..files import write_atomically, write_together
 from ..training import open_model
@@ -82,7 +82,12 @@ def submit(
     require_ending("--out", out, ".csv")
     if out.resolve() == csv.resolve():
         raise ConfigError(f"--out {out}: is the file of test images; give another name")
-    model, images = open_model(run), read_csv(csv).images
+    model, table = open_model(run), read_csv(csv)
+    if table.labels is not None:
+        raise DataError(
+            f"{csv}: has labels, as Kaggle's train.csv has; give test.csv, whose images are to be predicted"
+        )
+    images = table.images
     text = submission(model, images, shifts=shifts, allow_leak=allow_leak, name=str(csv))
     write_atomically(out, text.encode())
     if json:

@@ -23,8 +23,9 @@ def lr_find(
 ) -> None:
     """Find a good learning rate with a range test.
 
-    About two hundred steps are trained while the learning rate grows from nearly zero to 10. The suggestion is the rate
-    at which the loss falls fastest. Nothing is saved. The recipe's learning rate, schedule and epochs are not used.
+    About two hundred steps are trained while the learning rate grows from nearly zero to 10, which takes seconds. The
+    suggestion is the rate at which 85 % of the loss's fall is done. Nothing is saved. The recipe's learning
+    rate, schedule and epochs are not used.
 
     Parameters
     ----------
@@ -82,10 +83,10 @@ def _facts(search: LearningRateSearch) -> dict[str, object]:
     """Describe the result."""
     suggested = "none: the loss did not fall at any rate"
     if search.suggestion is not None:
-        suggested = f"--learning-rate {_short(search.suggestion)}, where the loss falls fastest"
+        suggested = f"--learning-rate {_short(search.suggestion)}, where 85 % of the fall is done"
     largest = f"unknown: the loss did not rise at any rate up to {_short(search.rates[-1])}"
     if search.largest is not None:
-        largest = f"{_short(search.largest)} as the peak of one_cycle, a tenth of where the loss rises again"
+        largest = f"{_short(search.largest)}, half of where the loss rises again"
     return {"suggested": suggested, "largest": largest}
 
 

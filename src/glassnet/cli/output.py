@@ -1,6 +1,7 @@
 """Output as aligned text, the same in a terminal and in a pipe."""
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError
+from ..training.history import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,26 +34,25 @@ __all__ = [
 SHADES = " .:-=+*#%@"
 
 
-def command() -> str:
-    """Return how glassnet was called, so that the commands it suggests can be typed as shown."""
+def command(*arguments: object) -> str:
+    """Return a command of glassnet as it was called, quoted, so that it can be pasted as shown."""
+    return shlex.join([*_called(), *map(str, arguments)])
+
+
+def _called() -> list[str]:
     called = Path(sys.argv[0])
     if called.stem == "__main__":
-        return "python -m glassnet"
+        return ["python", "-m", "glassnet"]
     if called.is_absolute() and called.is_relative_to(Path.cwd()):
         called = called.relative_to(Path.cwd())
     if called.is_absolute() and shutil.which("glassnet") == str(called):
-        return "glassnet"
-    return str(called)
+        return ["glassnet"]
+    return [str(called)]
 
 
 def say(line: str) -> None:
     """Print a line on standard error, so that standard output holds results alone."""
     print(line, file=sys.stderr, flush=True)
-
-
-def percent(share: float | None) -> str:
-    """Return a fraction as a percentage with two decimals, and a dash for None."""
-    return "–" if share is None else f"{100 * share:.2f} %"
 
 
 def print_json(value: Any) -> None:

@@ -40,8 +40,9 @@ def search(
 
     The search covers learning rate, layer widths, batch size, label smoothing, dropout, batch normalisation and
     augmentation. Trials are compared on validation images, and unpromising ones are stopped early. A setting given as a
-    flag is fixed. After Ctrl-C or a kill, the same command continues the search. The best run is kept, and its settings
-    are saved as a recipe for `glassnet train`.
+    flag is fixed. A trial takes as long as a run of the recipe, or less where it is stopped early. After Ctrl-C or a
+    kill, the same command continues the search. The best run is kept, and its settings are saved as a recipe for
+    `glassnet train`.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def _show(found: tuning.Search, data: str | None) -> None:
         value = _value(found.monitor, found.best.value)
         facts["best"] = f"trial {found.best.number}: {found.monitor.replace('_', ' ')} {value}"
         facts["run"] = found.run.path
-        facts["next"] = f"{command()} train {data + ' ' if data else ''}--recipe {found.recipe}"
+        facts["next"] = command("train", *([data] if data else []), "--recipe", found.recipe)
     print_facts(facts)
 
 

@@ -1,11 +1,12 @@
 """``glassnet serve``, and the page of ``glassnet train --watch``."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..errors import FileError, missing_package
+from ..errors import FileError, check_count, missing_package
 from ..training import open_model
 from ..training.folder import CONFIG
 from .output import print_facts, say
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["PORT", "page_beside", "serve"]
 
 HOST, PORT = "127.0.0.1", 8000
+LARGEST_BODY = 16  # MiB
 RUNS, DRAWINGS = Path("runs"), Path("drawings")
 
 
-def serve(place: Path | None = None, /, *, host: str = HOST, port: int = PORT) -> None:
+def serve(
+    place: Path | None = None, /, *, host: str = HOST, port: int = PORT, largest_body: int = LARGEST_BODY
+) -> None:
     """Serve the web page (draw, train, watch) and the HTTP API, until Ctrl-C.
 
     Parameters
@@ -32,11 +36,15 @@ def serve(place: Path | None = None, /, *, host: str = HOST, port: int = PORT) -
         Address to listen on. By default only this computer can open the page; 0.0.0.0 accepts connections from others.
     port
         Port to listen on. 0 picks a free one.
+    largest_body
+        Largest request, such as a photograph, in MiB.
     """
+    check_count("--largest-body", largest_body)
     _require_web()
     from .. import web
 
     site, view = _site(place)
+    site = replace(site, largest_body=largest_body * 2**20)
 
     def announce(address: str) -> None:
         print_facts({"page": f"{address}/{view}", "service": f"{address}/openapi.json", "runs": site.runs})

@@ -2,17 +2,19 @@
 
 import os
 import platform
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..data import Dataset, cache_folder, load_dataset
+from ..data import Dataset, Preprocessing, cache_folder, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
-from ..training import Config, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
-from .output import draw_images, print_definitions, print_facts, print_json, print_table
+from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
+from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table
 
-__all__ = ["data", "info", "recipes"]
+__all__ = ["data", "info", "recipes", "show"]
 
 
 def data(source: str = "digits", /, *, classes: int = 10, image: int | None = None, json: bool = False) -> None:
@@ -56,7 +58,7 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
         return
     facts = {
         "data": dataset.source or dataset.name,
-        "images": f"{height}×{width} pixels",
+        "images": f"{height}×{width} pixels" + _form(dataset),
         "training": f"{len(dataset.train):,}",
         "test": f"{len(dataset.test):,}"
         + ("" if dataset.official_test or not len(dataset.test) else " (a fifth, held out here, always the same)"),
@@ -70,6 +72,13 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     images = dataset.train.images_at(first[:10])
     print()
     draw_images(list(images if len(images) else dataset.unlabelled[:10]))
+
+
+def _form(dataset: Dataset) -> str:
+    """Say what is unusual in the images: a scale of their own, and dark digits on a light ground."""
+    scale = f", 0 to {dataset.maximum} stretched to 255" if dataset.maximum not in (1, 255) else ""
+    dark = len(dataset.train) > 0 and Preprocessing.fit(dataset.train, "none").dark_on_light
+    return scale + ", dark on light" * dark
 
 
 def recipes(name: str | None = None, /, *, json: bool = False) -> None:
@@ -91,6 +100,47 @@ def recipes(name: str | None = None, /, *, json: bool = False) -> None:
         print(recipe_text(name) if name in recipe_names() else Config.resolve(name).to_recipe(), end="")
         return
     print_definitions({recipe: recipe_summary(recipe) for recipe in recipe_names()})
+
+
+def show(run: Path, /, *, json: bool = False) -> None:
+    """Show all settings of a run, and how far it is.
+
+    A star marks the settings that differ from those of its recipe, if that comes with glassnet.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    json
+        Print them as JSON.
+    """
+    opened = Run(run)
+    config, rows = opened.config, opened.history
+    state = "finished" if opened.finished else "broken by a planted mistake" if opened.broken else "not finished"
+    if json:
+        print_json(
+            {"run": str(run), "state": state, "rows": len(rows), "best": opened.best if rows else None}
+            | {"settings": config.model_dump()}
+        )
+        return
+    best = opened.best["validation_accuracy"] if rows else None
+    print_facts({"run": run, "state": state, "recipe": config.recipe} | ({"validation": percent(best)} if best else {}))
+    print()
+    known = config.recipe in recipe_names()
+    recipe = Config.resolve(config.recipe) if known else config
+    skipped = {"recipe", "first_seed", "classes", "data", "seen"}
+    names = [name for name in Config.model_fields if name not in skipped]
+    values = {name: getattr(config, name) for name in names}
+    print_facts(
+        {"data": config.data or "arrays", "classes": f"{len(config.classes)}: {' '.join(config.classes)[:60]}"}
+        | {name: _setting(value) + " *" * (value != getattr(recipe, name)) for name, value in values.items()}
+    )
+
+
+def _setting(value: Any) -> str:
+    """Return a setting as it would be typed, and a dash where it is not set."""
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return "–" if value is None or not text else text.lower() if isinstance(value, bool) else text
 
 
 def info(*, json: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,6 @@ from ..training import Config, Run, notebook_names
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
 from .output import command, percent, print_facts, print_json, say
-from .progress import Progress
 from .serve import PORT, page_beside
 
 __all__ = ["load_named", "resume", "train"]
@@ -29,6 +28,7 @@ def train(
     /,
     *,
     recipe: Recipe = None,
+    start: Annotated[Path | None, Parameter(name="--from", group=RECIPE)] = None,
     as_written: Annotated[bool, Parameter(group=RECIPE)] = False,
     classes: Classes = None,
     settings: Flags = None,
@@ -55,6 +55,9 @@ def train(
     recipe
         Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000
         training images, else default.
+    start
+        Run folder or model file whose weights the network begins with. The model decides the layers. Give a smaller
+        --learning-rate than from the beginning.
     as_written
         Train with the mistakes of the original notebook (recipes notebook-000 to notebook-004).
     classes
@@ -87,22 +90,22 @@ def train(
     given = settings.model_dump(exclude_unset=True) if settings else {}
     with ExitStack() as beside, _one_of_many(parallel) as ranks:
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
-        with closing(Progress()) as progress:
-            with ranks.together():
-                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-                dataset = load_named(data, recipe, classes)
-            callbacks = [progress, *logs, *([training.Live()] if page else [])]
-            run = training.train(
-                dataset,
-                recipe,
-                as_written=as_written,
-                out=out,
-                callbacks=callbacks,
-                jobs=jobs,
-                dask=dask,
-                parallel=parallel,
-                **given,
-            )
+        with ranks.together():
+            logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+            dataset = load_named(data, recipe, classes)
+        run = training.train(
+            dataset,
+            recipe,
+            as_written=as_written,
+            out=out,
+            callbacks=[*logs, *([training.Live()] if page else [])],
+            jobs=jobs,
+            dask=dask,
+            parallel=parallel,
+            progress=True,
+            start=start,
+            **given,
+        )
         if ranks.rank == 0:
             _show(run, json)
         if page:
@@ -138,13 +141,14 @@ def resume(
     run: Path,
     /,
     *,
+    epochs: int | None = None,
     tensorboard: Path | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
     json: bool = False,
 ) -> None:
-    """Resume a run that was interrupted or killed.
+    """Resume a run that was interrupted or killed, or train a finished one for more epochs.
 
     Training continues from the last checkpoint, also in the middle of an epoch. The result is bit for bit that of a run
     that was never interrupted.
@@ -153,6 +157,9 @@ def resume(
     ----------
     run
         Run folder.
+    epochs
+        Total number of epochs, more than the run has. From there on, the learning rate follows the schedule of a run of
+        this length.
     tensorboard
         As for `glassnet train`. The event file also gets everything logged before the interruption.
     jobs
@@ -165,10 +172,13 @@ def resume(
         Print the result as JSON.
     """
     with _one_of_many(parallel) as ranks:
-        with closing(Progress()) as progress:
-            with ranks.together():
-                logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-            resumed = training.resume(run, callbacks=[progress, *logs], jobs=jobs, dask=dask, parallel=parallel)
+        with ranks.together():
+            logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+            if ranks.rank == 0 and epochs is None and (done := Run(run)).finished:
+                say(f"{run}: is finished; for more epochs than {done.config.epochs}, give --epochs")
+        resumed = training.resume(
+            run, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
+        )
         if ranks.rank == 0:
             _show(resumed, json)
 
@@ -188,7 +198,7 @@ def _show(run: Run, json: bool) -> None:
             {
                 "broken": f"at step {run.history[-1]['step']}, by a planted mistake; {kept}",
                 "run": run.path,
-                "next": f"{command()} clinic {what}",
+                "next": command("clinic", what),
             }
         )
         return
@@ -199,7 +209,9 @@ def _show(run: Run, json: bool) -> None:
         verdict = f"{percent(accuracy)} of the {images} correct"
     members = run.config.members
     which = f"ensemble of {members}" if members > 1 else f"epoch {best['epoch']}"
-    facts = {"best": f"{which}: {verdict}", "run": run.path, "next": f"{command()} evaluate {run.path}"}
+    facts = {"best": f"{which}: {verdict}", "run": run.path}
+    if not run.config.all_data:
+        facts["next"] = command("evaluate", run.path)
     if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
-        facts["then"] = f"{command()} submit {run.path} test.csv"
+        facts["then"] = command("submit", run.path, "test.csv")
     print_facts(facts)

@@ -1,14 +1,14 @@
 """Where images come from, and what is done to them before a network sees them."""
 
-from .arrays import as_images, as_pixels
+from .arrays import as_images, as_pixels, to_bytes
 from .augmentation import Augmentation
 from .cache import cache_folder
 from .dataset import Dataset, Examples
 from .framing import frame_images, frame_picture
-from .kaggle_csv import read_csv
 from .pictures import read_picture
 from .preprocess import Preprocessing
 from .sources import load_dataset, needs_download
+from .tables import read_csv
 
 __all__ = [
     "Augmentation",
@@ -24,4 +24,5 @@ __all__ = [
     "needs_download",
     "read_csv",
     "read_picture",
+    "to_bytes",
 ]

@@ -20,16 +20,25 @@ KIND = "csv-cache"
 
 
 class Table(NamedTuple):
-    """Images (n, h, w) and their labels (n,), or None if they have no labels."""
+    """A table of images.
+
+    Attributes:
+        images: (n, h, w), from 0 to 255.
+        labels: (n,), or None if they have no labels.
+        maximum: how far the pixels of the table go, see `glassnet.data.arrays.to_bytes`.
+        first_line: the number of the line of its file that has the first image.
+    """
 
     images: Images
     labels: NDArray[np.uint8] | None
+    maximum: int = 255
+    first_line: int = 1
 
 
 def cache_folder() -> Path:
     """Return ``$GLASSNET_CACHE``, or else the operating system's folder for caches."""
     if chosen := os.environ.get("GLASSNET_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     import pooch
 
     return Path(pooch.os_cache("glassnet"))
@@ -48,7 +57,8 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
     if table.labels is not None:
         tensors["labels"] = table.labels
     with suppress(FileError):
-        write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table)})
+        numbers = {"maximum": str(table.maximum), "first_line": str(table.first_line)}
+        write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table), **numbers})
     return table
 
 
@@ -65,7 +75,11 @@ def _recall(kept: Path) -> Table:
     with open_tensors(kept, KIND) as file:
         images = file.read("images", file.shapes.get("images", ()), np.uint8)
         labels = file.read("labels", (len(images),), np.uint8) if "labels" in file.shapes else None
-        table = Table(images, labels)
+        try:
+            numbers = [int(file.metadata.get(name, default)) for name, default in (("maximum", 255), ("first_line", 1))]
+        except ValueError as error:
+            raise FileError(f"{kept}: damaged; delete it") from error
+        table = Table(images, labels, *numbers)
         if file.metadata.get("sum") != _sum(table):
             raise FileError(f"{kept}: damaged; delete it")
         return table
@@ -73,6 +87,8 @@ def _recall(kept: Path) -> Table:
 
 def _sum(table: Table) -> str:
     digest = hashlib.blake2b(repr(table.images.shape).encode(), digest_size=16)
+    if table[2:] != (255, 1):  # whose sums were made without them
+        digest.update(repr(table[2:]).encode())
     digest.update(np.ascontiguousarray(table.images).data)
     digest.update(b"no labels" if table.labels is None else table.labels.tobytes())
     return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -120,6 +120,8 @@ class Dataset:
         official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified,
             and with a fixed seed, so that no run ever trains on them.
         unlabelled: ``(m, h, w)`` uint8, images that came without labels (Kaggle's test.csv).
+        maximum: how far pixels go in the source: 255, or 16 or less where they are counts, or 1. The images here always
+            go to 255.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Dataset:
     classes: tuple[str, ...]
     official_test: bool
     unlabelled: Images
+    maximum: int = 255
 
     def __post_init__(self) -> None:
         shapes = {self.train.image_shape, self.test.image_shape, self.unlabelled.shape[1:]}
@@ -177,6 +180,12 @@ class Dataset:
             )
         kept, held = hold_out(self.train.labels, share, seed)
         return self.train.take(kept), self.train.take(held)
+
+    def whole(self) -> "Dataset":
+        """Return the data set with its test images among the training images, unless they are the source's own."""
+        if self.official_test or not len(self.test):
+            return self
+        return replace(self, train=self.train.joined(self.test), test=self.test.take(np.arange(0)))
 
     def require_trainable(self) -> None:
         """Check that there is something to learn.

@@ -6,6 +6,7 @@ Type 8 means unsigned bytes, the only one that images and labels of this kind ha
 """
 
 import gzip
+import re
 import struct
 import zlib
 from math import prod
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .reading import Readable, read_exactly
 
-__all__ = ["FILES", "find_idx", "read_idx"]
+__all__ = ["FILES", "find_idx", "read_idx", "upright"]
 
 FILES = {
     "train images": "train-images-idx3-ubyte",
@@ -25,17 +26,62 @@ FILES = {
     "test images": "t10k-images-idx3-ubyte",
     "test labels": "t10k-labels-idx1-ubyte",
 }
-"""What the four files are called, but for ``.gz``; some copies have a dot in place of the hyphen before ``idx``."""
+"""What MNIST's four files are called, but for ``.gz``."""
+
+SAMPLE = 2_000  # images that tell whether they are upright
+_NAME = re.compile(
+    r"(?:(?P<set>.+)[-_.])?(?P<part>train|t10k|test)[-_.](?P<kind>images?|labels?)(?:[-_.]?(?:idx[13]|ubyte))+"
+    r"(?:[-_.]gz)?",
+    re.IGNORECASE,
+)
+WITHIN = (".", "raw", "MNIST/raw")  # where in a folder torchvision leaves its files
 
 
-def find_idx(folder: Path, part: str) -> Path | None:
-    """Return the file of a part, one of the keys of `FILES`, under any of its usual names, or None."""
-    name = FILES[part]
-    for candidate in (name, name.replace("-idx", ".idx")):
-        for ending in ("", ".gz"):
-            if (folder / f"{candidate}{ending}").is_file():
-                return folder / f"{candidate}{ending}"
-    return None
+def find_idx(folder: Path, beside: Path | None = None) -> dict[str, Path]:
+    """Return the IDX files of a data set in a folder by their part, as `FILES` has them; empty where there are none.
+
+    They may be called as MNIST's are, with dots or underscores in place of hyphens, ``test`` for ``t10k``, plain or
+    gzip'd, and have a name before that, such as ``emnist-letters-``. They may lie where torchvision leaves them.
+
+    Args:
+        folder: the folder.
+        beside: a file of the data set to find, where a folder has several.
+
+    Raises:
+        DataError: the files of several data sets.
+    """
+    for place in WITHIN:
+        if (folder / place).is_dir() and (sets := _sets(folder / place)):
+            if beside is not None and (match := _NAME.fullmatch(beside.name)):
+                return sets[match["set"] or ""]
+            if len(sets) > 1:
+                names = ", ".join(sorted(sets)[:6])
+                raise DataError(
+                    f"{folder / place}: IDX files of several data sets ({names}); give the path of one file"
+                )
+            return next(iter(sets.values()))
+    return {}
+
+
+def _sets(folder: Path) -> dict[str, dict[str, Path]]:
+    """Return the IDX files of a folder by the name of their data set and their part; plain ones before gzip'd."""
+    sets: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower() == ".gz", path.name)):
+        if (match := _NAME.fullmatch(path.name)) and path.is_file():
+            part = "train" if match["part"].lower() == "train" else "test"
+            kind = "images" if match["kind"].lower().startswith("image") else "labels"
+            sets.setdefault(match["set"] or "", {}).setdefault(f"{part} {kind}", path)
+    return sets
+
+
+def upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images (n, h, w) of EMNIST upright: its files have them with rows and columns exchanged.
+
+    Digits and letters are drawn higher than wide, so these are exchanged where most are wider than high.
+    """
+    ink = images[:SAMPLE] > 127
+    heights, widths = (np.any(ink, axis=axis).sum(axis=1).mean() for axis in (2, 1))
+    return np.ascontiguousarray(images.transpose(0, 2, 1)) if widths > heights else images
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:

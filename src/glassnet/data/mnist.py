@@ -1,8 +1,13 @@
 """MNIST itself: on this machine, in the cache, or from a mirror; and the same images as OpenML's table."""
 
+import gzip
+import hashlib
+import io
 import os
 import sys
 import warnings
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from .idx import FILES, find_idx
 
 __all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples", "openml_is_here"]
 
+LARGEST_FILE = 2**26  # bytes: more than any of the four files unpacked
 OPENML_TABLE = "mnist_784-1"  # what the cache calls its images
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -36,15 +42,15 @@ SHA256 = {
 def mnist_files() -> dict[str, Path]:
     """Return the paths of MNIST's four files by part (see `idx.FILES`), their sums checked.
 
-    They are those of ``$GLASSNET_DATA/mnist`` where all four are there, plain or gzip'd, else those of the cache, into
-    which missing ones are downloaded.
+    They are those of ``$GLASSNET_DATA/mnist``, or of ``$GLASSNET_DATA/MNIST/raw``, where torchvision leaves them, if
+    all four are there, plain or gzip'd by anybody; else those of the cache, into which missing ones are downloaded.
 
     Raises:
         DataError: a file with a wrong sum, no network, or a cache that cannot be written.
     """
     if found := _given_files():
-        for path in found.values():
-            _check_sum(path)
+        for part, path in found.items():
+            _check_sum(path, FILES[part])
         return found
     folder = cache_folder() / "mnist"
     return {part: _downloaded(f"{name}.gz", folder) for part, name in FILES.items()}
@@ -57,22 +63,28 @@ def mnist_is_here() -> bool:
 
 def _given_files() -> dict[str, Path] | None:
     """Return the paths of the four files in ``$GLASSNET_DATA/mnist``, or None where one is missing."""
-    folder = Path(os.environ.get("GLASSNET_DATA") or os.devnull) / "mnist"
-    found = {part: path for part in FILES if (path := find_idx(folder, part))}
-    return found if len(found) == len(FILES) else None
+    folder = Path(os.environ.get("GLASSNET_DATA") or os.devnull).expanduser()
+    for place in (folder / "mnist", folder / "MNIST"):
+        if len(found := find_idx(place) if place.is_dir() else {}) == len(FILES):
+            return found
+    return None
 
 
-def _check_sum(path: Path) -> None:
-    import pooch
-
+def _check_sum(path: Path, name: str) -> None:
+    """Raise DataError unless a file is the one of MNIST called ``name``, or its content packed once more."""
     try:
-        found = pooch.file_hash(str(path))
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if found != SHA256[path.name.replace(".idx", "-idx")]:
-        raise DataError(
-            f"{path}: not the original MNIST file (wrong SHA-256 checksum); download it again, or unset GLASSNET_DATA"
-        )
+    known = {SHA256[name], SHA256[f"{name}.gz"]}
+    if hashlib.sha256(content).hexdigest() in known:
+        return
+    with suppress(OSError, EOFError, zlib.error), gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        if hashlib.sha256(file.read(LARGEST_FILE)).hexdigest() in known:
+            return
+    raise DataError(
+        f"{path}: not the original MNIST file (wrong SHA-256 checksum); download it again, or unset GLASSNET_DATA"
+    )
 
 
 def _downloaded(name: str, folder: Path) -> Path:
@@ -136,8 +148,8 @@ def openml_examples(classes: tuple[str, ...]) -> Examples:
     Raises:
         DataError: no network, or OpenML does not answer, or not with this table.
     """
-    images, labels = remembered(OPENML_TABLE, lambda: _fetch_openml(classes))
-    return Examples(images, np.asarray(labels).astype(np.int64))
+    table = remembered(OPENML_TABLE, lambda: _fetch_openml(classes))
+    return Examples(table.images, np.asarray(table.labels).astype(np.int64))
 
 
 def openml_is_here() -> bool:
@@ -165,4 +177,4 @@ def _fetch_openml(classes: tuple[str, ...]) -> Table:
             "same images"
         ) from error
     labels = as_labels(found.target, classes, "mnist_784")
-    return Table(as_images(found.data, "mnist_784"), labels.astype(np.uint8))
+    return Table(as_images(found.data, "mnist_784").astype(np.uint8), labels.astype(np.uint8))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError
+from ..files import as_path
 from .dataset import Images
 
 __all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
@@ -54,7 +55,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
         DataError: it cannot be read, is of another form, is damaged, or has more than 64 million pixels.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+    file = io.BytesIO(source) if isinstance(source, bytes) else as_path(source, "picture")
     if isinstance(file, Path) and file.exists() and not file.is_file():
         raise DataError(f"{name}: a folder or device, not an image file; give the files in it")
     try:

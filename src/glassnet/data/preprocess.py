@@ -33,6 +33,8 @@ class Preprocessing:
         shift: of the same.
         box: how many pixels the longer side of a digit has in the training images (MNIST 20, digits 8).
         dark_on_light: whether the training images show dark digits on a light ground.
+        maximum: how far pixels go in the source of the training images, see `Dataset`: arrays that go no further are
+            taken to be on the same scale.
     """
 
     height: int
@@ -41,6 +43,7 @@ class Preprocessing:
     shift: float
     box: int
     dark_on_light: bool
+    maximum: int = 255
 
     @property
     def ground(self) -> int:
@@ -48,7 +51,7 @@ class Preprocessing:
         return 255 if self.dark_on_light else 0
 
     @classmethod
-    def fit(cls, examples: Examples, scaling: Scaling) -> "Preprocessing":
+    def fit(cls, examples: Examples, scaling: Scaling, maximum: int = 255) -> "Preprocessing":
         """Learn the form of images.
 
         Args:
@@ -56,6 +59,7 @@ class Preprocessing:
             scaling: ``unit`` divides pixels by 255. ``standard`` takes off the mean over all training pixels and
                 divides by their standard deviation (LeCun et al., Efficient BackProp, 1998). ``none`` leaves them as
                 they are.
+            maximum: of the data set.
 
         Raises:
             DataError: there are no images, or ``standard`` is asked for and all pixels are the same.
@@ -72,7 +76,7 @@ class Preprocessing:
             scale, shift = 1 / deviation, -mean / deviation
         sample = np.arange(0, len(examples), math.ceil(len(examples) / _SAMPLE))
         box, dark_on_light = _digits_form(examples.images_at(sample))
-        return cls(*examples.image_shape, scale, shift, box, dark_on_light)
+        return cls(*examples.image_shape, scale, shift, box, dark_on_light, maximum)
 
     def apply(self, images: Images, dtype: DTypeLike = np.float32) -> Floats:
         """Return the inputs ``(n, h, w)`` of ``images`` ``(n, h, w)`` or ``(n, h·w)`` uint8.
@@ -93,8 +97,11 @@ class Preprocessing:
         return NUMPY.inputs(images, None, self.scale, self.shift, np.empty((len(images), *shape), dtype))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes by name, ready for JSON."""
-        return asdict(self)
+        """Return the attributes by name, ready for JSON; without a maximum of 255, which a file need not name."""
+        values = asdict(self)
+        if self.maximum == 255:
+            del values["maximum"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
@@ -104,6 +111,7 @@ class Preprocessing:
             ValueError: something is missing, unknown, of the wrong type or out of range.
         """
         names = [field.name for field in fields(cls)]
+        values = {"maximum": 255} | dict(values)
         if set(values) != set(names):
             raise ValueError(
                 f"preprocessing must have exactly {', '.join(names)}, not {', '.join(sorted(map(str, values)))}"
@@ -114,6 +122,8 @@ class Preprocessing:
         for name in ("scale", "shift"):
             if type(values[name]) not in (int, float) or not abs(values[name]) <= _LARGEST:  # not true of NaN
                 raise ValueError(f"preprocessing: {name} is not a number up to {_LARGEST:g} in size")
+        if type(values["maximum"]) is not int or not 1 <= values["maximum"] <= 255:
+            raise ValueError(f"preprocessing: maximum = {values['maximum']!r} is not a whole number from 1 to 255")
         if values["scale"] == 0:
             raise ValueError("preprocessing: scale = 0 makes every image the same")
         if values["box"] > max(values["height"], values["width"]):

@@ -13,18 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
-from .arrays import as_images, as_labels, class_names
+from .arrays import as_labels, class_names
 from .cache import Table
-from .dataset import Dataset, Examples, Images, hold_out
+from .dataset import Dataset, Examples
 from .folder import class_folders, count_pictures, read_class_folders
-from .idx import FILES, find_idx, read_idx
-from .kaggle_csv import read_csv
+from .idx import FILES, find_idx, read_idx, upright
+from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
 from .npz import read_npz
+from .tables import read_csv
 
 __all__ = ["load_dataset", "needs_download"]
 
-TEST_SHARE, TEST_SEED = 0.2, 0  # held out where a source has no test images: a property of the data, not of a run
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip")
 
 OPENML_TRAINING = 60_000  # rows of mnist_784 that are MNIST's training images; its test images follow
 
@@ -38,13 +39,15 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"digits"``, scikit-learn's 1,797 digits of 8×8 pixels, whose counts from 0 to 16 are stretched to 255;
             - ``"mnist"``, found in ``$GLASSNET_DATA/mnist``, then in the cache, else downloaded, its sums checked;
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
-            - the path of a folder of IDX files, or of one of them, plain or gzip'd;
-            - the path of a CSV file like Kaggle's train.csv or test.csv, or of a folder with both;
-            - the path of a file like Keras's mnist.npz;
+            - the path of a folder of IDX files, or of one of them, plain or gzip'd, see `find_idx`;
+            - the path of a CSV file like Kaggle's train.csv or test.csv, see `read_csv`, or of a folder with both;
+            - the path of a file like Keras's mnist.npz, see `read_npz`;
             - the path of a folder with a folder of pictures for each class, or of a folder with two such
               folders, ``train`` and ``test``;
-            - arrays: ``(images, labels)`` or ``(images, labels, test_images, test_labels)``, images (n, h, w) or
-              (n, h·h), pixels from 0 to 255, or fractions from 0 to 1.
+            - arrays: ``(images, labels)`` or ``(images, labels, test_images, test_labels)``, also as two pairs. Images
+              are (n, h, w), (n, h, w, 1), (n, 1, h, w) or (n, h·h), pixels from 0 to 255, fractions from 0 to 1, or
+              counts from 0 to at most 16; labels are numbers, names, or one-hot;
+            - a pandas DataFrame with such columns as Kaggle's train.csv has.
         classes: how many classes there are, or their names. In folders of pictures the folders' names count instead.
 
     Raises:
@@ -52,7 +55,9 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
     """
     names = class_names(classes)
     if isinstance(source, tuple):
-        return _from_arrays(source, names)
+        return from_arrays(source, names)
+    if hasattr(source, "iloc"):
+        return from_frame(source, names)
     if isinstance(source, str) and source in NAMED:
         dataset = NAMED[source]()
         if names != dataset.classes:
@@ -89,7 +94,8 @@ def _digits() -> Dataset:
     assert package.origin
     table = np.loadtxt(Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz", delimiter=",")
     images = np.rint(table[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    return _dataset("digits", "digits", Examples(images, table[:, -1].astype(np.int64)), None, class_names(10))
+    examples = Examples(images, table[:, -1].astype(np.int64))
+    return make_dataset("digits", "digits", examples, None, class_names(10), maximum=16)
 
 
 def _mnist() -> Dataset:
@@ -99,7 +105,7 @@ def _mnist() -> Dataset:
 def _openml() -> Dataset:
     rows = openml_examples(class_names(10))
     train, test = np.split(np.arange(len(rows)), [OPENML_TRAINING])
-    return _dataset("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
+    return make_dataset("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
 
 
 NAMED: dict[str, Callable[[], Dataset]] = {
@@ -117,32 +123,22 @@ def needs_download(source: str) -> bool:
     return NAMED.get(source) is _openml and not openml_is_here()
 
 
-def _from_arrays(arrays: tuple[ArrayLike, ...], names: tuple[str, ...]) -> Dataset:
-    if len(arrays) not in (2, 4):
-        raise DataError(f"{len(arrays)} arrays; give (images, labels) or (images, labels, test_images, test_labels)")
-    train = Examples(as_images(arrays[0]), as_labels(arrays[1], names))
-    test = None
-    if len(arrays) == 4:
-        test = Examples(as_images(arrays[2], "test images"), as_labels(arrays[3], names, "test labels"))
-    return _dataset("arrays", "", train, test, names)
-
-
 def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
     name = path.name.lower()
-    if name.endswith(".csv"):
+    if name.endswith(TABLES):
         return _from_csv(path, names)
     if name.endswith(".npz"):
         return _from_npz(path, names)
-    if "idx1" in name or "idx3" in name or name.endswith("ubyte"):
-        return _from_folder(path.parent, names)
+    if files := find_idx(path.parent, beside=path):
+        return _from_idx(_short(path.parent.name), str(path), files, names)
     raise DataError(f"{path}: unknown file format; give a .csv or .npz file, or a folder of IDX files or pictures")
 
 
 def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
-    if files := {part: file for part in FILES if (file := find_idx(path, part))}:
+    if files := find_idx(path):
         return _from_idx(_short(path.name), str(path), files, names)
-    if (path / "train.csv").is_file() or (path / "test.csv").is_file():
-        return _from_csv_folder(path, names)
+    if tables := {part: table for part in ("train", "test") if (table := _table_of(path, part))}:
+        return _from_csv_folder(path, tables, names)
     if (path / "mnist.npz").is_file():
         return _from_npz(path / "mnist.npz", names)
     for train, test in ((".", None), ("train", "test"), ("training", "testing")):
@@ -153,65 +149,89 @@ def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
     )
 
 
+def _table_of(folder: Path, part: str) -> Path | None:
+    """Return the table of a part in a folder: train.csv, plain or packed, or else the only one with that word."""
+    tables = [path for path in sorted(folder.iterdir()) if path.name.lower().endswith(TABLES) and path.is_file()]
+    exact = [path for path in tables if path.name.lower().partition(".")[0] == part]
+    found = exact or [path for path in tables if part in re.split(r"[\W_]+", path.name.lower())]
+    if len(found) > 1 and not exact:
+        there = ", ".join(path.name for path in found[:4])
+        raise DataError(f"{folder}: several tables of {part} images ({there}); give the path of one")
+    return found[0] if found else None
+
+
 def _from_idx(name: str, source: str, files: Mapping[str, Path], names: tuple[str, ...]) -> Dataset:
-    train = _idx_pair(files, "train", names)
-    test = _idx_pair(files, "test", names) if {"test images", "test labels"} & set(files) else None
-    return _dataset(name, source, train, test, names)
+    test = _idx_part(files, "test") if {"test images", "test labels"} & set(files) else None
+    return from_parts(name, source, _idx_part(files, "train"), test, names)
 
 
-def _idx_pair(files: Mapping[str, Path], part: str, names: tuple[str, ...]) -> Examples:
+def _idx_part(files: Mapping[str, Path], part: str) -> Part:
     for kind in ("images", "labels"):
         if f"{part} {kind}" not in files:
             folder = next(iter(files.values())).parent
             raise DataError(f"{folder}: {FILES[f'{part} {kind}']} (or .gz) is missing")
     image_file, label_file = files[f"{part} images"], files[f"{part} labels"]
-    images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
-    if len(images) != len(labels):
-        raise DataError(f"{image_file}: {len(images):,} images, but {len(labels):,} labels in {label_file}")
-    return Examples(images, as_labels(labels, names, str(label_file)))
+    images = read_idx(image_file, 3)
+    if "emnist" in image_file.name.lower():
+        images = upright(images)
+    return Part(images, read_idx(label_file, 1), str(image_file), str(label_file))
 
 
 def _from_csv(path: Path, names: tuple[str, ...]) -> Dataset:
     table = read_csv(path)
+    name = _short(path.name.partition(".")[0])
     if table.labels is None:
         nothing = Examples(table.images[:0], np.zeros(0, np.int64))
-        return Dataset(_short(path.stem), str(path), nothing, nothing, names, False, table.images)
-    return _dataset(_short(path.stem), str(path), _csv_examples(path, table, names), None, names)
+        return Dataset(name, str(path), nothing, nothing, names, False, table.images, table.maximum)
+    return make_dataset(name, str(path), _csv_examples(path, table, names), None, names, maximum=table.maximum)
 
 
-def _from_csv_folder(path: Path, names: tuple[str, ...]) -> Dataset:
+def _from_csv_folder(path: Path, files: Mapping[str, Path], names: tuple[str, ...]) -> Dataset:
     """Kaggle's two files; a test.csv with labels is an official test set."""
-    train_file, test_file = path / "train.csv", path / "test.csv"
-    if not train_file.is_file():
-        return _from_csv(test_file, names)
-    train, name = _csv_examples(train_file, read_csv(train_file), names), _short(path.name)
-    if not test_file.is_file():
-        return _dataset(name, str(path), train, None, names)
-    table = read_csv(test_file)
-    if table.labels is None:
-        return _dataset(name, str(path), train, None, names, table.images)
-    return _dataset(name, str(path), train, _csv_examples(test_file, table, names), names)
+    if "train" not in files:
+        return _from_csv(files["test"], names)
+    table, name = read_csv(files["train"]), _short(path.name)
+    train, maximum = _csv_examples(files["train"], table, names), table.maximum
+    if "test" not in files:
+        return make_dataset(name, str(path), train, None, names, maximum=maximum)
+    test = read_csv(files["test"])
+    if min(maximum, test.maximum) < 255 == max(maximum, test.maximum):
+        raise DataError(
+            f"{path}: pixels go to {maximum} in {files['train'].name} and to {test.maximum} in {files['test'].name}; "
+            "bring both to one scale"
+        )
+    if test.labels is None:
+        return make_dataset(name, str(path), train, None, names, test.images, maximum=maximum)
+    return make_dataset(name, str(path), train, _csv_examples(files["test"], test, names), names, maximum=maximum)
 
 
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
     if table.labels is None:
         raise DataError(f"{path}: no column label; give Kaggle's train.csv")
-    return Examples(table.images, as_labels(table.labels, names, str(path), "line", 2))  # line 1 is the header
+    return Examples(table.images, as_labels(table.labels, names, str(path), "line", table.first_line))
 
 
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:
     arrays = read_npz(path)
-    train, name = _npz_pair(path, arrays, "train", names), _short(path.stem)
-    test = _npz_pair(path, arrays, "test", names) if "x_test" in arrays else None
-    return _dataset(name, str(path), train, test, names)
+
+    def part(name: str) -> Part | None:
+        if f"{name} images" not in arrays:
+            return None
+        (images_name, images), (labels_name, labels) = arrays[f"{name} images"], arrays[f"{name} labels"]
+        return Part(images, labels, f"{path}: {images_name}", f"{path}: {labels_name}")
+
+    train, more = part("train"), part("validation")
+    assert train  # or there would have been an error
+    if more:  # validation images are chosen among the training images, by a setting
+        images = _joined(train.images, more.images, more.images_name)
+        train = train._replace(images=images, labels=_joined(train.labels, more.labels, more.labels_name))
+    return from_parts(_short(path.stem), str(path), train, part("test"), names)
 
 
-def _npz_pair(path: Path, arrays: Mapping[str, NDArray[Any]], part: str, names: tuple[str, ...]) -> Examples:
-    images = as_images(arrays[f"x_{part}"], f"{path}: x_{part}")
-    labels = as_labels(arrays[f"y_{part}"], names, f"{path}: y_{part}")
-    if len(images) != len(labels):
-        raise DataError(f"{path}: {len(images):,} images in x_{part}, but {len(labels):,} labels in y_{part}")
-    return Examples(images, labels)
+def _joined(first: NDArray[Any], then: NDArray[Any], name: str) -> NDArray[Any]:
+    if first.shape[1:] != then.shape[1:]:
+        raise DataError(f"{name}: shape {then.shape}, but the training part has {first.shape}")
+    return np.concatenate([first, then])
 
 
 def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
@@ -223,16 +243,4 @@ def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
     examples = read_class_folders(train + test, classes)
     first, last = np.split(np.arange(len(examples)), [len(examples) - count_pictures(test)])
-    return _dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)
-
-
-def _dataset(
-    name: str, source: str, train: Examples, test: Examples | None, names: tuple[str, ...], other: Images | None = None
-) -> Dataset:
-    """Return a data set; where its source has no test images, a fifth of its images becomes them."""
-    official = test is not None
-    if test is None:
-        kept, held = hold_out(train.labels, TEST_SHARE, TEST_SEED)
-        train, test = train.take(kept), train.take(held)
-    unlabelled = np.empty((0, *train.image_shape), np.uint8) if other is None else other
-    return Dataset(name, source, train, test, names, official, unlabelled)
+    return make_dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)

@@ -48,13 +48,18 @@ Written by glassnet {version}; needs NumPy and nothing else.
     predict_proba(images)   the probability of each class for each image
 
 Images are an array (n, {height}, {width}) of uint8: gray values from 0 to 255,
-{polarity}. Or in a shell:
+{polarity}. In a shell, from a file of such an array, a table
+with an image in each row, or an 8-bit picture of {width}×{height} pixels:
 
     python {module}.py IMAGES.npy
+    python {module}.py TABLE.csv
+    python {module}.py PICTURE.png
 """
 
 import base64
+import struct
 import sys
+import zlib
 
 import numpy as np
 
@@ -87,6 +92,46 @@ def predict(images):
     return [CLASSES[i] for i in predict_proba(images).argmax(axis=1)]
 
 
+def read(path):
+    """Return the images (n, {height}, {width}) of a file; labels in the first column of a table are left out."""
+    if path.endswith(".npy"):
+        return np.load(path, allow_pickle=False)
+    with open(path, "rb") as file:
+        content = file.read()
+    if content[:8] == b"\\x89PNG\\r\\n\\x1a\\n":
+        return read_png(content)[None]
+    lines = content.decode("utf-8-sig").splitlines()
+    rows = np.loadtxt(lines[not lines[0][:1].isdigit() :], delimiter=",", ndmin=2)[:, -{inputs}:]
+    return rows.astype(np.uint8).reshape(-1, {height}, {width})
+
+
+def read_png(content):
+    """Return the gray values ({height}, {width}) of an 8-bit PNG that is not interlaced."""
+    chunks, at = {{}}, 8
+    while at < len(content):
+        size, kind = struct.unpack(">I4s", content[at : at + 8])
+        chunks[kind] = chunks.get(kind, b"") + content[at + 8 : at + 8 + size]
+        at += 12 + size
+    width, height, *form, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    if (width, height, form[0], interlaced) != ({width}, {height}, 8, 0):
+        given = f"{{width}}×{{height}} of {{form[0]}} bits"
+        raise ValueError(f"give an 8-bit picture of {width}×{height} pixels, not interlaced, in place of {{given}}")
+    channels = {{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}}[form[1]]
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1).astype(int)
+    P = np.zeros((height + 1, width + 1, channels), int)
+    for y, (kind, *line) in enumerate(lines):  # each pixel is what its neighbours predict, and a difference
+        for x, difference in enumerate(np.reshape(line, (width, channels))):
+            a, b, c = P[y + 1, x], P[y, x + 1], P[y, x]
+            near = [np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)]
+            paeth = np.choose(np.argmin(near, axis=0), [a, b, c])
+            P[y + 1, x + 1] = (difference + (0 * a, a, b, (a + b) // 2, paeth)[kind]) % 256
+    P = P[1:, 1:]
+    if form[1] == 3:
+        P = np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(-1, 3)[P[:, :, 0]]
+    gray = P[:, :, 0] if P.shape[2] < 3 else P[:, :, :3] @ [0.299, 0.587, 0.114]
+    return np.rint(gray).astype(np.uint8)
+
+
 def unpack(text):
     """Return the arrays of each network by their names."""
     numbers = base64.b85decode("".join(text.split()))
@@ -108,11 +153,13 @@ NUMBERS = """
 NETWORKS = unpack(NUMBERS)
 
 if __name__ == "__main__":
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        sys.exit(print(__doc__))
     if len(sys.argv) != 2:
-        sys.exit("usage: python {module}.py IMAGES.npy")
+        sys.exit("usage: python {module}.py IMAGES.npy, TABLE.csv or PICTURE.png; --help says more")
     try:
-        print(*predict(np.load(sys.argv[1], allow_pickle=False)), sep="\\n")
-    except (EOFError, OSError, ValueError) as error:
+        print(*predict(read(sys.argv[1])), sep="\\n")
+    except (EOFError, LookupError, OSError, ValueError, struct.error, zlib.error) as error:
         sys.exit(f"{{sys.argv[1]}}: {{error}}")
 '''
 

@@ -49,6 +49,8 @@ def submission(
         )
     if not allow_leak:
         _refuse_leak(_learned(model), images, name)
+        for source in model.seen:
+            _refuse_leak(_seen_before(source, model), images, name)
     labels = model.predict(images, shifts)
     return "".join(["ImageId,Label\n", *(f"{number},{label}\n" for number, label in enumerate(labels, 1))])
 
@@ -66,9 +68,23 @@ def _learned(model: Model) -> Dataset:
             f"{doubt}its training data, {model.trained_on}, is missing or cannot be read; restore it, or allow the "
             "leak (--allow-leak, allow_leak=True)"
         ) from error
+    if dataset.whole().fingerprint == model.fingerprint:
+        return dataset.whole()
     if dataset.fingerprint != model.fingerprint:
         raise DataError(f"{doubt}{model.trained_on} has changed since it was trained{remedy}")
     return dataset
+
+
+def _seen_before(source: str, model: Model) -> Dataset:
+    """Return the data of a model that this one's training started from; raise DataError if it is not available."""
+    try:
+        return load_dataset(source, classes=model.classes).whole()
+    except DataError as error:
+        raise DataError(
+            "cannot check whether the model has seen the test images: its training started from a model of "
+            f"{source}, which is missing or cannot be read; restore it, or allow the leak (--allow-leak, "
+            "allow_leak=True)"
+        ) from error
 
 
 def _refuse_leak(learned: Dataset, images: Images, name: str) -> None:

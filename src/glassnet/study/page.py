@@ -11,7 +11,7 @@ from ..page import png, write_html
 from ..training import recipe_summary
 from .plots import compared_accuracy, compared_loss
 from .results import Chain, Comparison, Course
-from .tables import breaks, chain_table, comparison_table, cost, doctor_words, setting_words
+from .tables import breaks, budget_words, chain_table, comparison_table, cost, doctor_words, setting_words
 
 __all__ = ["write_study_page"]
 
@@ -79,7 +79,7 @@ def _chain(result: Chain, folder: Path) -> dict[str, Any]:
     return {
         "name": result.notebook,
         "summary": recipe_summary(result.notebook),
-        "budget": f" with {setting_words(result.budget)}, as its images ask for," if result.budget else "",
+        "budget": budget_words(result.budget),
         "header": header,
         "rows": rows,
         "seed": result.seed,

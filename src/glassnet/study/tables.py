@@ -7,7 +7,16 @@ from typing import Any
 from ..clinic import MISTAKES
 from .results import Chain, Comparison, Course, mean_and_spread
 
-__all__ = ["AS_WRITTEN", "breaks", "chain_table", "comparison_table", "cost", "doctor_words", "setting_words"]
+__all__ = [
+    "AS_WRITTEN",
+    "breaks",
+    "budget_words",
+    "chain_table",
+    "comparison_table",
+    "cost",
+    "doctor_words",
+    "setting_words",
+]
 
 AS_WRITTEN = "as written"
 
@@ -69,6 +78,12 @@ def setting_words(settings: Mapping[str, Any]) -> str:
     """Return settings in a line, such as ``hidden 32, optimizer sgd``; how much is held out is said elsewhere."""
     named = {name.replace("_", " "): _value(value) for name, value in settings.items() if name != "validation"}
     return ", ".join(f"{name} {value}" for name, value in named.items())
+
+
+def budget_words(budget: Mapping[str, Any]) -> str:
+    """Return what is said of the settings that follow from how many images there are; nothing where none is named."""
+    words = setting_words(budget)
+    return f" with {words}, as its images ask for," if words else ""
 
 
 def _value(value: Any) -> str:

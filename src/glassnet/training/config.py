@@ -6,6 +6,7 @@ the defaults of `Settings`.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from types import NoneType
@@ -43,7 +44,8 @@ class Config(Settings):
     ``recipe`` is a record: the name of a recipe that comes with glassnet, or of the TOML file that was given.
     ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`: from the start, or in a run
     that has gone right for ``mistakes_from`` epochs; the settings are then those before. Only a member of an ensemble
-    has a ``first_seed``: that of the first member, by which all split the images.
+    has a ``first_seed``: that of the first member, by which all split the images. ``seen`` are the sources of what the
+    model had learned that the run started from.
     """
 
     mistakes: tuple[Annotated[str, one_of(tuple(MISTAKES))], ...] = ()
@@ -52,6 +54,7 @@ class Config(Settings):
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
     first_seed: Seed | None = None
+    seen: tuple[str, ...] = ()
 
     def member(self, number: int) -> Self:
         """Return the configuration of a member, counted from 1: another seed for all but the split."""
@@ -61,12 +64,18 @@ class Config(Settings):
     @classmethod
     def _check_type(cls, value: object, info: ValidationInfo) -> object:
         """Refuse what pydantic would convert: true for a number, "3" for 3, "yes" or 1 for true."""
-        wanted = cls.model_fields[str(info.field_name)].annotation
-        number = wanted in (int, float) or NoneType in get_args(wanted)  # all settings that may be None are numbers
-        yes_or_no = isinstance(value, bool | np.bool_)
-        if wanted is bool and not yes_or_no:
-            raise ValueError(f"must be true or false, not {value!r:.80}")
-        if (yes_or_no and wanted is not bool) or (number and isinstance(value, str)):
+        name = str(info.field_name)
+        wanted = cls.model_fields[name].annotation
+        if wanted is bool:
+            if not isinstance(value, bool | np.bool_):
+                raise ValueError(f"must be true or false, not {value!r:.80}")
+            return value
+        if name == "batch_size" and isinstance(value, str) and value != "all":
+            raise ValueError(f"must be a whole number of at least 1, or all, not {value!r:.80}")
+        # All settings that may be None are numbers.
+        number = wanted in (int, float) or NoneType in get_args(wanted) or name == "hidden"
+        refused = (bool, np.bool_, str) if number else (bool, np.bool_)
+        if any(isinstance(part, refused) for part in (value if isinstance(value, list | tuple) else [value])):
             kind = "a number" if "float" in str(wanted) else "a whole number"
             raise ValueError(f"must be {kind}, not {value!r:.80}")
         return value
@@ -156,7 +165,11 @@ class Config(Settings):
             config = cls.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(explain(error, given, origin, cls.model_fields)) from error
-        config._check_together()
+        try:
+            config._check_together()
+        except ConfigError as error:
+            of_the_file = str(error).partition(":")[0] not in given
+            raise ConfigError(f"{origin if of_the_file else ''}{error}") from error
         return config
 
     @property
@@ -180,6 +193,8 @@ class Config(Settings):
             raise ConfigError(f"weight_decay: not supported by {self.optimizer}; use optimizer adamw, or l2")
         if self.patience and not self.validation:
             raise ConfigError("patience: early stopping needs validation images; set validation above 0")
+        if self.all_data and self.validation:
+            raise ConfigError("all_data: leaves no images for validation; leave out validation, or all_data")
         if self.validation >= 1 and (self.validation % 1 or self.validation == 1):
             raise ConfigError(
                 f"validation: must be a fraction less than 1, or at least 2 images, not {self.validation:g}"
@@ -250,6 +265,11 @@ class Config(Settings):
         settings = {"engine": "numpy"} | parse_toml(path, content)  # before there were others, there was NumPy
         if "dtype" in settings:  # which is what precision was called then
             settings["precision"] = settings.pop("dtype")
+        if strange := sorted(settings.keys() - cls.model_fields.keys()):
+            raise ConfigError(
+                f"{path}: has a setting {strange[0]!r}, which glassnet {version('glassnet')} does not have; it was "
+                "written by a newer version, or changed: use that version, or remove the setting"
+            )
         return cls._checked(settings, {}, f"{path}: ")
 
     def to_toml(self) -> str:
@@ -270,9 +290,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
     A new optimizer brings its own default learning rate, and weight decay belongs to the old one. Batches of one image
     or of all have no batch normalisation, and batches of all images no augmentation. Of ``layers`` and ``hidden``,
-    which say the same, the one that is given last holds.
+    which say the same, the one that is given last holds. All data leaves none for validation.
     """
-    merged = dict(below)
+    merged = dict(below) | ({"validation": 0.0} if above.get("all_data") is True else {})
     if above.get("layers"):
         merged.pop("hidden", None)
     elif "hidden" in above:

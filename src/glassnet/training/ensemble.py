@@ -24,7 +24,7 @@ from typing import Any
 
 from ..data import Dataset
 from ..errors import FileError, TrainingError
-from ..files import only_process, write_atomically
+from ..files import only_process, resume_command, write_atomically
 from ..model import Model
 from .callbacks import AnyCallback, RunUnderWay
 from .checkpoint import State, read_state
@@ -74,7 +74,7 @@ def train_members(
         if workers.stopped == INTERRUPTED:
             raise TrainingInterrupted(folder, _state(missing[0]).step)
         if workers.stopped == ASKED:  # and not by this process, which would have said why
-            raise TrainingError(f"{missing[0]}: a worker lost its connection; go on with: glassnet resume {folder}")
+            raise TrainingError(f"{missing[0]}: a worker lost its connection; continue with: {resume_command(folder)}")
 
 
 def _train_member(

@@ -44,6 +44,7 @@ class RunFolder(Storage):
 
     def __init__(self, path: Path, model: Model) -> None:
         self.path, self._model = path, model
+        self.reopen = False  # to go on with a run that has come to its end
         self._kept: tuple[Array, Array] | None = None  # the parameters that the model file has got from this loop
 
     def begin(self, loop: Loop) -> None:
@@ -56,6 +57,7 @@ class RunFolder(Storage):
         if resumed:
             parts = loop.network, loop.optimizer, loop.average
             loop.state = load_checkpoint(checkpoint, *parts, self._model.fingerprint)
+            loop.state.finished &= not self.reopen
             self._check_state(loop)
             self._check_model(loop.state)
         loop.rows = [row for row in read_history(self.path / HISTORY) if row["epoch"] <= loop.state.epoch]

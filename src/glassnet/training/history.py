@@ -19,6 +19,7 @@ __all__ = [
     "cost",
     "is_better",
     "parse_steps",
+    "percent",
     "read_history",
     "read_steps",
     "write_rows",
@@ -126,3 +127,8 @@ def append_row(path: Path, row: Row) -> None:
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write all rows anew, atomically; raise FileError where the disk does not take them."""
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def percent(share: float | None) -> str:
+    """Return a fraction as a percentage with two decimals, and a dash for None."""
+    return "–" if share is None else f"{100 * share:.2f} %"

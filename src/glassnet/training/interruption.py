@@ -8,6 +8,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from ..files import resume_command
+
 __all__ = ["INTERRUPTED", "TrainingInterrupted", "handled", "interruptible"]
 
 INTERRUPTED = "interrupted"  # why a run was stopped by a signal
@@ -17,7 +19,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     """A run was interrupted by Ctrl-C or a termination signal, after its step was finished and everything saved."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        super().__init__(f"stopped at step {step}, everything is saved; continue with: glassnet resume {folder}")
+        super().__init__(f"stopped at step {step}, everything is saved; continue with: {resume_command(folder)}")
         self.folder, self.step = folder, step
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, int]]:

@@ -1,25 +1,28 @@
 """Training a run in a new folder, and resuming one."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..data import Dataset
-from ..errors import ConfigError, DataError, FileError, TrainingError
-from ..files import only_process, write_atomically
+from ..errors import ConfigError, DataError, FileError, TrainingError, check_count
+from ..files import as_path, only_process, resume_command, write_atomically
+from ..model import Model
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
-from .folder import CHECKPOINT, CONFIG
+from .folder import CHECKPOINT, CONFIG, RunFolder
 from .mpi import open_ranks
 from .ranks import ALONE, Ranks
-from .run import Run
+from .run import Run, open_model
 from .run_loop import RunLoop
+from .start import begin_with, settings_of
 from .thread_choice import fastest_threads
 from .workers import Workers
 
@@ -64,6 +67,8 @@ def train(
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
+    progress: bool | None = None,
+    start: str | os.PathLike[str] | Model | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and leave everything in a run folder.
@@ -79,6 +84,10 @@ def train(
         dask: the address of a Dask scheduler whose workers train them.
         parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.mpi`. Only
             rank 0 calls the callbacks and writes.
+        progress: whether to report on standard error how the run goes; by default in a terminal, and in a notebook for
+            a run of more than five seconds.
+        start: a model, or the path of a model file or run folder, whose weights the network begins with. It decides the
+            layers; the outputs begin anew where the classes are others.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -92,17 +101,21 @@ def train(
     ranks = open_ranks(parallel)
     with ranks.together():
         check_callbacks(callbacks)
+        out = None if out is None else as_path(out, "out")
+        model = start if start is None or isinstance(start, Model) else open_model(start)
+        settings = settings if model is None else settings_of(model, dataset, settings)
         config = choose_config(dataset, recipe, settings, as_written=as_written)
+        dataset = dataset.whole() if config.all_data else dataset
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
-    with ExitStack() as stack:
+    with ExitStack() as stack, _reporting(progress) as reporting:
         with ranks.together():  # what cannot be trained on is refused before there is a folder
             workers = stack.enter_context(_workers_for(config, jobs, dask))
             config = config.model_copy(update=_computing(config, dataset, ranks, workers))
         with ranks.together():
             folder = Path() if ranks.rank else stack.enter_context(_begun(make_run_folder(out, name), config))
         folder = Path(ranks.broadcast(str(folder)))
-        _train(folder, config, dataset, callbacks, workers, ranks)
+        _train(folder, config, dataset, [*reporting, *callbacks], workers, ranks, start=model)
     return Run(folder, required=ranks.rank == 0)
 
 
@@ -110,10 +123,12 @@ def resume(
     path: str | os.PathLike[str],
     dataset: Dataset | None = None,
     *,
+    epochs: int | None = None,
     callbacks: Sequence[AnyCallback[RunUnderWay]] = (),
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, to the same end as if it had never stopped.
 
@@ -122,13 +137,17 @@ def resume(
     Args:
         path: the run folder.
         dataset: only for a run that learned from arrays in memory.
+        epochs: train this many in all, more than the run has, also where it has come to its end. From there on, the
+            learning rate follows the schedule of a run of so many epochs.
         callbacks: see `Callback` and `RunCallback`.
         jobs: as for `train`; it need not be what the run began with.
         dask: as for `train`.
         parallel: as for `train`, whatever the run began with, and with any number of processes. Each reads the run's
             settings in its folder.
+        progress: as for `train`.
 
     Raises:
+        ConfigError: no more epochs than the run has, or more epochs for an ensemble.
         FileError: no run there, or a damaged one.
         TrainingError: the data has changed since the run began; and as for `train`.
     """
@@ -138,14 +157,29 @@ def resume(
         run = Run(path)
         config, dataset = run.config, run.dataset() if dataset is None else dataset
         _check_dataset(dataset)
+        dataset = dataset.whole() if config.all_data else dataset
+        config = config if epochs is None else _with_epochs(run, epochs)
     ranks.check(config, dataset.fingerprint)
-    with ExitStack() as stack:
+    with ExitStack() as stack, _reporting(progress) as reporting:
         with ranks.together():
             workers = stack.enter_context(_workers_for(config, jobs, dask))
             if ranks.rank == 0:
                 stack.enter_context(only_process(run.path))
-        _train(run.path, config, dataset, callbacks, workers, ranks)
-    return run
+                if epochs is not None:
+                    write_atomically(run.path / CONFIG, config.to_toml().encode())
+        _train(run.path, config, dataset, [*reporting, *callbacks], workers, ranks, reopen=epochs is not None)
+    return Run(path, required=ranks.rank == 0)
+
+
+def _with_epochs(run: Run, epochs: int) -> Config:
+    """Return the configuration of a run with more epochs."""
+    check_count("epochs", epochs)
+    if run.config.members > 1:
+        raise ConfigError("epochs: an ensemble cannot be continued after its end; continue with its members one by one")
+    done = read_state(run.path / CHECKPOINT).epoch
+    if epochs <= done:
+        raise ConfigError(f"epochs: the run has {done} already; give more than that, such as {2 * done}")
+    return run.config.model_copy(update={"epochs": epochs})
 
 
 def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers) -> dict[str, object]:
@@ -162,8 +196,23 @@ def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers)
     return {"engine": task.engine, "threads": task.threads if chosen else fastest_threads(first, task, dataset)}
 
 
+@contextmanager
+def _reporting(progress: bool | None) -> Iterator[list[AnyCallback[RunUnderWay]]]:
+    """Yield what reports how a run goes, if somebody wants to know."""
+    from .progress import NOTEBOOK_PATIENCE, Progress, watched
+
+    if progress is False or (progress is None and not watched()):
+        yield []
+        return
+    patience = 0.0 if progress or sys.stderr.isatty() else NOTEBOOK_PATIENCE
+    with closing(Progress(patience)) as reporting:
+        yield [reporting]
+
+
 def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:
     """Return the processes that train a run; one network is trained by one."""
+    if jobs is not None:
+        check_count("jobs", jobs)
     if config.members == 1 and (dask is not None or (jobs or 1) > 1):
         given = "jobs" if dask is None else "dask"
         raise ConfigError(
@@ -178,7 +227,7 @@ def _begun(folder: Path, config: Config) -> Iterator[Path]:
     with only_process(folder):
         if (folder / CONFIG).exists():
             raise TrainingError(
-                f"{folder}: has a run already; choose another, or continue with: glassnet resume {folder}"
+                f"{folder}: has a run already; choose another, or continue with: {resume_command(folder)}"
             )
         if any(folder.iterdir()):
             raise TrainingError(f"{folder}: is not empty; choose a new or an empty folder")
@@ -193,6 +242,9 @@ def _train(
     callbacks: Sequence[AnyCallback[RunUnderWay]],
     workers: Workers,
     ranks: Ranks,
+    *,
+    reopen: bool = False,
+    start: Model | None = None,
 ) -> None:
     """Train what a folder's run still has to do: the members of an ensemble, or one part after another."""
     if config.members > 1:
@@ -205,6 +257,10 @@ def _train(
         if done < until or until == config.epochs:
             with ranks.together():
                 loop = RunLoop(part, dataset, callbacks if here else (), folder=here, until=until, ranks=ranks)
+                if reopen and isinstance(loop.storage, RunFolder):
+                    loop.storage.reopen = True
+                if start is not None and not done:
+                    begin_with(loop, start, same_classes=start.classes == dataset.classes)
             loop.run()
             if loop.stopped:
                 break
@@ -216,7 +272,7 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
     Raises:
         FileError: it cannot be made.
     """
-    folder, number = Path(out if out is not None else "."), 1
+    folder, number = as_path(out if out is not None else ".", "out"), 1
     try:
         if out is not None:
             folder.mkdir(parents=True, exist_ok=True)

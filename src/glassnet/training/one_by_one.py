@@ -94,7 +94,7 @@ class OneByOne:
         for layer, p in self.others:
             Y = layer.forward(Y, p)
         try:
-            loss, dY, right = self.loss(Y, y)
+            loss, dY, right = self.loss(Y, y, total=1)  # where classes have weights, these are to count
         except TrainingError:
             loss = math.nan
         if not math.isfinite(loss):

@@ -1,11 +1,13 @@
 """The recipes that come with glassnet: TOML files of settings, each with a line of what it is for."""
 
+import codecs
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, nearest
+from ..files import as_path
 
 __all__ = ["notebook_names", "parse_toml", "read_recipe", "recipe_names", "recipe_summary", "recipe_text"]
 
@@ -40,7 +42,7 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
     name = str(recipe)
     if name in recipe_names():
         return {"recipe": name} | tomllib.loads(recipe_text(name)), {}, ""
-    path = Path(recipe)
+    path = as_path(recipe, "recipe")
     if path.suffix != ".toml" and not path.is_file():
         recipe_text(name)  # raises, naming the nearest recipe
     try:
@@ -65,7 +67,11 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
 
 def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
     """Return the content of a TOML file; raise ConfigError, naming ``path``, if it is not valid TOML."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise ConfigError(f"{path}: is UTF-16, as Windows' editors and PowerShell may write it; save it as UTF-8")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (at byte {error.start:,}); save it as UTF-8") from error
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
         raise ConfigError(f"{path}: not a TOML file: {error}") from error

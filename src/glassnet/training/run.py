@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..data import Dataset, load_dataset
 from ..errors import DataError, FileError, TrainingError
+from ..files import as_path, resume_command
 from ..model import Model
 from .checkpoint import read_state
 from .config import Config
@@ -29,7 +30,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, required: bool = True) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         if required and not (self.path / CONFIG).is_file():
             raise FileError(f"{self.path}: no run here (a run folder has a {CONFIG}); is the path right?")
 
@@ -48,7 +49,7 @@ class Run:
         """The row of the model that was kept: of its epoch, or of all members. FileError before there is one."""
         rows = self.history
         if not rows:
-            raise FileError(f"{self.path}: no {self._part} is complete yet; continue with: glassnet resume {self.path}")
+            raise FileError(f"{self.path}: no {self._part} is complete yet; continue with: {resume_command(self.path)}")
         return rows[-1] if self.config.members > 1 else best_row(rows, self.config.monitor)
 
     @property
@@ -88,9 +89,10 @@ class Run:
                 "glassnet.resume(path, dataset)"
             )
         try:
-            return load_dataset(source, classes=self.config.classes)
+            dataset = load_dataset(source, classes=self.config.classes)
         except DataError as error:
             raise DataError(f"{self.path}: the data of this run cannot be loaded: {error}") from error
+        return dataset.whole() if self.config.all_data else dataset
 
     @property
     def _part(self) -> str:
@@ -107,7 +109,7 @@ def find_runs(place: str | os.PathLike[str]) -> list[Run]:
     Raises:
         FileError: neither.
     """
-    place = Path(place)
+    place = as_path(place)
     if (place / CONFIG).is_file():
         return [Run(place)]
     if not place.is_dir():
@@ -126,7 +128,7 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
     Raises:
         FileError: neither a run folder nor a model file there.
     """
-    path = BUNDLED if path is None else Path(path)
+    path = BUNDLED if path is None else as_path(path)
     if not path.exists():
         raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)

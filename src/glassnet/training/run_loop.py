@@ -53,7 +53,7 @@ class RunLoop(Loop):
         check_callbacks(callbacks)
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
-        preprocessing = Preprocessing.fit(training, config.scaling)
+        preprocessing = Preprocessing.fit(training, config.scaling, dataset.maximum)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.
         products = 1 if config.batch_size == "all" else min(task.products, threads)
@@ -83,7 +83,9 @@ class RunLoop(Loop):
             until=until,
             advice=f"another scaling than {config.scaling!r}",
         )
-        self._model = Model(self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint)
+        self._model = Model(
+            self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint, config.seen
+        )
         if folder:
             self.storage = RunFolder(folder, self._model)
 

@@ -84,6 +84,11 @@ class Data(BaseModel):
         description="Validation split: fraction of the training images held out to choose the best model; "
         "a value of 2 or more is a number of images.",
     )
+    all_data: bool = Field(
+        False,
+        description="Train on all labelled images, as for a submission: none are held out for validation, nor, if the "
+        "data has no test images of its own, for testing.",
+    )
     scaling: Annotated[Scaling, one_of(("unit", "standard", "none"))] = Field(
         "unit", description="Pixel scaling: unit (0 to 1), standard (mean 0, variance 1) or none (0 to 255)."
     )

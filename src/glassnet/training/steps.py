@@ -121,7 +121,8 @@ class Steps:
         p.batch.step, p.batch.rows, p.batch.count = step, rows, size
         y, Z = labels[rows], self.network.forward(X, p)
         if weights is None:
-            total = self.loss.weight(labels) if self.ranks.size > 1 else None
+            # Over Σ w of a batch, the class of one image alone would count the same whatever its weight.
+            total = size if self.ranks.size > 1 or self.loss.class_weights is not None else None
             found, weight = self.loss(Z, y, total=total), float(size)
             loss, correct = found.value, float(np.count_nonzero(found.right))
         else:

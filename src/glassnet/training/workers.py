@@ -22,7 +22,7 @@ from time import perf_counter, sleep
 from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
-from ..errors import ConfigError, TrainingError
+from ..errors import TrainingError, check_count
 from ..files import write_atomically
 from .callbacks import Callback, LoopUnderWay
 from .cluster import connect
@@ -58,8 +58,8 @@ class Workers:
     """
 
     def __init__(self, jobs: int | None = None, dask: str | None = None, *, pieces: int) -> None:
-        if jobs is not None and jobs < 1:
-            raise ConfigError(f"jobs: must be at least 1, not {jobs}")
+        if jobs is not None:
+            check_count("jobs", jobs)
         self.stopped: str | None = None
         self.callbacks: list[Callback] = []
         self._executor: Executor = _ThisProcess()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
-from ..errors import ConfigError, FileError, TrainingError
-from ..files import only_process
+from ..errors import ConfigError, FileError, TrainingError, check_count
+from ..files import as_path, only_process
 from ..training import Config, Run, Workers, available_threads, make_run_folder, prepare
 from ..training.cluster import require_search
 from ..training.history import cost
@@ -121,13 +121,14 @@ def search(
         KeyboardInterrupt: Ctrl-C, with all trials saved that have an outcome.
     """
     require_search("a search", "optuna")
-    if trials < 1:
-        raise ConfigError(f"trials: must be at least 1, not {trials}")
+    check_count("trials", trials)
     config = choose_config(dataset, recipe, settings)
     _check_searchable(config)
     prepare(config, dataset)  # which refuses what cannot be trained on, before there is a folder
     names = searched(config, [name for name, value in settings.items() if value is not None])
-    folder = Path(out) if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
+    folder = (
+        as_path(out, "out") if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
+    )
     if folder.exists() and not (folder / STUDY).exists() and any(folder.iterdir()):
         raise FileError(f"{folder}: is not empty, and no search is in it; choose a new or an empty folder with --out")
     with (

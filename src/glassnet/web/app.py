@@ -54,7 +54,7 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
         redoc_url=None,
         strict_content_type=False,
         lifespan=lifespan,
-        middleware=guards(host),
+        middleware=guards(host, site.largest_body),
         exception_handlers={
             GlassnetError: _refuse,
             HTTPException: _refuse_request,

@@ -71,7 +71,10 @@ class Companion:
 def main() -> None:
     """Serve what the first line of standard input says, until standard input ends."""
     told = json.loads(sys.stdin.readline())
-    site = Site(**{name: place and Path(place) for name, place in told["site"].items()})
+    values: dict[str, Any] = {
+        name: Path(value) if isinstance(value, str) else value for name, value in told["site"].items()
+    }
+    site = Site(**values)
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -14,10 +14,10 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LARGEST_BODY", "MOST_STREAMS", "PATIENCE", "FewStreams", "OwnNames", "SafeHeaders", "SmallBodies", "guards"]
+__all__ = ["MOST_BYTES", "MOST_STREAMS", "PATIENCE", "FewStreams", "OwnNames", "SafeHeaders", "SmallBodies", "guards"]
 
-LARGEST_BODY = 2**20  # bytes
-PATIENCE = 10  # seconds in which a body must arrive
+MOST_BYTES = 2**28  # of all bodies that are coming in at once
+PATIENCE = 30  # seconds in which a body must arrive
 MOST_STREAMS = 32  # event streams that are open at once
 LINGER = 1  # seconds in which a client that is refused may go on sending
 
@@ -33,9 +33,14 @@ HEADERS: Final = {
 }
 
 
-def guards(host: str) -> list[Middleware]:
-    """Return the guards, outermost first, of a server that listens on ``host``."""
-    return [Middleware(SafeHeaders), Middleware(OwnNames, host=host), Middleware(SmallBodies), Middleware(FewStreams)]
+def guards(host: str, largest_body: int) -> list[Middleware]:
+    """Return the guards, outermost first, of a server that listens on ``host`` and takes bodies up to so many bytes."""
+    return [
+        Middleware(SafeHeaders),
+        Middleware(OwnNames, host=host),
+        Middleware(SmallBodies, largest=largest_body),
+        Middleware(FewStreams),
+    ]
 
 
 class SafeHeaders:
@@ -85,13 +90,17 @@ class OwnNames:
 
 
 class SmallBodies:
-    """Take in a request's body before the application sees it: at most 1 MiB, which must arrive within ten seconds.
+    """Take in a request's body before the application sees it, which must arrive within thirty seconds.
 
     What arrives is counted, whatever its content-length says.
+
+    Args:
+        app: what is guarded.
+        largest: bytes of a body.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, largest: int) -> None:
+        self.app, self.largest, self.arriving = app, largest, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -99,16 +108,41 @@ class SmallBodies:
             return
         try:
             with anyio.fail_after(PATIENCE):
-                body = await _whole_body(receive, Headers(scope=scope).get("content-length", "0"))
+                body = await self._whole_body(receive, Headers(scope=scope).get("content-length", "0"))
         except TimeoutError:
             line = f"the body did not arrive within {PATIENCE} seconds; send it at once"
             await _refuse_unread(_error(408, line), receive, send)
         except _TooLargeError:
-            line = f"the body is larger than {LARGEST_BODY:,} bytes; send a smaller picture, or fewer at a time"
+            line = f"the body is larger than {self.largest:,} bytes; send a smaller picture, or fewer at a time"
             await _refuse_unread(_error(413, line), receive, send)
+        except _TooManyBytesError:
+            line = "too many large requests at once; send it again in a moment"
+            await _refuse_unread(_error(503, line), receive, send)
         else:
             if body is not None:
                 await self.app(scope, _replay(body, receive), send)
+
+    async def _whole_body(self, receive: Receive, declared: str) -> bytes | None:
+        """Return the body of a request, or None where the client has gone away; raise where it is too large."""
+        if declared.isdecimal() and int(declared) > self.largest:
+            raise _TooLargeError
+        body, more = bytearray(), True
+        try:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                part = message.get("body", b"")
+                body += part
+                self.arriving += len(part)
+                if len(body) > self.largest:
+                    raise _TooLargeError
+                if self.arriving > MOST_BYTES:
+                    raise _TooManyBytesError
+                more = message.get("more_body", False)
+        finally:
+            self.arriving -= len(body)
+        return bytes(body)
 
 
 class FewStreams:
@@ -146,6 +180,10 @@ class _TooLargeError(Exception):
     """A body has more bytes than are taken."""
 
 
+class _TooManyBytesError(Exception):
+    """Bodies that are coming in have more bytes together than are taken."""
+
+
 class _TooManyStreamsError(Exception):
     """Ends a response before it has begun."""
 
@@ -156,22 +194,6 @@ def _error(status: int, line: str) -> JSONResponse:
 
 def _begins_stream(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("content-type", "").startswith("text/event-stream")
-
-
-async def _whole_body(receive: Receive, declared: str) -> bytes | None:
-    """Return the body of a request, or None where the client has gone away; raise where it is too large."""
-    if declared.isdecimal() and int(declared) > LARGEST_BODY:
-        raise _TooLargeError
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise _TooLargeError
-        more = message.get("more_body", False)
-    return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -77,7 +77,8 @@ Image = Annotated[
     Field(
         min_length=1,
         description="The rows of an image from top to bottom, all of the same length, each of gray values: whole "
-        "numbers from 0 to 255, or, where none of a request is above 1 and one is a fraction, from 0 to 1. An image of "
+        "numbers from 0 to 255, or, where none of a request is above 16, from 0 to the largest of them, or fractions "
+        "from 0 to 1. An image of "
         "the model's own height and width is taken as it is; any other is prepared as a picture file is.",
     ),
 ]
@@ -106,6 +107,9 @@ BODY = {
     "required": True,
     "content": {
         **PICTURES,
+        "multipart/form-data": {
+            "schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}},
+        },
         "application/json": {
             "schema": {"oneOf": [kind.model_json_schema() for kind in (OneImage, SeveralImages)]},
             "example": {"pixels": EXAMPLE},

@@ -1,5 +1,6 @@
 """What programs ask: whether the server is up, which model it has, and what is in their pictures."""
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -10,15 +11,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from .. import __version__
 from ..answers import answers, how_many
-from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture
+from ..data import Preprocessing, as_images, frame_images, frame_picture, read_picture, to_bytes
 from ..data.dataset import Images
 from ..errors import DataError
 from .batcher import Batcher
 from .dependencies import Preparing, TheStore
-from .guard import LARGEST_BODY
 from .schemas import BODY, PICTURE_BODY, Description, Health, Numbers, Prediction, errors
 from .store import Store
 
@@ -79,7 +80,7 @@ def describe(store: TheStore) -> Description:
             400: "Not a picture, a damaged one, no digit in it, or invalid pixels.",
             403: "Sent by another site's page.",
             408: "The body did not arrive in time.",
-            413: f"The body is larger than {LARGEST_BODY:,} bytes.",
+            413: "The body is larger than the server takes, by default 16 MiB.",
         }
     ),
     openapi_extra={"requestBody": BODY},
@@ -93,9 +94,13 @@ async def predict(request: Request) -> Response:
     store: Store = request.app.state.store
     preparing: CapacityLimiter = request.app.state.preparing
     body, kind = await request.body(), request.headers.get("content-type", "")
-    model, gray = store.model(None), None
-    if "json" not in kind and body.lstrip()[:1] != b"{":
-        gray, images = await run_sync(_from_picture, body, model.preprocessing, limiter=preparing)
+    model, pictures = store.model(None), list[Images]()
+    if kind.startswith("multipart/form-data"):
+        files = await _files(request)
+        pictures, images = await run_sync(_from_files, files, model.preprocessing, limiter=preparing)
+        names = [name for name, _ in files]
+    elif "json" not in kind and body.lstrip()[:1] != b"{":
+        pictures, images = await run_sync(_from_picture, body, model.preprocessing, limiter=preparing)
         names = [PICTURE]
     else:
         images, names = _from_json(body) if len(body) < SMALL else await run_in_threadpool(_from_json, body)
@@ -104,8 +109,11 @@ async def predict(request: Request) -> Response:
     batcher: Batcher = request.app.state.batcher
     probabilities, doubts = await batcher.recognise(model, images)
     counts = None
-    if gray is not None and doubts is not None:
-        counts = [await run_sync(how_many, model, gray, float(doubts[0]), limiter=preparing)]
+    if pictures and doubts is not None:
+        counts = [
+            await run_sync(how_many, model, gray, float(doubt), limiter=preparing)
+            for gray, doubt in zip(pictures, doubts, strict=True)
+        ]
     return Response(
         to_json(answers(probabilities, doubts, model.classes, names, counts)), media_type="application/json"
     )
@@ -136,12 +144,46 @@ async def read(
     return Numbers.model_validate(reading.to_dict())
 
 
-def _from_picture(body: bytes, form: Preprocessing) -> tuple[Images, Images]:
-    """Return a picture's gray values (H, W), and the image (1, h, w) in the model's form."""
+async def _files(request: Request) -> list[tuple[str, bytes]]:
+    """Return the name and the content of each file of a form, as `curl --form picture=@seven.jpg` sends it."""
+    async with request.form(max_files=MOST_FRAMED) as form:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        found = [((file.filename or PICTURE)[:80], await file.read()) for file in files]
+    if not found:
+        raise DataError("the form has no file; send a picture in a field, as curl --form picture=@PICTURE does")
+    return found
+
+
+def _from_files(files: list[tuple[str, bytes]], form: Preprocessing) -> tuple[list[Images], Images]:
+    """Return the gray values (H, W) of each picture of a form, and their images (n, h, w) in the model's form."""
+    pictures = [read_picture(content, name) for name, content in files]
+    images = [frame_picture(gray, form, name) for gray, (name, _) in zip(pictures, files, strict=True)]
+    return pictures, np.stack(images)
+
+
+def _from_picture(body: bytes, form: Preprocessing) -> tuple[list[Images], Images]:
+    """Return the gray values (H, W) of a body that is a picture, and the image (1, h, w) in the model's form."""
     if not body:
         raise DataError('the body is empty; send a picture, or JSON: {"pixels": [[0, 255, …], …]}')
-    gray = read_picture(body, PICTURE)
-    return gray, frame_picture(gray, form, PICTURE)[None]
+    try:
+        gray = read_picture(body, PICTURE)
+    except DataError as error:
+        raise DataError(_what_else(body) or str(error)) from error
+    return [gray], frame_picture(gray, form, PICTURE)[None]
+
+
+def _what_else(body: bytes) -> str | None:
+    """Say what a body is that is not a picture, if it is one of the things that programs send for one by mistake."""
+    head = body[:4096].strip()
+    if head.startswith(b"data:"):
+        return "the body is a data URL; send the bytes of the picture themselves"
+    if head.startswith(b"--") and b"form-data" in head:
+        return "the body is a form, but its content-type is not; send content-type: multipart/form-data; boundary=…"
+    if re.fullmatch(rb"[\w.-]{1,40}=.*", head, re.DOTALL):
+        return "the body is a form of text; send the picture itself, as curl --data-binary @PICTURE does"
+    if len(head) > 40 and re.fullmatch(rb"[A-Za-z0-9+/=\s]+", head):
+        return "the body is text, perhaps base64; send the bytes of the picture themselves"
+    return None
 
 
 def _framed(images: Images, form: Preprocessing, names: list[str]) -> Images:
@@ -179,4 +221,5 @@ def _array(given: object, name: str, dimensions: str) -> Images:
         raise DataError(f"{name}: rows or images of different lengths; give {dimensions}") from error
     if array.ndim != 3:
         raise DataError(f"{name}: {max(array.ndim - (name == 'pixels'), 0)} dimensions; give {dimensions}")
-    return as_images(array, name)
+    (images,), _ = to_bytes({name: as_images(array, name)})
+    return images

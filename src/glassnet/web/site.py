@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Site"]
+__all__ = ["LARGEST_BODY", "Site"]
+
+LARGEST_BODY = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,10 @@ class Site:
         runs: the folder of run folders that are shown, and into which new ones go.
         model: the run folder or model file that recognises drawings where no run is chosen; None: the bundled model.
         drawings: the folder of kept drawings, a folder for each class in it.
+        largest_body: bytes that a request may have; a phone's photograph has some 10 million.
     """
 
     runs: Path
     model: Path | None
     drawings: Path
+    largest_body: int = LARGEST_BODY

@@ -1,6 +1,7 @@
 """The runs of a site by name, their models as they are now, and the data that they learned."""
 
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -85,7 +86,7 @@ class Store:
             DataError: they are not, or are gone, or can no longer be read.
             TrainingError: they were arrays in memory.
         """
-        _refuse_download(run.config.data, run.path.name, f" {run.path}")
+        _refuse_download(run.config.data, run.path.name, f" {shlex.quote(str(run.path))}")
         return run.dataset()
 
     def validation_images(self, run: Run, model: Model) -> Examples:

@@ -3,8 +3,11 @@
 from dataclasses import asdict
 from textwrap import fill
 
-from ..training import Config, RunUnderWay
-from ..training.architecture import network_words
+from ..data import Preprocessing
+from .architecture import network_words
+from .callbacks import RunUnderWay
+from .config import DEFAULT_LEARNING_RATES, Config
+from .recipe import recipe_names
 
 __all__ = ["summary"]
 
@@ -22,6 +25,7 @@ def summary(run: RunUnderWay) -> str:
         "data": [
             f"{config.data or 'arrays'}, {len(run.batches.labels):,} training images",
             f"{len(run.validation):,} validation images",
+            *(["dark on light"] if run.model.preprocessing.dark_on_light else []),
         ],
         "augment": _augmentation(config),
         "network": [
@@ -32,7 +36,34 @@ def summary(run: RunUnderWay) -> str:
         "training": _optimization(config),
         "engine": [engine.name, config.precision + " (emulated)" * engine.emulated, threads],
     }
-    return "\n".join(_wrapped(name, parts) for name, parts in lines.items())
+    return "\n".join([_wrapped(name, parts) for name, parts in lines.items()] + _notes(config, run.model.preprocessing))
+
+
+def _notes(config: Config, form: Preprocessing) -> list[str]:
+    """Say what a person would want to know before a long run."""
+    notes = _changed(config) if config.recipe in recipe_names() else []
+    if form.dark_on_light and config.scaling == "unit":
+        notes.append("the images are dark on light, which scaling standard suits better than unit")
+    return [fill(note, WIDTH, initial_indent=f"{'note':<{INDENT}}", subsequent_indent=" " * INDENT) for note in notes]
+
+
+def _changed(config: Config) -> list[str]:
+    """Return what a setting has changed of its recipe beside itself."""
+    recipe = Config.resolve(config.recipe)
+    notes = []
+    usual = DEFAULT_LEARNING_RATES[config.optimizer]
+    if config.optimizer != recipe.optimizer and config.learning_rate == usual != recipe.learning_rate:
+        notes.append(
+            f"{config.optimizer} comes with its own learning rate, {usual:g}; that of {config.recipe}, "
+            f"{recipe.learning_rate:g}, was for {recipe.optimizer}"
+        )
+    if config.optimizer != recipe.optimizer and recipe.weight_decay and not config.weight_decay:
+        notes.append(f"the weight decay of {config.recipe} belongs to {recipe.optimizer}, and is off")
+    off = ["batch normalisation"] * (recipe.batch_norm and not config.batch_norm)
+    off += ["augmentation"] * (recipe.augmentation is not None and config.augmentation is None)
+    if off and config.batch_size in ("all", 1):
+        notes.append(f"batch size {config.batch_size} turns the {' and '.join(off)} of {config.recipe} off")
+    return notes
 
 
 def _wrapped(name: str, parts: list[str]) -> str:
