@@ -1,6 +1,5 @@
 """The cache of downloaded and parsed data, which can be deleted at any time."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from .dataset import Images
 
 __all__ = ["Table", "cache_folder", "is_remembered", "remembered"]
 
-KIND = "csv-cache"
+KIND = "table"
 
 
 class Table(NamedTuple):
@@ -48,7 +47,7 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
     if table.labels is not None:
         tensors["labels"] = table.labels
     with suppress(FileError):
-        write_tensors(kept, tensors, {"kind": KIND, "sum": _sum(table)})
+        write_tensors(kept, tensors, {"kind": KIND})
     return table
 
 
@@ -63,16 +62,9 @@ def _path(key: str) -> Path:
 
 def _recall(kept: Path) -> Table:
     with open_tensors(kept, KIND) as file:
-        images = file.read("images", file.shapes.get("images", ()), np.uint8)
-        labels = file.read("labels", (len(images),), np.uint8) if "labels" in file.shapes else None
-        table = Table(images, labels)
-        if file.metadata.get("sum") != _sum(table):
+        shapes = {name: file.shapes[name] for name in ("images", "labels") if name in file.shapes}
+        tensors = file.read_all({name: (shape, np.uint8) for name, shape in shapes.items()})
+        images, labels = tensors.get("images"), tensors.get("labels")
+        if images is None or images.ndim != 3 or (labels is not None and labels.shape != images.shape[:1]):
             raise FileError(f"{kept}: damaged; delete it")
-        return table
-
-
-def _sum(table: Table) -> str:
-    digest = hashlib.blake2b(repr(table.images.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(table.images).data)
-    digest.update(b"no labels" if table.labels is None else table.labels.tobytes())
-    return digest.hexdigest()
+        return Table(images, labels)
