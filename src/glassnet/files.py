@@ -134,7 +134,7 @@ def open_regular(path: Path, limit: int) -> BinaryIO:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > limit:
-            raise OSError(errno.EFBIG, f"more than the {limit:,} bytes allowed", str(path))
+            raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than the {limit:,} allowed", str(path))
         return os.fdopen(descriptor, "rb")
     except OSError:
         os.close(descriptor)

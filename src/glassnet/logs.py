@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, FileError, missing_package
-from .files import write_atomically
+from .files import open_regular, write_atomically
 from .training import Run, RunCallback, RunUnderWay
 from .training.folder import CONFIG, STEPS
-from .training.history import Row, parse_steps, read_steps
+from .training.history import MAX_BYTES, Row, parse_steps, read_steps
 
 __all__ = [
     "TensorBoard",
@@ -167,7 +167,7 @@ class TensorBoard(RunCallback):
         """Add the lines that `StepLog`, which is called first, has written since the last time."""
         self._due = time.monotonic() + self.EVERY
         try:
-            with self._steps.open("rb") as file:
+            with open_regular(self._steps, MAX_BYTES) as file:
                 file.seek(self._read)
                 lines = file.read()
         except OSError:

@@ -303,6 +303,18 @@ def test_arrays_in_memory_are_resumed_with_the_same_arrays(tmp_path: Path, digit
     assert len(resume(run.path, arrays).history) == 4
 
 
+@pytest.mark.parametrize("garbage", [b"null\n", b'{"epoch": 1e999}\n', b"\0" * 500 + b"\n", b"\xff"])
+def test_what_a_power_cut_leaves_behind_the_checkpoints_rows_is_dropped(
+    tmp_path: Path, digits: Dataset, garbage: bytes
+) -> None:
+    whole = train(digits, out=tmp_path / "whole", **SETTINGS)
+    half = train(digits, out=tmp_path / "half", callbacks=[StopAt(30)], **SETTINGS)
+    for name in ("history.jsonl", "steps.jsonl"):
+        with (half.path / name).open("ab") as file:
+            file.write(garbage)
+    assert contents(resume(half.path)) == contents(whole)
+
+
 @pytest.mark.parametrize("name", ["checkpoint.safetensors", "model.safetensors", "config.toml", "history.jsonl"])
 def test_a_damaged_run_is_told(tmp_path: Path, digits: Dataset, name: str) -> None:
     run = train(digits, out=tmp_path / "run", callbacks=[StopAt(30)], **SETTINGS)

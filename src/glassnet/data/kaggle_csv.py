@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..files import read_regular
 from .cache import Table, remembered
 from .dataset import MAX_PIXEL_BYTES
 
@@ -38,10 +39,7 @@ def read_csv(path: Path) -> Table:
             to 255 (its line and column are named).
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_PIXEL_BYTES:
-            raise DataError(f"{path}: {size:,} bytes is more than the {MAX_PIXEL_BYTES:,} allowed; split the file")
-        content = path.read_bytes()
+        content = read_regular(path, MAX_PIXEL_BYTES)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     key = hashlib.blake2b(VERSION + content, digest_size=16).hexdigest()

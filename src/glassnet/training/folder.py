@@ -58,7 +58,7 @@ class RunFolder(Storage):
             loop.state = load_checkpoint(checkpoint, *parts, self._model.fingerprint)
             self._check_state(loop)
             self._check_model(loop.state)
-        loop.rows = [row for row in read_history(self.path / HISTORY) if row["epoch"] <= loop.state.epoch]
+        loop.rows = read_history(self.path / HISTORY, until=loop.state.epoch)
         write_rows(self.path / HISTORY, loop.rows)
         self._saved = perf_counter()
         if not resumed:
