@@ -16,7 +16,11 @@ __all__ = [
     "missing_package",
     "nearest",
     "pip_install",
+    "similar",
 ]
+
+
+LONGEST = 100  # characters of a name that are compared with others, which takes time by the square of them
 
 
 class GlassnetError(Exception):
@@ -42,8 +46,13 @@ class TrainingError(GlassnetError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or else the list of known names."""
     names = list(known)
-    match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
-    return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
+    return similar(name, names) or f" (known: {', '.join(names)})"
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or "" where none is like it."""
+    match = difflib.get_close_matches(name[:LONGEST], known, n=1, cutoff=0.65)
+    return f" (did you mean {match[0]!r}?)" if match else ""
 
 
 def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ConfigError:

@@ -66,7 +66,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         for path, content in contents.items():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                make_folder(path.parent)
             with partial[path].open("wb") as file:
                 file.write(content)
                 file.flush()
@@ -102,7 +103,7 @@ def advice(error: OSError, otherwise: str = "choose another place") -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and the folders that it lies in, so that they outlast a power cut.
+    """Make a folder, and the folders that it lies in where they are missing, so that they outlast a power cut.
 
     Raises:
         OSError: it cannot be made, or is there already.
@@ -127,18 +128,15 @@ def open_regular(path: Path, limit: int) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError as error:
         raise OSError(errno.EINVAL, "there is no such name", repr(path)) from error
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if status.st_size > limit:
-            raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than the {limit:,} allowed", str(path))
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
         return os.fdopen(descriptor, "rb")
-    except OSError:
-        os.close(descriptor)
-        raise
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than the {limit:,} allowed", str(path))
 
 
 def read_regular(path: Path, limit: int) -> bytes:

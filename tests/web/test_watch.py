@@ -461,7 +461,7 @@ def test_a_damaged_line_of_one_run_leaves_the_list_of_all_as_it_is(
         with (run.path / name).open("ab") as file:
             file.write(line + b"\n")
     assert client.get("/api/runs").json() == before
-    os.unlink(run.path / "steps.jsonl")
+    (run.path / "steps.jsonl").unlink()
     os.mkfifo(run.path / "steps.jsonl")
     assert [one["epoch"] for one in client.get("/api/runs").json()] == [3, 3]
 

@@ -72,7 +72,9 @@ def main(tokens: list[str] | None = None) -> int:
     except GlassnetError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
-        print(f"\nglassnet: {str(interrupt) or 'stopped'}", file=sys.stderr)
+        from .output import say
+
+        say(f"\nglassnet: {str(interrupt) or 'stopped'}")
         return 130
     except BrokenPipeError:
         # The reader of our output has closed the pipe (`glassnet … | head`); keep Python silent about it at exit.
@@ -86,7 +88,9 @@ def main(tokens: list[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"glassnet: {' '.join(message.split())}", file=sys.stderr)
+    from .output import say
+
+    say(f"glassnet: {' '.join(message.split())}")
     return 2
 
 

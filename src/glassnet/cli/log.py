@@ -6,7 +6,7 @@ from ..errors import GlassnetError
 from ..files import write_together
 from ..logs import check_log_folder, log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import Run, find_runs
-from .output import print_facts, require_ending, say
+from .output import print_facts, printable, require_ending, say
 
 __all__ = ["log"]
 
@@ -45,7 +45,7 @@ def log(
         check_log_folder(tensorboard, found)
     rows = log_rows(found)
     if tensorboard is None and not files:
-        print(rows_as_jsonl(rows), end="")
+        print(printable(rows_as_jsonl(rows)), end="")
         return
     write_together({path: form(rows).encode() for path, form in files.items()})
     written = dict.fromkeys(map(str, files), f"rows: {len(rows):,}")

@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..evaluation import examples_for
 from ..nn.types import Array
 from ..training import Run, open_model
-from .output import percent, print_json, print_table
+from .output import percent, print_json, print_table, printable
 
 __all__ = ["predict", "report"]
 
@@ -87,7 +87,7 @@ def report(run: Path, /, *, json: bool = False) -> None:
     if json:
         print_json({"page": str(page)})
     else:
-        print(f"{page}    open it in a browser")
+        print(f"{printable(str(page))}    open it in a browser")
 
 
 def _inputs(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError
-from ..files import only_process, write_atomically
+from ..files import advice, make_folder, only_process, write_atomically
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .checkpoint import read_state
@@ -219,16 +219,17 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
     folder, number = Path(out if out is not None else "."), 1
     try:
         if out is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                make_folder(folder)
             return folder
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         folder = runs / stem
-        runs.mkdir(parents=True, exist_ok=True)
         while True:
             with suppress(FileExistsError):
-                folder.mkdir()
+                make_folder(folder)
                 return folder
             number += 1
             folder = runs / f"{stem}-{number}"
     except OSError as error:
-        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another folder with --out") from error
+        what = advice(error, "choose another folder with --out")
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); {what}") from error

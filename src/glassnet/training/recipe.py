@@ -71,12 +71,13 @@ def read_toml(path: Path, otherwise: str) -> dict[str, Any]:
     """
     try:
         text = read_regular(path, MAX_TOML_BYTES).decode("utf-8-sig")
-        if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
-            raise ConfigError(f"{path}: a line with more than {MAX_DOTS} dots; give a file of settings")
-        return tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); {advice(error, otherwise)}") from error
-    except ConfigError:
-        raise
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+        raise ConfigError(f"{path}: a line has more than {MAX_DOTS} dots; give a file of settings")
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
