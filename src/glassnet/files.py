@@ -229,7 +229,7 @@ def _digest(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) ->
     told = {name: text for name, text in metadata.items() if name != DIGEST}
     digest = hashlib.blake2b(json.dumps([described, told], sort_keys=True).encode(), digest_size=16)
     for name in described:
-        digest.update(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -223,6 +223,10 @@ def test_an_emptied_folder_stays_empty_and_is_not_said_to_hold_a_run(
 
 
 def test_no_network_of_the_moment_is_left_by_a_run_that_diverges(tmp_path: Path, digits: Dataset) -> None:
-    with pytest.raises(TrainingError, match="the weights"):
-        train(digits, "fast", optimizer="sgd", learning_rate=1e6, hidden=[8], out=tmp_path / "run", callbacks=[Live()])
+    class Explode(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            run.network.parameters[3] = np.inf
+
+    with pytest.raises(TrainingError, match="stopped being finite"):
+        train(digits, out=tmp_path / "run", callbacks=[Live(), Explode()], **SETTINGS)
     assert not (tmp_path / "run" / live.LIVE).exists()

@@ -296,3 +296,12 @@ def test_what_filters_find_in_a_drawing_is_shown_as_maps_and_evidence_is_that_of
     h = 1e-3
     rise = model.network.forward((x + h * (x - ground))[None]) - model.network.forward((x - h * (x - ground))[None])
     assert evidence.sum() == pytest.approx(rise[0, first].item() / (2 * h), abs=0.02)
+
+
+def test_a_drawing_takes_the_place_of_no_other_of_its_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawings.time, "strftime", lambda _form: "20260101-000000")
+    first, _ = drawings.keep_drawing(picture(), "3", tmp_path)
+    second, _ = drawings.keep_drawing(picture(4), "4", tmp_path)
+    (tmp_path / "3" / f"{first}.png").unlink()
+    third, _ = drawings.keep_drawing(picture(), "3", tmp_path)
+    assert len({first, second, third}) == 3
