@@ -197,7 +197,7 @@ def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_before_it_is_decode
     scan = content[content.rindex(b"\xff\xda") : -2]
     bomb = content[:-2] + scan * 3000 + content[-2:]
     start = time.perf_counter()
-    with pytest.raises(DataError, match="4,000 × 4,000 pixels in 3,[0-9]+ scans"):
+    with pytest.raises(DataError, match=r"4,000 × 4,000 pixels in 3,[0-9]+ scans"):
         read_picture(bomb)
     assert time.perf_counter() - start < 2
     assert read_picture(content).shape == (2000, 2000)

@@ -43,10 +43,11 @@ def log(
         refuse_run_folder(path)
     if tensorboard is not None:
         check_log_folder(tensorboard, found)
-    rows = log_rows(found)
     if tensorboard is None and not files:
-        print(printable(rows_as_jsonl(rows)), end="")
+        for row in log_rows(found):
+            print(printable(rows_as_jsonl([row])), end="")
         return
+    rows = list(log_rows(found))
     write_together({path: form(rows).encode() for path, form in files.items()})
     written = dict.fromkeys(map(str, files), f"rows: {len(rows):,}")
     if tensorboard is not None:
@@ -61,7 +62,8 @@ def _undamaged(runs: list[Run]) -> list[Run]:
     damaged: list[GlassnetError] = []
     for run in runs:
         try:
-            log_rows([run])
+            for _ in log_rows([run]):
+                pass
         except GlassnetError as error:
             damaged.append(error)
         else:
