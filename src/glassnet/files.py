@@ -142,7 +142,7 @@ def open_regular(path: Path, limit: int) -> BinaryIO:
 def read_regular(path: Path, limit: int) -> bytes:
     """Return the content of a file; raise OSError as `open_regular` does."""
     with open_regular(path, limit) as file:
-        return file.read(limit)
+        return file.read()  # with a size, memory for so much would be taken first
 
 
 def sync(path: Path) -> None:
