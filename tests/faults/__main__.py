@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -13,6 +12,7 @@ from glassnet.training import folder
 from kills import interrupt
 from machine import Machine, begin_again
 from mutations import fuzz
+from scenarios import warm_up
 
 WHOLE = {"kills": 3_000, "errors": 2_000, "cuts": 500, "files": 50_000, "requests": 50_000}
 
@@ -43,8 +43,7 @@ def main() -> int:
 
 
 def _interrupt(counts: Counts, random: Random, sizes: dict[str, int]) -> None:
-    for module in ("optuna", "sqlalchemy", "onnx", "glassnet.cli.search", "glassnet.cli.export"):
-        import_module(module)  # once, and not in each process
+    warm_up()
     folder.SAVE_EVERY = 0.0  # after every step, so that there is much to interrupt
     number = {name: sizes[name] for name in ("kills", "errors", "cuts")}
     if any(number.values()):

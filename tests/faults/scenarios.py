@@ -1,16 +1,22 @@
 """What is interrupted: commands that write, how each goes on, and what must be there in the end."""
 
+import io
 import json
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from glassnet.cli import main
+from glassnet.data import sources
 from glassnet.errors import GlassnetError
 from glassnet.files import open_tensors
 from glassnet.training.history import read_history
@@ -95,12 +101,10 @@ def of_files(*names: str) -> Callable[[Path], Contents]:
 
 def keep_drawings() -> int:
     """Keep three drawings, as the page does."""
-    from io import BytesIO
-
     for number in range(3):
         pixels = np.zeros((60, 60), np.uint8)
         pixels[10:50, 20 + 5 * number : 30 + 5 * number] = 255
-        content = BytesIO()
+        content = io.BytesIO()
         Image.fromarray(pixels).save(content, "PNG")
         try:
             keep_drawing(content.getvalue(), "1", Path("drawings"))
@@ -127,6 +131,20 @@ def write_test_csv() -> int:
     lines = [",".join(f"pixel{i}" for i in range(64)), *(",".join(map(str, image)) for image in images.tolist())]
     Path("test.csv").write_text("\n".join(lines) + "\n")
     return 0
+
+
+def warm_up() -> None:
+    """Do it all once, so that each process finds its modules imported and the digits loaded."""
+    sources.NAMED["digits"] = cache(sources.NAMED["digits"])
+    here = Path.cwd()
+    for scenario in SCENARIOS.values():
+        with TemporaryDirectory() as place, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            os.chdir(place)
+            try:
+                for work in (*scenario.before, scenario.work):
+                    work()
+            finally:
+                os.chdir(here)
 
 
 SCENARIOS = {
