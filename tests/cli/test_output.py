@@ -39,3 +39,25 @@ def test_no_command_sends_a_name_to_the_terminal(tmp_path: Path, capsys: pytest.
     assert not set(out + err) & {"\x1b", "\x07", "\x9b", "\u202e"}
     assert SHOWN in out
     assert SHOWN in err
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ["train", "digits", "--out", "loop", "--watch", "--port", "0"],
+        ["train", "digits", "--tensorboard", "loop"],
+        ["train", "digits", "--out", "loop"],
+        ["search", "digits", "--out", "loop"],
+        ["explain", "loop"],
+        ["serve", "loop"],
+        ["train", "loop"],
+    ],
+    ids=" ".join,
+)
+def test_a_link_to_itself_is_one_line(
+    tokens: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    assert main(tokens) == 2
+    assert "loop" in capsys.readouterr().err.splitlines()[-1]

@@ -81,7 +81,13 @@ def main(tokens: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        from ..files import advice
+
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}; {advice(error)}")
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # so pathlib says it before Python 3.13
+            raise
+        return _fail(f"{error}; choose another path")
     except MemoryError:
         return _fail("not enough memory; use fewer units, smaller batches, or less data")
     return 0
