@@ -30,15 +30,17 @@ def main() -> int:
     asked = {name: getattr(given, name) for name in WHOLE}
     sizes = {name: round(given.share * WHOLE[name]) if count is None else count for name, count in asked.items()}
     counts, random, start = Counts(), Random(given.seed), time.monotonic()
-    _interrupt(counts, random, sizes)
-    if sizes["files"]:
-        fuzz(Machine(), counts, given.seed, sizes["files"])
-    if sizes["requests"]:
-        from hostile import attack  # schemathesis takes seconds to import
+    try:
+        _interrupt(counts, random, sizes)
+        if sizes["files"]:
+            fuzz(Machine(), counts, given.seed, sizes["files"])
+        if sizes["requests"]:
+            from hostile import attack  # schemathesis takes seconds to import
 
-        attack(counts, given.seed, sizes["requests"])
-    print(counts.table())
-    print(f"\n{time.monotonic() - start:,.0f} seconds, seed {given.seed}")
+            attack(counts, given.seed, sizes["requests"])
+    finally:  # also of what has been done until Ctrl-C
+        print(counts.table())
+        print(f"\n{time.monotonic() - start:,.0f} seconds, seed {given.seed}")
     return 0 if counts.is_right else 1
 
 

@@ -266,7 +266,7 @@ def test_a_full_disk_gets_a_line_and_leaves_nothing_half_there(
         answer = keep(client, picture(), "3")
     assert answer.status_code == 507
     assert "No space left on device; free space" in answer.json()["error"]
-    assert not list((site.drawings / "3").iterdir())
+    assert not [path for path in site.drawings.rglob("*") if path.is_file()]
     assert keep(client, picture(), "3").status_code == 201
 
 
