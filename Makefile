@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+SHARE ?= 1
 EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx]"
 
-.PHONY: help setup demo test lint format docs screenshots bench notebooks model wheel clean
+.PHONY: help setup demo test faults lint format docs screenshots bench notebooks model wheel clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +19,9 @@ test: lint  ## every check and every test
 	$(BIN)/python -m pytest
 
 setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
+
+faults: $(VENV)/installed-dev  ## kills, errors, damaged files, hostile requests (Linux, gcc; hours); a part: make faults SHARE=0.01
+	$(BIN)/python tests/faults --share $(SHARE)
 
 lint: $(VENV)/installed-dev  ## style, types, and which module imports which
 	$(BIN)/ruff check

@@ -1,12 +1,23 @@
+import errno
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from glassnet import files
 from glassnet.errors import FileError
-from glassnet.files import open_tensors, write_atomically, write_tensors, write_together
+from glassnet.files import (
+    advice,
+    make_folder,
+    open_tensors,
+    read_regular,
+    write_atomically,
+    write_tensors,
+    write_together,
+)
 
 
 @pytest.fixture
@@ -50,6 +61,36 @@ def test_a_tensor_that_is_not_as_expected(
 ) -> None:
     with open_tensors(tensor_file, "thing") as file, pytest.raises(FileError, match=complaint):
         file.read(name, shape, dtype)
+
+
+FORM = {"W": ((2, 3), "float64")}
+
+
+def test_a_bit_that_has_changed_is_noticed_wherever_it_is(tensor_file: Path) -> None:
+    content = tensor_file.read_bytes()
+    with open_tensors(tensor_file, "thing") as file:
+        np.testing.assert_array_equal(file.read_all(FORM)["W"], [[0, 1, 2], [3, 4, 5]])
+    noticed = 0
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        tensor_file.write_bytes(changed)
+        try:
+            with open_tensors(tensor_file, "thing") as file:
+                tensors = file.read_all(FORM)
+                note = file.metadata["note"]
+        except (FileError, KeyError):
+            noticed += 1
+        else:  # it was in the word "digest", say, and of what was written nothing has changed
+            np.testing.assert_array_equal(tensors["W"], [[0, 1, 2], [3, 4, 5]])
+            assert note == "42"
+    assert noticed > len(content) - 40
+
+
+def test_a_file_without_a_digest_is_taken_as_it_is(tensor_file: Path) -> None:
+    save_file(load_file(tensor_file), tensor_file, {"glassnet": '{"kind": "thing"}'})
+    with open_tensors(tensor_file, "thing") as file:
+        np.testing.assert_array_equal(file.read_all(FORM)["W"], [[0, 1, 2], [3, 4, 5]])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -109,3 +150,43 @@ def test_of_files_that_belong_together_all_are_written_or_none(tmp_path: Path, b
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "a", "file"}
     write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"
+
+
+def test_only_a_regular_file_within_the_limit_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"12345")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "loop", "socket", "none", ".", "a\0b", "/dev/zero"):
+            with pytest.raises(OSError, match=r".") as caught:
+                read_regular(tmp_path / name, 100)
+            assert caught.value.strerror, name
+    assert read_regular(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="5 bytes, more than the 4 allowed"):
+        read_regular(tmp_path / "file", 4)
+
+
+def test_folders_are_made_and_the_folders_that_hold_their_names_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync", synced.append)
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EACCES, "change its permissions"),
+        (errno.EMFILE, "raise the limit of open files"),
+        (errno.EIO, "choose another place"),
+    ],
+)
+def test_each_fault_has_its_own_advice(number: int, what: str) -> None:
+    assert what in advice(OSError(number, os.strerror(number)))

@@ -157,7 +157,7 @@ def test_an_ensemble_is_logged_a_member_at_a_time(tmp_path: Path, digits: Datase
 def test_csv_and_json_lines_hold_the_same_rows_in_order(tmp_path: Path, digits: Dataset) -> None:
     for name, seed in (("a", 0), ("ü", 1)):
         train(digits, out=tmp_path / name, seed=seed, **SETTINGS)
-    rows = log_rows(find_runs(tmp_path))
+    rows = list(log_rows(find_runs(tmp_path)))
     objects = [json.loads(line) for line in rows_as_jsonl(rows).splitlines()]
     assert objects == rows
     cells = list(csv.DictReader(rows_as_csv(rows).splitlines()))

@@ -114,6 +114,15 @@ def test_a_file_that_was_tampered_with(model: Model, tmp_path: Path, name: str) 
     assert "\n" not in str(error.value)
 
 
+def test_a_flipped_bit_in_the_weights_is_noticed(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    content = bytearray((tmp_path / "m").read_bytes())
+    content[-2] ^= 0x20
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(FileError, match="has changed since it was written"):
+        Model.load(tmp_path / "m")
+
+
 def test_an_answer_that_is_no_number_is_not_given(model: Model, images: np.ndarray) -> None:
     model.network.parameters *= 1e30
     with pytest.raises(DataError, match="its answer is NaN"):

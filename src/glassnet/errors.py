@@ -19,6 +19,7 @@ __all__ = [
     "missing_package",
     "nearest",
     "pip_install",
+    "similar",
 ]
 
 
@@ -42,6 +43,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("output", "output_dir", "o"), "out"),
 }
 """What people call settings who come from other tools, and what they are called here."""
+LONGEST = 100  # characters of a name that are compared with others, which takes time by the square of them
 
 
 class GlassnetError(Exception):
@@ -80,8 +82,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     if (meant := from_elsewhere(name)) in names:
         return f" (did you mean {meant!r}?)"
-    match = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
-    return f" (did you mean {match[0]!r}?)" if match else f" (known: {', '.join(names)})"
+    return similar(name, names) or f" (known: {', '.join(names)})"
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or "" where none is like it."""
+    match = difflib.get_close_matches(name[:LONGEST], known, n=1, cutoff=0.65)
+    return f" (did you mean {match[0]!r}?)" if match else ""
 
 
 def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ConfigError:

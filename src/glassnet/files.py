@@ -1,6 +1,7 @@
-"""Writing files so that they are never half there, and reading tensors that nobody has to trust."""
+"""Writing files so that they are never half there, and reading files that nobody has to trust."""
 
 import errno
+import hashlib
 import json
 import os
 import shlex
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,10 +22,14 @@ from .errors import ConfigError, FileError
 __all__ = [
     "MAX_TENSOR_FILE_BYTES",
     "TensorFile",
+    "advice",
     "as_path",
     "is_held",
+    "make_folder",
     "only_process",
+    "open_regular",
     "open_tensors",
+    "read_regular",
     "resume_command",
     "sync",
     "write_atomically",
@@ -35,6 +40,7 @@ __all__ = [
 MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with their optimizer's moments
 PARTIAL = ".partial"  # ends the name of a file that is being written
 TRIES = 5  # to be the only process in a folder
+DIGEST = "digest"  # what metadata call the digest of a whole file
 
 _DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
 
@@ -80,7 +86,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         for path, content in contents.items():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                make_folder(path.parent)
             with partial[path].open("wb") as file:
                 file.write(content)
                 file.flush()
@@ -98,10 +105,64 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> FileError:
-    advice = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
     # To make a folder where a file is fails because it "exists", which is not what is wrong.
     reason = os.strerror(errno.ENOTDIR) if error.errno == errno.EEXIST else error.strerror or error
-    return FileError(f"cannot write {path}: {reason}; {advice}")
+    return FileError(f"cannot write {path}: {reason}; {advice(error)}")
+
+
+def advice(error: OSError, otherwise: str = "choose another place") -> str:
+    """Return what to do about an error of the operating system's, or ``otherwise`` where the error does not tell."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "free space"
+        case errno.EACCES | errno.EPERM:
+            return "change its permissions, or choose another place"
+        case errno.EMFILE | errno.ENFILE:
+            return "close other programs, or raise the limit of open files (ulimit -n)"
+    return otherwise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and the folders that it lies in where they are missing, so that they outlast a power cut.
+
+    Raises:
+        OSError: it cannot be made, or is there already.
+    """
+    if not folder.parent.is_dir():
+        with suppress(FileExistsError):  # another process made it just now
+            make_folder(folder.parent)
+    folder.mkdir()
+    if os.name == "posix":
+        sync(folder.parent)
+
+
+def open_regular(path: Path, limit: int) -> BinaryIO:
+    """Open a file for reading: a regular one, whose reading ends, and of at most ``limit`` bytes.
+
+    Reading a pipe or a device could wait for ever, as could opening one.
+
+    Raises:
+        OSError: it cannot be opened, is something else, or is larger.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "there is no such name", repr(path)) from error
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than the {limit:,} allowed", str(path))
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Return the content of a file; raise OSError as `open_regular` does."""
+    with open_regular(path, limit) as file:
+        return file.read()  # with a size, memory for so much would be taken first
 
 
 def sync(path: Path) -> None:
@@ -174,11 +235,22 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Map
     """Write named arrays and text metadata to a safetensors file, atomically.
 
     The same content makes the same bytes: the metadata go in as one JSON text, since the library writes several in
-    random order.
+    random order. A digest of all of it goes in too, by which a reader sees that a bit has changed.
     """
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    content = save(arrays, metadata={"glassnet": json.dumps(dict(metadata), sort_keys=True)})
+    complete = dict(metadata) | {DIGEST: _digest(arrays, metadata)}
+    content = save(arrays, metadata={"glassnet": json.dumps(complete, sort_keys=True)})
     write_atomically(path, content)
+
+
+def _digest(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
+    """Return a digest of tensors, with their names, shapes and dtypes, and of the metadata beside them."""
+    described = {name: [tensor.dtype.str, tensor.shape] for name, tensor in sorted(tensors.items())}
+    told = {name: text for name, text in metadata.items() if name != DIGEST}
+    digest = hashlib.blake2b(json.dumps([described, told], sort_keys=True).encode(), digest_size=16)
+    for name in described:
+        digest.update(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 class TensorFile:
@@ -208,6 +280,18 @@ class TensorFile:
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise FileError(f"{self.path}: the tensor {name!r} holds a number that is not finite")
         return tensor
+
+    def read_all(self, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> dict[str, NDArray[Any]]:
+        """Return all tensors by name, given the shape and dtype of each.
+
+        Raises:
+            FileError: as `read`, or they are not what was written: a bit has changed on the disk or on the way. The
+                files of glassnet 0.1 have no digest, and are taken as they are.
+        """
+        tensors = {name: self.read(name, shape, dtype) for name, (shape, dtype) in expected.items()}
+        if DIGEST in self.metadata and self.metadata[DIGEST] != _digest(tensors, self.metadata):
+            raise FileError(f"{self.path}: its content has changed since it was written: use a copy, or train again")
+        return tensors
 
 
 def _metadata(handle: Any) -> dict[str, str]:

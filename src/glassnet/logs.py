@@ -10,17 +10,17 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, FileError, missing_package
-from .files import as_path, write_atomically
+from .files import as_path, open_regular, write_atomically
 from .training import Run, RunCallback, RunUnderWay
 from .training.folder import CONFIG, STEPS
-from .training.history import Row, parse_steps, read_steps
+from .training.history import MAX_BYTES, Row, parse_steps, read_steps
 
 __all__ = [
     "TensorBoard",
@@ -38,8 +38,8 @@ COLUMNS = ("run", "of", "step", "epoch", "seconds", *FIGURES)
 SUFFIX = ".glassnet"  # ends the name of an event file that was written here, and may be replaced
 
 
-def log_rows(runs: Iterable[Run]) -> list[Row]:
-    """Return the rows of runs, those of each run in the order of their steps.
+def log_rows(runs: Iterable[Run]) -> Iterator[Row]:
+    """Yield the rows of runs, those of each run in the order of their steps; one run at a time is in memory.
 
     Each has ``run`` (its folder's name), ``of`` ("epoch" for a row of the history, "steps" for one that tells of the
     steps since the one before it), ``step``, ``epoch`` (counted from 1), ``seconds`` (of training so far), ``loss``,
@@ -51,11 +51,9 @@ def log_rows(runs: Iterable[Run]) -> list[Row]:
         FileError: two runs have the same name, or a history is damaged.
         ConfigError: a configuration is damaged.
     """
-    return [
-        dict.fromkeys(COLUMNS) | {"run": name, "of": of} | {key: row.get(key) for key in COLUMNS[2:]}
-        for name, run in _by_name(runs).items()
-        for of, row in _record(run)
-    ]
+    for name, run in _by_name(runs).items():
+        for of, row in _record(run):
+            yield dict.fromkeys(COLUMNS) | {"run": name, "of": of} | {key: row.get(key) for key in COLUMNS[2:]}
 
 
 def rows_as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
@@ -167,7 +165,7 @@ class TensorBoard(RunCallback):
         """Add the lines that `StepLog`, which is called first, has written since the last time."""
         self._due = time.monotonic() + self.EVERY
         try:
-            with self._steps.open("rb") as file:
+            with open_regular(self._steps, MAX_BYTES) as file:
                 file.seek(self._read)
                 lines = file.read()
         except OSError:

@@ -325,7 +325,7 @@ class Model:
             expected = {prefix + name: shape for prefix in prefixes for name, shape in shapes.items()}
             if strangers := sorted(file.shapes.keys() - expected.keys()):
                 raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
-            tensors = {name: file.read(name, shape, header.dtype) for name, shape in expected.items()}
+            tensors = file.read_all({name: (shape, header.dtype) for name, shape in expected.items()})
             for name, tensor in tensors.items():
                 if name.endswith(".running_variance") and (tensor < 0).any():
                     raise FileError(f"{path}: the tensor {name!r} holds a negative variance")

@@ -85,6 +85,15 @@ def test_a_mirror_that_sends_something_else(mirror, mnist_folder, cache):
     assert not (cache / "mnist" / "t10k-labels-idx1-ubyte.gz").exists()
 
 
+def test_a_mirror_that_sends_without_end(mirror, mnist_folder, cache, monkeypatch):
+    monkeypatch.setattr(mnist, "LARGEST_DOWNLOAD", 20_000)
+    with (mnist_folder / "train-images-idx3-ubyte.gz").open("r+b") as file:
+        file.truncate(10**9)
+    with pytest.raises(DataError, match="cannot download MNIST"):
+        load_dataset("mnist")
+    assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) < 40_000
+
+
 def test_a_cache_that_cannot_be_written(mirror, cache, monkeypatch):
     (cache / "file").write_text("")
     monkeypatch.setenv("GLASSNET_CACHE", str(cache / "file"))

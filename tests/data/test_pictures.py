@@ -1,6 +1,8 @@
 import io
+import os
 import re
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -208,3 +210,29 @@ def test_damage_is_an_error_or_another_picture_but_never_a_crash(tmp_path, data,
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
     with only_complaints_about(path):
         assert read_picture(path).ndim == 2
+
+
+def test_a_palette_picture_without_a_palette():
+    content = encoded(Image.fromarray(GRAY).convert("P"), transparency=0)
+    start = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[start : start + 4], "big")
+    with pytest.raises(DataError, match="is it truncated or damaged") as error:
+        read_picture(content[:start] + content[start + 12 + length :])
+    assert "\n" not in str(error.value)
+
+
+def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded():
+    content = encoded(Image.new("L", (4000, 4000)), "JPEG", progressive=True, quality=1)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    bomb = content[:-2] + scan * 3000 + content[-2:]
+    start = time.perf_counter()
+    with pytest.raises(DataError, match=r"4,000 × 4,000 pixels in 3,[0-9]+ scans"):
+        read_picture(bomb)
+    assert time.perf_counter() - start < 2
+    assert read_picture(content).shape == (2000, 2000)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_picture(tmp_path / "pipe.png")

@@ -1,4 +1,5 @@
 import gzip
+import os
 import re
 import shutil
 import struct
@@ -290,3 +291,15 @@ def test_a_path_is_made_absolute_and_a_name_short(tmp_path, monkeypatch):
 def test_a_known_data_set_has_classes_of_its_own() -> None:
     with pytest.raises(DataError, match="classes: digits has 10 classes, 0 to 9; leave classes out"):
         load_dataset("digits", classes=5)
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.npz", "loop.csv", "loop", "a\0b.csv"])
+def test_what_is_not_a_file_is_refused_at_once(tmp_path, name):
+    for kind in ("csv", "npz"):
+        os.mkfifo(tmp_path / f"pipe.{kind}")
+    for link in ("loop.csv", "loop"):
+        (tmp_path / link).symlink_to(link)
+    with pytest.raises(DataError) as caught:
+        load_dataset(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert "\0" not in str(caught.value)

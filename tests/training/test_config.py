@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -199,6 +201,24 @@ def test_a_wrong_file_is_named(tmp_path: Path, content: str, complaint: str) -> 
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(ConfigError, match=complaint):
         Config.resolve(file)
+
+
+@pytest.mark.parametrize("text", [".a" * 20_000, "x = {a" + ".a" * 20_000 + " = 1}", "# " + "x" * 70_000])
+def test_a_file_that_would_take_minutes_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    file, start = tmp_path / "mine.toml", time.perf_counter()
+    file.write_text(f"a{text} = 1\n" if text.startswith(".") else text)
+    for read in (Config.resolve, Config.load):
+        with pytest.raises(ConfigError, match=r"mine\.toml: .*(more than)"):
+            read(file)
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop", "a\0b"])
+def test_a_recipe_that_is_not_a_file(tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    with pytest.raises(ConfigError, match=r"\.toml: cannot be read"):
+        Config.resolve(tmp_path / f"{kind}.toml")
 
 
 def test_an_unknown_recipe_names_the_nearest(tmp_path: Path) -> None:

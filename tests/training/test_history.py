@@ -1,12 +1,13 @@
 """The one reader of a run's JSON lines."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from glassnet.errors import FileError
-from glassnet.training.history import best_row, is_better, parse_steps, read_history, read_steps
+from glassnet.training.history import best_row, is_better, read_history, read_steps
 
 ROW = {
     "epoch": 1,
@@ -27,6 +28,8 @@ BAD = [
     {"loss": float("nan")},
     {"validation_loss": float("inf")},
     {"learning_rate": [0.1]},
+    {"step": 10**400},
+    {"seconds": 2**63},
 ]
 
 
@@ -39,6 +42,25 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, change: dict) -> None:
         read_history(path)
     path.write_text(f"{good}\n{bad}")  # as a crash leaves it
     assert read_history(path) == [ROW]
+
+
+@pytest.mark.parametrize("garbage", [b"null\n", b'{"epoch": 1e999}\n', b"\0" * 500, b"\0" * 500 + b"\n", b"\xff\n"])
+def test_garbage_behind_what_is_wanted_is_left_out(tmp_path: Path, garbage: bytes) -> None:
+    path = tmp_path / "history.jsonl"
+    rows = [json.dumps(ROW | {"epoch": epoch}).encode() + b"\n" for epoch in (1, 2, 3)]
+    path.write_bytes(b"".join([*rows[:2], garbage, rows[2]]))
+    assert [row["epoch"] for row in read_history(path, until=2)] == [1, 2]
+    with pytest.raises(FileError, match="line 3"):
+        read_history(path, until=3)
+    path.write_bytes(garbage)
+    assert read_history(path, until=0) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for read in (read_history, read_steps):
+        with pytest.raises(FileError, match=r"cannot be read \(not a regular file\)"):
+            read(tmp_path / "pipe.jsonl")
 
 
 def test_every_key_must_be_there(tmp_path: Path) -> None:
@@ -55,7 +77,6 @@ def test_lines_of_steps_that_are_none_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "steps.jsonl"
     path.write_bytes("\n".join(lines).encode() + b"\n\xff\n")
     assert [row["step"] for row in read_steps(path)] == [1, 3]
-    assert parse_steps(b'{"epoch": 7, "seconds": 0}', "epoch") == [{"epoch": 7, "seconds": 0}]
     assert read_steps(tmp_path / "gone.jsonl") == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glassnet import Dataset, Model, load_dataset, resume, train
-from glassnet.errors import FileError
+from glassnet.errors import FileError, TrainingError
 from glassnet.files import is_held, only_process
 from glassnet.training import Callback, Live, RunUnderWay, live
 
@@ -197,6 +197,36 @@ def test_a_folder_that_is_deleted_does_not_come_back(tmp_path: Path, digits: Dat
             if run.state.step == 5:
                 shutil.rmtree(run.folder)
 
-    with pytest.raises(FileError, match="was deleted or moved while the run went on"):
+    with pytest.raises(FileError, match="was deleted, moved or emptied during the run"):
         train(digits, "small", epochs=2, hidden=[8], out=tmp_path / "run", callbacks=[Delete(), Live()])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_an_emptied_folder_stays_empty_and_is_not_said_to_hold_a_run(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    monkeypatch.setattr(live, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(live, "MODEL_EVERY", 0.0)
+
+    class Empty(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if run.state.step == 5:
+                for file in run.folder.iterdir():
+                    file.unlink()
+                if stop:
+                    run.stop("for a test")
+
+    with pytest.raises(FileError, match="was deleted, moved or emptied during the run"):
+        train(digits, "small", epochs=2, hidden=[8], out=tmp_path / "run", callbacks=[Empty(), Live()])
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_no_network_of_the_moment_is_left_by_a_run_that_diverges(tmp_path: Path, digits: Dataset) -> None:
+    class Explode(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            run.network.parameters[3] = np.inf
+
+    with pytest.raises(TrainingError, match="stopped being finite"):
+        train(digits, out=tmp_path / "run", callbacks=[Live(), Explode()], **SETTINGS)
+    assert not (tmp_path / "run" / live.LIVE).exists()

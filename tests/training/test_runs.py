@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet import Dataset, Model, Run, load_dataset, resume, train
+from glassnet import Dataset, Model, Run, files, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.evaluation import examples_for
 from glassnet.files import only_process, open_tensors, write_tensors
@@ -31,6 +31,7 @@ from glassnet.training import (
 from glassnet.training import folder as folder_module
 from glassnet.training.history import Row
 from glassnet.training.interruption import interruptible
+from glassnet.training.launch import make_run_folder
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "dropout": 0.2, "batch_norm": True, "threads": 1}
 
@@ -58,6 +59,7 @@ def contents(run: Run) -> dict[str, bytes]:
     content = checkpoint.read_bytes()
     with open_tensors(checkpoint, "checkpoint") as file:
         metadata = file.metadata | {"state": json.loads(file.metadata["state"]) | {"seconds": 0}}
+        del metadata["digest"]  # of the seconds too
     return {
         "history": json.dumps(rows).encode(),
         "model": (run.path / "model.safetensors").read_bytes(),
@@ -310,6 +312,53 @@ def test_arrays_in_memory_are_resumed_with_the_same_arrays(tmp_path: Path, digit
     with pytest.raises(TrainingError, match="the data has changed"):
         resume(run.path, changed)
     assert len(resume(run.path, arrays).history) == 4
+
+
+@pytest.mark.parametrize("report_every", [1, 2])
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_run_that_is_ended_for_good_has_a_model(
+    tmp_path: Path, digits: Dataset, step: int, report_every: int
+) -> None:
+    class Finish(Callback):
+        def on_start(self, run: RunUnderWay) -> None:
+            self.on_step(run, 0.0)
+
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if run.state.step == step:
+                run.finish("for a test")
+
+    run = train(digits, out=tmp_path / "run", callbacks=[Finish()], report_every=report_every, **SETTINGS)
+    assert run.finished
+    assert [row["epoch"] for row in run.history] == [report_every]
+    assert run.model.classes == digits.classes
+
+
+def test_a_run_folders_name_is_synced_into_the_folder_that_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync", synced.append)
+    made = make_run_folder(None, "name")
+    assert synced == [Path(), Path("runs")]
+    assert make_run_folder(made, "name") == made
+
+
+def test_weights_that_no_float_holds_are_refused(digits: Dataset) -> None:
+    with pytest.raises(ConfigError, match="initializer_scale: must be at most 1,000,000"):
+        train(digits, initializer_scale=1e300)
+
+
+@pytest.mark.parametrize("garbage", [b"null\n", b'{"epoch": 1e999}\n', b"\0" * 500 + b"\n", b"\xff"])
+def test_what_a_power_cut_leaves_behind_the_checkpoints_rows_is_dropped(
+    tmp_path: Path, digits: Dataset, garbage: bytes
+) -> None:
+    whole = train(digits, out=tmp_path / "whole", **SETTINGS)
+    half = train(digits, out=tmp_path / "half", callbacks=[StopAt(30)], **SETTINGS)
+    for name in ("history.jsonl", "steps.jsonl"):
+        with (half.path / name).open("ab") as file:
+            file.write(garbage)
+    assert contents(resume(half.path)) == contents(whole)
 
 
 @pytest.mark.parametrize("name", ["checkpoint.safetensors", "model.safetensors", "config.toml", "history.jsonl"])

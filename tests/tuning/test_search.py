@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -216,3 +217,33 @@ def test_the_table(digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert out.splitlines()[0].split() == ["trial", "loss", "rate", "batch", "smoothing", "dropout", "norm"]
     assert f"--recipe {tmp_path / 'a' / 'best.toml'}" in out.splitlines()[-1]
     assert len(err.splitlines()) == 2
+
+
+def test_a_damaged_study_is_one_line(found: Search, digits: Dataset, tmp_path: Path) -> None:
+    content, rng = (found.path / "study.db").read_bytes(), np.random.default_rng(0)
+    for number in range(30):
+        changed = bytearray(content)
+        for place in rng.integers(0, len(content), 30):
+            changed[place] = rng.integers(0, 256)
+        place = int(rng.integers(0, len(content) // 4096)) * 4096
+        changed[place : place + 4096 * (number % 3)] = b"\0" * 4096 * (number % 3)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "study.db").write_bytes(changed)
+        with suppress(GlassnetError):  # anything else is a bug
+            search(digits, trials=7, out=folder, **TINY)
+
+
+@pytest.mark.parametrize("limit", [0, 8_192, 40_000])
+def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, limit: int) -> None:
+    """Files may not grow beyond a limit, which is an error of writing at any of a search's files."""
+    command = [*COMMAND, "--trials", "3", "--epochs", "1", "--out", str(tmp_path / "a")]
+    limited, free = (
+        subprocess.run([*before, *command], capture_output=True, text=True, timeout=120, check=False)
+        for before in (["prlimit", f"--fsize={limit}"], [])
+    )
+    assert "Traceback" not in limited.stderr
+    assert limited.returncode == 2
+    assert limited.stderr.splitlines()[-1].startswith("glassnet: ")
+    assert "damaged" not in limited.stderr
+    assert free.returncode == 0, free.stderr

@@ -266,7 +266,7 @@ def test_a_full_disk_gets_a_line_and_leaves_nothing_half_there(
         answer = keep(client, picture(), "3")
     assert answer.status_code == 507
     assert "No space left on device; free space" in answer.json()["error"]
-    assert not list((site.drawings / "3").iterdir())
+    assert not [path for path in site.drawings.rglob("*") if path.is_file()]
     assert keep(client, picture(), "3").status_code == 201
 
 
@@ -296,3 +296,12 @@ def test_what_filters_find_in_a_drawing_is_shown_as_maps_and_evidence_is_that_of
     h = 1e-3
     rise = model.network.forward((x + h * (x - ground))[None]) - model.network.forward((x - h * (x - ground))[None])
     assert evidence.sum() == pytest.approx(rise[0, first].item() / (2 * h), abs=0.02)
+
+
+def test_a_drawing_takes_the_place_of_no_other_of_its_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawings.time, "strftime", lambda _form: "20260101-000000")
+    first, _ = drawings.keep_drawing(picture(), "3", tmp_path)
+    second, _ = drawings.keep_drawing(picture(4), "4", tmp_path)
+    (tmp_path / "3" / f"{first}.png").unlink()
+    third, _ = drawings.keep_drawing(picture(), "3", tmp_path)
+    assert len({first, second, third}) == 3

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Page
 from sse_starlette import EventSourceResponse
 
-from glassnet.web import guard
+from glassnet.web import connections, guard
 from glassnet.web.site import LARGEST_BODY
 
 QUESTION = json.dumps({"pixels": [[0] * 28] * 28})
@@ -157,3 +157,64 @@ def test_only_so_many_streams(address: str, monkeypatch: pytest.MonkeyPatch) -> 
         with httpx.stream("GET", f"{address}/stream") as stream:
             status = stream.status_code
     assert status == 200
+
+
+def open_connection(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+@pytest.mark.parametrize("piece", [b"x: y\r\n" * 1000, b"y" * 6000], ids=["lines", "value"])
+def test_a_head_without_end_is_refused(address: str, piece: bytes) -> None:
+    with open_connection(address) as connection:
+        connection.sendall(head(address, "Content-Length: 0")[:-2] + b"x: ")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 100 * connections.LARGEST_HEAD:
+                connection.sendall(piece)
+                sent += len(piece)
+        assert sent < 100 * connections.LARGEST_HEAD
+    assert httpx.get(f"{address}/api/health").status_code == 200
+
+
+def test_a_head_that_is_too_large_is_told(address: str) -> None:
+    almost = head(address, "x: " + "y" * (connections.LARGEST_HEAD - 200))[:-4]
+    status, line = exchange(address, almost, b"y" * 300, pause=0.3)
+    assert status == 431
+    assert "65536 bytes" in line
+
+
+def test_trailers_without_end_are_refused(address: str) -> None:
+    with open_connection(address) as connection:
+        connection.sendall(head(address, "Transfer-Encoding: chunked") + b"0\r\n")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 100 * connections.LARGEST_HEAD:
+                connection.sendall(b"x: y\r\n" * 1000)
+                sent += 6000
+        assert sent < 100 * connections.LARGEST_HEAD
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET /api/health HTTP/1.1\r\nHost: {}\r\n\r\n"])
+def test_a_connection_on_which_no_request_comes_is_closed(
+    address: str, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_PATIENCE", 0.3)
+    with open_connection(address) as connection:
+        connection.sendall(begun.replace(b"{}", address.removeprefix("http://").encode()))
+        connection.settimeout(4)
+        if begun.endswith(b"\r\n\r\n"):
+            assert b"200 OK" in connection.recv(65536)
+            connection.sendall(b"GET")
+        assert connection.recv(65536) == b""
+
+
+def test_connections_that_wait_give_way(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    with contextlib.ExitStack() as waiting:
+        for begun in (b"", b"GET / HT", b"", b"GET /charts.js HTTP/1.1\r\nHost: {}\r\n\r\n"):
+            for _ in range(20):
+                connection = waiting.enter_context(open_connection(address))
+                connection.sendall(begun.replace(b"{}", address.removeprefix("http://").encode()))
+        for _ in range(3):
+            assert httpx.get(f"{address}/api/health", timeout=5).status_code == 200

@@ -19,6 +19,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from glassnet import load_dataset, train
+from glassnet.engines import choice
 from glassnet.errors import TrainingError
 from glassnet.files import open_tensors
 from glassnet.nn import ACTIVATIONS, OPTIMIZERS
@@ -373,3 +374,38 @@ def test_a_notebook_as_written_is_one_run(client: httpx.Client, site: Site) -> N
     name = client.post("/api/runs", json=order).json()["name"]
     assert name.endswith("-drawings-notebook-004-as-written")
     assert "times-p-one-minus-p" in Run(site.runs / name).config.mistakes
+
+
+def test_the_check_of_settings_refuses_what_a_run_would(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "why_not_compiled", lambda: "it needs numba, which is missing")
+    order = {"settings": {"engine": "compiled"}}
+    refused = client.post("/api/runs", json=order)
+    assert refused.status_code == 400
+    assert client.post("/api/settings", json=order).json() == refused.json()
+    assert "it needs numba" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"mistake": "unscaled-pixels", "mistakes_from": Infinity}',
+        b'{"mistake": "unscaled-pixels", "mistakes_from": 1' + b"0" * 5000 + b"}",
+        b'{"mistake": "\\ud800"}',
+        b'{"mistake": "unscaled-pixels", "settings": {"\\ud800": NaN}}',
+        b"[" * 100_000,
+    ],
+    ids=lambda body: body[:60].decode(),
+)
+def test_whatever_is_sent_gets_a_line(client: httpx.Client, body: bytes) -> None:
+    for path in ("/api/clinic/pair", "/api/runs", "/api/settings", "/api/drawings"):
+        answer = client.post(path, content=body)
+        assert answer.status_code in (200, 400)
+        assert set(answer.json()) == {"error"}
+
+
+def test_a_name_that_is_not_there_is_told_without_those_that_are(client: httpx.Client, site: Site) -> None:
+    train(load_dataset("digits"), "fast", epochs=1, hidden=[4], out=site.runs / "private")
+    answer = client.get("/api/runs/other")
+    assert answer.status_code == 404
+    assert "private" not in answer.text
+    assert "did you mean 'private'" in client.get("/api/runs/privat").text

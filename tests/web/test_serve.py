@@ -18,7 +18,9 @@ import pytest
 
 from glassnet import open_model, web
 from glassnet.cli import main
+from glassnet.errors import ConfigError
 from glassnet.web import Site
+from glassnet.web.companion import Companion
 
 WAIT = 30  # seconds, on a machine that is busy with other things
 Start = Callable[..., subprocess.Popen[str]]
@@ -251,3 +253,24 @@ def test_a_wrong_setting_leaves_no_process(start: Start) -> None:
 def test_a_port_without_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--port", "8000"]) == 2
     assert "give --watch too" in capsys.readouterr().err
+
+
+def test_a_page_beside_that_does_not_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process ends before it has read what to serve, so that the pipe to it breaks."""
+    (tmp_path / "python").write_text("#!/bin/sh\nexec 0<&-\nsleep 0.1\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    site = Site(tmp_path / ("x" * 100_000), None, tmp_path)  # more than a pipe holds
+    with pytest.raises(ConfigError, match="the server does not start"):
+        Companion(site, "127.0.0.1", 0)
+
+
+def test_a_page_beside_whose_run_is_gone_ends_without_a_word(tmp_path: Path) -> None:
+    order = json.dumps({"site": {"runs": str(tmp_path), "model": None, "drawings": str(tmp_path)}})
+    reader, writer = os.pipe()
+    os.close(reader)
+    told = order[:-1] + ', "host": "no such host", "port": 0}\n'
+    command = [sys.executable, "-m", "glassnet.web.companion"]
+    ended = subprocess.run(command, check=False, input=told.encode(), stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert ended.stderr == b""

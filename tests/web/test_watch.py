@@ -18,6 +18,7 @@ from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
 from glassnet.files import only_process
 from glassnet.nn import Pass, SoftmaxCrossEntropy
 from glassnet.training import Callback, RunUnderWay
+from glassnet.training.history import parse_steps
 from glassnet.web import Site, record, watch
 from glassnet.web.insight import look_at_layers, look_at_weights
 from glassnet.web.store import newest_model
@@ -162,7 +163,7 @@ def test_a_stream_follows_a_run_through_a_stop_and_a_resumption(
 
 def test_a_half_written_line_waits_until_it_is_whole(run: Run) -> None:
     path = run.path / "steps.jsonl"
-    lines = record.Lines(path, "step")
+    lines = record.Lines(path, parse_steps)
     lines.read()
     before = list(lines.rows)
     with path.open("a") as file:
@@ -421,8 +422,8 @@ def test_images_that_are_not_here_are_not_downloaded(
 @pytest.mark.parametrize("looks_between", [True, False])
 def test_a_file_that_is_written_anew_in_place_is_read_anew(tmp_path: Path, looks_between: bool) -> None:
     path = tmp_path / "history.jsonl"
-    lines = record.Lines(path, "epoch")
-    path.write_text("".join(f'{{"epoch": {epoch}, "seconds": 1.0}}\n' for epoch in range(1, 4)))
+    lines = record.Lines(path, parse_steps)
+    path.write_text("".join(f'{{"step": {epoch}, "seconds": 1.0}}\n' for epoch in range(1, 4)))
     lines.read()
     number = path.stat().st_ino
     with path.open("r+") as file:  # the same file, from its beginning
@@ -430,16 +431,16 @@ def test_a_file_that_is_written_anew_in_place_is_read_anew(tmp_path: Path, looks
         if looks_between:
             lines.read()
             assert lines.rows == []
-        file.writelines(f'{{"epoch": {epoch}, "seconds": 2.0}}\n' for epoch in range(1, 6))
+        file.writelines(f'{{"step": {epoch}, "seconds": 2.0}}\n' for epoch in range(1, 6))
     assert path.stat().st_ino == number
     lines.read()
-    assert lines.rows == [{"epoch": epoch, "seconds": 2.0} for epoch in range(1, 6)]
+    assert lines.rows == [{"step": epoch, "seconds": 2.0} for epoch in range(1, 6)]
 
 
 def test_of_very_many_lines_the_older_ones_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "MOST", 100)
     path = tmp_path / "steps.jsonl"
-    lines = record.Lines(path, "step")
+    lines = record.Lines(path, parse_steps)
     for start in range(0, 1000, 50):
         with path.open("a") as file:
             file.writelines(f'{{"step": {step}, "seconds": 1.0}}\n' for step in range(start + 1, start + 51))
@@ -448,3 +449,32 @@ def test_of_very_many_lines_the_older_ones_are_thinned(tmp_path: Path, monkeypat
     assert len(steps) <= 100
     assert steps[0] == 1
     assert steps[-50:] == list(range(951, 1001))
+
+
+@pytest.mark.parametrize("line", [b"null", b'{"epoch": 1e999}', b'{"epoch": 1' + b"0" * 400 + b"}", b"\0\xff"])
+def test_a_damaged_line_of_one_run_leaves_the_list_of_all_as_it_is(
+    run: Run, client: httpx.Client, digits: Dataset, line: bytes
+) -> None:
+    shutil.copytree(run.path, run.path.parent / "two")
+    before = client.get("/api/runs").json()
+    for name in ("history.jsonl", "steps.jsonl"):
+        with (run.path / name).open("ab") as file:
+            file.write(line + b"\n")
+    assert client.get("/api/runs").json() == before
+    (run.path / "steps.jsonl").unlink()
+    os.mkfifo(run.path / "steps.jsonl")
+    assert [one["epoch"] for one in client.get("/api/runs").json()] == [3, 3]
+
+
+def test_a_row_more_in_a_long_history_costs_milliseconds(run: Run) -> None:
+    row = json.dumps(run.history[-1])
+    lines = "".join(row.replace('"epoch": 3', f'"epoch": {epoch}') + "\n" for epoch in range(4, 50_000))
+    kept = record.Record(run.path)
+    for text in (lines, row + "\n", row + "\n"):
+        with (run.path / "history.jsonl").open("a") as file:
+            file.write(text)
+        start = time.perf_counter()
+        kept.facts()
+        seconds = time.perf_counter() - start
+    assert seconds < 0.1  # all of it took 0.5 s
+    assert kept.best == min(run.history, key=lambda row: row["validation_loss"])

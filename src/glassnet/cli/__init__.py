@@ -75,14 +75,22 @@ def main(tokens: list[str] | None = None) -> int:
     except GlassnetError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
-        print(f"\nglassnet: {str(interrupt) or 'stopped'}", file=sys.stderr)
+        from .output import say
+
+        say(f"\nglassnet: {str(interrupt) or 'stopped'}")
         return 130
     except BrokenPipeError:
         # The reader of our output has closed the pipe (`glassnet … | head`); keep Python silent about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        from ..files import advice
+
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}; {advice(error)}")
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # so pathlib says it before Python 3.13
+            raise
+        return _fail(f"{error}; choose another path")
     except MemoryError:
         return _fail("not enough memory; use fewer units, smaller batches, or less data")
     return 0
@@ -95,7 +103,9 @@ def _at_home(token: str) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"glassnet: {' '.join(message.split())}", file=sys.stderr)
+    from .output import say
+
+    say(f"glassnet: {' '.join(message.split())}")
     return 2
 
 

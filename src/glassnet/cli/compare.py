@@ -1,6 +1,5 @@
 """``glassnet compare``: settings and results of several runs."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
@@ -10,7 +9,7 @@ from ..comparison import ComparedRun, RunComparison, compare_runs
 from ..files import write_atomically
 from ..logs import refuse_run_folder, rows_as_csv
 from ..training import find_runs
-from .output import percent, print_json, print_table, require_ending
+from .output import percent, print_json, print_table, printable, require_ending, say
 
 __all__ = ["compare"]
 
@@ -50,11 +49,12 @@ def compare(
         write_atomically(csv, rows_as_csv(comparison.rows(), comparison.columns).encode())
     if json:
         print_json(comparison.rows())
-        print(*comparison.notes, sep="\n", end="\n" * bool(comparison.notes), file=sys.stderr)
+        for note in comparison.notes:
+            say(note)
         return
     _print(comparison)
     if csv is not None:
-        print(f"\n{csv}    the table")
+        print(printable(f"\n{csv}    the table"))
 
 
 def _print(comparison: RunComparison) -> None:
@@ -77,7 +77,7 @@ def _print(comparison: RunComparison) -> None:
     if len(names) > 1 and not columns:
         print("\nThe settings are the same.")
     for note in comparison.notes:
-        print("\n" + fill(note, WIDTH, break_long_words=False, break_on_hyphens=False))
+        print("\n" + fill(printable(note), WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def _results(line: ComparedRun) -> list[str]:

@@ -12,7 +12,7 @@ from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from ..training.folder import CONFIG
 from .chart import draw_reliability
-from .output import percent, print_facts, print_json, print_table, require_png, say, write_figure
+from .output import percent, print_facts, print_json, print_table, printable, require_png, say, write_figure
 
 __all__ = ["evaluate"]
 
@@ -119,7 +119,8 @@ def _print_figures(evaluation: Evaluation) -> None:
     )
     confused = evaluation.most_confused(3)
     if confused:
-        print("\nmost often confused: " + ", ".join(f"{true} as {said} ({n})" for true, said, n in confused))
+        pairs = ", ".join(f"{true} as {said} ({n})" for true, said, n in confused)
+        print(printable(f"\nmost often confused: {pairs}"))
     print(f"\n{draw_reliability(evaluation.reliability())}")
     print("bar: accuracy; |: mean confidence, where the bar of a calibrated model ends")
 
@@ -141,7 +142,7 @@ def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
         part = pairs[start : start + across]
         marks = [(said, true, "" if said == true else "^") for said, true in part]
         for name, words in zip(("predicted", "true", "wrong"), zip(*marks, strict=True), strict=True):
-            print((f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
+            print(printable(f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
         print()
     print(f"{sum(said != true for said, true in pairs)} of {len(pairs):,} wrong")
 

@@ -9,7 +9,7 @@ from ..errors import ConfigError, DataError
 from ..explain import Explanation, explain_tiny, explain_tiny_convolution, images_to_explain, training_notes
 from ..explain import explain as explain_step
 from ..training import BUNDLED, Run, open_model
-from .output import draw_images, print_json
+from .output import draw_images, print_json, printable
 
 __all__ = ["explain"]
 
@@ -75,9 +75,9 @@ def explain(
         print_json(explanation.to_json() | ({"page": str(page)} if page else {}))
         return
     columns = explanation.image.shape[1]
-    print(f"{title}\n")
+    print(printable(f"{title}\n"))
     draw_images([explanation.image], 28 if columns > 14 else 2 * columns * max(8 // columns, 1))
-    print(f"\n{explanation}")
+    print(printable(f"\n{explanation}"))
     if page:
         print(f"\n{page}    open it in a browser")
 

@@ -6,7 +6,7 @@ from ..errors import GlassnetError
 from ..files import write_together
 from ..logs import check_log_folder, log_rows, refuse_run_folder, rows_as_csv, rows_as_jsonl, write_events
 from ..training import Run, find_runs
-from .output import print_facts, require_ending, say
+from .output import print_facts, printable, require_ending, say
 
 __all__ = ["log"]
 
@@ -43,10 +43,11 @@ def log(
         refuse_run_folder(path)
     if tensorboard is not None:
         check_log_folder(tensorboard, found)
-    rows = log_rows(found)
     if tensorboard is None and not files:
-        print(rows_as_jsonl(rows), end="")
+        for row in log_rows(found):
+            print(printable(rows_as_jsonl([row])), end="")
         return
+    rows = list(log_rows(found))
     write_together({path: form(rows).encode() for path, form in files.items()})
     written = dict.fromkeys(map(str, files), f"rows: {len(rows):,}")
     if tensorboard is not None:
@@ -61,7 +62,8 @@ def _undamaged(runs: list[Run]) -> list[Run]:
     damaged: list[GlassnetError] = []
     for run in runs:
         try:
-            log_rows([run])
+            for _ in log_rows([run]):
+                pass
         except GlassnetError as error:
             damaged.append(error)
         else:

@@ -1,6 +1,7 @@
 """Output as aligned text, the same in a terminal and in a pipe."""
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -25,6 +26,7 @@ __all__ = [
     "print_facts",
     "print_json",
     "print_table",
+    "printable",
     "require_ending",
     "require_png",
     "say",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 SHADES = " .:-=+*#%@"
+# All control characters but the line feed, and those that change the direction in which text is written.
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def command(*arguments: object) -> str:
@@ -50,26 +54,31 @@ def _called() -> list[str]:
     return [str(called)]
 
 
+def printable(text: str) -> str:
+    r"""Return text with control characters as ``\u001b``: the name of a file or class must not steer the terminal."""
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def say(line: str) -> None:
     """Print a line on standard error, so that standard output holds results alone."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON for another program."""
-    print(json.dumps(value, ensure_ascii=False))
+    print(printable(json.dumps(value, ensure_ascii=False)))
 
 
 def print_facts(facts: dict[str, Any]) -> None:
     """Print names and values in two columns."""
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name:<{width}}  {value}")
+        print(printable(f"{name:<{width}}  {value}"))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under a header; the first column is flush left, all others flush right."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:
         first, *others = (

@@ -12,7 +12,7 @@ from ..data import Dataset, Preprocessing, cache_folder, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
-from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table
+from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable
 
 __all__ = ["data", "info", "recipes", "show"]
 
@@ -198,5 +198,5 @@ def _show_image(dataset: Dataset, number: int, json: bool) -> None:
     if json:
         print_json({"image": number, "label": label, "pixels": pixels.tolist()})
         return
-    print(f"training image {number:,} of {count:,}, label {label}\n")
+    print(printable(f"training image {number:,} of {count:,}, label {label}\n"))
     draw_images([pixels], min(max(2 * dataset.image_shape[1], 14), 56))

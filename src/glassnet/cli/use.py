@@ -19,7 +19,7 @@ from ..model import Model
 from ..nn.types import Array
 from ..training import Run, open_model
 from ..training.folder import CONFIG
-from .output import percent, print_json, print_table, say
+from .output import percent, print_json, print_table, printable, say
 
 __all__ = ["predict", "read", "report"]
 
@@ -212,4 +212,4 @@ def report(run: Path, /, *, json: bool = False) -> None:
     if json:
         print_json({"page": str(page)})
     else:
-        print(f"{page}    open it in a browser")
+        print(f"{printable(str(page))}    open it in a browser")

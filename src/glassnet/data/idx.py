@@ -6,6 +6,7 @@ Type 8 means unsigned bytes, the only one that images and labels of this kind ha
 """
 
 import gzip
+import os
 import re
 import struct
 import zlib
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .reading import Readable, read_exactly
+from ..files import open_regular
+from .reading import MAX_FILE_BYTES, Readable, read_exactly
 
 __all__ = ["FILES", "find_idx", "read_idx", "upright"]
 
@@ -93,16 +95,22 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
         DataError: the file is missing, empty, truncated, too long, too large, or something else.
     """
     try:
-        with path.open("rb") as raw:
+        with open_regular(path, MAX_FILE_BYTES) as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
+            if not gzipped:
+                raw.seek(0)
+                return _read(raw, path, rank)
+            raw.seek(-4, os.SEEK_END)
+            size: int = struct.unpack("<I", raw.read(4))[0]
             raw.seek(0)
-            return _read(gzip.GzipFile(fileobj=raw) if gzipped else raw, path, rank)
+            return _read(gzip.GzipFile(fileobj=raw), path, rank, size)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read: {reason}; is it complete?") from error
 
 
-def _read(file: Readable, path: Path, rank: int) -> NDArray[np.uint8]:
+def _read(file: Readable, path: Path, rank: int, size: int | None = None) -> NDArray[np.uint8]:
+    """Return the array of a file; ``size``: what a gzip'd file says at its end that it unpacks to, modulo 2³²."""
     header = file.read(4 + 4 * rank)
     if not header:
         raise DataError(f"{path}: the file is empty; download it again")
@@ -114,4 +122,10 @@ def _read(file: Readable, path: Path, rank: int) -> NDArray[np.uint8]:
     shape = struct.unpack(f">{rank}I", header[4:])
     if not all(shape):
         raise DataError(f"{path}: the header gives the shape {'×'.join(map(str, shape))}, which is empty")
+    expected = len(header) + prod(shape)
+    if size is not None and expected % 2**32 != size:  # refused before any of it is unpacked
+        found = "more" if size > expected % 2**32 else "fewer"
+        raise DataError(
+            f"{path}: the header announces {prod(shape):,} bytes of data, but there are {found}; is the file complete?"
+        )
     return np.frombuffer(read_exactly(file, prod(shape), str(path)), np.uint8).reshape(shape)

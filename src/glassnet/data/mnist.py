@@ -9,6 +9,7 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples
 
 LARGEST_FILE = 2**26  # bytes: more than any of the four files unpacked
 OPENML_TABLE = "mnist_784-1"  # what the cache calls its images
+LARGEST_DOWNLOAD = 2**24  # bytes; the largest of the four files has 10 million
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -95,12 +97,12 @@ def _downloaded(name: str, folder: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")
     why = "no mirror could be reached; are you online?"
     for mirror in MIRRORS:
-        downloader = pooch.HTTPDownloader(progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
+        downloader = _Bounded(progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
         try:
             path = pooch.retrieve(mirror + name, f"sha256:{SHA256[name]}", name, folder, downloader=downloader)
         except RequestException:
             continue
-        except ValueError:  # pooch's word for a wrong sum
+        except ValueError:  # pooch's word for a wrong sum, and `_Bounded`'s for too many bytes
             why = "the mirrors sent a file with a wrong checksum."
         except OSError as error:
             raise DataError(
@@ -114,6 +116,28 @@ def _downloaded(name: str, folder: Path) -> Path:
         f"cannot download MNIST ({name}): {why} {nearby}To work offline, put its four files into a folder mnist "
         "and set GLASSNET_DATA to its parent folder, or give the path of any copy"
     )
+
+
+class _Bounded:
+    """Downloads as pooch does, but never more than a file of MNIST's could have."""
+
+    def __init__(self, **settings: Any) -> None:
+        import pooch
+
+        self._download = pooch.HTTPDownloader(**settings)
+
+    def __call__(self, url: str, output_file: str, downloader: Any) -> None:
+        with Path(output_file).open("wb") as file:
+            write, left = file.write, LARGEST_DOWNLOAD
+
+            def write_some(content: bytes) -> int:
+                nonlocal left
+                left -= len(content)
+                if left < 0:
+                    raise ValueError(f"{url}: more than {LARGEST_DOWNLOAD:,} bytes")
+                return write(content)
+
+            self._download(url, SimpleNamespace(write=write_some, flush=file.flush), downloader)
 
 
 class _Bar:

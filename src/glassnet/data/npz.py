@@ -17,7 +17,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .reading import read_exactly
+from ..files import open_regular
+from .reading import MAX_FILE_BYTES, read_exactly
 
 __all__ = ["read_npz"]
 
@@ -60,7 +61,7 @@ def read_npz(path: Path) -> dict[str, tuple[str, NDArray[Any]]]:
             or made of Python objects.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path, MAX_FILE_BYTES) as file, zipfile.ZipFile(file) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             names = _by_kind(members) or _by_order({name: _shape(archive, member) for name, member in members.items()})
             parts = dict.fromkeys(["train", *(kind.partition(" ")[0] for kind in names)])

@@ -6,14 +6,13 @@ import warnings
 import zlib
 from contextlib import suppress
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError
-from ..files import as_path
+from ..files import advice, as_path, read_regular
 from .dataset import Images
 
 __all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
@@ -21,18 +20,22 @@ __all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
 MAX_PICTURE_PIXELS = 64_000_000
 FORMS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+MAX_SCANNED_PIXELS = 10 * MAX_PICTURE_PIXELS  # of a JPEG: a progressive one goes over all its pixels in every scan
+MAX_FILE_BYTES = 2**28
 
 _ENOUGH = 1024  # pixels: a JPEG with sides of twice this or more is decoded at a half, a quarter or an eighth
 # What Pillow raises on damaged files, found by damaging many.
 _DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OverflowError,
     AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    ValueError,
     struct.error,
     zlib.error,
 )
@@ -55,15 +58,23 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
         DataError: it cannot be read, is of another form, is damaged, or has more than 64 million pixels.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    file = io.BytesIO(source) if isinstance(source, bytes) else as_path(source, "picture")
-    if isinstance(file, Path) and file.exists() and not file.is_file():
-        raise DataError(f"{name}: a folder or device, not an image file; give the files in it")
+    try:
+        content = source if isinstance(source, bytes) else read_regular(as_path(source, "picture"), MAX_FILE_BYTES)
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: no such file; is the path right?") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name}: a folder, not an image file; give the files in it") from error
+    except OSError as error:
+        what = advice(error, "give a picture")
+        raise DataError(f"{name}: cannot be read ({error.strerror}); {what}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=FORMS) as image:
+            with Image.open(io.BytesIO(content), formats=FORMS) as image:
                 if image.width * image.height > MAX_PICTURE_PIXELS:
                     raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
+                if image.format == "JPEG" and image.width * image.height * _scans(content) > MAX_SCANNED_PIXELS:
+                    raise _too_large(name, f"{image.width:,} × {image.height:,} pixels in {_scans(content):,} scans")
                 image.draft(None, (_ENOUGH, _ENOUGH))
                 image.load()
                 with suppress(*_DAMAGE):  # damage in what the camera wrote beside the picture does not spoil it
@@ -73,13 +84,16 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
         raise _too_large(name, "far more pixels") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not a PNG, JPEG, BMP, GIF, TIFF or WebP image; save it as one of these") from error
-    except FileNotFoundError as error:
-        raise DataError(f"{name}: no such file; is the path right?") from error
     except DataError:
         raise
     except _DAMAGE as error:
         reason = str(error) or "parts of it are missing"
         raise DataError(f"{name}: cannot be read as an image ({reason}); is it truncated or damaged?") from error
+
+
+def _scans(content: bytes) -> int:
+    """Return how many scans a JPEG has: their marker stands nowhere in what is between the markers."""
+    return content.count(b"\xff\xda")
 
 
 def _too_large(name: str, size: str) -> DataError:

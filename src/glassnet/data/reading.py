@@ -5,8 +5,9 @@ from typing import Protocol
 from ..errors import DataError
 from .dataset import MAX_PIXEL_BYTES
 
-__all__ = ["Readable", "read_exactly"]
+__all__ = ["MAX_FILE_BYTES", "Readable", "read_exactly"]
 
+MAX_FILE_BYTES = MAX_PIXEL_BYTES + 2**20  # a file of images without compression, and what stands before and after them
 CHUNK = 2**20  # bytes read at a time
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..files import as_path
+from ..files import advice, as_path, read_regular
 from .arrays import to_bytes
 from .cache import Table, remembered
 from .columns import Columns, named_columns, unnamed_columns
@@ -44,12 +44,9 @@ def read_csv(path: str | PathLike[str]) -> Table:
     """
     path = as_path(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_PIXEL_BYTES:
-            raise DataError(f"{path}: {size:,} bytes is more than the {MAX_PIXEL_BYTES:,} allowed; split the file")
-        content = path.read_bytes()
+        content = read_regular(path, MAX_PIXEL_BYTES)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {advice(error, 'give a CSV file')}") from error
     key = hashlib.blake2b(VERSION + content, digest_size=16).hexdigest()
     return remembered(key, lambda: _parse(path, content))
 

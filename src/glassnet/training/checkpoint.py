@@ -96,7 +96,7 @@ def load_checkpoint(
                 f"{path}: the data has changed since this run began; restore the old data, or train again"
             )
         targets = run_tensors(network, optimizer, average)
-        tensors = {name: file.read(name, target.shape, target.dtype) for name, target in targets.items()}
+        tensors = file.read_all({name: (target.shape, target.dtype) for name, target in targets.items()})
         try:
             state = _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:

@@ -21,7 +21,7 @@ from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..errors import ConfigError
 from .architecture import weighted
-from .recipe import notebook_names, parse_toml, read_recipe, recipe_names
+from .recipe import notebook_names, read_recipe, read_toml, recipe_names
 from .settings import LARGEST_SEED, Positive, Seed, Settings, one_of
 from .wording import explain
 
@@ -258,11 +258,8 @@ class Config(Settings):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a configuration that `to_toml` gave; raise ConfigError where it cannot be used."""
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from error
-        settings = {"engine": "numpy"} | parse_toml(path, content)  # before there were others, there was NumPy
+        # Before there were other engines, there was NumPy.
+        settings = {"engine": "numpy"} | read_toml(path, "is this a run folder?")
         if "dtype" in settings:  # which is what precision was called then
             settings["precision"] = settings.pop("dtype")
         if strange := sorted(settings.keys() - cls.model_fields.keys()):

@@ -21,7 +21,7 @@ from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .history import Row, append_row, read_history, write_rows
 from .loop import Loop, Storage
 
-__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder"]
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder", "is_run_folder"]
 
 CONFIG = "config.toml"
 HISTORY, STEPS = "history.jsonl", "steps.jsonl"
@@ -60,7 +60,7 @@ class RunFolder(Storage):
             loop.state.finished &= not self.reopen
             self._check_state(loop)
             self._check_model(loop.state)
-        loop.rows = [row for row in read_history(self.path / HISTORY) if row["epoch"] <= loop.state.epoch]
+        loop.rows = read_history(self.path / HISTORY, until=loop.state.epoch)
         write_rows(self.path / HISTORY, loop.rows)
         self._saved = perf_counter()
         if not resumed:
@@ -89,7 +89,7 @@ class RunFolder(Storage):
 
     def save_best(self, loop: Loop) -> None:
         """Write the model file, if the loop has better parameters than those in it."""
-        if loop.best is self._kept or not self.path.is_dir():
+        if loop.best is self._kept or not is_run_folder(self.path):
             return
         assert loop.best is not None
         network = self._model.network
@@ -102,8 +102,8 @@ class RunFolder(Storage):
         self._kept = loop.best
 
     def _require(self) -> None:
-        if not self.path.is_dir():
-            raise FileError(f"{self.path}: was deleted or moved while the run went on, so nothing can be saved")
+        if not is_run_folder(self.path):
+            raise FileError(f"{self.path}: was deleted, moved or emptied during the run, so nothing can be saved")
 
     def _check_model(self, state: State) -> None:
         """Refuse to go on from a best epoch whose model is lost, since no later one may be better."""
@@ -121,3 +121,8 @@ class RunFolder(Storage):
         started = 0 < taken <= batches  # all steps taken, the epoch not yet reported
         if state.epoch > loop.config.epochs or not (started or taken == 0) or started != (state.seen > 0):
             raise FileError(f"{self.path / CHECKPOINT}: damaged: its step, epoch and counts do not fit together")
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run's folder is there. While a run goes on, somebody may delete, move or empty it."""
+    return (folder / CONFIG).is_file()

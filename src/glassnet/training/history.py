@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import FileError
-from ..files import write_atomically
+from ..files import advice, read_regular, write_atomically
 
 __all__ = [
     "Row",
@@ -18,6 +18,7 @@ __all__ = [
     "best_row",
     "cost",
     "is_better",
+    "parse_history",
     "parse_steps",
     "percent",
     "read_history",
@@ -35,6 +36,8 @@ a row a member, see `glassnet.training.ensemble`. The rows of ``steps.jsonl`` ar
 EPOCH = ("epoch", "step", "seconds", "learning_rate", "accuracy")
 """What a row of an epoch must have as a number, besides `LOSSES`, which may be None."""
 LOSSES = ("loss", "validation_loss", "validation_accuracy")
+MAX_BYTES = 2**28  # of a file: a million rows
+LARGEST = 2**63  # of a whole number, which then is one for all that read the record
 
 
 def cost(monitor: str, value: float) -> float:
@@ -61,7 +64,7 @@ def best_row(rows: Sequence[Row], monitor: str) -> Row:
     return best or rows[-1]
 
 
-def _parse(text: str | bytes, numbers: Iterable[str], others: Iterable[str] = ()) -> Iterator[Row | None]:
+def _parse(text: bytes, numbers: Iterable[str], others: Iterable[str] = ()) -> Iterator[Row | None]:
     """Yield the object of each line, or None for a line that is no row.
 
     A row is an object of which each value is a finite number or None; steps and epochs are whole numbers.
@@ -83,36 +86,58 @@ def _parse(text: str | bytes, numbers: Iterable[str], others: Iterable[str] = ()
 
 
 def _is_number_or_none(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < LARGEST
+    return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-def read_history(path: Path) -> list[Row]:
+def read_history(path: Path, until: int | None = None) -> list[Row]:
     """Return the rows of a ``history.jsonl``; a last line that was cut short by a crash is left out.
+
+    Args:
+        path: of the file.
+        until: the last epoch that is wanted. What follows its row is left out, whatever it is: a power cut may have
+            left garbage there.
 
     Raises:
         FileError: the file cannot be read, or a whole line is no row.
     """
-    try:
-        text = path.read_text("utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read ({error})") from error
-    rows = list(_parse(text, EPOCH, LOSSES))
-    if None in rows and (rows.index(None) < len(rows) - 1 or text.endswith("\n")):
-        raise FileError(f"{path}, line {rows.index(None) + 1}: not a row of a history; delete the line")
-    return [row for row in rows if row]
+    text = _read(path)
+    lines = list(_parse(text, EPOCH, LOSSES))
+    if lines and lines[-1] is None and not text.endswith(b"\n"):
+        lines.pop()
+    if until is not None:
+        last = next((i for i, row in enumerate(lines, 1) if row and row["epoch"] == until), len(lines))
+        del lines[last if until else 0 :]
+    if None in lines:
+        raise FileError(f"{path}, line {lines.index(None) + 1}: not a row of a history; delete the line")
+    return [row for row in lines if row and (until is None or row["epoch"] <= until)]
 
 
 def read_steps(path: Path) -> list[Row]:
     """Return the rows of a ``steps.jsonl``; of one that is not there, as after a full disk, none."""
+    return parse_steps(_read(path))
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file, which is empty where there is none."""
     try:
-        return parse_steps(path.read_bytes())
+        return read_regular(path, MAX_BYTES)
     except FileNotFoundError:
-        return []
+        return b""
+    except OSError as error:
+        what = advice(error, "restore it from a copy, or delete it")
+        raise FileError(f"{path}: cannot be read ({error.strerror}); {what}") from error
 
 
-def parse_steps(text: bytes, key: str = "step") -> list[Row]:
-    """Return the rows of whole lines that have ``key`` and ``seconds``; what is no such line is left out."""
-    return [row for row in _parse(text, (key, "seconds")) if row]
+def parse_history(text: bytes) -> list[Row]:
+    """Return the rows of whole lines of a ``history.jsonl``; what is no row is left out."""
+    return [row for row in _parse(text, EPOCH, LOSSES) if row]
+
+
+def parse_steps(text: bytes) -> list[Row]:
+    """Return the rows of whole lines of a ``steps.jsonl``; what is no row is left out."""
+    return [row for row in _parse(text, ("step", "seconds")) if row]
 
 
 def append_row(path: Path, row: Row) -> None:
@@ -121,7 +146,7 @@ def append_row(path: Path, row: Row) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}; free space, then resume the run") from error
+        raise FileError(f"cannot write {path}: {error.strerror}; {advice(error)}, then resume the run") from error
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError, check_count
-from ..files import as_path, only_process, resume_command, write_atomically
+from ..files import advice, as_path, make_folder, only_process, resume_command, write_atomically
 from ..model import Model
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
@@ -275,16 +275,17 @@ def make_run_folder(out: str | os.PathLike[str] | None, name: str, runs: Path = 
     folder, number = as_path(out if out is not None else ".", "out"), 1
     try:
         if out is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                make_folder(folder)
             return folder
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         folder = runs / stem
-        runs.mkdir(parents=True, exist_ok=True)
         while True:
             with suppress(FileExistsError):
-                folder.mkdir()
+                make_folder(folder)
                 return folder
             number += 1
             folder = runs / f"{stem}-{number}"
     except OSError as error:
-        raise FileError(f"{folder}: cannot be created ({error.strerror}); choose another folder with --out") from error
+        what = advice(error, "choose another folder with --out")
+        raise FileError(f"{folder}: cannot be created ({error.strerror}); {what}") from error

@@ -5,14 +5,15 @@ that does not take them costs a line or a picture, never the run.
 """
 
 from contextlib import suppress
+from pathlib import Path
 from time import perf_counter
 
 from ..errors import FileError
 from .callbacks import RunCallback, RunUnderWay
-from .folder import LIVE, STEPS
+from .folder import LIVE, STEPS, is_run_folder
 from .history import append_row, read_steps, write_rows
 
-__all__ = ["Live", "StepLog"]
+__all__ = ["Live", "StepLog", "remove_live"]
 
 LINE_EVERY = 0.25  # seconds
 MODEL_EVERY = 0.5  # seconds
@@ -30,8 +31,8 @@ class StepLog(RunCallback):
 
     def on_start(self, run: RunUnderWay) -> None:
         self._path = run.folder / STEPS
+        remove_live(run.folder)  # of a process that was killed
         with suppress(OSError, FileError):
-            (run.folder / LIVE).unlink(missing_ok=True)  # of a process that was killed
             # Later steps than the checkpoint's will be taken again.
             write_rows(self._path, [row for row in read_steps(self._path) if row["step"] <= run.state.step])
         state = run.state
@@ -76,7 +77,8 @@ class StepLog(RunCallback):
             "total_steps": run.total_steps,
         }
         with suppress(FileError):
-            append_row(self._path, row)
+            if is_run_folder(run.folder):
+                append_row(self._path, row)
         self._begin(state.seconds)
 
 
@@ -95,15 +97,17 @@ class Live(RunCallback):
         if perf_counter() >= self._due:
             self.write(run)
 
-    def on_end(self, run: RunUnderWay) -> None:
-        with suppress(OSError):
-            (run.folder / LIVE).unlink(missing_ok=True)
-
     def write(self, run: RunUnderWay) -> None:
         """Write the network now, as before a pause."""
         start = perf_counter()
         with suppress(FileError):  # a full disk, or weights that are NaN, which the run itself will report
-            if run.folder.is_dir():  # else it was deleted, and it is not for this to bring it back
+            if is_run_folder(run.folder):  # else it was deleted, and it is not for this to bring it back
                 run.model.save(run.folder / LIVE)
         end = perf_counter()
         self._due = end + max(MODEL_EVERY, (end - start) / SHARE)
+
+
+def remove_live(folder: Path) -> None:
+    """Remove the network of the moment from a run folder, if there is one."""
+    with suppress(OSError):
+        (folder / LIVE).unlink(missing_ok=True)

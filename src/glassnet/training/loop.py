@@ -135,7 +135,7 @@ class Loop:
         self.stopped, self.paused = reason, True
 
     def finish(self, reason: str) -> None:
-        """End as `stop` does, for good."""
+        """End as `stop` does, for good, but not before the first report: without it there would be no model."""
         self.stopped, self.state.finished = reason, True
 
     def run(self) -> None:
@@ -192,7 +192,8 @@ class Loop:
             self.optimizer.steps = self.state.step
 
     def _go_on_or_stop(self) -> Decision:
-        return Decision.STOP if self.stopped else Decision.GO_ON
+        waits = self.state.finished and not self.rows  # for its first report
+        return Decision.STOP if self.stopped and not waits else Decision.GO_ON
 
     def _train_epoch(self) -> None:
         """Take the steps that this epoch still has, then validate and report."""
@@ -234,7 +235,7 @@ class Loop:
         if not (self.storage.resumable and self.steps.complete):
             return Decision.GO_ON
         if self.stopped:
-            return Decision.STOP
+            return self._go_on_or_stop()
         return Decision.SAVE if self.storage.is_due() else Decision.GO_ON
 
     def _measure(self) -> None:

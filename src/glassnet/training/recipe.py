@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, nearest
-from ..files import as_path
+from ..files import advice, as_path, read_regular
 
-__all__ = ["notebook_names", "parse_toml", "read_recipe", "recipe_names", "recipe_summary", "recipe_text"]
+__all__ = ["notebook_names", "read_recipe", "read_toml", "recipe_names", "recipe_summary", "recipe_text"]
 
 RECIPES = Path(__file__).parent / "recipes"
+MAX_TOML_BYTES = 2**16  # more than all settings with the longest values
+MAX_DOTS = 100  # in a line of TOML: tomllib takes time and memory by the square of the parts of a dotted key
 
 
 def recipe_names() -> list[str]:
@@ -45,10 +47,7 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
     path = as_path(recipe, "recipe")
     if path.suffix != ".toml" and not path.is_file():
         recipe_text(name)  # raises, naming the nearest recipe
-    try:
-        own = parse_toml(path, path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe or a TOML file") from error
+    own = read_toml(path, "give a recipe or a TOML file")
     if not isinstance(own.get("as_written", {}), dict):
         raise ConfigError(f"{path}: as_written must be a table of settings, [as_written]")
     start = own.pop("recipe", None)
@@ -65,13 +64,25 @@ def read_recipe(recipe: str | Path) -> tuple[dict[str, Any], dict[str, Any], str
     return (record, own, f"{path}: ") if "mistakes" in own else (own | record, {}, f"{path}: ")
 
 
-def parse_toml(path: Path, content: bytes) -> dict[str, Any]:
-    """Return the content of a TOML file; raise ConfigError, naming ``path``, if it is not valid TOML."""
+def read_toml(path: Path, otherwise: str) -> dict[str, Any]:
+    """Return the content of a TOML file of settings.
+
+    Raises:
+        ConfigError: it cannot be read (and ``otherwise`` says what to do), is too large, or is not valid TOML.
+    """
+    try:
+        content = read_regular(path, MAX_TOML_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {advice(error, otherwise)}") from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
         raise ConfigError(f"{path}: is UTF-16, as Windows' editors and PowerShell may write it; save it as UTF-8")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (at byte {error.start:,}); save it as UTF-8") from error
+    if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+        raise ConfigError(f"{path}: a line has more than {MAX_DOTS} dots; give a file of settings")
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
         raise ConfigError(f"{path}: not a TOML file: {error}") from error

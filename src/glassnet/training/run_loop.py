@@ -13,7 +13,7 @@ from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .config import Config
 from .folder import RunFolder
 from .interruption import TrainingInterrupted, interruptible
-from .live import StepLog
+from .live import StepLog, remove_live
 from .loop import Loop
 from .ranks import ALONE, Ranks
 from .validation import validate
@@ -114,7 +114,11 @@ class RunLoop(Loop):
         with interruptible(self.stop) as interrupted:
             with self.ranks.together():
                 warm_up(self.config, self.batches.engine)
-            super().run()
+            try:
+                super().run()
+            finally:
+                if isinstance(self.storage, RunFolder):
+                    remove_live(self.folder)
         if interrupted() and not self.state.finished:
             if not isinstance(self.storage, RunFolder):
                 raise KeyboardInterrupt(f"stopped at step {self.state.step}")

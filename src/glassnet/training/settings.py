@@ -139,7 +139,9 @@ class Architecture(BaseModel):
     initializer: Annotated[str, one_of(INITIALIZERS)] = Field(
         "he_normal", description=f"Weight initializer: {', '.join(INITIALIZERS)}."
     )
-    initializer_scale: AboveZero = Field(1.0, description="Factor applied to the initial weights.")
+    initializer_scale: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        1.0, description="Factor applied to the initial weights."
+    )
     batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
     dropout: Share = Field(0.0, description="Dropout rate after each dense hidden layer.")
     precision: Annotated[str, one_of(("float32", "bfloat16", "float64"))] = Field(

@@ -19,12 +19,13 @@ import numpy as np
 from ..data import Dataset, cache_folder, load_dataset
 from ..engines import WORTHWHILE, available_threads, computing
 from ..errors import FileError
-from ..files import write_atomically
+from ..files import read_regular, write_atomically
 from .assembly import Task
 from .config import Config
 
 __all__ = ["fastest_threads", "measured_threads"]
 
+MAX_BYTES = 2**20  # of the file in which times are kept
 TIMES = 3  # runs
 ROUNDS, LEAST = 5, 0.01  # in each so many turns, each of at least so many seconds
 GAIN = 0.95  # of the time with fewer threads; what gains less leaves a processor to others
@@ -138,7 +139,7 @@ def _path() -> Path:
 def _read(path: Path) -> dict[str, tuple[int, Seconds]]:
     """Return what is kept, of each kind the number of runs and the seconds; nothing where the file is damaged."""
     try:
-        kept: dict[str, Any] = json.loads(path.read_bytes())
+        kept: dict[str, Any] = json.loads(read_regular(path, MAX_BYTES))
         found = {
             name: (int(runs), {int(n): float(taken) for n, taken in seconds.items()})
             for name, (runs, seconds) in kept.items()

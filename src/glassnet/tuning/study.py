@@ -12,16 +12,18 @@ this process (GrpcStorageProxy), or would keep the study with the scheduler (Das
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError
-from ..files import write_atomically
+from ..files import read_regular, write_atomically
 from ..training import Config
 from ..training.history import cost
+from ..training.recipe import MAX_TOML_BYTES
 from .trial import direction_of
 
 if TYPE_CHECKING:
@@ -42,20 +44,54 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
     """Open the study in a folder, or begin one; what is left of it running, also by a killed search, has failed.
 
     Raises:
-        FileError: a damaged file, or one that is no search's.
+        FileError: a damaged file, or one that is no search's; or, also while the study is in use, a full disk.
         DataError: a study of another data set.
         ConfigError: a study of other settings.
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     path = folder / STUDY
+    own = {
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source or dataset.name,
+        "settings": config.model_dump(mode="json", exclude=_NOT_SEARCHED),
+        "searched": searched,
+    }
+    try:
+        with ExitStack() as closing:
+            study = _load(path, config, closing)
+            if study.trials:
+                _check(folder, study.user_attrs, own)
+                _check_trials(study, path, config)
+            else:
+                for name, value in own.items():
+                    study.set_user_attr(name, value)
+            _fail_running(study)
+            closing.callback(_fail_running_if_possible, study)
+            # Another seed after each trial, so that a search that goes on does not repeat itself.
+            study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
+            yield study
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise _fault(path, error) from error
+
+
+def _load(path: Path, config: Config, closing: ExitStack) -> "Study":
+    """Return the study of a file, whose trials can be read.
+
+    Raises:
+        FileError: it cannot be opened, or something else is in it.
+    """
+    import optuna
+    from sqlalchemy.pool import NullPool
+
     try:
         # Without a pool each connection is closed when it has been used; one left in a pool is never closed.
         engine = {"connect_args": {"timeout": WAIT}, "poolclass": NullPool}
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=engine)
+        closing.callback(storage.engine.dispose)
+        closing.callback(storage.remove_session)
         study = optuna.create_study(
             study_name=NAME,
             storage=storage,
@@ -63,28 +99,36 @@ def open_study(folder: Path, config: Config, searched: list[str], dataset: Datas
             pruner=optuna.pruners.NopPruner(),  # the workers' prunes
             load_if_exists=True,
         )
-        known = study.user_attrs
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
-        raise FileError(f"{path}: not a study, or a damaged one; choose another folder with --out") from error
-    own = {
-        "fingerprint": dataset.fingerprint,
-        "source": dataset.source or dataset.name,
-        "settings": config.model_dump(mode="json", exclude=_NOT_SEARCHED),
-        "searched": searched,
-    }
-    with ExitStack() as closing:
-        closing.callback(storage.engine.dispose)
-        closing.callback(storage.remove_session)
-        if study.trials:
-            _check(folder, known, own)
-        else:
-            for name, value in own.items():
-                study.set_user_attr(name, value)
-        _fail_running(study)
-        closing.callback(_fail_running, study)
-        # Another seed after each trial, so that a search that goes on does not repeat itself.
-        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.trials))
-        yield study
+        study.get_trials(deepcopy=False)
+    except Exception as error:  # Optuna and SQLAlchemy say by many exceptions that what they read cannot be
+        raise _fault(path, error) from error
+    return study
+
+
+def _check_trials(study: "Study", path: Path, config: Config) -> None:
+    """Refuse a study of which a trial does not have what a search writes of it."""
+    kinds = {"settings": dict, "seconds": float | int, "complaint": str, "kept": bool}
+    for trial in done_trials(study):
+        facts = trial.user_attrs
+        right = all(isinstance(facts.get(name), kind) for name, kind in kinds.items())
+        try:
+            Config.model_validate(config.model_dump() | facts.get("settings", {}))
+        except (ValueError, TypeError):
+            right = False
+        if not right or (trial.state.name == "COMPLETE" and trial.value is None):
+            raise FileError(f"{path}: trial {trial.number} is damaged; choose another folder with --out")
+
+
+def _fault(path: Path, error: BaseException) -> FileError:
+    """Return what to tell of an error of Optuna's, SQLAlchemy's or SQLite's."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, sqlite3.Error):
+        found = found.__cause__ or found.__context__
+    code = getattr(found, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # the rest of it says more than is needed
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH):
+        return FileError(f"{path}: not a study, or a damaged one; choose another folder with --out")
+    what = "free space" if code == sqlite3.SQLITE_FULL else "see to its disk and permissions"
+    return FileError(f"cannot read or write {path}: {found}; {what}, and the same search again goes on")
 
 
 def _fail_running(study: "Study") -> None:
@@ -92,6 +136,15 @@ def _fail_running(study: "Study") -> None:
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _fail_running_if_possible(study: "Study") -> None:
+    """Do so at the end, unless the disk does not take it: then the next search does."""
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with suppress(SQLAlchemyError, OptunaError):
+        _fail_running(study)
 
 
 def _check(folder: Path, known: dict[str, Any], own: dict[str, Any]) -> None:
@@ -138,5 +191,9 @@ def keep_best(study: "Study", folder: Path, config: Config) -> None:
     chosen = Config.model_validate(config.model_dump() | best.user_attrs["settings"])
     settings = chosen.model_copy(update={"threads": None}).to_recipe()
     text = f"# Trial {best.number} of the search {folder.name}, chosen by {config.monitor}.\n{settings}"
-    if not (folder / BEST).is_file() or (folder / BEST).read_text("utf-8") != text:
+    try:
+        is_there = read_regular(folder / BEST, MAX_TOML_BYTES) == text.encode()
+    except OSError:
+        is_there = False
+    if not is_there:
         write_atomically(folder / BEST, text.encode())

@@ -1,14 +1,13 @@
-"""Images that are asked about at the same time are recognised together, since one large product is quicker than many.
+"""Questions that come at the same time are answered one after another in one thread, which saves the handing over.
 
-Nothing waits for others to come: while one batch is computed the next gathers by itself, and a lone question is
-answered at once.
+Nothing waits for others to come: while some are answered the next gather by themselves, and a lone question is answered
+at once. Each is computed by itself, so that the same question gets the same bytes, whatever else is asked: sums of a
+product are added up in another order where there are more rows.
 """
 
 import asyncio
 from collections import deque
 from typing import NamedTuple, TypeAlias
-
-import numpy as np
 
 from ..data.dataset import Images
 from ..model import Model
@@ -16,7 +15,7 @@ from ..nn.types import Array
 
 __all__ = ["MOST_IMAGES", "Batcher"]
 
-MOST_IMAGES = 512  # of several requests that are computed together
+MOST_IMAGES = 512  # of several questions that are answered together
 
 Answer: TypeAlias = tuple[Array, Array | None]
 
@@ -75,9 +74,4 @@ class Batcher:
 
 
 def _compute(together: list[_Question]) -> list[Answer]:
-    P, doubts = together[0].model.recognise(np.concatenate([question.images for question in together]))
-    ends = np.cumsum([len(question.images) for question in together])[:-1]
-    return [
-        (p, None if doubts is None else doubts[end - len(p) : end])
-        for p, end in zip(np.split(P, ends), [*ends, len(P)], strict=True)
-    ]
+    return [question.model.recognise(question.images) for question in together]

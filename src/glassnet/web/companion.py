@@ -43,15 +43,16 @@ class Companion:
         self._process = start_module(__name__)
         said = self._ask({"site": asdict(site), "host": host, "port": port})
         if "error" in said:
-            with self._process:  # and wait for its end
-                raise ConfigError(said["error"])
+            self.__exit__()
+            raise ConfigError(said["error"])
         self.address: str = said["address"]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with self._process:  # which closes its input, and so ends it, and waits for that
+        # Its input is closed, and so it ends, which is waited for; it may have ended before, with lines unread.
+        with suppress(BrokenPipeError), self._process:
             pass
 
     def wait(self) -> None:
@@ -78,10 +79,15 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        serve(site, told["host"], told["port"], lambda address: print(json.dumps({"address": address}), flush=True))
-    except GlassnetError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+    with suppress(BrokenPipeError):  # the process that it accompanies has ended, and nobody listens
+        try:
+            serve(site, told["host"], told["port"], lambda address: _say(address=address))
+        except GlassnetError as error:
+            _say(error=str(error))
+
+
+def _say(**said: str) -> None:
+    os.write(sys.stdout.fileno(), f"{json.dumps(said)}\n".encode())
 
 
 def _end_with_parent() -> None:

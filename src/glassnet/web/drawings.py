@@ -76,7 +76,10 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
         number = sum(counts.values()) + 1
         if number > MAX_DRAWINGS:
             raise HTTPException(409, f"{MAX_DRAWINGS:,} drawings are kept already; move some out of {folder}")
-        path = folder / label / f"{time.strftime('%Y%m%d-%H%M%S')}-{number:05}.png"
+        now = time.strftime("%Y%m%d-%H%M%S")
+        while any(folder.glob(f"*/{now}-{number:05}.png")):  # where another of this second was deleted
+            number += 1
+        path = folder / label / f"{now}-{number:05}.png"
         write_atomically(path, content)
     return path.stem, counts.get(label, 0) + 1
 

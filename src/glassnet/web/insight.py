@@ -23,6 +23,7 @@ from ..model import Model
 from ..nn import Conv2D, Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
 from ..training import Run
 from .dependencies import NamedRun, from_state
+from .record import Record
 from .store import Store, newest_model
 from .watch import step_of
 
@@ -94,7 +95,9 @@ class Insight:
         if known is None or newest is None or known.written != newest[1]:
             model = self.store.model(run.path.name)  # which says so where there is none
             file, written = newest or (run.path, 0)
-            known = Snapshot(model, written, step_of(file), {})
+            record = Record(run.path)
+            record.read()
+            known = Snapshot(model, written, step_of(file, record), {})
         self._snapshots[run.path] = known
         while len(self._snapshots) > RUNS:
             del self._snapshots[next(iter(self._snapshots))]

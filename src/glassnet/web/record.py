@@ -1,15 +1,16 @@
 """What a run folder says of its run, read again only where it has changed."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from ..errors import FileError, GlassnetError
-from ..files import is_held
+from ..errors import GlassnetError
+from ..files import is_held, open_regular
 from ..training import Run
 from ..training.folder import CHECKPOINT, CONFIG, HISTORY, STEPS
-from ..training.history import Row, parse_steps
+from ..training.history import MAX_BYTES, Row, best_row, parse_history, parse_steps
 
 __all__ = ["Facts", "Lines", "Record"]
 
@@ -23,35 +24,45 @@ LINE = 2048  # bytes: more than a line of steps.jsonl has
 class Lines:
     """The JSON objects of a file that grows by lines.
 
-    A last line that is still being written waits until it is whole; one that is not an object is passed over. A file
+    A last line that is still being written waits until it is whole; one that is not a row is passed over. A file
     that was put in the old one's place, as when a run is resumed, or that was written anew in place is read from its
     beginning.
 
     Args:
         path: of the file, which need not be there yet.
-        key: the number that every line has, and by which they come in order.
+        parse: returns the rows of whole lines.
+
+    Attributes:
+        rows: what has been read.
+        beginnings: how often it was read from its beginning.
     """
 
-    def __init__(self, path: Path, key: str) -> None:
-        self.path, self.key = path, key
+    def __init__(self, path: Path, parse: Callable[[bytes], list[Row]]) -> None:
+        self.path, self._parse = path, parse
         self.rows: list[Row] = []
+        self.beginnings = 0
         self._file, self._size = 0, 0  # which file, and how much of it has been read
         self._last = b""  # the end of what has been read: where it is no longer there, the file was written anew
 
-    def read(self) -> None:
-        """Read what has come since the last time. Of very many lines every other one of the older half is forgotten."""
+    def read(self) -> list[Row]:
+        """Read and return the rows that have come since the last time.
+
+        Of very many rows every other one of the older half is forgotten.
+        """
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path, MAX_BYTES) as file:
                 content = self._new_content(file)
         except OSError:
-            return
+            return []
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
         self._last = (self._last + whole)[-LINE:]
-        self.rows += parse_steps(whole, self.key)
+        new = self._parse(whole)
+        self.rows += new
         while len(self.rows) > MOST:
             half = len(self.rows) // 2
             self.rows[:half] = self.rows[:half:2]
+        return new
 
     def _new_content(self, file: BinaryIO) -> bytes:
         """Return what lies beyond what has been read; of another file than before that is all of it."""
@@ -59,6 +70,7 @@ class Lines:
         file.seek(self._size - len(self._last))
         if number != self._file or file.read(len(self._last)) != self._last:
             self.rows, self._file, self._size, self._last = [], number, 0, b""
+            self.beginnings += 1
             file.seek(0)
         return file.read()
 
@@ -68,14 +80,18 @@ class Record:
 
     Args:
         path: the run folder.
+
+    Attributes:
+        best: the row of the model that was kept, or an empty one before there is any.
     """
 
     def __init__(self, path: Path) -> None:
         self.run, self.name = Run(path), path.name
-        self.history = Lines(path / HISTORY, "epoch")
-        self._read: tuple[int, ...] = ()  # when the files were written that follow
-        self._finished = self._broken = False
-        self._best: Row = {}
+        self.history = Lines(path / HISTORY, parse_history)
+        self.best: Row = {}
+        self._beginnings = 0  # of the history
+        self._saved = -1  # when the checkpoint was written that says the following
+        self._finished = False
 
     def facts(self) -> Facts:
         """Return how the run stands.
@@ -85,7 +101,6 @@ class Record:
         (of training), ``started`` (seconds since 1970), and ``error`` where the folder cannot be read.
         """
         path = self.run.path
-        self.history.read()
         last = last_step(path)
         facts: Facts = dict.fromkeys(("data", "recipe", "mistakes", "epochs", "accuracy", "validation_accuracy"))
         facts = {"name": self.name, "state": "stopped"} | facts | {"epoch": 0, "seconds": 0.0, "started": 0.0}
@@ -95,14 +110,14 @@ class Record:
             config = self.run.config
             facts |= {"data": config.data, "recipe": config.recipe, "mistakes": list(config.mistakes)}
             facts |= {"epochs": config.epochs * config.members}
-            self._read_again()
+            self.read()
         except GlassnetError as error:
             return facts | {"error": str(error)}
-        facts |= {key: self._best.get(key) for key in ("accuracy", "validation_accuracy")}
+        facts |= {key: self.best.get(key) for key in ("accuracy", "validation_accuracy")}
         rows = self.history.rows
         facts["epoch"] = max(rows[-1]["epoch"] if rows else 0, last.get("epoch", 1) - 1)
         facts["seconds"] = max(rows[-1]["seconds"] if rows else 0.0, last.get("seconds", 0.0))
-        if self._broken:
+        if rows and rows[-1]["loss"] is None:
             facts |= {"state": "broken", "epoch": max(facts["epoch"] - 1, 0)}
         elif self._finished:
             facts["state"] = "finished"
@@ -119,22 +134,25 @@ class Record:
         total = last_step(self.run.path).get("total_steps")
         return facts | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
 
-    def _read_again(self) -> None:
-        """Ask the run what takes longer to answer, if it has reported or saved since the last time."""
-        read = tuple(_written(self.run.path / name) for name in (HISTORY, CHECKPOINT))
-        if read == self._read:
-            return
-        self._best = {}
-        with suppress(FileError):  # no report yet
-            self._best = self.run.best
-        self._broken, self._finished = self.run.broken, self.run.finished
-        self._read = read
+    def read(self) -> None:
+        """Take in the rows that have come, and whether the run has ended if it has saved since the last time."""
+        config, new = self.run.config, self.history.read()
+        if self.history.beginnings != self._beginnings:
+            self.best, self._beginnings = {}, self.history.beginnings
+        if new:
+            known = [self.best, *new] if self.best else new
+            self.best = new[-1] if config.members > 1 else best_row(known, config.monitor)
+        if config.members > 1:
+            self._finished = len(self.history.rows) == config.members
+        elif (saved := _written(self.run.path / CHECKPOINT)) != self._saved:
+            self._finished = self.run.finished
+            self._saved = saved
 
 
 def last_step(folder: Path) -> Row:
     """Return the last whole line of a run's ``steps.jsonl``, or an empty row where there is none."""
     try:
-        with (folder / STEPS).open("rb") as file:
+        with open_regular(folder / STEPS, MAX_BYTES) as file:
             file.seek(max(file.seek(0, 2) - LINE, 0))
             content = file.read()
     except OSError:

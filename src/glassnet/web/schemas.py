@@ -20,7 +20,9 @@ class Description(BaseModel):
     """The model that answers."""
 
     classes: list[str] = Field(description="The name of each class.")
-    image_shape: tuple[int, int] = Field(description="Height and width of the images that the network sees, in pixels.")
+    image_shape: list[int] = Field(
+        min_length=2, max_length=2, description="Height and width of the images that the network sees, in pixels."
+    )
     parameters: int = Field(description="The number of trained parameters.")
     members: int = Field(description="The number of networks: more than one is an ensemble.")
     layers: list[dict[str, Any]] = Field(description="The layers of each network with their settings, input first.")

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from ..errors import ConfigError
 from .app import create_app
+from .connections import MOST_CONNECTIONS, Connection
 from .guard import EVERYWHERE
 from .site import Site
 
-__all__ = ["serve"]
-
-MOST_CONNECTIONS = 500  # that are open at once; more are told that the service is unavailable
+__all__ = ["make_server", "serve"]
 
 
 def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -32,20 +32,27 @@ def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> 
         ConfigError: the port is in use or may not be used, or there is no such host.
     """
     listening = _listen(host, port)
+    server = make_server(create_app(site, host))
+    announce(_address(host, listening))
+    # Its questions are many and small, and the other processors are for a training beside it.
+    with threadpool_limits(1, "blas"), suppress(KeyboardInterrupt):  # which is how it is meant to end
+        server.run(sockets=[listening])
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """Return what serves an application, within the limits that are set for connections and requests."""
     config = uvicorn.Config(
-        create_app(site, host),
+        app,
+        http=Connection,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,  # a client does not say where it comes from
         ws="none",
         timeout_graceful_shutdown=1,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS + 1,  # so many only where none gives way
     )
-    announce(_address(host, listening))
-    # Its questions are many and small, and the other processors are for a training beside it.
-    with threadpool_limits(1, "blas"), suppress(KeyboardInterrupt):  # which is how it is meant to end
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -62,7 +62,7 @@ def describe(store: TheStore) -> Description:
     model = store.model(None)
     return Description(
         classes=list(model.classes),
-        image_shape=model.image_shape,
+        image_shape=list(model.image_shape),
         parameters=model.size,
         members=len(model.networks),
         layers=model.network.specification(),

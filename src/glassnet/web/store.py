@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..data import Dataset, Examples, needs_download
-from ..errors import DataError, FileError, nearest
+from ..errors import DataError, FileError, similar
 from ..explain import images_to_explain
 from ..files import is_held
 from ..model import Model
@@ -53,7 +53,7 @@ class Store:
         """Return a run; raise FileError where there is none of that name."""
         names = self.names()
         if name not in names:
-            raise FileError(f"{name[:80]!r}: no such run{nearest(name, names) if names else '; there are no runs yet'}")
+            raise FileError(f"{name[:80]!r}: no such run{similar(name, names) if names else '; there are no runs yet'}")
         return Run(self.site.runs / name)
 
     def model(self, name: str | None) -> Model:

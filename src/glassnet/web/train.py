@@ -9,6 +9,7 @@ from ..clinic import MISTAKES
 from ..data import needs_download
 from ..data.augmentation import RANGES
 from ..data.folder import class_folders
+from ..engines import choose_engine
 from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, notebook_names, recipe_names, recipe_summary
 from ..training.recipe import read_recipe
@@ -134,5 +135,6 @@ def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     how = order.model_dump(include={"as_written", "mistakes_from"})
     how["mistakes"] = order.mistakes or None  # those of the recipe, which an empty list would take out
     config = Config.resolve(recipe, **how, **settings, data=source["source"])
+    choose_engine(config.engine, 0)  # which refuses one that cannot be had
     spec = {"name": order.data, "data": source["source"], "recipe": recipe, "settings": settings}
     return {**spec, **how, "paused": order.paused}, config

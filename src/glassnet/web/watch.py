@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from ..errors import FileError, GlassnetError
 from ..training import Run
 from ..training.folder import CONFIG, LIVE, STEPS
-from ..training.history import Row
+from ..training.history import Row, parse_steps
 from .dependencies import NamedRun, from_state
 from .jobs import Jobs
 from .record import Facts, Lines, Record, last_step
@@ -59,7 +59,7 @@ class Watched:
 
     def __init__(self, path: Path, known: Callable[[], Facts]) -> None:
         self.path, self.known = path, known
-        self.record, self.steps = Record(path), Lines(path / STEPS, "step")
+        self.record, self.steps = Record(path), Lines(path / STEPS, parse_steps)
         self.facts: Facts = {}
         self.model: tuple[Path, int] | None = None  # and when it was written, in ns
         self.model_step = 0
@@ -135,7 +135,7 @@ class Watched:
             self.steps.read()
             model = newest_model(self.path)
             if model and model != self.model:
-                self.model_step = step_of(model[0])
+                self.model_step = step_of(model[0], self.record)
             self.model = model
             # The seconds of this moment are told by the steps.
             rows = self.record.history.rows
@@ -215,14 +215,10 @@ async def events(
     return EventSourceResponse(watching.events(run, Position.parse(last_event_id or after)))
 
 
-def step_of(model: Path) -> int:
-    """Return the step at which a run's model file was written, as far as the lines beside it tell."""
-    if model.name == LIVE:
-        return int(last_step(model.parent).get("step", 0))
-    try:
-        return int(Record(model.parent).run.best["step"])
-    except FileError:
-        return 0
+def step_of(model: Path, record: Record) -> int:
+    """Return the step at which a run's model file was written, as far as the lines beside it, in ``record``, tell."""
+    row = last_step(model.parent) if model.name == LIVE else record.best
+    return int(row.get("step", 0))
 
 
 def _after(rows: Sequence[Row], key: str, value: int) -> Sequence[Row]:

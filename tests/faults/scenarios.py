@@ -1,0 +1,161 @@
+"""What is interrupted: commands that write, how each goes on, and what must be there in the end."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from glassnet.cli import main
+from glassnet.data import sources
+from glassnet.errors import GlassnetError
+from glassnet.files import open_tensors
+from glassnet.training.history import read_history
+from glassnet.web.drawings import keep_drawing
+
+Contents = dict[str, Any]
+
+SETTINGS = ["--hidden", "8", "--epochs", "2", "--batch-size", "300", "--threads", "1"]
+TRAIN = ["train", "digits", "--recipe", "small", "--out", "run", *SETTINGS]
+ENSEMBLE = [*TRAIN, "--members", "2"]
+SEARCH = ["search", "digits", "--out", "found", "--trials", "2", "--rotation", "0", *SETTINGS[:-2], "--threads", "1"]
+EXPORT = ["export", "run", "--onnx", "run.onnx", "--numpy", "run.py"]
+SUBMIT = ["submit", "run", "test.csv", "--out", "submission.csv"]
+LOG = ["log", "run", "--csv", "log.csv", "--jsonl", "log.jsonl"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command, how it is done again after a fault, and what it leaves.
+
+    Attributes:
+        work: the command; returns its exit status.
+        again: what a person does after a fault.
+        contents: all that must be the same as without one.
+        before: commands whose results it needs.
+    """
+
+    work: Callable[[], int]
+    again: Callable[[], int]
+    contents: Callable[[Path], Contents]
+    before: tuple[Callable[[], int], ...] = field(default=())
+
+
+def call(tokens: list[str]) -> Callable[[], int]:
+    return lambda: main(tokens)
+
+
+def resume(tokens: list[str]) -> Callable[[], int]:
+    """Go on with a run, or begin it where there is none yet."""
+    return lambda: main(["resume", "run"] if Path("run/config.toml").is_file() else tokens)
+
+
+def half_a_run() -> int:
+    """Leave a run that was stopped in its second epoch."""
+    from glassnet import load_dataset, train
+    from glassnet.training import Callback, RunUnderWay
+
+    class Stop(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if run.state.step == 5:
+                run.stop("for a test")
+
+    settings = {"hidden": [8], "epochs": 2, "batch_size": 300, "threads": 1}
+    train(load_dataset("digits"), "small", out="run", callbacks=[Stop()], **settings)
+    return 0
+
+
+def of_run(folder: Path) -> Contents:
+    """All that a run leaves but for the seconds that it took."""
+    found: Contents = {"config": (folder / "config.toml").read_bytes()}
+    found["rows"] = [row | {"seconds": 0} for row in read_history(folder / "history.jsonl")]
+    found["model"] = (folder / "model.safetensors").read_bytes()
+    if (folder / "checkpoint.safetensors").exists():
+        with open_tensors(folder / "checkpoint.safetensors", "checkpoint") as file:
+            found["state"] = json.loads(file.metadata["state"]) | {"seconds": 0}
+            found["tensors"] = {name: file._handle.get_tensor(name).tobytes() for name in sorted(file.shapes)}
+    found["members"] = [of_run(member) for member in sorted(folder.glob("member-*"))]
+    found["left over"] = sorted(path.name for path in folder.glob(".*"))
+    return found
+
+
+def of_search(folder: Path) -> Contents:
+    """The best settings of a search and its run; a trial that was killed is tried with another seed of the sampler."""
+    trials = sorted(folder.glob("trial-*"))
+    return {"best": (folder / "best.toml").is_file(), "runs": len(trials), "model": bool(of_run(trials[0])["model"])}
+
+
+def of_files(*names: str) -> Callable[[Path], Contents]:
+    """Files, none of which may be half there."""
+    return lambda folder: {name: (folder / name).read_bytes() for name in names}
+
+
+def keep_drawings() -> int:
+    """Keep three drawings, as the page does."""
+    for number in range(3):
+        pixels = np.zeros((60, 60), np.uint8)
+        pixels[10:50, 20 + 5 * number : 30 + 5 * number] = 255
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "PNG")
+        try:
+            keep_drawing(content.getvalue(), "1", Path("drawings"))
+        except GlassnetError as error:
+            print(error)
+            return 2
+    return 0
+
+
+def keep_anew() -> int:
+    """Of drawings there are as many as were answered; here, whatever they were, those there are must be whole."""
+    for path in Path("drawings").rglob("*.png"):
+        if not path.name.startswith("."):
+            Image.open(path).load()
+    shutil.rmtree("drawings", ignore_errors=True)
+    return keep_drawings()
+
+
+def write_test_csv() -> int:
+    """Write digits as Kaggle's test.csv."""
+    from glassnet import load_dataset
+
+    images = np.resize(load_dataset("digits").test.images, (28_000, 64))  # as many as it has
+    lines = [",".join(f"pixel{i}" for i in range(64)), *(",".join(map(str, image)) for image in images.tolist())]
+    Path("test.csv").write_text("\n".join(lines) + "\n")
+    return 0
+
+
+def warm_up() -> None:
+    """Do it all once, so that each process finds its modules imported and the digits loaded."""
+    sources.NAMED["digits"] = cache(sources.NAMED["digits"])
+    here = Path.cwd()
+    for scenario in SCENARIOS.values():
+        with TemporaryDirectory() as place, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            os.chdir(place)
+            try:
+                for work in (*scenario.before, scenario.work):
+                    work()
+            finally:
+                os.chdir(here)
+
+
+SCENARIOS = {
+    "train": Scenario(call(TRAIN), resume(TRAIN), lambda place: of_run(place / "run")),
+    "resume": Scenario(
+        call(["resume", "run"]), call(["resume", "run"]), lambda place: of_run(place / "run"), (half_a_run,)
+    ),
+    "ensemble": Scenario(call(ENSEMBLE), resume(ENSEMBLE), lambda place: of_run(place / "run")),
+    "search": Scenario(call(SEARCH), call(SEARCH), lambda place: of_search(place / "found")),
+    "export": Scenario(call(EXPORT), call(EXPORT), of_files("run.onnx", "run.py"), (call(TRAIN),)),
+    "submit": Scenario(call(SUBMIT), call(SUBMIT), of_files("submission.csv"), (call(TRAIN), write_test_csv)),
+    "log": Scenario(call(LOG), call(LOG), of_files("log.csv", "log.jsonl"), (call(TRAIN),)),
+    "drawings": Scenario(keep_drawings, keep_anew, lambda place: {"kept": len(list(place.glob("drawings/1/*.png")))}),
+}
