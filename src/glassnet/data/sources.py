@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -15,11 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import DataError, nearest
 from .arrays import as_images, as_labels, class_names
 from .cache import Table
+from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples, Images, hold_out
 from .folder import class_folders, count_pictures, read_class_folders
 from .idx import FILES, find_idx, read_idx
 from .kaggle_csv import read_csv
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
+from .named import named_dataset, named_is_here
 from .npz import read_npz
 
 __all__ = ["load_dataset", "needs_download"]
@@ -38,6 +41,8 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"digits"``, scikit-learn's 1,797 digits of 8×8 pixels, whose counts from 0 to 16 are stretched to 255;
             - ``"mnist"``, found in ``$GLASSNET_DATA/mnist``, then in the cache, else downloaded, its sums checked;
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
+            - ``"fashion-mnist"``, ``"kmnist"``, ``"emnist-digits"``, ``"emnist-letters"``, ``"qmnist"``, ``"usps"``,
+              as ``"mnist"``; `card` says what each is;
             - the path of a folder of IDX files, or of one of them, plain or gzip'd;
             - the path of a CSV file like Kaggle's train.csv or test.csv, or of a folder with both;
             - the path of a file like Keras's mnist.npz;
@@ -55,8 +60,11 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
         return _from_arrays(source, names)
     if isinstance(source, str) and source in NAMED:
         dataset = NAMED[source]()
-        if names != dataset.classes:
-            raise DataError(f"classes: {source} has {len(dataset.classes)} classes, 0 to 9; leave classes out")
+        if names != dataset.classes and classes not in (10, len(dataset.classes)):  # 10: nobody asked
+            first, last = dataset.classes[0], dataset.classes[-1]
+            raise DataError(
+                f"{source}: its {len(dataset.classes)} classes are {first} to {last}, not {names[0]} to {names[-1]}"
+            )
         return dataset
     path = _existing(source)
     try:
@@ -107,6 +115,7 @@ NAMED: dict[str, Callable[[], Dataset]] = {
     "mnist": _mnist,
     "openml": _openml,
     "mnist_784": _openml,
+    **{name: partial(named_dataset, name) for name in NAMED_FILES},
 }
 
 
@@ -114,6 +123,8 @@ def needs_download(source: str) -> bool:
     """Return whether `load_dataset` would have to download the data of a source."""
     if source == "mnist":
         return not mnist_is_here()
+    if source in NAMED_FILES:
+        return not named_is_here(source)
     return NAMED.get(source) is _openml and not openml_is_here()
 
 
