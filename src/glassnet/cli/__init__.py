@@ -42,6 +42,7 @@ for _place, _help in {
     "export:submit": "Write a submission for Kaggle's Digit Recognizer.",
     "use:report": "Write a report of a run: figures and a page that shows them.",
     "show:data": "Show what is in a data set.",
+    "audit:audit": "Find labels that are probably wrong, and duplicates.",
     "show:recipes": "List the recipes, or print one.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
