@@ -14,14 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
-from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
+from .nn import AveragePool2D, Dense, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
+from .notebook import card, pictures, signed
 
 __all__ = ["MAX_MEMBERS", "Model"]
 
 ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
+UNITS_SHOWN = 10  # of the first layer, in a notebook
 BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
 
 
@@ -81,6 +83,24 @@ class Model:
         height, width = self.image_shape
         members = f"{len(self.networks)} networks, " if len(self.networks) > 1 else ""
         return f"Model({height}×{width} pixels to {len(self.classes)} classes, {members}{self.size:,} parameters)"
+
+    def _repr_html_(self) -> str:
+        height, width = self.image_shape
+        names = [type(layer).__name__ for layer in self.network.layers]
+        facts = {
+            "images": f"{height}×{width} pixels",
+            "classes": f"{len(self.classes):,}",
+            "layers": ", ".join(names),
+            "parameters": f"{self.size:,}",
+        }
+        if len(self.networks) > 1:
+            facts["networks"] = f"{len(self.networks)}"
+        first = self.network.layers[0]
+        weights: Array = np.zeros((0, height, width))
+        if isinstance(first, Dense):
+            weights = first.W.T[:UNITS_SHOWN].reshape(-1, height, width)
+        shown = pictures(map(signed, weights), [f"unit {i}" for i in range(len(weights))])
+        return card("Model", facts, shown)
 
     @classmethod
     def join(cls, models: Sequence[Self]) -> Self:

@@ -17,6 +17,7 @@ from .config import Config
 from .ensemble import train_members
 from .folder import CHECKPOINT, CONFIG
 from .mpi import open_ranks
+from .notebook_progress import notebook_callbacks
 from .ranks import ALONE, Ranks
 from .run import Run
 from .run_loop import RunLoop
@@ -92,6 +93,7 @@ def train(
     ranks = open_ranks(parallel)
     with ranks.together():
         check_callbacks(callbacks)
+        callbacks = [*callbacks, *notebook_callbacks()]
         config = choose_config(dataset, recipe, settings, as_written=as_written)
     ranks.check(config, dataset.fingerprint)
     name = f"{dataset.name}-{Path(recipe or config.recipe).stem}" + "-as-written" * as_written
@@ -135,6 +137,7 @@ def resume(
     ranks = open_ranks(parallel)
     with ranks.together():
         check_callbacks(callbacks)
+        callbacks = [*callbacks, *notebook_callbacks()]
         run = Run(path)
         config, dataset = run.config, run.dataset() if dataset is None else dataset
         _check_dataset(dataset)
