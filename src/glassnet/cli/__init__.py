@@ -46,6 +46,7 @@ for _place, _help in {
     "show:recipes": "List the recipes, or print one.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
+    "completion:completion": "Print a script for completion in a shell.",
     "check:check_gradients": "Check the gradients of a recipe numerically.",
 }.items():
     _trains = _place.partition(":")[0] in ("train", "lr_find", "search")

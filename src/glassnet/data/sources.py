@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
+from ..plugins import load_plugin, plugin_names
 from .arrays import as_images, as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
@@ -29,6 +30,7 @@ __all__ = ["load_dataset", "needs_download"]
 
 TEST_SHARE, TEST_SEED = 0.2, 0  # held out where a source has no test images: a property of the data, not of a run
 
+PLUGIN = re.compile(r"[\w.-]{1,100}")  # what may be the name of data that another package brings
 OPENML_TRAINING = 60_000  # rows of mnist_784 that are MNIST's training images; its test images follow
 
 
@@ -43,6 +45,7 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
             - ``"fashion-mnist"``, ``"kmnist"``, ``"emnist-digits"``, ``"emnist-letters"``, ``"qmnist"``, ``"usps"``,
               as ``"mnist"``; `card` says what each is;
+            - the name of one that an installed package brings, see `glassnet.plugins`;
             - the path of a folder of IDX files, or of one of them, plain or gzip'd;
             - the path of a CSV file like Kaggle's train.csv or test.csv, or of a folder with both;
             - the path of a file like Keras's mnist.npz;
@@ -66,11 +69,25 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
                 f"{source}: its {len(dataset.classes)} classes are {first} to {last}, not {names[0]} to {names[-1]}"
             )
         return dataset
+    if isinstance(source, str) and _is_plugin(source):
+        return _from_plugin(source)
     path = _existing(source)
     try:
         return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
+
+
+def _is_plugin(name: str) -> bool:
+    """Whether another package brings data of a name; what is here as a file or folder comes first."""
+    return bool(PLUGIN.fullmatch(name)) and not Path(name).exists() and name in plugin_names("glassnet.data")
+
+
+def _from_plugin(name: str) -> Dataset:
+    dataset = load_plugin("glassnet.data", name)
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"{name}: the package that brings it returns a {type(dataset).__name__}, not a Dataset")
+    return dataset
 
 
 def _existing(source: str | PathLike[str]) -> Path:
@@ -82,7 +99,9 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
-    raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
+    raise DataError(
+        f"no data set or path called {text!r}{nearest(text, [*NAMED, *plugin_names('glassnet.data')])}; give a name or an existing path"
+    )
 
 
 def _short(name: str) -> str:
