@@ -99,9 +99,8 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
-    raise DataError(
-        f"no data set or path called {text!r}{nearest(text, [*NAMED, *plugin_names('glassnet.data')])}; give a name or an existing path"
-    )
+    known = nearest(text, [*NAMED, *plugin_names("glassnet.data")])
+    raise DataError(f"no data set or path called {text!r}{known}; give a name or an existing path")
 
 
 def _short(name: str) -> str:
