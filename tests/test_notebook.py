@@ -16,7 +16,7 @@ from glassnet.clinic import examine
 from glassnet.data import Examples, Preprocessing
 from glassnet.evaluation import Evaluation
 from glassnet.explain import explain
-from glassnet.nn import Dense, Network, ReLU
+from glassnet.nn import Conv2D, Dense, Flatten, Network, Reshape
 from glassnet.notebook import card, curves, signed
 
 
@@ -85,8 +85,9 @@ def test_a_model_shows_its_first_weights(run: Run) -> None:
     np.testing.assert_array_equal(picture(shown.images[0]), signed(W))
     assert f"parameters {model.size:,}" in shown.text
     form = Preprocessing(8, 8, 1 / 255, 0.0, 8, False)
-    other = Model(Network([ReLU(), Dense(10)], 64), form, tuple("0123456789"))
-    assert Reader(other._repr_html_()).images == []
+    layers = [Reshape((8, 8, 1)), Conv2D(4, 3), Flatten(), Dense(10)]
+    other = Model(Network(layers, 64), form, tuple("0123456789"))
+    assert [picture(url).shape for url in Reader(other._repr_html_()).images] == [(3, 3, 3)] * 4
 
 
 def test_signed() -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .data import Preprocessing, as_pixels
 from .errors import ConfigError, DataError, FileError
 from .files import open_tensors, write_tensors
-from .nn import AveragePool2D, Dense, MaxPool2D, Network, Pass, softmax, tensor_shapes
+from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 from .notebook import card, pictures, signed
 
@@ -95,12 +95,8 @@ class Model:
         }
         if len(self.networks) > 1:
             facts["networks"] = f"{len(self.networks)}"
-        first = self.network.layers[0]
-        weights: Array = np.zeros((0, height, width))
-        if isinstance(first, Dense):
-            weights = first.W.T[:UNITS_SHOWN].reshape(-1, height, width)
-        shown = pictures(map(signed, weights), [f"unit {i}" for i in range(len(weights))])
-        return card("Model", facts, shown)
+        weights = self.first_weights()[:UNITS_SHOWN]
+        return card("Model", facts, pictures(map(signed, weights), [f"unit {i}" for i in range(len(weights))]))
 
     @classmethod
     def join(cls, models: Sequence[Self]) -> Self:
