@@ -27,7 +27,7 @@ def close(model: Model, expected: np.ndarray) -> None:
     np.testing.assert_allclose(model.predict_proba(IMAGES), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("file", ["torch.onnx", "keras.keras", "keras.h5"])
+@pytest.mark.parametrize("file", ["torch.onnx", "keras.keras", "keras.h5", "torch-images.onnx", "keras-images.keras"])
 def test_a_file_answers_as_its_framework_did(file: str, tmp_path: Path) -> None:
     own = OWN[file.partition(".")[0]]
     model = adopt(ADOPTED / file, IMAGES, probabilities=own)
@@ -96,11 +96,36 @@ def test_a_torch_network(last: str) -> None:
     close(model, own)
 
 
+@pytest.mark.parametrize("rows", [False, True])
+def test_torch_convolutions(rows: bool) -> None:
+    torch: Any = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, (3, 2), padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2)]
+    layers += [nn.Conv2d(4, 6, 2, stride=2, padding=0), nn.AvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(12)]
+    network = nn.Sequential(*[nn.Unflatten(1, (1, 8, 8))] * rows, *layers, nn.Linear(12, 10))
+    X = torch.from_numpy(ROWS).float().reshape(-1, *([64] if rows else [1, 8, 8]))
+    network(X)  # in training: the running averages move
+    with torch.no_grad():
+        network[-1].weight *= 20
+        network[-2].weight.uniform_(0.2, 2)
+        network.eval()
+        own = torch.softmax(network(X), 1).numpy()
+    close(adopt(network, IMAGES), own)
+    pooled = nn.Sequential(nn.Conv2d(1, 12, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10))
+    adopt(pooled, IMAGES)  # which compares
+
+
 def test_torch_layers_that_are_not_here_are_named() -> None:
     torch: Any = pytest.importorskip("torch")
     nn = torch.nn
     for layer, complaint in (
-        (nn.Conv2d(1, 2, 3), r"layer 0 \(Conv2d\) is not a layer of glassnet; known are dense layers"),
+        (nn.Conv1d(1, 2, 3), r"layer 0 \(Conv1d\) is not a layer of glassnet; known are dense layers"),
+        (nn.Conv2d(2, 2, 3, groups=2), r"layer 0 \(Conv2d\) is not a layer of glassnet"),
+        (nn.MaxPool2d(3, padding=1), r"layer 0 \(MaxPool2d\) is not a layer of glassnet"),
+        (nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)), r"expected \(3, 3, 1, 2\)"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(6, 10)), "put Flatten"),
+        (nn.Sequential(nn.Conv2d(1, 2, 9), nn.Flatten(), nn.Linear(8, 10)), "larger than images of 8×8"),
         (nn.GELU(), "is exact"),
         (nn.Linear(64, 10).half(), "numbers of type torch.float16"),
         (nn.Linear(63, 10), "takes 63 inputs, but images of 8×8 pixels have 64"),

@@ -58,6 +58,41 @@ def keras_network() -> keras.Sequential:
     return network
 
 
+def torch_convolution() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(4, 6, (2, 3), bias=False),
+        torch.nn.Tanh(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(36, 10),
+    )
+    with torch.no_grad():
+        network[6].weight *= 20
+    return network.eval()
+
+
+def keras_convolution() -> keras.Sequential:
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8)),
+            keras.layers.Reshape((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+            keras.layers.AveragePooling2D((2, 2), strides=1),
+            keras.layers.BatchNormalization(),
+            keras.layers.Conv2D(6, (2, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.uniform(0.2, 1, w.shape) if w.ndim == 1 else 3 * w for w in network.get_weights()])
+    return network
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     network = torch_network()
@@ -72,4 +107,11 @@ if __name__ == "__main__":
     network.save(HERE / "keras.keras")
     network.save(HERE / "keras.h5")
     answers["keras"] = network.predict(X, verbose=0)
+    network = torch_convolution()
+    shape = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": {"x": {0: "n"}, "y": {0: "n"}}}
+    torch.onnx.export(network, torch.zeros(2, 1, 8, 8), HERE / "torch-images.onnx", dynamo=False, **shape)
+    answers["torch-images"] = torch.softmax(network(torch.from_numpy(X[:, None])), 1).detach().numpy()
+    network = keras_convolution()
+    network.save(HERE / "keras-images.keras")
+    answers["keras-images"] = network.predict(X, verbose=0)
     np.savez_compressed(HERE / "probabilities.npz", **answers)

@@ -7,13 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..data import Examples, Preprocessing, as_images
 from ..data.arrays import class_names
 from ..errors import ConfigError, DataError, FileError
 from ..model import Model
-from ..nn import Dense, Network, Sigmoid, softmax, tensor_shapes
+from ..nn import (
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePool2D,
+    MaxPool2D,
+    Network,
+    Reshape,
+    Sigmoid,
+    softmax,
+)
+from ..nn.types import Shape
 from .keras_network import read_keras
 from .onnx_network import read_onnx
 from .reading import Numbers, Part, Reading
@@ -23,6 +36,7 @@ from .torch_network import is_torch, read_torch
 __all__ = ["TOLERANCE", "adopt"]
 
 TOLERANCE = 1e-5  # between the probabilities of a network and those of its model
+OF_IMAGES = (Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D)
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib")
 
 
@@ -116,23 +130,56 @@ def _two_outputs(reading: Reading) -> None:
 
 def _network(reading: Reading, height: int, width: int) -> Network:
     """Return the network of the layers that were read, with their numbers."""
-    layers = [part.layer for part in reading.parts]
-    if not any(isinstance(layer, Dense) for layer in layers):
+    of_images = any(isinstance(part.layer, OF_IMAGES) for part in reading.parts)
+    first = next((part.arrays for part in reading.parts if part.arrays), None)
+    if first is None:
         raise ConfigError(f"{reading.name}: no layer with weights")
-    arrays = {f"{i}.{name}": array for i, part in enumerate(reading.parts) for name, array in part.arrays.items()}
-    inputs = len(next(iter(arrays.values())))  # the rows of W, or as many as there are γ
-    if inputs != height * width:
+    inputs = len(next(iter(first.values())))  # the rows of W, or as many as there are γ
+    if not of_images and inputs != height * width:
         raise DataError(
             f"{reading.name}: takes {inputs} inputs, but images of {height}×{width} pixels have {height * width}"
         )
-    dtype = "float64" if all(array.dtype == np.float64 for array in arrays.values()) else "float32"
-    network = Network(layers, inputs, dtype=dtype, seed=None)
-    shapes, _ = tensor_shapes(network.specification(), (inputs,))
+    try:
+        parts = _in_place(reading, (height, width, 1)) if of_images else _without_flatten(reading.parts)
+        arrays = {f"{i}.{name}": array for i, part in enumerate(parts) for name, array in part.arrays.items()}
+        dtype = "float64" if all(array.dtype == np.float64 for array in arrays.values()) else "float32"
+        network = Network([part.layer for part in parts], height * width, dtype=dtype, seed=None)
+    except (ValueError, IndexError) as error:
+        raise ConfigError(f"{reading.name}: {error}") from error
     for name, view in (network.named_parameters | network.named_statistics).items():
-        if arrays[name].shape != shapes[name]:
-            raise ConfigError(f"{reading.name}: {name} has shape {arrays[name].shape}, expected {shapes[name]}")
+        if arrays[name].shape != view.shape:
+            raise ConfigError(f"{reading.name}: {name} has shape {arrays[name].shape}, expected {view.shape}")
         view[...] = arrays[name]
     return network
+
+
+def _without_flatten(parts: list[Part]) -> list[Part]:
+    """Leave out what does nothing where images come as rows."""
+    return [part for part in parts if not isinstance(part.layer, Flatten)]
+
+
+def _in_place(reading: Reading, shape: Shape) -> list[Part]:
+    """Return layers that take rows of pixels and make images (h, w, 1) of them.
+
+    Where the network has channels first, a row of its image is in another order than here, so the numbers of what takes
+    such rows are reordered.
+    """
+    parts = [Part(Reshape(shape), {})]
+    places: NDArray[np.int64] | None = None
+    for layer, arrays in reading.parts:
+        if isinstance(layer, Flatten):
+            if len(shape) == 1 or len(parts) == 1:  # nothing to flatten, or an image that was a row to begin with
+                continue
+            if reading.channels_first:
+                h, w, c = shape
+                places = np.arange(h * w * c).reshape(c, h, w).transpose(1, 2, 0).ravel()
+        if places is not None and isinstance(layer, Dense | BatchNorm):
+            by_row = ("W",) if isinstance(layer, Dense) else tuple(arrays)
+            arrays = {name: array[places] if name in by_row else array for name, array in arrays.items()}
+            places = None if isinstance(layer, Dense) else places
+        parts.append(Part(layer, arrays))
+        shape = layer.output_shape(shape)
+    return parts
 
 
 def _preprocessing(pixels: Any, scale: float, shift: float) -> Preprocessing:

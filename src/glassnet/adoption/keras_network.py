@@ -20,7 +20,17 @@ import numpy as np
 
 from ..errors import FileError, GlassnetError, missing_package
 from ..files import MAX_TENSOR_FILE_BYTES
-from ..nn import Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import (
+    AveragePool2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from .reading import Numbers, Reading
 
 __all__ = ["read_keras"]
@@ -94,7 +104,7 @@ def _by_names(weights: Any, layer: str, path: Path) -> list[Numbers]:
 
 def _by_counts(layers: Any, kind: str, counts: Counter[str], path: Path) -> list[Numbers]:
     """Return the variables of the next layer of a kind in a .keras file, where its own name is not used."""
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind).lower()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
     number = counts[kind]
     counts[kind] += 1
     variables = _reached(layers, f"{name}_{number}/vars" if number else f"{name}/vars", path)
@@ -140,7 +150,38 @@ def _add(reading: Reading, kind: str, config: Config, variables: Variables) -> N
         reading.end("softmax")
     elif kind == "Dropout":
         reading.add(Dropout(config["rate"]))
-    elif kind not in ("InputLayer", "Flatten"):
+    elif kind == "Flatten":
+        reading.add(Flatten())
+    elif kind != "InputLayer" and not (kind == "Reshape" and not reading.parts and config["target_shape"][-1] == 1):
+        if not _is_plain(config):
+            raise reading.unknown(name, "is not in glassnet with these settings")
+        _add_of_images(reading, kind, config, variables)
+
+
+def _is_plain(config: Config) -> bool:
+    """Whether a layer of images has none of the settings that glassnet has not."""
+    strides = config.get("strides") or [1]
+    groups, dilation = config.get("groups", 1), set(config.get("dilation_rate", [1]))
+    return len(set(strides)) == 1 and groups == 1 and dilation == {1} and config.get("data_format") != "channels_first"
+
+
+def _add_of_images(reading: Reading, kind: str, config: Config, variables: Variables) -> None:
+    name = f"layer {config.get('name')} ({kind})"
+    if kind == "Conv2D":
+        arrays = variables(kind, config["name"])
+        bias = arrays[1] if config["use_bias"] else None
+        reading.add_convolution(arrays[0], bias, config["strides"][0], config["padding"])
+        _add_activation(reading, name, config["activation"])
+    elif kind == "GlobalAveragePooling2D" and not config.get("keepdims"):
+        reading.add(GlobalAveragePool2D())
+    elif (
+        kind in ("MaxPooling2D", "AveragePooling2D")
+        and config["padding"] == "valid"
+        and len({*config["pool_size"]}) == 1
+    ):
+        pool = MaxPool2D if kind == "MaxPooling2D" else AveragePool2D
+        reading.add(pool(config["pool_size"][0], (config["strides"] or config["pool_size"])[0]))
+    else:
         raise reading.unknown(name)
 
 

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import FileError, missing_package
-from ..nn import GELU, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import (
+    GELU,
+    AveragePool2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from .reading import Numbers, Reading
 
 if TYPE_CHECKING:
@@ -14,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_onnx"]
 
-IGNORED = ("Identity", "Flatten", "Reshape", "Cast", "Squeeze")
+IGNORED = ("Identity", "Cast", "Squeeze")
 """What does nothing to rows of numbers. That they are rows is what the comparison of probabilities tells."""
 
 
@@ -40,6 +51,7 @@ def read_onnx(path: Path) -> Reading:
     constants = _constants(proto)
     nodes, given, output = _chain(proto, set(constants), path)
     reading = Reading(str(path), lambda X: _run(proto, given, output, X))
+    reading.channels_first = True
     for node in nodes:
         _add(reading, node, [constants[name] for name in node.input if name in constants])
     return reading
@@ -112,8 +124,30 @@ def _add(reading: Reading, node: "NodeProto", arrays: list[Numbers]) -> None:
         reading.add(Dropout(0.0))
     elif kind in ("Softmax", "LogSoftmax"):
         reading.end("softmax" if kind == "Softmax" else "log-softmax")
-    elif kind not in IGNORED:
+    elif kind in ("Flatten", "Reshape"):
+        reading.add(Flatten())
+    elif kind not in IGNORED and not _add_of_images(reading, kind, settings, arrays):
         raise reading.unknown(f"the node {kind}", "is not a layer of glassnet, or not with these settings")
+
+
+def _add_of_images(reading: Reading, kind: str, settings: dict[str, Any], arrays: list[Numbers]) -> bool:
+    """Add a layer that takes images; return whether there is one with these settings."""
+    if kind == "GlobalAveragePool":
+        reading.add(GlobalAveragePool2D())
+        return True
+    strides, pads, size = settings.get("strides", [1]), settings.get("pads", [0]), settings.get("kernel_shape", [0])
+    automatic = {b"NOTSET": pads[0], b"VALID": 0, b"SAME_UPPER": "same"}.get(settings.get("auto_pad", b"NOTSET"))
+    plain = len({*strides}) == len({*pads}) == 1 and {*settings.get("dilations", [1])} == {1} and automatic is not None
+    if kind == "Conv" and plain and settings.get("group", 1) == 1 and arrays and arrays[0].ndim == 4:
+        W, *b = arrays
+        reading.add_convolution(W.transpose(2, 3, 1, 0), b[0] if b else None, strides[0], automatic or 0)
+        return True
+    if kind not in ("MaxPool", "AveragePool") or not plain or automatic or len({*size}) != 1:
+        return False
+    if settings.get("ceil_mode") or "kernel_shape" not in settings:
+        return False
+    reading.add((MaxPool2D if kind == "MaxPool" else AveragePool2D)(size[0], strides[0]))
+    return True
 
 
 def _is_one(settings: dict[str, Any], name: str) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ..nn import BatchNorm, Dense, Layer
+from ..nn import BatchNorm, Conv2D, Dense, Layer
 
 __all__ = ["Numbers", "Part", "Reading"]
 
@@ -32,6 +32,7 @@ class Reading:
     Attributes:
         ending: what its outputs are.
         classes: the names of its classes, where it knows them.
+        channels_first: whether it has images as (c, h, w), and rows of them in that order.
     """
 
     def __init__(self, name: str, run: Callable[[Numbers], Numbers] | None = None) -> None:
@@ -39,6 +40,7 @@ class Reading:
         self.parts: list[Part] = []
         self.ending: Ending = "logits"
         self.classes: tuple[str, ...] | None = None
+        self.channels_first = False
 
     def add(self, layer: Layer, **arrays: Numbers) -> None:
         """Add a layer above those that are there."""
@@ -51,6 +53,11 @@ class Reading:
         if W.ndim != 2 or (b is not None and b.shape != (W.shape[1],)):
             raise ConfigError(f"{self.name}: weights of shape {W.shape} and a bias that does not fit")
         self.add(Dense(W.shape[1]), W=W, b=np.zeros(W.shape[1], W.dtype) if b is None else b)
+
+    def add_convolution(self, W: Numbers, b: Numbers | None, stride: int, padding: str | int) -> None:
+        """Add a convolution of W (kh, kw, c, filters) and b (filters,)."""
+        layer = Conv2D(W.shape[3], W.shape[:2], stride, padding)
+        self.add(layer, W=W, b=np.zeros(W.shape[3], W.dtype) if b is None else b)
 
     def add_batch_norm(
         self, epsilon: float, gamma: Numbers | None, beta: Numbers | None, mean: Numbers, variance: Numbers
@@ -73,6 +80,6 @@ class Reading:
     def unknown(self, layer: str, why: str = "is not a layer of glassnet") -> ConfigError:
         """Return the error that a layer cannot be adopted."""
         return ConfigError(
-            f"{self.name}: {layer} {why}; known are dense layers, batch normalisation, dropout, ReLU, leaky ReLU, "
-            "GELU (tanh approximation), sigmoid, tanh, and softmax at the end"
+            f"{self.name}: {layer} {why}; known are dense layers, convolutions, pools, batch normalisation, dropout, "
+            "ReLU, leaky ReLU, GELU (tanh approximation), sigmoid, tanh, and softmax at the end"
         )

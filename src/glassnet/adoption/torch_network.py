@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from ..nn import GELU, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
+from ..nn import (
+    GELU,
+    AveragePool2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from .reading import Numbers, Reading
 
 __all__ = ["is_torch", "read_torch"]
@@ -33,6 +44,7 @@ def read_torch(source: Any, image_shape: tuple[int, int]) -> Reading:
             "or export it to ONNX and adopt that file"
         )
     reading = Reading(NAME, lambda X: _run(source, X, image_shape))
+    reading.channels_first = True
     for name, layer in _flat(source, ""):
         _add(reading, f"layer {name} ({type(layer).__name__})", layer)
     return reading
@@ -51,7 +63,7 @@ def _add(reading: Reading, name: str, layer: Any) -> None:
     kind = type(layer).__name__ if type(layer).__module__.startswith("torch.nn.") else ""
     if kind == "Linear":
         reading.add_dense(_array(name, layer.weight).T, _optional(name, layer.bias))
-    elif kind == "BatchNorm1d":
+    elif kind in ("BatchNorm1d", "BatchNorm2d"):
         if layer.running_mean is None:
             raise reading.unknown(name, "has no running averages")
         gamma, beta = _optional(name, layer.weight), _optional(name, layer.bias)
@@ -70,8 +82,42 @@ def _add(reading: Reading, name: str, layer: Any) -> None:
             reading.add(Dropout(layer.p))
     elif kind in ("Softmax", "LogSoftmax") and layer.dim in (1, -1):
         reading.end("softmax" if kind == "Softmax" else "log-softmax")
-    elif not (kind == "Identity" or (kind == "Flatten" and (layer.start_dim, layer.end_dim) == (1, -1))):
+    elif kind == "Flatten" and (layer.start_dim, layer.end_dim) == (1, -1):
+        reading.add(Flatten())
+    elif (
+        kind != "Identity"
+        and not (kind == "Unflatten" and not reading.parts)
+        and not _add_of_images(reading, name, layer)
+    ):
         raise reading.unknown(name)
+
+
+def _add_of_images(reading: Reading, name: str, layer: Any) -> bool:
+    """Add a layer that takes images; return whether there is one with these settings."""
+    kind, one = type(layer).__name__, (1, 1)
+    if kind == "AdaptiveAvgPool2d" and layer.output_size in (1, one):
+        reading.add(GlobalAveragePool2D())
+        return True
+    if kind not in ("Conv2d", "MaxPool2d", "AvgPool2d"):
+        return False
+    (size, other), (stride, across) = _pair(layer.kernel_size), _pair(layer.stride)
+    padding = layer.padding if isinstance(layer.padding, str) else _pair(layer.padding)[0]
+    plain = stride == across and (isinstance(padding, str) or _pair(layer.padding) == (padding, padding))
+    if kind == "Conv2d":
+        if not plain or layer.groups != 1 or layer.dilation != one or layer.padding_mode != "zeros":
+            return False
+        W = _array(name, layer.weight).transpose(2, 3, 1, 0)
+        reading.add_convolution(W, _optional(name, layer.bias), stride, padding)
+        return True
+    if not plain or padding or size != other or layer.ceil_mode or _pair(getattr(layer, "dilation", 1)) != one:
+        return False
+    reading.add((MaxPool2D if kind == "MaxPool2d" else AveragePool2D)(size, stride))
+    return True
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """Return a setting that is one number for both axes, or two, as two."""
+    return value if isinstance(value, tuple) else (value, value)
 
 
 def _array(name: str, tensor: Any) -> Numbers:
@@ -89,9 +135,9 @@ def _run(source: Any, X: Numbers, image_shape: tuple[int, int]) -> Numbers:
     """Return the outputs of a network for inputs (n, d), as it predicts."""
     torch: Any = sys.modules["torch"]
     _, first = next(_flat(source, ""))
-    flattens = type(first).__name__ == "Flatten"
+    rows = type(first).__name__ in ("Linear", "BatchNorm1d", "Unflatten")
     example = next(source.parameters())
-    given = torch.from_numpy(np.ascontiguousarray(X.reshape(len(X), 1, *image_shape) if flattens else X))
+    given = torch.from_numpy(np.ascontiguousarray(X if rows else X.reshape(len(X), 1, *image_shape)))
     training = {module: module.training for module in source.modules()}
     source.eval()
     try:
