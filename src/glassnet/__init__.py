@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import nn
+    from .adoption import adopt
     from .classifier import DigitClassifier
     from .data import Dataset, load_dataset
     from .evaluation import evaluate
@@ -27,6 +28,7 @@ __all__ = [
     "DigitClassifier",
     "Model",
     "Run",
+    "adopt",
     "evaluate",
     "load_dataset",
     "nn",
@@ -43,6 +45,7 @@ _HOMES = {
     "DigitClassifier": "classifier",
     "Model": "model",
     "Run": "training",
+    "adopt": "adoption",
     "evaluate": "evaluation",
     "load_dataset": "data",
     "open_model": "training",

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from .data import Dataset, Examples
 from .errors import DataError
 from .model import Model
+from .notebook import card, table
 
 __all__ = ["ClassFigures", "Evaluation", "Reliability", "evaluate", "examples_for"]
 
+CONFUSIONS_SHOWN = 5  # in a notebook
 CALIBRATION_BINS = 15  # as in Guo et al. 2017, so that figures can be compared with published ones
 
 
@@ -65,6 +67,21 @@ class Evaluation:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.floating[Any]]
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Evaluation({len(self.labels):,} images, accuracy {self.accuracy:.2%}, loss {self.loss:.4f})"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "images": f"{len(self.labels):,}",
+            "accuracy": f"{self.accuracy:.2%}",
+            "loss": f"{self.loss:.4f} nats",
+            "calibration error": f"{self.calibration_error:.2%}",
+        }
+        confused = self.most_confused(CONFUSIONS_SHOWN)
+        return card(
+            "Evaluation", facts, table(["true class", "predicted class", "images"], confused) if confused else ""
+        )
 
     @cached_property
     def predictions(self) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from .errors import ConfigError, DataError, FileError
 from .files import as_path, open_tensors, write_tensors
 from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
+from .notebook import card, pictures, signed
 from .reader import Reading, read_grid, read_lines
 
 __all__ = ["MAX_MEMBERS", "Model"]
@@ -24,6 +25,7 @@ ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000
+UNITS_SHOWN = 10  # of the first layer, in a notebook
 BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
 
 
@@ -88,6 +90,20 @@ class Model:
         height, width = self.image_shape
         members = f"{len(self.networks)} networks, " if len(self.networks) > 1 else ""
         return f"Model({height}×{width} pixels to {len(self.classes)} classes, {members}{self.size:,} parameters)"
+
+    def _repr_html_(self) -> str:
+        height, width = self.image_shape
+        names = [type(layer).__name__ for layer in self.network.layers]
+        facts = {
+            "images": f"{height}×{width} pixels",
+            "classes": f"{len(self.classes):,}",
+            "layers": ", ".join(names),
+            "parameters": f"{self.size:,}",
+        }
+        if len(self.networks) > 1:
+            facts["networks"] = f"{len(self.networks)}"
+        weights = self.first_weights()[:UNITS_SHOWN]
+        return card("Model", facts, pictures(map(signed, weights), [f"unit {i}" for i in range(len(weights))]))
 
     @classmethod
     def join(cls, models: Sequence[Self]) -> Self:

@@ -289,7 +289,7 @@ def test_a_path_is_made_absolute_and_a_name_short(tmp_path, monkeypatch):
 
 
 def test_a_known_data_set_has_classes_of_its_own() -> None:
-    with pytest.raises(DataError, match="classes: digits has 10 classes, 0 to 9; leave classes out"):
+    with pytest.raises(DataError, match="digits: its 10 classes are 0 to 9, not "):
         load_dataset("digits", classes=5)
 
 

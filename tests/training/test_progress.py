@@ -46,20 +46,6 @@ def test_nothing_is_told_where_nobody_watches(digits, told):
     assert told(digits, epochs=1, progress=None) == []
 
 
-def test_a_terminal_is_watched_and_a_notebook_only_after_a_while(digits, told, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    assert progress.watched()
-    assert told(digits, epochs=2, progress=None) == []
-
-
-def test_a_notebook_gets_all_lines_of_a_long_run(digits, told, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    monkeypatch.setattr(progress, "NOTEBOOK_PATIENCE", 1e-3)
-    lines = told(digits, epochs=2, progress=None)
-    assert lines[0].startswith("data ")
-    assert lines[-1].split()[0] == "2"
-
-
 def test_a_pipe_gets_a_line_by_time_too(digits, told, monkeypatch):
     monkeypatch.setattr(progress, "REPORT", 0.0)
     lines = told(digits, epochs=1)

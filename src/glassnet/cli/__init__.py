@@ -39,14 +39,17 @@ for _place, _help in {
     "explain:explain": "Show one training step on one image, number by number.",
     "compare:compare": "Compare settings and results of runs in a table.",
     "log:log": "Export the logs of runs to TensorBoard, CSV or JSON lines.",
-    "export:export": "Export a model to ONNX, or to a Python file that needs only NumPy.",
+    "export:export": "Export a model to ONNX, PyTorch, or a Python file that needs only NumPy.",
+    "adopt:adopt": "Make a model file of a network from ONNX or Keras.",
     "export:submit": "Write a submission for Kaggle's Digit Recognizer.",
     "use:report": "Write a report of a run: figures and a page that shows them.",
     "show:data": "Show what is in a data set.",
+    "audit:audit": "Find labels that are probably wrong, and duplicates.",
     "show:recipes": "List the recipes, or print one.",
     "show:show": "Show all settings of a run, and how far it is.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
+    "completion:completion": "Print a script for completion in a shell.",
     "check:check_gradients": "Check the gradients of a recipe numerically.",
 }.items():
     _trains = _place.partition(":")[0] in ("train", "lr_find", "search")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..data import read_csv
 from ..errors import ConfigError, DataError
-from ..export import numpy_source, onnx_graph, submission
+from ..export import numpy_source, onnx_graph, submission, torch_state_dict
 from ..files import write_atomically, write_together
 from ..training import open_model
 from .output import print_facts, print_json, require_ending
@@ -13,12 +13,19 @@ __all__ = ["export", "submit"]
 
 
 def export(
-    run: Path | None = None, /, *, onnx: Path | None = None, numpy: Path | None = None, json: bool = False
+    run: Path | None = None,
+    /,
+    *,
+    onnx: Path | None = None,
+    numpy: Path | None = None,
+    torch: Path | None = None,
+    json: bool = False,
 ) -> None:
-    """Export a model to ONNX, or to a Python file that needs only NumPy.
+    """Export a model to ONNX, to PyTorch, or to a Python file that needs only NumPy.
 
-    Both include the preprocessing: they take images of the model's height and width with gray values from 0 to 255
-    (uint8), light on dark or dark on light as in training, and return the same probabilities as glassnet.
+    ONNX and the Python file include the preprocessing: they take images of the model's height and width with gray
+    values from 0 to 255 (uint8), light on dark or dark on light as in training, and return the same probabilities as
+    glassnet.
 
     Parameters
     ----------
@@ -29,19 +36,27 @@ def export(
         indexes the class names in the metadata.
     numpy
         Python file to write.
+    torch
+        Safetensors file to write with the state_dict of a torch.nn.Sequential. The metadata have the expression that
+        makes this network, and the scale and shift of the pixels.
     json
         Print the paths of the written files as JSON.
     """
-    if onnx is None and numpy is None:
-        raise ConfigError("nothing to write; give --onnx FILE.onnx or --numpy FILE.py")
+    if not (onnx or numpy or torch):
+        raise ConfigError("nothing to write; give --onnx FILE.onnx, --numpy FILE.py or --torch FILE.safetensors")
     require_ending("--onnx", onnx, ".onnx")
     require_ending("--numpy", numpy, ".py")
+    require_ending("--torch", torch, ".safetensors")
+    if run is not None and torch is not None and torch.resolve() == run.resolve():
+        raise ConfigError(f"--torch {torch}: is the model itself; give another name")
     model = open_model(run)
     contents: dict[Path, bytes] = {}  # all of them before the first is written
     if onnx is not None:
         contents[onnx] = onnx_graph(model).SerializeToString()
     if numpy is not None:
         contents[numpy] = numpy_source(model, numpy.stem).encode()
+    if torch is not None:
+        contents[torch] = torch_state_dict(model)
     write_together(contents)
     if json:
         print_json([str(path) for path in contents])

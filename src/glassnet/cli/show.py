@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..data import Dataset, Preprocessing, cache_folder, load_dataset
+from ..data import Dataset, Preprocessing, cache_folder, card, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
@@ -40,10 +40,12 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
         for i, name in enumerate(dataset.classes)
     }
     height, width = dataset.image_shape
+    about = card(dataset.source)
     if json:
         print_json(
             {
                 "name": dataset.name,
+                "card": about._asdict() if about else None,
                 "source": dataset.source,
                 "height": height,
                 "width": width,
@@ -67,6 +69,9 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
         facts["unlabelled"] = f"{len(dataset.unlabelled):,}"
     print_facts(facts)
     print()
+    if about:
+        print_definitions(about._asdict())
+        print()
     print_table(["class", "training", "test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
     _, first = np.unique(dataset.train.labels, return_index=True)
     images = dataset.train.images_at(first[:10])

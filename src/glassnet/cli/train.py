@@ -12,6 +12,7 @@ from .. import training
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
+from ..plugins import load_plugin
 from ..training import Config, Run, notebook_names
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
@@ -37,6 +38,7 @@ def train(
     watch: bool = False,
     port: int | None = None,
     tensorboard: Path | None = None,
+    callback: list[str] | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     json: bool = False,
@@ -49,7 +51,8 @@ def train(
     Parameters
     ----------
     data
-        Training data: digits, mnist, openml, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
+        Training data: digits, mnist, openml, fashion-mnist, kmnist, emnist-digits, emnist-letters, qmnist, usps, a
+        name that an installed package brings, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
         or a folder of pictures with one subfolder per class. Default: the data named in the recipe's file,
         else digits.
     recipe
@@ -73,6 +76,8 @@ def train(
         Port of that page. Default: 8000. 0 picks a free port.
     tensorboard
         Log folder in which the run gets an event file. View it with: tensorboard --logdir FOLDER
+    callback
+        Callback by its name: mlflow, wandb, trackio, or one that an installed package brings. May be given again.
     jobs
         Number of ensemble members trained at the same time, each in its own process.
     dask
@@ -92,13 +97,14 @@ def train(
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+            plugins = [] if ranks.rank else [load_plugin("glassnet.callbacks", name) for name in callback or []]
             dataset = load_named(data, recipe, classes)
         run = training.train(
             dataset,
             recipe,
             as_written=as_written,
             out=out,
-            callbacks=[*logs, *([training.Live()] if page else [])],
+            callbacks=[*logs, *plugins, *([training.Live()] if page else [])],
             jobs=jobs,
             dask=dask,
             parallel=parallel,

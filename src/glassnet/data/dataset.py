@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..notebook import card, pictures, sample
 
 __all__ = ["MAX_PIXEL_BYTES", "MAX_SIDE", "Dataset", "Examples", "Images", "Indices", "hold_out"]
 
@@ -142,6 +143,17 @@ class Dataset:
     def __repr__(self) -> str:
         height, width = self.image_shape
         return f"Dataset({self.name!r}: {len(self.train):,} + {len(self.test):,} images of {height}×{width} pixels)"
+
+    def _repr_html_(self) -> str:
+        shown = self.train.take(sample(self.train.labels)) if len(self.train) else self.train
+        facts = {
+            "training images": f"{len(self.train):,}",
+            "test images": f"{len(self.test):,}",
+            "pixels": _by(self.image_shape),
+            "classes": f"{len(self.classes):,}",
+        }
+        names = [self.classes[label] for label in shown.labels]
+        return card(f"Data set {self.name}", facts, pictures(shown.images, names))
 
     @property
     def image_shape(self) -> tuple[int, int]:

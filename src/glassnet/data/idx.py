@@ -2,16 +2,20 @@
 
     0x00 0x00 type rank | size of each dimension, 4 bytes big-endian | the numbers
 
-Type 8 means unsigned bytes, the only one that images and labels of this kind have.
+Type 8 means unsigned bytes, which images and most labels are, and type 12 whole numbers of four bytes, big-endian.
 """
 
 import gzip
 import os
 import re
 import struct
+import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,46 +90,65 @@ def upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(images.transpose(0, 2, 1)) if widths > heights else images
 
 
-def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
+def read_idx(path: Path, rank: int, *, member: str = "", kind: str = "B") -> NDArray[Any]:
     """Return the array of an IDX file, gzip'd or plain, of ``rank`` dimensions.
 
     Only as much is read as the header announces, at most 2 GiB.
 
+    Args:
+        path: the file.
+        rank: of the array.
+        member: the name of the IDX file, where ``path`` is a zip archive that has it.
+        kind: ``"B"`` for bytes, ``"i"`` for whole numbers of four bytes.
+
     Raises:
         DataError: the file is missing, empty, truncated, too long, too large, or something else.
     """
+    where = f"{path}: {member}" if member else str(path)
     try:
-        with open_regular(path, MAX_FILE_BYTES) as raw:
+        with _opened(path, member) as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
             if not gzipped:
                 raw.seek(0)
-                return _read(raw, path, rank)
+                return _read(raw, where, rank, kind)
             raw.seek(-4, os.SEEK_END)
             size: int = struct.unpack("<I", raw.read(4))[0]
             raw.seek(0)
-            return _read(gzip.GzipFile(fileobj=raw), path, rank, size)
-    except (OSError, EOFError, zlib.error) as error:
+            return _read(gzip.GzipFile(fileobj=raw), where, rank, kind, size)
+    except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read: {reason}; is it complete?") from error
+        raise DataError(f"{where}: cannot be read: {reason}; is it complete?") from error
 
 
-def _read(file: Readable, path: Path, rank: int, size: int | None = None) -> NDArray[np.uint8]:
-    """Return the array of a file; ``size``: what a gzip'd file says at its end that it unpacks to, modulo 2³²."""
+@contextmanager
+def _opened(path: Path, member: str) -> Iterator[IO[bytes]]:
+    with open_regular(path, MAX_FILE_BYTES) as raw:
+        if not member:
+            yield raw
+            return
+        with zipfile.ZipFile(raw) as archive, archive.open(member) as packed:
+            yield packed
+
+
+def _read(file: Readable, where: str, rank: int, kind: str, unpacked: int | None = None) -> NDArray[Any]:
+    """Return the array of a file; ``unpacked``: what a gzip'd file says at its end that it unpacks to, modulo 2³²."""
     header = file.read(4 + 4 * rank)
+    code, size, what = {"B": (8, 1, "unsigned bytes"), "i": (12, 4, "four bytes")}[kind]
     if not header:
-        raise DataError(f"{path}: the file is empty; download it again")
-    if len(header) < 4 or header[:3] != b"\x00\x00\x08" or header[3] != rank:
-        what = "images" if rank == 3 else "labels"
-        raise DataError(f"{path}: not an IDX file of {what} in unsigned bytes (its magic number is wrong)")
+        raise DataError(f"{where}: the file is empty; download it again")
+    if len(header) < 4 or header[:3] != bytes([0, 0, code]) or header[3] != rank:
+        content = "images" if rank == 3 else "labels"
+        raise DataError(f"{where}: not an IDX file of {content} in {what} (its magic number is wrong)")
     if len(header) < 4 + 4 * rank:
-        raise DataError(f"{path}: the header is truncated; download it again")
+        raise DataError(f"{where}: the header is truncated; download it again")
     shape = struct.unpack(f">{rank}I", header[4:])
     if not all(shape):
-        raise DataError(f"{path}: the header gives the shape {'×'.join(map(str, shape))}, which is empty")
-    expected = len(header) + prod(shape)
-    if size is not None and expected % 2**32 != size:  # refused before any of it is unpacked
-        found = "more" if size > expected % 2**32 else "fewer"
+        raise DataError(f"{where}: the header gives the shape {'×'.join(map(str, shape))}, which is empty")
+    announced = prod(shape) * size
+    expected = len(header) + announced
+    if unpacked is not None and expected % 2**32 != unpacked:  # refused before any of it is unpacked
+        found = "more" if unpacked > expected % 2**32 else "fewer"
         raise DataError(
-            f"{path}: the header announces {prod(shape):,} bytes of data, but there are {found}; is the file complete?"
+            f"{where}: the header announces {announced:,} bytes of data, but there are {found}; is the file complete?"
         )
-    return np.frombuffer(read_exactly(file, prod(shape), str(path)), np.uint8).reshape(shape)
+    return np.frombuffer(read_exactly(file, announced, where), f">{kind}").reshape(shape)

@@ -4,12 +4,10 @@ import gzip
 import hashlib
 import io
 import os
-import sys
 import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from ..errors import DataError
 from .arrays import as_images, as_labels
 from .cache import Table, cache_folder, is_remembered, remembered
 from .dataset import Examples
+from .download import downloaded
 from .idx import FILES, find_idx
 
 __all__ = ["MIRRORS", "SHA256", "mnist_files", "mnist_is_here", "openml_examples", "openml_is_here"]
@@ -55,7 +54,10 @@ def mnist_files() -> dict[str, Path]:
             _check_sum(path, FILES[part])
         return found
     folder = cache_folder() / "mnist"
-    return {part: _downloaded(f"{name}.gz", folder) for part, name in FILES.items()}
+    return {
+        part: downloaded(f"{name}.gz", f"sha256:{SHA256[f'{name}.gz']}", MIRRORS, folder, "MNIST", LARGEST_DOWNLOAD)
+        for part, name in FILES.items()
+    }
 
 
 def mnist_is_here() -> bool:
@@ -87,81 +89,6 @@ def _check_sum(path: Path, name: str) -> None:
     raise DataError(
         f"{path}: not the original MNIST file (wrong SHA-256 checksum); download it again, or unset GLASSNET_DATA"
     )
-
-
-def _downloaded(name: str, folder: Path) -> Path:
-    """Bring a file into the cache from the first mirror that has it; where it is already, only check its sum."""
-    import pooch
-    from requests import RequestException
-
-    pooch.get_logger().setLevel("WARNING")
-    why = "no mirror could be reached; are you online?"
-    for mirror in MIRRORS:
-        downloader = _Bounded(progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
-        try:
-            path = pooch.retrieve(mirror + name, f"sha256:{SHA256[name]}", name, folder, downloader=downloader)
-        except RequestException:
-            continue
-        except ValueError:  # pooch's word for a wrong sum, and `_Bounded`'s for too many bytes
-            why = "the mirrors sent a file with a wrong checksum."
-        except OSError as error:
-            raise DataError(
-                f"cannot save MNIST in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
-            ) from error
-        else:
-            return Path(path)
-    given = os.environ.get("GLASSNET_DATA")
-    nearby = f"GLASSNET_DATA is set, but {given} has no folder mnist with all four files. " if given else ""
-    raise DataError(
-        f"cannot download MNIST ({name}): {why} {nearby}To work offline, put its four files into a folder mnist "
-        "and set GLASSNET_DATA to its parent folder, or give the path of any copy"
-    )
-
-
-class _Bounded:
-    """Downloads as pooch does, but never more than a file of MNIST's could have."""
-
-    def __init__(self, **settings: Any) -> None:
-        import pooch
-
-        self._download = pooch.HTTPDownloader(**settings)
-
-    def __call__(self, url: str, output_file: str, downloader: Any) -> None:
-        with Path(output_file).open("wb") as file:
-            write, left = file.write, LARGEST_DOWNLOAD
-
-            def write_some(content: bytes) -> int:
-                nonlocal left
-                left -= len(content)
-                if left < 0:
-                    raise ValueError(f"{url}: more than {LARGEST_DOWNLOAD:,} bytes")
-                return write(content)
-
-            self._download(url, SimpleNamespace(write=write_some, flush=file.flush), downloader)
-
-
-class _Bar:
-    """A progress bar of rich's with the interface that pooch expects; ``total`` is set by pooch."""
-
-    total = 0
-
-    def __init__(self, name: str):
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.progress.add_task(name)
-
-    def update(self, bytes_more: int) -> None:
-        self.progress.start()
-        self.progress.update(self.task, total=self.total, advance=bytes_more)
-
-    def reset(self) -> None:
-        self.progress.reset(self.task, total=self.total)
-
-    def close(self) -> None:
-        self.progress.stop()
 
 
 def openml_examples(classes: tuple[str, ...]) -> Examples:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -13,13 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
+from ..plugins import load_plugin, plugin_names
 from .arrays import as_labels, class_names
 from .cache import Table
+from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples
 from .folder import class_folders, count_pictures, read_class_folders
 from .idx import FILES, find_idx, read_idx, upright
 from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
+from .named import named_dataset, named_is_here
 from .npz import read_npz
 from .tables import read_csv
 
@@ -27,6 +31,7 @@ __all__ = ["load_dataset", "needs_download"]
 
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip")
 
+PLUGIN = re.compile(r"[\w.-]{1,100}")  # what may be the name of data that another package brings
 OPENML_TRAINING = 60_000  # rows of mnist_784 that are MNIST's training images; its test images follow
 
 
@@ -39,6 +44,9 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"digits"``, scikit-learn's 1,797 digits of 8×8 pixels, whose counts from 0 to 16 are stretched to 255;
             - ``"mnist"``, found in ``$GLASSNET_DATA/mnist``, then in the cache, else downloaded, its sums checked;
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
+            - ``"fashion-mnist"``, ``"kmnist"``, ``"emnist-digits"``, ``"emnist-letters"``, ``"qmnist"``, ``"usps"``,
+              as ``"mnist"``; `card` says what each is;
+            - the name of one that an installed package brings, see `glassnet.plugins`;
             - the path of a folder of IDX files, or of one of them, plain or gzip'd, see `find_idx`;
             - the path of a CSV file like Kaggle's train.csv or test.csv, see `read_csv`, or of a folder with both;
             - the path of a file like Keras's mnist.npz, see `read_npz`;
@@ -60,14 +68,31 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
         return from_frame(source, names)
     if isinstance(source, str) and source in NAMED:
         dataset = NAMED[source]()
-        if names != dataset.classes:
-            raise DataError(f"classes: {source} has {len(dataset.classes)} classes, 0 to 9; leave classes out")
+        if names != dataset.classes and classes not in (10, len(dataset.classes)):  # 10: nobody asked
+            first, last = dataset.classes[0], dataset.classes[-1]
+            raise DataError(
+                f"{source}: its {len(dataset.classes)} classes are {first} to {last}, not {names[0]} to {names[-1]}"
+            )
         return dataset
+    if isinstance(source, str) and _is_plugin(source):
+        return _from_plugin(source)
     path = _existing(source)
     try:
         return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
+
+
+def _is_plugin(name: str) -> bool:
+    """Whether another package brings data of a name; what is here as a file or folder comes first."""
+    return bool(PLUGIN.fullmatch(name)) and not Path(name).exists() and name in plugin_names("glassnet.data")
+
+
+def _from_plugin(name: str) -> Dataset:
+    dataset = load_plugin("glassnet.data", name)
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"{name}: the package that brings it returns a {type(dataset).__name__}, not a Dataset")
+    return dataset
 
 
 def _existing(source: str | PathLike[str]) -> Path:
@@ -79,7 +104,8 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
-    raise DataError(f"no data set or path called {text!r}{nearest(text, NAMED)}; give a name or an existing path")
+    known = nearest(text, [*NAMED, *plugin_names("glassnet.data")])
+    raise DataError(f"no data set or path called {text!r}{known}; give a name or an existing path")
 
 
 def _short(name: str) -> str:
@@ -113,6 +139,7 @@ NAMED: dict[str, Callable[[], Dataset]] = {
     "mnist": _mnist,
     "openml": _openml,
     "mnist_784": _openml,
+    **{name: partial(named_dataset, name) for name in NAMED_FILES},
 }
 
 
@@ -120,6 +147,8 @@ def needs_download(source: str) -> bool:
     """Return whether `load_dataset` would have to download the data of a source."""
     if source == "mnist":
         return not mnist_is_here()
+    if source in NAMED_FILES:
+        return not named_is_here(source)
     return NAMED.get(source) is _openml and not openml_is_here()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nn.types import Array
+from ..notebook import card, pictures, table
 from .sums import number
 
 __all__ = [
@@ -102,6 +103,14 @@ class Explanation:
 
     def __str__(self) -> str:
         return _as_text(self)
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.classes[self.label]!r}, {len(self.stages)} stages: {result(self)})"
+
+    def _repr_html_(self) -> str:
+        rows = [(stage.title, stage.equation, stage.shapes) for stage in self.stages if self.shows(stage)]
+        image = pictures([self.image], [self.classes[self.label]])
+        return card(heading(self), {"result": result(self)}, image, table(["stage", "equation", "shapes"], rows))
 
     @property
     def worked(self) -> bool:

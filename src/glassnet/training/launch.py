@@ -19,6 +19,7 @@ from .config import Config
 from .ensemble import train_members
 from .folder import CHECKPOINT, CONFIG, RunFolder
 from .mpi import open_ranks
+from .notebook_progress import notebook_callbacks
 from .ranks import ALONE, Ranks
 from .run import Run, open_model
 from .run_loop import RunLoop
@@ -84,8 +85,8 @@ def train(
         dask: the address of a Dask scheduler whose workers train them.
         parallel: "mpi" for one run of all the processes that ``mpiexec`` began, see `glassnet.training.mpi`. Only
             rank 0 calls the callbacks and writes.
-        progress: whether to report on standard error how the run goes; by default in a terminal, and in a notebook for
-            a run of more than five seconds.
+        progress: whether to report how the run goes: on standard error, or in a notebook below its cell. By default
+            where a person watches, which is in a terminal and in a notebook.
         start: a model, or the path of a model file or run folder, whose weights the network begins with. It decides the
             layers; the outputs begin anew where the classes are others.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
@@ -199,14 +200,15 @@ def _computing(config: Config, dataset: Dataset, ranks: Ranks, workers: Workers)
 @contextmanager
 def _reporting(progress: bool | None) -> Iterator[list[AnyCallback[RunUnderWay]]]:
     """Yield what reports how a run goes, if somebody wants to know."""
-    from .progress import NOTEBOOK_PATIENCE, Progress, watched
+    from .progress import Progress
 
-    if progress is False or (progress is None and not watched()):
+    if progress is not False and (shown := notebook_callbacks()):
+        yield shown
+    elif progress or (progress is None and sys.stderr.isatty()):
+        with closing(Progress()) as reporting:
+            yield [reporting]
+    else:
         yield []
-        return
-    patience = 0.0 if progress or sys.stderr.isatty() else NOTEBOOK_PATIENCE
-    with closing(Progress(patience)) as reporting:
-        yield [reporting]
 
 
 def _workers_for(config: Config, jobs: int | None, dask: str | None) -> Workers:

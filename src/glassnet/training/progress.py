@@ -14,34 +14,22 @@ from .history import Row, percent
 from .summary import summary
 from .verdict import chance_note
 
-__all__ = ["HEADER", "NOTEBOOK_PATIENCE", "Lines", "Progress", "watched"]
+__all__ = ["HEADER", "Lines", "Progress"]
 
 REFRESH = 0.1  # seconds between two updates of the live line
-NOTEBOOK_PATIENCE = 5.0  # seconds: what is over by then needs no lines in a notebook
 REPORT = 60.0  # seconds without a line in a pipe
 WIDTH, BAR = 80, 20  # characters of a line, and of its bar at most
 HEADER = f"{'epoch':>5}  {'loss':>7}  {'accuracy':>8}  {'validation loss':>15}  {'accuracy':>8}  {'seconds':>7}"
 LEGEND = "*: the best model so far, which is kept. Seconds: of training, since its start."
 
 
-def watched() -> bool:
-    """Whether a person watches standard error: a terminal, or a notebook."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
-
-
 class Progress(RunCallback):
-    """Report on standard error, so that standard output holds results alone.
+    """Report on standard error, so that standard output holds results alone."""
 
-    Args:
-        patience: seconds in which nothing is said yet, and nothing at all of a run that is over by then.
-    """
-
-    def __init__(self, patience: float = 0.0) -> None:
+    def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.live: Live | None = None
         self.head = ""
-        self._patience, self._created = patience, perf_counter()
-        self._held: list[str] = []
 
     def on_start(self, run: RunUnderWay) -> None:
         if run.config.first_seed is not None:
@@ -99,23 +87,18 @@ class Progress(RunCallback):
             self._print(_line(run.rows[-1]))
             self._print(f"{run.broken}; training cannot continue")
         elif note := chance_note(run):
-            self._print(fill(note, WIDTH), wait=False)
+            self._print(fill(note, WIDTH))
 
     def on_member(self, number: int, row: Row) -> None:
         members = f"ensemble of {number}" if number > 1 else "1 member"
         self._print(f"{members}: validation accuracy {percent(row['validation_accuracy'])}")
 
-    def _print(self, line: str, *, wait: bool = True) -> None:
+    def _print(self, line: str) -> None:
         self.shown = perf_counter()
-        self._held.append(line)
-        if wait and self.shown - self._created < self._patience:
-            return
-        for held in self._held:
-            if self.live is None:
-                print(held, file=sys.stderr, flush=True)
-            else:
-                self.live.console.print(held)
-        self._held.clear()
+        if self.live is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self.live.console.print(line)
 
     def close(self) -> None:
         """Remove the live line; also called when a run ends with an error."""

@@ -8,6 +8,7 @@ from ..data import Dataset, load_dataset
 from ..errors import DataError, FileError, TrainingError
 from ..files import as_path, resume_command
 from ..model import Model
+from ..notebook import card, curves
 from .checkpoint import read_state
 from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
@@ -101,6 +102,17 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        rows, config = self.history, self.config
+        facts: dict[str, object] = {"data": Path(config.data).name or "arrays in memory", "recipe": config.recipe}
+        if rows:
+            best, unit = self.best, self._part
+            facts[f"{unit}s"] = f"{len(rows)}"
+            if best["validation_accuracy"] is not None:
+                facts["best validation accuracy"] = f"{best['validation_accuracy']:.2%} ({unit} {best['epoch']})"
+            facts["seconds"] = f"{rows[-1]['seconds']:.1f}"
+        return card(f"Run {self.path.name}", facts, curves(rows) if config.members == 1 else "")
 
 
 def find_runs(place: str | os.PathLike[str]) -> list[Run]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ...notebook import card, table
+
 __all__ = ["KNOWN", "Diagnosis", "Finding", "Report"]
 
 
@@ -140,6 +142,15 @@ class Diagnosis:
     def names(self) -> tuple[str, ...]:
         """The names of the findings."""
         return tuple(finding.name for finding in self.findings)
+
+    def __repr__(self) -> str:
+        return f"Diagnosis({', '.join(self.names) or 'nothing found'}; {len(self.checked)} mistakes looked for)"
+
+    def _repr_html_(self) -> str:
+        facts = {"looked for": f"{len(self.checked)} mistakes"}
+        rows = [(finding.name, finding.evidence, finding.cure) for finding in self.findings]
+        found = table(["mistake", "evidence", "cure"], rows) if rows else ""
+        return card(f"Diagnosis: {len(rows) or 'nothing'} found", facts, found)
 
     def __len__(self) -> int:
         return len(self.findings)
