@@ -226,6 +226,7 @@ def _pictures() -> list[bytes]:
     forms = [(gray, "PNG", {}), (gray.convert("RGBA"), "PNG", {}), (gray.convert("P"), "PNG", {"transparency": 0})]
     forms += [(gray.convert("I;16"), "PNG", {}), (gray, "JPEG", {}), (gray.convert("CMYK"), "JPEG", {})]
     forms += [(gray.convert("RGB"), "JPEG", {"progressive": True})]
+    forms += [(gray, kind, {}) for kind in ("BMP", "GIF", "TIFF", "WEBP")]
     found = []
     for image, kind, options in forms:
         file = io.BytesIO()
