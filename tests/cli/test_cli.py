@@ -399,7 +399,7 @@ WRONG = {
     "lr-find mnis": "did you mean 'mnist'",
     "lr-find --batch-size 100000": "batch_size: 100000 is more than",
     "lr-find --learning-rat 1": "--learning-rate",
-    "lr-find --initializer-scale 1e30": "not finite before the first step; try a smaller initializer_scale",
+    "lr-find --initializer-scale 1e30": "--initializer-scale: must be at most 1,000,000, not '1e30'",
     "lr-find --plot curve.pdf": "give a name that ends in .png",
     "lr-find --plot {run}/config.toml/curve.png": "cannot write",
     "train --ema 1": "--ema: must be less than 1, not '1'",

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import product
 from math import isqrt
 from typing import NamedTuple
 
@@ -21,8 +20,8 @@ IDS = frozenset(["index", "idx", "id", "ids", "rowid", "imageid", "no", "nr", "n
 LARGEST_LABEL = 99  # of a table without header: a column with a larger number in it is taken for pixels
 COUNTED = 12  # rows: with as many, a column that counts them does not hold labels
 
-_NUMBERED = re.compile(r"(.*?)(\d+)\D*")
-_ROW_AND_COLUMN = re.compile(r"(\D*)(\d+)(\D+)(\d+)\D*")
+_NUMBERED = re.compile(r"(.*?)(\d{1,400})\D*")
+_ROW_AND_COLUMN = re.compile(r"(\D*)(\d{1,400})(\D+)(\d{1,400})\D*")
 
 
 class Columns(NamedTuple):
@@ -129,6 +128,7 @@ def _pixels(names: dict[int, str], where: str) -> list[int]:
 def _missing(places: list[tuple[int, int]]) -> tuple[int, int] | None:
     """Return the first (row, column) that is left out, or None."""
     rows, columns = ({place[axis] for place in places} for axis in (0, 1))
-    every = product(range(min(rows), max(rows) + 1), range(min(columns), max(columns) + 1))
+    # One after another, since a name may hold any number: the first that is left out comes soon.
+    every = ((i, j) for i in range(min(rows), max(rows) + 1) for j in range(min(columns), max(columns) + 1))
     there = set(places)
     return next((place for place in every if place not in there), None)
