@@ -9,12 +9,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from glassnet.cli.progress import Progress
-
 from glassnet import evaluate, load_dataset, train
 from glassnet.errors import FileError
 from glassnet.files import write_atomically
 from glassnet.training import BUNDLED, Run
+from glassnet.training.progress import Progress
 from machine import describe_machine
 
 RECIPE = "bundled"

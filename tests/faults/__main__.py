@@ -9,8 +9,8 @@ from random import Random
 
 from counts import Counts
 from glassnet.training import folder
+from host import Machine, begin_again
 from kills import interrupt
-from machine import Machine, begin_again
 from mutations import fuzz
 from scenarios import warm_up
 

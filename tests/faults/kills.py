@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from counts import Counts
-from machine import Machine
+from host import Machine
 from scenarios import SCENARIOS, Scenario
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EMFILE, errno.EACCES)

@@ -26,7 +26,7 @@ from glassnet.errors import GlassnetError
 from glassnet.training import Config, RunLoop
 from glassnet.training.checkpoint import load_checkpoint
 from glassnet.training.history import read_history, read_steps
-from machine import Machine
+from host import Machine
 
 SECONDS = 10  # that a file may take
 MEMORY = 2**30  # bytes that reading it may take
