@@ -92,7 +92,7 @@ def test_tiny(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, out.splitlines())) <= 80
     assert "z₁ = 1·0.3 + 0.2·(−0.3) + 0·0.7 + 0.4·0.6 + 0.2 = 0.68" in out
     page = (Path(__file__).parents[2] / "docs/use/explain.md").read_text("utf-8")
-    shown = page.partition("pocket calculator, such as\n\n```text\n")[2].partition("```")[0]
+    shown = page.partition("The first begins\n\n```text\n")[2].partition("```")[0]
     assert shown
     assert shown in out
     assert main(["explain", "--tiny", "--json", "--learning-rate", "0.25"]) == 0

@@ -156,6 +156,7 @@ def test_a_step_that_fails_leaves_the_steps_before_it(digits: Dataset, tmp_path:
     )
     config = whole.config
     (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/config.toml").write_text(config.to_toml())
     loop = RunLoop(config, digits, [watch := Watch()], folder=tmp_path / "broken")
     loop.steps.one_by_one.loss = loop.steps.loss = FailsAtTheTenth(CLASSES)
     with pytest.raises(TrainingError, match="the tenth"):

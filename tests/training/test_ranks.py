@@ -217,7 +217,7 @@ sys.exit(glassnet.cli.main(["train", data, "--parallel", "mpi", "--out", "run"])
 
 def test_ranks_with_other_data_are_refused(tmp_path: Path) -> None:
     for number in (1, 2):
-        pixels, labels = np.full((400, 8, 8), number, np.uint8), np.arange(400) % 10
+        pixels, labels = np.full((400, 8, 8), 100 * number, np.uint8), np.arange(400) % 10
         np.savez(tmp_path / f"{number}.npz", x_train=pixels, y_train=labels, x_test=pixels, y_test=labels)
     process = start(tmp_path, 2, sys.executable, "-c", OF_EACH)
     _, errors = process.communicate(timeout=60)

@@ -185,7 +185,7 @@ def test_a_loss_that_overflows_ends_it(digits: Dataset, monkeypatch: pytest.Monk
 
 def test_wrong_use_gets_one_line(digits: Dataset) -> None:
     with pytest.raises(TrainingError, match=r"not finite before .* another scaling than 'none'$"):
-        find_learning_rate(digits, scaling="none", initializer_scale=1e30)
+        find_learning_rate(digits, scaling="none", initializer_scale=1e6, hidden=[16] * 8)
     with pytest.raises(TrainingError, match="batch_size: 5000 is more than"):
         find_learning_rate(digits, batch_size=5000)
     with pytest.raises(ConfigError, match="did you mean 'adam'"):
@@ -197,9 +197,14 @@ def test_wrong_use_gets_one_line(digits: Dataset) -> None:
 
 
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
-def test_on_mnist_what_is_suggested_for_the_fast_recipe_is_near_its_own() -> None:
-    search = find_learning_rate(load_dataset("mnist"), "fast")
+def test_on_mnist_what_is_suggested_for_the_fast_recipe_is_nearly_as_good_as_its_own(tmp_path: Path) -> None:
+    dataset = load_dataset("mnist")
+    search = find_learning_rate(dataset, "fast")
     assert search.suggestion is not None
     assert search.largest is not None
-    assert 0.005 < search.suggestion < 0.03
     assert 0.03 < search.largest < 1
+    own, suggested = (
+        train(dataset, "fast", out=tmp_path / str(rate), learning_rate=rate).history[-1]["validation_accuracy"]
+        for rate in (None, search.suggestion)
+    )
+    assert suggested > own - 0.015

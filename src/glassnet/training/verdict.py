@@ -6,6 +6,7 @@ import numpy as np
 
 from .callbacks import RunUnderWay
 from .config import DEFAULT_LEARNING_RATES, Config
+from .history import best_row
 
 __all__ = ["chance_note"]
 
@@ -15,7 +16,7 @@ FITTED = 0.5  # of training images correct: what is learned, although it does no
 
 
 def chance_note(run: RunUnderWay) -> str | None:
-    """Return a sentence if the best validation accuracy of a run is no better than chance, and None if it is.
+    """Return a sentence if the validation accuracy of a run's best epoch is no better than chance, and None if it is.
 
     Chance is to name the most common class of the validation images every time. Of planted mistakes nothing is said.
     """
@@ -24,7 +25,7 @@ def chance_note(run: RunUnderWay) -> str | None:
     if run.config.mistakes or not len(labels) or not rows:
         return None
     chance = float(np.bincount(labels).max() / len(labels))
-    best = max(row["validation_accuracy"] or 0.0 for row in rows)
+    best = best_row(rows, run.config.monitor)["validation_accuracy"] or 0.0  # not the luckiest of many epochs
     if best > chance + SPREADS * math.sqrt(chance * (1 - chance) / len(labels)):
         return None
     cause = _cause(run.config, rows[-1]["accuracy"], dark_on_light=run.model.preprocessing.dark_on_light)
