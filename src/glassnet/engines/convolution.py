@@ -22,7 +22,7 @@ import numpy as np
 from .crew import shared
 from .kernels import add_rows
 from .parts import bounds, inline
-from .tiles import TALL, WIDE, multiply_tile, numbers_in, stored, together
+from .tiles import NARROW, TALL, WIDE, multiply_narrow_tile, multiply_tile, numbers_in, stored, together
 
 __all__ = ["convolve", "gradients", "input_gradient", "pairs_of", "pixels_of", "rows_of"]
 
@@ -124,6 +124,9 @@ def convolve(part: int, parts: int, X: Any, hp: int, wp: int, W: Any, b: Any, st
                     if ow - x >= TALL and width == WIDE:
                         at = ((i * oh + y) * ow + x) * filters + left
                         multiply_tile(X, place, offsets, panel, K, start, flat, (at, filters, 0))
+                    elif ow - x >= TALL and width == NARROW:
+                        at = ((i * oh + y) * ow + x) * filters + left
+                        multiply_narrow_tile(X, place, offsets, panel, K, start, flat, (at, filters, 0))
                     else:
                         multiply_tile(X, place, offsets, panel, K, start, spare, (0, WIDE, 0))
                         Z[i, y, x : x + TALL, left : left + width] = spare.reshape(TALL, WIDE)[: ow - x, :width]
@@ -178,6 +181,9 @@ def input_gradient(part: int, parts: int, dZ: Any, oh: int, ow: int, W: Any, win
                                 if count == TALL and width == WIDE:
                                     at = ((i * h + row) * w + column) * c + left
                                     multiply_tile(dZ, place, offsets, panel, K, start, flat, (at, stride * c, 1))
+                                elif count == TALL and width == NARROW:
+                                    at = ((i * h + row) * w + column) * c + left
+                                    multiply_narrow_tile(dZ, place, offsets, panel, K, start, flat, (at, stride * c, 1))
                                 else:
                                     own = dX[i, row, column : column + count * stride : stride, left : left + width]
                                     square[:count, :width] = own
@@ -238,6 +244,9 @@ def gradients(
                 if last == TALL - 1 and width == WIDE:
                     at = (u * line + q) * filters + left
                     multiply_tile(X, place, offsets, panel, K, start, flat, (at, filters, goes_on))
+                elif last == TALL - 1 and width == NARROW:
+                    at = (u * line + q) * filters + left
+                    multiply_narrow_tile(X, place, offsets, panel, K, start, flat, (at, filters, goes_on))
                 else:
                     own = dW[u].reshape(line, filters)[q : q + TALL, left : left + width]
                     square[: last + 1, :width] = own

@@ -22,9 +22,11 @@ from numba import types
 from numba.extending import intrinsic
 
 __all__ = [
+    "NARROW",
     "TALL",
     "WIDE",
     "has_instructions",
+    "multiply_narrow_tile",
     "multiply_tile",
     "numbers_in",
     "stored",
@@ -41,6 +43,7 @@ def has_instructions(name: str) -> bool:
 LANES = 16  # numbers of a register of AVX-512; where registers are shorter, LLVM takes several
 TALL, WIDE = (8, 32) if has_instructions("avx512f") else (6, 16)
 """Rows and columns of a tile: the sums of more would not fit in the registers, of fewer would have to wait."""
+NARROW = LANES  # columns of a tile where there are no more
 
 
 class _BFloat16(ir.Type):
@@ -111,7 +114,7 @@ def numbers_in(typing: Any, panel: Any) -> Any:
 
 @intrinsic
 def multiply_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
-    """Write one tile of a product, C[r, j] ← C₀[r, j] + Σₛ Σₖ A[r, s, k] · B[s, k, j].
+    """Write one tile of a product, C[r, j] ← C₀[r, j] + Σₛ Σₖ A[r, s, k] · B[s, k, j] for j < WIDE.
 
     A is flat: float32, or the 16 bits of bfloat16, of which two neighbours are a word. ``a`` says where its numbers
     are: the first one, how far rows are apart, how far the K numbers of a segment are apart, and which row is the last:
@@ -119,6 +122,17 @@ def multiply_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, sta
     has float32, or words as uint32. ``c`` says where the tile begins in C, which is flat, how far its rows are apart,
     and whether C₀ is what C holds already (1), or in each row ``start``, WIDE numbers (0).
     """
+    return _tile(A, offsets, B, start, C, WIDE)
+
+
+@intrinsic
+def multiply_narrow_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
+    """Write one tile as `multiply_tile` does, of its first `NARROW` columns alone."""
+    return _tile(A, offsets, B, start, C, NARROW)
+
+
+def _tile(A: Any, offsets: Any, B: Any, start: Any, C: Any, wide: int) -> Any:
+    """Return the signature of a tile of so many columns, and what writes its instructions."""
     in_words = A.dtype == types.uint16
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -126,7 +140,7 @@ def multiply_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, sta
         at, apart, goes_on = (builder.extract_value(args[7], i) for i in range(3))
         left, offsets, panel, begin, C = (_data(context, builder, signature, args, i) for i in (0, 2, 3, 5, 6))
         segments = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
-        registers, number = range(WIDE // LANES), WORDS if in_words else SUMS
+        registers, number = range(wide // LANES), WORDS if in_words else SUMS
 
         def vector(pointer: Any, index: Any, kind: Any) -> Any:
             return builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer())
