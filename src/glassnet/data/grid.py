@@ -1,6 +1,7 @@
 """The cells of a grid on a picture: a sudoku, a form."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,8 @@ def find_grid(gray: Images, rows: int, columns: int, name: str) -> Grid:
 
     mask = ink_of(reduced(gray, _SIDE), name).mask
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3), bool))
-    areas = [(down.stop - down.start) * (across.stop - across.start) for down, across in ndimage.find_objects(labels)]
+    boxes: Any = ndimage.find_objects(labels)  # of each label, all of which occur
+    areas = [(down.stop - down.start) * (across.stop - across.start) for down, across in boxes]
     if max(areas) < _COVERS * mask.size:
         return Grid(gray, np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), rows, columns)
     y, x = np.nonzero(labels == 1 + int(np.argmax(areas)))

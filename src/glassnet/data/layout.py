@@ -6,6 +6,7 @@ left to who can recognise them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +121,7 @@ def _parts(mask: Mask, name: str) -> list[Piece]:
     from scipy import ndimage
 
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3), bool))
-    boxes = ndimage.find_objects(labels)
+    boxes: Any = ndimage.find_objects(labels)  # of each label, all of which occur
     least = max(3, max(mask.shape) // 100)
     found = [
         Piece(labels[box] == number, box[0].start, box[1].start)
