@@ -45,8 +45,8 @@ def tiles(threads: int) -> Engine:
 
 def matrix_units(threads: int) -> Engine:
     mkl = blas._mkl()
-    if mkl is None:
-        pytest.skip("MKL is not installed")
+    if mkl is None or not has_instructions("avx512bf16"):
+        pytest.skip("MKL is not installed, or this processor has no AVX512-BF16")
     engine = bfloat16.MatrixUnitsEngine(threads)
     engine.blas = mkl
     return engine
@@ -157,6 +157,31 @@ def test_rounding_is_to_the_nearest_and_keeps_what_is_not_finite(numbers: list[f
         np.testing.assert_array_equal(np.isinf(found[np.isinf(X)]), True)
 
 
+def test_an_empty_batch_has_no_gradient(engine: Engine) -> None:
+    dW, db = np.full((300, 40), 7, np.float32), np.full(40, 7, np.float32)
+    engine.affine_gradients(np.empty((0, 300), np.float32), np.empty((0, 40), np.float32), dW, db)
+    assert not dW.any()
+    assert not db.any()
+    dW, db = np.full((3, 3, 1, 2), 7, np.float32), np.full(2, 7, np.float32)
+    X, dZ = np.empty((0, 6, 6, 1), np.float32), np.empty((0, 4, 4, 2), np.float32)
+    engine.convolution_gradients(X, dZ, Window(3, 3), dW, db)
+    assert not dW.any()
+    assert not db.any()
+
+
+def test_float64_stays_float64(engine: Engine) -> None:
+    rng = np.random.default_rng(0)
+    X, W, b = rng.standard_normal((20, 30)), rng.standard_normal((30, 40)), rng.standard_normal(40)
+    np.testing.assert_allclose(engine.affine(X, W, b, np.empty((20, 40))), X @ W + b, rtol=1e-12, atol=1e-12)
+
+
+def test_every_nan_stays_nan() -> None:
+    X = np.array([[0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0x7FC00000]], np.uint32).view(np.float32)
+    for make in (tiles, RoundedEngine):
+        found = make(1).affine(np.ones((1, 1), np.float32), X, np.zeros(4, np.float32), np.empty((1, 4), np.float32))
+        assert np.isnan(found).all()
+
+
 def test_pixels_of_a_whole_batch_go_in_as_they_are(engine: Engine) -> None:
     rng = np.random.default_rng(0)
     P = rng.integers(0, 256, (20, 6)).astype(np.float32)
@@ -193,6 +218,7 @@ def test_which_way_is_taken_follows_from_the_processor(monkeypatch: pytest.Monke
         (False, {}, "emulated", bfloat16.RoundedCompiledEngine),
         (True, {"avx512bf16": True}, "AVX512-BF16", bfloat16.TilesEngine),
         (True, {"avx512bf16": True, "amx-bf16": True}, "AMX", bfloat16.MatrixUnitsEngine),
+        (True, {"amx-bf16": True}, "emulated", bfloat16.RoundedCompiledEngine),
         (False, {"avx512bf16": True, "amx-bf16": True}, "AVX512-BF16", bfloat16.TilesEngine),
     ):
         features.clear()

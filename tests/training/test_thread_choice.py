@@ -22,6 +22,7 @@ def digits() -> Dataset:
 def long_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Measure for short runs, too, on a machine of four processors where nothing is kept yet."""
     monkeypatch.setattr(thread_choice, "WORTHWHILE", 1)
+    monkeypatch.setattr(thread_choice, "STEPS", 2)
     monkeypatch.setattr(thread_choice, "available_threads", lambda: 4)
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
 
@@ -67,13 +68,17 @@ def test_it_is_measured_in_three_runs_of_a_kind_and_the_shortest_times_count(
     assert calls == [1, 2, 3]
     choose(digits, batch_size=60)  # is another kind
     assert calls == [1, 2, 3, 4]
-    assert measured_threads() == {"numpy float32 64-16-10 batch 50 adam": 4, "numpy float32 64-16-10 batch 60 adam": 1}
+    assert measured_threads() == {
+        "numpy float32 64-16-10 batch 50 relu adam": 4,
+        "numpy float32 64-16-10 batch 60 relu adam": 1,
+    }
 
 
 def test_what_was_measured_on_a_busy_machine_is_not_kept(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = measure(monkeypatch, ({1: 1.0, 4: 1.2}, True), ({1: 1.0, 4: 0.5}, False), ({1: 1.0, 4: 1.2}, True))
-    assert [choose(digits) for _ in range(3)] == [1, 4, 4]
+    assert [choose(digits) for _ in range(3)] == [1, 4, 1]
     assert calls == [1, 2, 3]
+    assert list(measured_threads().values()) == [4]
 
 
 def test_who_says_how_many_gets_them_and_short_runs_are_not_measured(
@@ -118,6 +123,6 @@ def test_real_steps_are_measured_and_info_and_config_say_what_came_out(
     assert runs == 1
     assert list(seconds) == ["1", "2", "4"]
     assert all(0 < taken < 1 for taken in seconds.values())
-    assert measured_threads() == {"numpy float32 64-16-10 batch 50 adam batch_norm distorted": run.config.threads}
+    assert measured_threads() == {"numpy float32 64-16-10 batch 50 relu adam batch_norm distorted": run.config.threads}
     assert main(["info"]) == 0
-    assert "numpy float32 64-16-10 batch 50 adam batch_norm distorted" in capsys.readouterr().out
+    assert "numpy float32 64-16-10 batch 50 relu adam batch_norm distorted" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 Parameters, gradients, moments and everything else stay float32; what goes into a product is rounded for it. How the
 product is computed depends on the processor:
 
-    AMX            matrix units of newer processors of Intel's: by MKL, where that is installed
+    AMX            matrix units of newer processors of Intel's: by MKL, where that is installed; convolutions as below
     AVX512-BF16    vector instructions: tile by tile, as `tiles` writes them out
     emulated       by products in float32 (`rounded`)
 
@@ -26,7 +26,7 @@ from ..nn.products import SomeColumns
 from ..nn.types import Array
 from . import products
 from .blas import find_blas
-from .compiled import CompiledEngine, is_plain
+from .compiled import CompiledEngine, is_float32
 from .convolution import rows_of
 from .crew import shared
 from .kernels import add_rows
@@ -42,9 +42,9 @@ PRODUCT = 2_000_000  # multiply-adds of a part of a product, which take ten micr
 
 def how() -> str:
     """Return how this processor computes products in bfloat16: "AMX", "AVX512-BF16" or "emulated"."""
-    if find_blas().bgemm and has_instructions("amx-bf16"):
-        return "AMX"
-    return "AVX512-BF16" if has_instructions("avx512bf16") else "emulated"
+    if not has_instructions("avx512bf16"):
+        return "emulated"
+    return "AMX" if find_blas().bgemm and has_instructions("amx-bf16") else "AVX512-BF16"
 
 
 def bfloat16_engine(threads: int) -> CompiledEngine:
@@ -63,14 +63,14 @@ class MatrixUnitsEngine(CompiledEngine):
     panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
+        if isinstance(X, SomeColumns) or not is_float32(X, W, b, out):
             return super().affine(X, W, b, out)
         given = self._rounded("X", X), self._rounded("W", W), b, out
         self._work(products.affine, out.size * len(W), self.least_product, self.blas.bgemm, *given)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns) or not is_plain(X, dZ, dW, db):
+        if isinstance(X, SomeColumns) or not is_float32(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
             return
         given = self._rounded("X", X), self._rounded("dZ", dZ), dW, db
@@ -78,7 +78,7 @@ class MatrixUnitsEngine(CompiledEngine):
         self.column_sums(dZ, db)  # of the numbers as they were
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        if not is_plain(dZ, W, out):
+        if not is_float32(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         given = self._rounded("dZ", dZ), self._rounded("W", W), out
         self._work(products.affine_input_gradient, W.size * len(dZ), self.least_product, self.blas.bgemm, *given)
@@ -97,23 +97,26 @@ class TilesEngine(CompiledEngine):
     panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns) or not is_plain(X, W, b, out):
+        if isinstance(X, SomeColumns) or not is_float32(X, W, b, out):
             return super().affine(X, W, b, out)
         rows = self._rows(X)
         self._work(affine, out.size * len(W), self.least_product, rows, W, b, out)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns) or not is_plain(X, dZ, dW, db):
+        if isinstance(X, SomeColumns) or not is_float32(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
             return
         n, d = X.shape
+        if not n:
+            dW[:], db[:] = 0, 0
+            return
         panels = self.scratch("panels", (-(-d // WIDE), -(-n // 2), WIDE), np.uint32)
         self._work(panels_of, X.size, self.least_pass, X, panels)
         self._work(affine_gradients, dW.size * n, self.least_product, panels, dZ, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        if not is_plain(dZ, W, out):
+        if not is_float32(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         rows = self._rows(dZ)
         self._work(affine_input_gradient, W.size * len(dZ), self.least_product, rows, W, out)
@@ -163,8 +166,8 @@ def _turned_panel(W: Any, top: int, out: Any) -> None:
     if height == WIDE:
         whole = k // 32 * 32
         for j in range(0, whole, 32):
-            turn_tile(W, (top * k + j, k), out, j // 2 * WIDE)
-            turn_tile(W, ((top + 16) * k + j, k), out, j // 2 * WIDE + 16)
+            for first in range(0, WIDE, 16):
+                turn_tile(W, ((top + first) * k + j, k), out, j // 2 * WIDE + first)
     else:
         out[:] = 0
     for i in range(height):

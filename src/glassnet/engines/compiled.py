@@ -195,7 +195,7 @@ class CompiledEngine(Engine):
     # Windows that move over images
 
     def convolve(self, X: Array, W: Array, b: Array, window: Window, out: Array) -> Array:
-        if not _is_float32(X, W, b, out):
+        if not is_float32(X, W, b, out):
             return super().convolve(X, W, b, window, out)
         places = window.places(*X.shape[1:3])
         height, width = (window.stride * (n - 1) + size for n, size in zip(places, window[:2], strict=True))
@@ -205,8 +205,11 @@ class CompiledEngine(Engine):
         return out
 
     def convolution_gradients(self, X: Array, dZ: Array, window: Window, dW: Array, db: Array) -> None:
-        if not _is_float32(X, dZ, dW, db):
+        if not is_float32(X, dZ, dW, db):
             super().convolution_gradients(X, dZ, window, dW, db)
+            return
+        if not len(X):
+            dW[:], db[:] = 0, 0
             return
         (n, _, _, c), places = X.shape, window.places(*X.shape[1:3])
         height, width = (window.stride * (n - 1) + size for n, size in zip(places, window[:2], strict=True))
@@ -222,7 +225,7 @@ class CompiledEngine(Engine):
         self._work(convolution.gradients, work, self.least_product, *laid, dZ, window.stride, self.panel, dW, db)
 
     def convolution_input_gradient(self, dZ: Array, W: Array, window: Window, out: Array) -> Array:
-        if not _is_float32(dZ, W, out):
+        if not is_float32(dZ, W, out):
             return super().convolution_input_gradient(dZ, W, window, out)
         n, oh, ow, filters = dZ.shape
         pixels = dZ.reshape(-1)
@@ -273,7 +276,8 @@ def is_plain(*arrays: Array) -> bool:
     return dtype in NATIVE and all(array.dtype == dtype and array.flags.c_contiguous for array in arrays)
 
 
-def _is_float32(*arrays: Array) -> bool:
+def is_float32(*arrays: Array) -> bool:
+    """Whether they are all float32, row by row in memory."""
     return arrays[0].dtype == np.float32 and is_plain(*arrays)
 
 

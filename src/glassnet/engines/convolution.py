@@ -105,7 +105,8 @@ def convolve(part: int, parts: int, X: Any, hp: int, wp: int, W: Any, b: Any, st
     """Z (n, oh, ow, filters) for images X, W (kh, kw, c, filters), b (filters,).
 
     X is flat, as `pixels_of` lays it out. In words there is one number more after its last, which is multiplied by
-    zero. ``like`` is an array of the type that panels have, float32 or words.
+    zero; so is what lies to the right of a window of an odd number of numbers: if that is not finite, the sum is NaN.
+    ``like`` is an array of the type that panels have, float32 or words.
     """
     (kh, kw, c, filters), (n, oh, ow, _) = W.shape, Z.shape
     share = numbers_in(like)

@@ -47,6 +47,8 @@ class Rounded(Engine):
 
     def _rounded(self, name: str, X: Array) -> Array:
         """Return the numbers of bfloat16 nearest to X (n, d), as float32; of two equally near, the even one."""
+        if X.dtype != np.float32:
+            return X
         given = np.ascontiguousarray(X).view(np.uint32)
         bits: NDArray[np.uint32] = self.scratch(f"rounded {name}", X.shape, np.uint32)
         np.right_shift(given, 16, out=bits)
@@ -54,6 +56,7 @@ class Rounded(Engine):
         bits += 0x7FFF
         bits += given
         bits &= 0xFFFF0000
+        np.copyto(bits, 0x7FC00000, where=np.isnan(X))  # of NaN, rounding may make a number
         return bits.view(np.float32)
 
 

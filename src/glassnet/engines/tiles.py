@@ -18,7 +18,7 @@ instructions are written out for LLVM here, as in `native`.
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
 __all__ = [
@@ -36,8 +36,9 @@ __all__ = [
 
 
 def has_instructions(name: str) -> bool:
-    """Return whether this processor has instructions that LLVM calls by this name."""
-    return bool(binding.get_host_cpu_features().get(name, False))
+    """Return whether this processor has instructions that LLVM calls by this name, and Numba may use them."""
+    told = config.CPU_NAME or config.CPU_FEATURES  # NUMBA_CPU_NAME, NUMBA_CPU_FEATURES: of another processor
+    return not told and bool(binding.get_host_cpu_features().get(name, False))
 
 
 LANES = 16  # numbers of a register of AVX-512; where registers are shorter, LLVM takes several
@@ -120,7 +121,8 @@ def multiply_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: Any, sta
     are: the first one, how far rows are apart, how far the K numbers of a segment are apart, and which row is the last:
     it stands in for those below it. ``offsets`` says how far each segment lies from the first. B (segments · K, WIDE)
     has float32, or words as uint32. ``c`` says where the tile begins in C, which is flat, how far its rows are apart,
-    and whether C₀ is what C holds already (1), or in each row ``start``, WIDE numbers (0).
+    and whether C₀ is what C holds already (1), or in each row ``start``, WIDE numbers (0). There is at least one
+    segment, of at least one number.
     """
     return _tile(A, offsets, B, start, C, WIDE)
 

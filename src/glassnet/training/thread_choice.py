@@ -29,6 +29,7 @@ MAX_BYTES = 2**20  # of the file in which times are kept
 TIMES = 3  # runs
 ROUNDS, LEAST = 5, 0.01  # in each so many turns, each of at least so many seconds
 GAIN = 0.95  # of the time with fewer threads; what gains less leaves a processor to others
+STEPS = 300  # a run of fewer is hardly longer than the measurement
 BUSY = 0.85  # of the processors' time, which threads get that look out for work: with less, others have it
 
 Seconds = dict[int, float]  # of a step, by the number of threads
@@ -37,16 +38,16 @@ Seconds = dict[int, float]  # of a step, by the number of threads
 def fastest_threads(config: Config, task: Task, dataset: Dataset) -> int:
     """Return how many threads to train with, after measuring it if this is one of the first runs of its kind.
 
-    Runs that are over sooner than that is measured have as many as `choose_threads` says; so do those of one image a
-    step, or of all, of which a step takes seconds.
+    Runs that are over sooner than that is measured have as many as `choose_threads` says; so do those of few steps, and
+    of one image a step.
 
     Args:
         config: how the run goes.
         task: what it learns, and what it computes with.
         dataset: of which only the form counts.
     """
-    long = task.work >= WORTHWHILE
-    if not long or config.batch_size in (1, "all") or available_threads() == 1:
+    steps = config.epochs * len(task.training) // task.batch_size
+    if task.work < WORTHWHILE or steps < STEPS or task.batch_size == 1 or available_threads() == 1:
         return task.threads
     path, name = _path(), _machine() + _kind(config, task)
     kept = _read(path)
@@ -55,7 +56,7 @@ def fastest_threads(config: Config, task: Task, dataset: Dataset) -> int:
         return _choice(before)
     seconds, busy = _measure(config, task, dataset)
     if busy:
-        return _choice(before or seconds)
+        return _choice(seconds)
     kept[name] = runs + 1, {n: min(taken, before.get(n, taken)) for n, taken in seconds.items()}
     with suppress(FileError):  # then it is measured again next time
         write_atomically(path, json.dumps(kept, indent=1).encode())
@@ -122,7 +123,8 @@ def _kind(config: Config, task: Task) -> str:
     """Return all that decides how long a step takes, in words."""
     words = [task.engine, config.precision, task.network, f"batch {task.batch_size}"]
     more = {"batch_norm": config.batch_norm, "dropout": config.dropout, "distorted": config.augmentation}
-    return " ".join([*words, config.optimizer, *(word for word, given in more.items() if given)])
+    more |= {"ema": config.ema, "clip_norm": config.clip_norm, "l2": config.l2}
+    return " ".join([*words, *config.activation, config.optimizer, *(word for word, given in more.items() if given)])
 
 
 def _machine() -> str:
