@@ -137,6 +137,7 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     file = tmp_path / "file"
     file.write_text("something")
     history = (runs / "a" / "history.jsonl").read_bytes()
+    monkeypatch.chdir(tmp_path)  # where there is no folder runs
     assert "no run folder or folder of runs" in refused(capsys, "compare", tmp_path / "nowhere")
     assert "no runs in this folder" in refused(capsys, "log", tmp_path)
     assert "RUNS" in refused(capsys, "compare").upper()
