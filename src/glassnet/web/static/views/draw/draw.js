@@ -107,6 +107,7 @@ export function mount(root, settings) {
       0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
     ];
     boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => onSheet(box));
+    keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
   }
 
