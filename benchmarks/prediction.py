@@ -38,8 +38,8 @@ def weights() -> Weights:
     return [((rng.standard_normal((a, b)) / a**0.5).astype(np.float32), np.zeros(b, np.float32)) for a, b in pairs]
 
 
-def with_glassnet(count: int) -> Predict:
-    """`Model.predict_proba`, with the threads that NumPy has by itself."""
+def with_glassnet(count: int, *, compiled: bool = False) -> Predict:
+    """`Model.predict_proba`, with the threads that NumPy has by itself, or compiled where there are few images."""
     layers: list[nn.Layer] = []
     for units in SIZES[1:-1]:
         layers += [nn.Dense(units), nn.ReLU()]
@@ -48,7 +48,7 @@ def with_glassnet(count: int) -> Predict:
         network.named_parameters[f"{2 * i}.W"][...], network.named_parameters[f"{2 * i}.b"][...] = W, b
     X = images(count)
     model = Model(network, Preprocessing.fit(load_dataset("mnist").train, "unit"), tuple("0123456789"))
-    return partial(model.predict_proba, X)
+    return partial((model.compile() if compiled else model).predict_proba, X)
 
 
 def with_numpy(count: int) -> Predict:
@@ -121,7 +121,13 @@ def with_onnxruntime(count: int) -> Predict:
     return lambda: session.run(None, {"pixels": X})[0]
 
 
-PREDICTION = {"glassnet": with_glassnet, "onnxruntime": with_onnxruntime, "torch": with_torch, "numpy": with_numpy}
+PREDICTION: dict[str, Callable[[int], Predict]] = {
+    "glassnet": with_glassnet,
+    "compiled": partial(with_glassnet, compiled=True),
+    "onnxruntime": with_onnxruntime,
+    "torch": with_torch,
+    "numpy": with_numpy,
+}
 
 
 def prepared(name: str, count: int) -> Steps:

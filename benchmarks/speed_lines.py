@@ -129,7 +129,13 @@ def distance_lines(result: Result) -> list[str]:
 
 def prediction_lines(result: Result) -> list[str]:
     machine, counts = result["machine"], result["counts"]
-    names = {"glassnet": "glassnet", "onnxruntime": "onnxruntime", "torch": "PyTorch", "numpy": "plain NumPy"}
+    names = {
+        "compiled": "glassnet, `Model.compile`",
+        "glassnet": "glassnet",
+        "onnxruntime": "onnxruntime",
+        "torch": "PyTorch",
+        "numpy": "plain NumPy",
+    }
     lines = ["| predictions, 784-128-64-10 | one image, µs | 10,000 images, ms |", "| --- | --- | --- |"]
     for key, name in names.items():
         figures = [_times(counts[count]["seconds"].get(key), unit) for count, unit in (("1", 1e6), ("10000", 1e3))]

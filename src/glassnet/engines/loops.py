@@ -13,7 +13,7 @@ from ..nn import formulas
 from .crew import shared
 from .parts import own
 
-__all__ = ["over"]
+__all__ = ["compiled_rule", "over"]
 
 
 @cache
@@ -33,7 +33,7 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
     ours = getattr(formula, "__module__", None) == formulas.__name__
     if not (ours or formula is np.tanh) or (dtype != np.float32 and _has_tanh(formula)):
         return None
-    f = _tanh if formula is np.tanh else register_jitable(_with_numbers_of(formula, dtype))
+    f = compiled_rule(formula, dtype)
 
     def write_1(part: int, parts: int, out: Any, x: Any, c: Any) -> None:
         out, x = own(part, parts, out), own(part, parts, x)
@@ -83,6 +83,12 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
     # Compiled code is found by this name: that of two rules must not be one.
     loop.__name__ = loop.__qualname__ = f"{formula.__name__}_{loop.__name__}"
     return shared(loop)
+
+
+def compiled_rule(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """Return a rule as compiled functions can call it, for numbers of the given type; tanh is in float32."""
+    rule: Callable[..., Any] = _tanh if formula is np.tanh else register_jitable(_with_numbers_of(formula, dtype))
+    return rule
 
 
 def _has_tanh(formula: Callable[..., Any]) -> bool:

@@ -1,0 +1,116 @@
+"""Compiled answers to few images: what NumPy answers, to rounding, whatever else is asked at the same time."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from glassnet import Model, nn
+from glassnet.data import Preprocessing
+from glassnet.errors import ConfigError, DataError
+
+HEIGHT, WIDTH = 5, 4
+ACTIVATIONS = [None, nn.ReLU(), nn.LeakyReLU(0.2), nn.GELU(), nn.Sigmoid(), nn.Tanh()]
+
+
+def model(*layers: nn.Layer, scale: float = 1 / 255, shift: float = 0.0, dtype: str = "float32") -> Model:
+    network = nn.Network([*layers, nn.Dense(3)], HEIGHT * WIDTH, dtype=dtype)
+    rng = np.random.default_rng(7)
+    network.parameters[:] = rng.normal(0, 0.5, network.parameters.size)
+    network.statistics[:] = rng.uniform(0.5, 2, network.statistics.size)
+    preprocessing = Preprocessing(HEIGHT, WIDTH, scale, shift, box=5, dark_on_light=False)
+    return Model(network, preprocessing, tuple("abc"))
+
+
+def images(count: int) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return (rng.integers(0, 256, (count, HEIGHT, WIDTH)) * (rng.random((count, HEIGHT, WIDTH)) < 0.4)).astype(np.uint8)
+
+
+def layers_with(activation: nn.Layer | None) -> list[nn.Layer]:
+    between = [activation] if activation else []
+    return [nn.Flatten(), nn.Dense(17), nn.BatchNorm(), *between, nn.Dropout(0.5), nn.Dense(9), nn.BatchNorm()]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize(("scale", "shift"), [(1 / 255, 0.0), (0.01, -0.4)])
+def test_it_answers_as_numpy_does(activation: nn.Layer | None, scale: float, shift: float) -> None:
+    one = model(*layers_with(activation), scale=scale, shift=shift)
+    logits, probabilities, labels = one.logits(images(16)), one.predict_proba(images(16)), one.predict(images(16))
+    assert one.compile() is one
+    np.testing.assert_allclose(one.logits(images(16)), logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(one.predict_proba(images(16)), probabilities, atol=1e-6)
+    np.testing.assert_array_equal(one.predict(images(16)), labels)
+    assert one.predict_proba(images(16)).dtype == np.float32
+
+
+def test_it_is_what_answers_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = model(nn.Dense(8), nn.ReLU()).compile()
+    many = one.predict_proba(images(17))
+    monkeypatch.setattr(nn.Network, "forward", None)
+    np.testing.assert_allclose(one.predict_proba(images(17)[:16]), many[:16], atol=1e-6)
+
+
+def test_an_image_is_answered_alike_whatever_comes_with_it() -> None:
+    one = model(*layers_with(nn.ReLU())).compile()
+    together = one.predict_proba(images(16))
+    for i, image in enumerate(images(16)):
+        np.testing.assert_array_equal(one.predict_proba(image)[0], together[i])
+
+
+def test_many_threads_ask_at_once() -> None:
+    one = model(*layers_with(nn.GELU())).compile()
+    expected = one.predict_proba(images(16))
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: one.predict_proba(images(16)), range(400)):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_copy_is_not_compiled_and_answers() -> None:
+    one = model(nn.Dense(8), nn.ReLU()).compile()
+    copy = pickle.loads(pickle.dumps(one))
+    np.testing.assert_allclose(copy.predict_proba(images(4)), one.predict_proba(images(4)), atol=1e-6)
+
+
+def test_wrong_images_are_refused_as_without_it() -> None:
+    one = model(nn.Dense(8), nn.ReLU()).compile()
+    with pytest.raises(DataError, match=r"images of shape \(2, 3\), expected \(n, 5, 4\)"):
+        one.predict_proba(np.zeros((2, 3), np.uint8))
+    assert one.predict_proba(images(0)).shape == (0, 3)
+
+
+def test_numbers_that_are_not_finite_are_told() -> None:
+    one = model(nn.Dense(8))
+    one.network.named_parameters["0.b"][0] = np.inf
+    one.network.named_parameters["1.W"][0] = [1, 1, -1]
+    one.compile()
+    with pytest.raises(DataError, match="its answer is NaN"):
+        one.predict_proba(images(1))
+    with pytest.raises(DataError, match="its answer is NaN"):
+        one.predict(images(1))
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ([nn.Reshape((HEIGHT, WIDTH, 1)), nn.Conv2D(2, 3), nn.Flatten()], "Reshape in such a place"),
+        ([nn.ReLU()], "ReLU in such a place"),
+        ([nn.Dense(4), nn.ReLU(), nn.BatchNorm()], "BatchNorm in such a place"),
+    ],
+)
+def test_other_networks_are_refused_with_a_line(layers: list[nn.Layer], reason: str) -> None:
+    with pytest.raises(ConfigError, match=f"the model cannot be compiled: {reason}; compiled code predicts with dense"):
+        model(*layers).compile()
+
+
+def test_other_models_are_refused_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="numbers of type float64; compiled code predicts in float32"):
+        model(dtype="float64").compile()
+    one = model()
+    both = Model([one.network, model().network], one.preprocessing, one.classes)
+    with pytest.raises(ConfigError, match="it is an ensemble of 2 networks"):
+        both.compile()
+    monkeypatch.setattr("glassnet.model.why_not_compiled", lambda: "it needs numba, which is missing")
+    with pytest.raises(ConfigError, match="the model cannot be compiled: it needs numba, which is missing"):
+        one.compile()
