@@ -228,6 +228,9 @@ class CompiledEngine(Engine):
         if not is_float32(dZ, W, out):
             return super().convolution_input_gradient(dZ, W, window, out)
         n, oh, ow, filters = dZ.shape
+        around = _around(window, oh, ow, out.shape)
+        if window.stride == 1 and prod(out.shape[1:3]) <= oh * ow and min(around) >= 0:
+            return self.convolve(dZ, *_turned(W), around, out)  # whose sums stay in registers for longer
         pixels = dZ.reshape(-1)
         if self.panel.dtype == np.uint32:
             even = -(-filters // 2) * 2
@@ -268,6 +271,18 @@ class CompiledEngine(Engine):
             return super().max_pool_gradient(X, Y, dY, window, out)
         self._work(windows.max_pool_gradient, X.size, self.least_pass, X, Y, dY, tuple(window), out)
         return out
+
+
+def _turned(W: Array) -> tuple[Array, Array]:
+    """Return the weights and the biases of the convolution of dZ that gives dX, where the stride is 1."""
+    return np.ascontiguousarray(W[::-1, ::-1].swapaxes(2, 3)), np.zeros(W.shape[2], W.dtype)
+
+
+def _around(window: Window, oh: int, ow: int, shape: Shape) -> Window:
+    """Return the window of that convolution: each place of dX (n, h, w, c) sees what its number went into."""
+    top, left = window.height - 1 - window.top, window.width - 1 - window.left
+    bottom, right = shape[1] + window.height - 1 - oh - top, shape[2] + window.width - 1 - ow - left
+    return Window(window.height, window.width, 1, top, bottom, left, right)
 
 
 def is_plain(*arrays: Array) -> bool:
