@@ -47,6 +47,7 @@ class _Header(BaseModel):
     fingerprint: str
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
     seen: list[str] = []
+    weights: Literal["float16"] | None = None  # None: as dtype says
 
 
 class Model:
@@ -318,16 +319,28 @@ class Model:
             raise ConfigError(f"grid: {rows}x{columns} has no cells, or more than {MAX_CELLS:,}; give such as 9x9")
         return read_grid(self, gray, rows, columns, name)
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], *, snapshot: bool = False) -> None:
         """Write the model to one safetensors file, all members of an ensemble included.
 
+        Args:
+            path: the file.
+            snapshot: whether to round the weights to float16, which takes half the space, and not to wait until the
+                file is on the disk.
+
         Raises:
-            FileError: the file cannot be written, or a parameter is not finite; what was there before is still there.
+            FileError: the file cannot be written, or a parameter is not finite, or too large for float16; what was
+                there before is still there.
         """
         tensors = _named_tensors(self.networks)
         for name, tensor in tensors.items():
             if not np.isfinite(tensor).all():
                 raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
+        if snapshot:
+            try:
+                with np.errstate(over="raise"):
+                    tensors = {name: t if _is_statistic(name) else t.astype(np.float16) for name, t in tensors.items()}
+            except FloatingPointError as error:
+                raise FileError(f"{path}: not saved, since a weight is too large for float16") from error
         header = _Header(
             layers=self.network.specification(),
             dtype="float64" if self.network.dtype == np.float64 else "float32",
@@ -337,13 +350,14 @@ class Model:
             fingerprint=self.fingerprint,
             members=len(self.networks),
             seen=list(self.seen),
+            weights="float16" if snapshot else None,
         )
         # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
         metadata = {"kind": "model", "version": _version(header.members), "header": text}
         if self.doubts is not None:  # not in the header, so that a glassnet that knows of no doubt reads the file, too
             metadata["doubt"] = self.doubts.to_json()
-        write_tensors(as_path(path), tensors, metadata)
+        write_tensors(as_path(path), tensors, metadata, durable=not snapshot)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -380,7 +394,9 @@ class Model:
             expected = {prefix + name: shape for prefix in prefixes for name, shape in shapes.items()}
             if strangers := sorted(file.shapes.keys() - expected.keys()):
                 raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
-            tensors = file.read_all({name: (shape, header.dtype) for name, shape in expected.items()})
+            weights = header.weights or header.dtype
+            dtypes = {name: header.dtype if _is_statistic(name) else weights for name in expected}
+            tensors = file.read_all({name: (shape, dtypes[name]) for name, shape in expected.items()})
             for name, tensor in tensors.items():
                 if name.endswith(".running_variance") and (tensor < 0).any():
                     raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
@@ -413,6 +429,11 @@ def _version(members: int) -> str:
 def _prefixes(members: int) -> list[str]:
     """Return how the names of each network's tensors begin in a model file."""
     return [""] if members == 1 else [f"member-{number}." for number in range(1, members + 1)]
+
+
+def _is_statistic(name: str) -> bool:
+    """Whether a tensor of a model file holds running averages, which float16 may be too small for, and no weights."""
+    return ".running_" in name
 
 
 def _named_tensors(networks: Sequence[Network]) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from ..data import Dataset, Preprocessing, cache_folder, card, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
+from ..training.folder import SNAPSHOTS
 from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable
 
 __all__ = ["data", "info", "recipes", "show"]
@@ -120,16 +121,18 @@ def show(run: Path, /, *, json: bool = False) -> None:
         Print them as JSON.
     """
     opened = Run(run)
-    config, rows = opened.config, opened.history
+    config, rows, steps = opened.config, opened.history, opened.snapshots
     state = "finished" if opened.finished else "broken by a planted mistake" if opened.broken else "not finished"
     if json:
         print_json(
             {"run": str(run), "state": state, "rows": len(rows), "best": opened.best if rows else None}
-            | {"settings": config.model_dump()}
+            | {"snapshots": steps, "settings": config.model_dump()}
         )
         return
     best = opened.best["validation_accuracy"] if rows else None
-    print_facts({"run": run, "state": state, "recipe": config.recipe} | ({"validation": percent(best)} if best else {}))
+    kept = f"{len(steps)}, from step {steps[0]} to {steps[-1]}: RUN/{SNAPSHOTS}/STEP.safetensors" if steps else "none"
+    facts = {"run": run, "state": state, "recipe": config.recipe, "snapshots": kept}
+    print_facts(facts | ({"validation": percent(best)} if best else {}))
     print()
     known = config.recipe in recipe_names()
     recipe = Config.resolve(config.recipe) if known else config
