@@ -196,6 +196,7 @@ def test_a_folder_that_is_deleted_does_not_come_back(tmp_path: Path, digits: Dat
     class Delete(Callback):
         def on_step(self, run: RunUnderWay, loss: float) -> None:
             if run.state.step == 5:
+                time.sleep(0.2)  # until the snapshots are written
                 shutil.rmtree(run.folder)
 
     with pytest.raises(FileError, match="was deleted, moved or emptied during the run"):

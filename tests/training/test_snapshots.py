@@ -198,18 +198,6 @@ def test_a_folder_that_takes_no_snapshots_does_not_end_the_run(tmp_path: Path, d
     assert run.snapshots == []
 
 
-def test_a_deleted_folder_is_not_brought_back(tmp_path: Path, digits: Dataset) -> None:
-    class Delete(Callback):
-        def on_step(self, run: RunUnderWay, loss: float) -> None:
-            if run.state.step == 5:
-                time.sleep(0.1)
-                shutil.rmtree(run.folder)
-
-    with pytest.raises(FileError, match="was deleted"):
-        train(digits, out=tmp_path / "run", callbacks=[Delete()], **SETTINGS)
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
     return train(digits, out=tmp_path_factory.mktemp("snapshots") / "run", **SETTINGS)
