@@ -126,13 +126,21 @@ class Record:
         return facts
 
     def details(self) -> Facts:
-        """Return `facts` and ``config`` (all settings), ``members`` and ``total_steps`` (None where nobody knows)."""
+        """Return `facts` and more.
+
+        That is ``config`` (all settings), ``members``, ``total_steps`` (None where nobody knows) and ``snapshots`` (the
+        steps of which there is one).
+        """
         facts = self.facts()
         if "error" in facts:
-            return facts | {"config": {}, "members": 1, "total_steps": None}
+            return facts | {"config": {}, "members": 1, "total_steps": None, "snapshots": []}
         config = self.run.config
         total = last_step(self.run.path).get("total_steps")
-        return facts | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
+        return (
+            facts
+            | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
+            | {"snapshots": self.run.snapshots}
+        )
 
     def read(self) -> None:
         """Take in the rows that have come, and whether the run has ended if it has saved since the last time."""
