@@ -22,6 +22,9 @@ from .watch import TheWatching
 __all__ = ["router"]
 
 
+Pace: TypeAlias = Annotated[float | None, Field(ge=0.01, le=1000)]  # steps a second; None for as many as it can
+
+
 class Order(Question):
     """What is to be trained, and how."""
 
@@ -32,9 +35,16 @@ class Order(Question):
     mistakes: list[str] = Field(default=[])
     mistakes_from: int | None = None
     paused: bool = False
+    pace: Pace = None
 
 
-Word: TypeAlias = Literal["pause", "go", "step", "stop", "resume"]
+class Slower(Question):
+    """At what pace a run is to go on."""
+
+    pace: Pace
+
+
+Word: TypeAlias = Literal["pause", "go", "step", "epoch", "stop", "resume"]
 router = APIRouter()
 
 
@@ -73,6 +83,13 @@ def start(order: Order, store: TheStore, jobs: TheJobs) -> dict[str, str]:
     """Begin a run and return its name."""
     spec, _ = _spec(store.site, order)
     return {"name": jobs.start(spec)}
+
+
+@router.post("/api/runs/{name}/pace")
+def pace(name: str, slower: Slower, jobs: TheJobs, watching: TheWatching) -> Facts:
+    """Tell a run its pace, and return how it then stands."""
+    jobs.control(name, f"pace {slower.pace or 0:g}")
+    return watching.details(jobs.store.run(name))
 
 
 @router.post("/api/runs/{name}/{word}")
@@ -137,4 +154,4 @@ def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     config = Config.resolve(recipe, **how, **settings, data=source["source"])
     choose_engine(config.engine, 0)  # which refuses one that cannot be had
     spec = {"name": order.data, "data": source["source"], "recipe": recipe, "settings": settings}
-    return {**spec, **how, "paused": order.paused}, config
+    return {**spec, **how, "paused": order.paused, "pace": order.pace}, config
