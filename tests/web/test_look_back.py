@@ -126,6 +126,8 @@ def test_what_is_not_there_or_damaged_is_one_line(run: Run, digits: Dataset, cli
     answer = client.get("/api/runs/one/layers?step=3")
     assert answer.status_code == 400
     assert "damaged" in answer.json()["error"]
+    after = client.get("/api/runs/one/changes?step=4").json()
+    assert (after["step"], after["since"]) == (4, None)  # there is nothing to compare it with
     drawing = client.post("/api/runs/one/drawing", content=picture_of(digits.test.images[0])).json()
     missing = [step for step, row in zip(drawing["steps"], drawing["probabilities"], strict=True) if row is None]
     assert missing == [3]

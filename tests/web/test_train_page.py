@@ -121,6 +121,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(said(page)).to_have_text("Paused")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # one step
+    page.keyboard.press("Tab")  # one epoch
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(said(page)).to_have_text("Stopped; nothing is lost")

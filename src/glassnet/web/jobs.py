@@ -70,6 +70,8 @@ class Jobs:
             HTTPException: it is running already or finished, or enough others are running.
         """
         folder = self.store.run(name).path
+        if (stopping := self._jobs.get(name)) and stopping.stopping:
+            stopping.wait(BEGIN)
         with self._lock:
             if self._under_way(name):
                 raise HTTPException(409, f"{name}: is already running")
@@ -139,6 +141,7 @@ class _Job:
         error: why it ended early.
         under_way: whether it reached its first step.
         begun: set as soon as it is under way, or has ended.
+        stopping: whether it was told to end.
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
@@ -147,6 +150,7 @@ class _Job:
         self.pace: float | None = order["pace"]
         self.error: str | None = None
         self.under_way, self.begun, self._closing = False, Event(), False
+        self.stopping = False
         self._tell(json.dumps(order))
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -167,7 +171,12 @@ class _Job:
             self.pace = float(word.removeprefix("pace ")) or None
         self._tell(word)
         if word == "stop":
-            self._listener.join(GRACE)
+            self.stopping = True
+            self.wait(GRACE)
+
+    def wait(self, seconds: float) -> None:
+        """Return when the process has ended, or after so many seconds."""
+        self._listener.join(seconds)
 
     def close_pipe(self) -> None:
         """Close the pipe, which ends the process as the server's own end would."""

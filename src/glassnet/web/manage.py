@@ -3,7 +3,7 @@
 import re
 import shutil
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Response
 
 from ..errors import DataError, FileError
 from ..files import advice, is_held, only_process
@@ -34,10 +34,11 @@ def rename(name: str, asked: Renaming, store: TheStore, jobs: TheJobs) -> dict[s
 
 
 @router.delete("/api/runs/{name}", status_code=204)
-def delete(name: str, store: TheStore, jobs: TheJobs) -> None:
+def delete(name: str, store: TheStore, jobs: TheJobs) -> Response:
     """Delete a run and all that is in its folder."""
     _refuse_going(name, store, jobs.is_running(name))
     delete_run(store, name)
+    return Response(status_code=204)
 
 
 def rename_run(store: Store, name: str, to: str) -> None:

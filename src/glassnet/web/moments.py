@@ -6,6 +6,7 @@ Each answer is worked out once for a moment, in a thread, however many watch.
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from ..data import Examples
+from ..errors import FileError
 from ..evaluation import Evaluation, evaluate
 from ..model import Model
 from ..training import Run
@@ -119,9 +121,11 @@ class Insight:
         written = run.path.stat().st_ino  # of a step there is only one, unless the folder is another
         if known is not None and known.written == written:
             return known
-        model, earlier = run.model_at(step), [other for other in run.snapshots if other < step]
-        before = (run.model_at(earlier[-1]), earlier[-1]) if earlier else None
-        return Moment(model, written, step, past=True, before=before)
+        moment = Moment(run.model_at(step), written, step, past=True)
+        if earlier := [other for other in run.snapshots if other < step]:
+            with suppress(FileError):  # a damaged one is told where it is looked at itself
+                moment.before = run.model_at(earlier[-1]), earlier[-1]
+        return moment
 
     def evaluation(self, run: Run, moment: Moment) -> Evaluation:
         """Return what the network says of the images of `images`; raises as `Store.validation_images`."""
