@@ -81,7 +81,7 @@ def test_a_snapshot_is_the_network_of_its_step(tmp_path: Path, digits: Dataset, 
     watch = Watch()
     run = train(digits, out=tmp_path / "run", callbacks=[watch], **settings)
     steps = run.snapshots
-    assert steps == snapshot_steps(run.history[-1]["step"])
+    assert steps == snapshot_steps(run.history[-1]["step"], 40)
     for step in steps:
         model, seen = run.model_at(step), watch.weights[step]
         np.testing.assert_allclose(model.network.parameters, seen, rtol=2**-11, atol=1e-7)
@@ -93,11 +93,10 @@ def test_a_snapshot_is_the_network_of_its_step(tmp_path: Path, digits: Dataset, 
         assert not np.array_equal(first, last)
 
 
-def test_looking_changes_nothing(tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_changes_nothing(tmp_path: Path, digits: Dataset) -> None:
     how = SETTINGS | {"batch_size": 1, "optimizer": "sgd", "learning_rate": 0.01, "dropout": 0.0, "epochs": 1}
     kept = train(digits, out=tmp_path / "kept", **how)
-    monkeypatch.setattr(snapshots, "MOST", 0)
-    bare = train(digits, out=tmp_path / "bare", **how)
+    bare = train(digits, out=tmp_path / "bare", snapshots=0, **how)
     assert kept.snapshots
     assert bare.snapshots == []
     assert not (bare.path / "snapshots").exists()
@@ -142,9 +141,9 @@ def test_more_epochs_thin_the_snapshots_out(tmp_path: Path, digits: Dataset) -> 
     for epochs in (8, 40, 200):
         resume(run.path, epochs=epochs)
         steps = run.snapshots
-        assert len(steps) <= snapshots.MOST
+        assert len(steps) <= 40
         assert (steps[0], steps[-1]) == (0, 13 * epochs)
-    wanted = snapshot_steps(13 * 200)
+    wanted = snapshot_steps(13 * 200, 40)
     assert np.mean([min(abs(step - other) for other in steps) <= 0.15 * step + 1 for step in wanted]) > 0.9
 
 
@@ -160,7 +159,7 @@ def test_a_large_network_has_fewer(tmp_path: Path, digits: Dataset, monkeypatch:
 
 def test_an_ensemble_has_those_of_its_members(tmp_path: Path, digits: Dataset) -> None:
     run = train(digits, out=tmp_path / "run", members=2, **SETTINGS)
-    assert run.snapshots == snapshot_steps(52)
+    assert run.snapshots == snapshot_steps(52, 40)
     model = run.model_at(52)
     assert len(model.networks) == 2
     member = Run(run.path / "member-2").model_at(52)

@@ -217,6 +217,11 @@ class Running(BaseModel):
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks in an ensemble, trained with consecutive seeds; their probabilities are averaged."
     )
+    snapshots: Annotated[int, Field(ge=0, le=1000)] = Field(
+        40,
+        description="Snapshots of the weights kept in the run folder, evenly spaced in the logarithm of the step, for "
+        "looking back; fewer of a large network. 0: none.",
+    )
     engine: Annotated[str, one_of(ENGINES)] = Field(
         "auto",
         description="Engine: numpy, compiled (needs the extra fast), or auto (compiled if installed and the run is "

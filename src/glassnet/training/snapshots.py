@@ -1,4 +1,4 @@
-"""Snapshots: the weights of a run at some forty of its steps, evenly spaced in the logarithm of the step.
+"""Snapshots: the weights of a run at some of its steps, by default forty, evenly spaced in the logarithm of the step.
 
 Most of what a network learns it learns in its first steps, so half of the snapshots lie in the first tenth of the run
 or less. Each is a model file, ``snapshots/<step>.safetensors``, with weights rounded to float16: it can be named
@@ -17,15 +17,14 @@ from ..nn.types import Array
 from .callbacks import RunCallback, RunUnderWay
 from .folder import SNAPSHOTS, is_run_folder
 
-__all__ = ["MOST", "MOST_BYTES", "Snapshots", "find_snapshots", "snapshot_steps"]
+__all__ = ["MOST_BYTES", "Snapshots", "find_snapshots", "snapshot_steps"]
 
-MOST = 40
 MOST_BYTES = 32_000_000  # of a run's snapshots together; of a large network there are fewer
 HEADER = 5_000  # bytes of a model file beside its tensors
 WAITING = 4  # copies of the weights in memory at once
 
 
-def snapshot_steps(total: int, most: int = MOST) -> list[int]:
+def snapshot_steps(total: int, most: int) -> list[int]:
     """Return at most so many of the steps 0 … ``total``, evenly spaced in their logarithm, with both ends."""
     steps: list[int] = []
     for left in range(most, 0, -1):
@@ -68,7 +67,7 @@ class Snapshots(RunCallback):
     def on_start(self, run: RunUnderWay) -> None:
         network = run.model.network
         size = 2 * network.parameters.size + network.statistics.nbytes + HEADER
-        steps = snapshot_steps(run.total_steps, min(MOST, MOST_BYTES // size))
+        steps = snapshot_steps(run.total_steps, min(run.config.snapshots, MOST_BYTES // size))
         self._steps = frozenset(steps)
         with suppress(OSError):
             _thin_out(run.folder, [step for step in steps if step <= run.state.step], run.state.step)
