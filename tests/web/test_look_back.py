@@ -83,7 +83,8 @@ def test_changes_are_those_since_the_snapshot_before(run: Run, client: httpx.Cli
 def test_changes_of_a_run_that_goes_are_those_since_the_last_look(
     run: Run, digits: Dataset, client: httpx.Client
 ) -> None:
-    assert client.get("/api/runs/one/changes").json()["since"] is None
+    earlier = max(step for step in run.snapshots if step < run.best["step"])
+    assert client.get("/api/runs/one/changes").json()["since"] == earlier
     before = run.model.first_weights()
     other = train(digits, out=run.path.parent / "other", **SETTINGS, seed=7)
     shutil.copy(other.path / "model.safetensors", run.path / "live.safetensors")

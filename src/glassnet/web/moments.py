@@ -114,18 +114,15 @@ class Insight:
         file, written = newest or (run.path, 0)
         record = Record(run.path)
         record.read()
-        before = None if known is None else (known.model, known.step)
-        return Moment(model, written, step_of(file, record), past=False, before=before)
+        step = step_of(file, record)
+        before = _snapshot_before(run, step) if known is None else (known.model, known.step)
+        return Moment(model, written, step, past=False, before=before)
 
     def _past(self, run: Run, step: int, known: Moment | None) -> Moment:
         written = run.path.stat().st_ino  # of a step there is only one, unless the folder is another
         if known is not None and known.written == written:
             return known
-        moment = Moment(run.model_at(step), written, step, past=True)
-        if earlier := [other for other in run.snapshots if other < step]:
-            with suppress(FileError):  # a damaged one is told where it is looked at itself
-                moment.before = run.model_at(earlier[-1]), earlier[-1]
-        return moment
+        return Moment(run.model_at(step), written, step, past=True, before=_snapshot_before(run, step))
 
     def evaluation(self, run: Run, moment: Moment) -> Evaluation:
         """Return what the network says of the images of `images`; raises as `Store.validation_images`."""
@@ -153,3 +150,11 @@ class Insight:
             chosen = np.sort(np.argsort(-norms, kind="stable")[:most])
             self._units[key] = newest.step, chosen
         return chosen
+
+
+def _snapshot_before(run: Run, step: int) -> tuple[Model, int] | None:
+    """Return the last snapshot before a step, and its own; None where there is none that can be read."""
+    earlier = [other for other in run.snapshots if other < step]
+    with suppress(FileError):  # a damaged one is told where it is looked at itself
+        return (run.model_at(earlier[-1]), earlier[-1]) if earlier else None
+    return None

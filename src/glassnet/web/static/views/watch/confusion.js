@@ -6,6 +6,7 @@ import { count, percent } from "../../shared/format.js";
 import { paintGray } from "../../shared/pixels.js";
 import { asking, at } from "./asking.js";
 
+const FEW = 5; // mistakes of a cell that are the full colour where no cell has more
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // path: of the run; why: a line that says why images cannot be looked at, or null.
@@ -36,7 +37,7 @@ export function confusion(root, path, why) {
     const moved = moves.flat().reduce((sum, times) => sum + Math.abs(times), 0) / 2;
     words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are correct at step ${count(answer.step)}. Rows are true classes, columns predictions.`
       + (changed ? ` Since step ${count(before.step)}, ${moved === 1 ? "1 image has" : `${count(moved)} images have`} come to another cell.` : "");
-    const most = Math.max(1, ...answer.matrix.flatMap((row, i) => row.filter((_, j) => i !== j)));
+    const most = Math.max(FEW, ...answer.matrix.flatMap((row, i) => row.filter((_, j) => i !== j)));
     answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, moves[i][j], most)));
     before = answer;
     if (open) images.again();
