@@ -74,12 +74,12 @@ export function confusion(root, path, why) {
   function fill(i, j, times, move, most) {
     const cell = cells[i][j];
     const right = i === j;
-    const share = right ? 0.12 : Math.log1p(times) / Math.log1p(most);
+    const share = right ? 0.15 : 0.1 + 0.9 * (Math.log1p(times) / Math.log1p(most));
     const signed = `${move > 0 ? "+" : "−"}${Math.abs(move)}`;
     cell.textContent = times || "·";
     cell.setAttribute("aria-label", `${classes[i]} predicted as ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}${move ? `, ${signed}` : ""}`);
-    cell.style.setProperty("--share", `${times ? Math.round(100 * (right ? share : 0.08 + 0.82 * share)) : 0}%`);
-    cell.className = `${right ? "right" : "wrong"}${times ? "" : " none"}${!right && share > 0.6 ? " full" : ""}`;
+    cell.style.setProperty("--share", times ? share.toFixed(3) : 0);
+    cell.className = `${right ? "right" : "wrong"}${times ? "" : " none"}`;
     if (move) cell.dataset.move = signed;
     else delete cell.dataset.move;
   }
