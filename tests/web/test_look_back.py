@@ -146,3 +146,21 @@ def test_answers_of_past_steps_are_kept_within_limits(
     insight = app.state.insight
     assert sum(map(len, insight._answers.values())) <= 100_000
     assert len(insight._moments) <= moments.MOMENTS
+
+
+@pytest.mark.parametrize("how", [{"members": 2}, {"layers": ["conv 3 3x3", "pool 2", "dense 8"]}], ids=str)
+def test_ensembles_and_convolutions_are_looked_back_at(
+    site: Site, digits: Dataset, client: httpx.Client, how: dict
+) -> None:
+    settings = SETTINGS | {"epochs": 1} | how
+    if "layers" in how:
+        del settings["hidden"]
+    run = train(digits, out=site.runs / "other", **settings)
+    step = run.snapshots[4]
+    for kind in ("weights", "changes", "layers", "confusion", "confusion/0/0"):
+        assert client.get(f"/api/runs/other/{kind}?step={step}").json()["step"] == step
+    picture = picture_of(digits.test.images[0])
+    answer = client.post("/api/runs/other/drawing", content=picture).json()
+    assert None not in answer["probabilities"]
+    seen = client.post(f"/api/draw?run=other&step={step}", content=picture).json()
+    np.testing.assert_allclose(seen["probabilities"], answer["probabilities"][4], atol=1e-4)
