@@ -158,6 +158,43 @@ def test_what_cannot_be_checked_gets_one_line(tmp_path: Path, content: str | byt
     assert not verdict.repaired
 
 
+FORGED = """
+import json, os, struct
+def answer(tree):
+    header = json.dumps([tree, []]).encode()
+    return struct.pack("<I", len(header)) + header
+"""
+
+
+@pytest.mark.parametrize(
+    "tree", ["[]", "{'dict': {'functions': [[1]], 'error': 3}}", "{'dict': {'functions': ['split'] * 9, 'error': ''}}"]
+)
+def test_answers_written_past_the_worker_are_no_repair(checked: Changed, columns: Assignment, tree: str) -> None:
+    """A submission can write into the pipe of its answers; all that it can say there is arrays."""
+    forge = f"{FORGED}for descriptor in range(3, 30):\n    try: os.write(descriptor, answer({tree}) * 40)\n"
+    forge += "    except OSError: pass\n"
+    verdict = checked(columns, ("CLASSES = 10\n", f"CLASSES = 10\n{forge}"), repaired=True)
+    assert not verdict.repaired
+    assert not verdict.gone or verdict.new or verdict.error
+
+
+@pytest.mark.parametrize(
+    "params", ["None", "[]", "{}", "[np.ones((1, 64)), np.ones((10**6, 1)), W2, b2]", "X", "3 * params"]
+)
+def test_trainings_that_return_something_else(checked: Changed, columns: Assignment, params: str) -> None:
+    verdict = checked(
+        columns,
+        (
+            "            params = update(params, grads, RATE)\n    return params",
+            f"            params = update(params, grads, RATE)\n        W1, b1, W2, b2 = params\n    return {params}",
+        ),
+        repaired=True,
+    )
+    assert verdict.accuracy is None
+    assert "train does not return the parameters" in verdict.training
+    assert not verdict.repaired
+
+
 @pytest.mark.parametrize("content", ["no json", "[]", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}', "[" * 9999])
 def test_what_is_not_a_notebook(tmp_path: Path, content: str) -> None:
     file = tmp_path / "repair.ipynb"

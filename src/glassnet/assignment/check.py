@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import load_dataset
-from ..errors import FileError, GlassnetError, similar
+from ..errors import ConfigError, FileError, GlassnetError, similar
 from .diagnosis import compare_function
 from .key import Key
 from .page import Page, Plant, read_page, run_page
@@ -39,10 +39,15 @@ def check(file: str | os.PathLike[str], key: Key | None = None, seed: int | None
 
     Returns:
         The verdict; where the submission cannot be checked at all, its `error` says why.
+
+    Raises:
+        ConfigError: this is Windows.
     """
+    if os.name != "posix":
+        raise ConfigError("submissions can be checked on Linux and macOS alone; on Windows, do it in WSL")
     rng = np.random.default_rng(seed)
     try:
-        with Submission(read_cells(file)) as submission:
+        with Submission(read_cells(file)) as submission, np.errstate(all="ignore"):
             page = read_page(key.page if key else _page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
@@ -137,17 +142,33 @@ def digits() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _train(submission: Submission, page: Page, rng: np.random.Generator) -> tuple[float | None, str]:
     """Let the submission train; return the accuracy on images that it has not seen, or why there is none."""
     images, labels = digits()
-    right = run_page(page)
-    unseen = images[TRAINING_ROWS:], labels[TRAINING_ROWS:]
     if missing := {"train", "prepare"} - submission.functions:
         return None, f"there is no function {missing.pop()}"
     try:
         seed = int(rng.integers(1000))
         params = submission.call("train", images[:TRAINING_ROWS], labels[:TRAINING_ROWS], seed, seconds=60.0)
-        X = submission.call("prepare", unseen[0])
-        with np.errstate(all="ignore"):
-            return float(right["accuracy"](params, X, unseen[1])), ""
+        X = submission.call("prepare", images[TRAINING_ROWS:])
     except CallError as error:
         return None, f"train failed: {error}"
-    except (TypeError, ValueError, IndexError, AttributeError):
+    try:
+        return _accuracy(page, params, X, images[TRAINING_ROWS:], labels[TRAINING_ROWS:]), ""
+    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
         return None, "train does not return the parameters of the network, as they come from init_params"
+
+
+def _accuracy(page: Page, params: Any, X: Any, images: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the accuracy of somebody's parameters, by the right page.
+
+    Raises:
+        TypeError, ValueError, IndexError, AttributeError, KeyError: they are of another kind or shape, some of which
+            would make arrays of many GiB.
+    """
+    right = run_page(page)
+    columns = page.name == "dense-columns"
+    sound = X.shape == right["prepare"](images).shape
+    for W, b in zip(params[::2], params[1::2], strict=True):
+        units = W.shape[0] if columns else W.shape[-1]
+        sound &= max(W.shape) <= 1024 and b.shape == ((units, 1) if columns else (units,))
+    if not sound:
+        raise ValueError("parameters or images of other shapes")
+    return float(right["accuracy"](params, X, labels))

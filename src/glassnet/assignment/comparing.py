@@ -27,7 +27,7 @@ def numbers(value: Any, names: Sequence[str], single: bool) -> Results | str:
             return f"{name} is not one array of numbers"
         if array.dtype.kind not in "fiub":
             return f"returned {_kind(part)} for {name}; an array of numbers is wanted"
-        arrays.append(array)
+        arrays.append(array.astype(np.float64))
     return arrays
 
 
@@ -55,7 +55,8 @@ def factor(theirs: Results, ours: Results) -> float | None:
     """Return the number by which all of ``ours`` has to be multiplied to be ``theirs``, if there is one."""
     if any(a.shape != b.shape and a.size > 1 for a, b in zip(theirs, ours, strict=True)):
         return None
-    a = np.concatenate([np.broadcast_to(a, b.shape).ravel() for a, b in zip(theirs, ours, strict=True)])
+    pairs = zip(theirs, ours, strict=True)
+    a = np.concatenate([np.broadcast_to(a.ravel() if a.size == 1 else a, b.shape).ravel() for a, b in pairs])
     b = np.concatenate([b.ravel() for b in ours])
     if not np.isfinite(a).all() or not a.any():
         return None

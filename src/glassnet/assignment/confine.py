@@ -10,6 +10,7 @@
 import ctypes
 import os
 import platform
+import resource
 import struct
 import sys
 from contextlib import suppress
@@ -46,7 +47,8 @@ _CALLS = {
     "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "mount": (165, 40),
     "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_by_handle_at": (304, 265),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "open_tree": (428, 428), "move_mount": (429, 429),
-    "mount_setattr": (442, 442), "swapon": (167, 224), "swapoff": (168, 225), "reboot": (169, 142),
+    "mount_setattr": (442, 442), "fsopen": (430, 430), "swapon": (167, 224), "swapoff": (168, 225),
+    "reboot": (169, 142),
     # memory and queues that outlast a process
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     # changes of the machine, for one who is root
@@ -74,10 +76,6 @@ def confine() -> list[str]:
 
 
 def _limit_resources() -> list[str]:
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return ["processor time, memory and processes"]
     missing = []
     limits = {"CPU": CPU_SECONDS, "AS": MEMORY, "FSIZE": 0, "CORE": 0, "NPROC": 0}
     for name, limit in limits.items():

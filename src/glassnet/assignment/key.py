@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..clinic import MISTAKES
 from ..errors import FileError
 from ..files import as_path, read_regular
-from .page import Page, Plant
+from .page import PAGES, Page, Plant
 
 __all__ = ["Key", "PlantedMistake", "make_key", "read_key"]
 
@@ -96,6 +96,8 @@ def read_key(path: str | os.PathLike[str]) -> Key:
         raise FileError(f"{path}: cannot be read ({error.strerror}); give the key.json of the assignment") from error
     except (ValueError, RecursionError, ValidationError) as error:
         raise FileError(f"{path}: not the key of an assignment; give the key.json from its teacher folder") from error
-    if unknown := [each.mistake for each in key.mistakes if each.mistake not in MISTAKES]:
-        raise FileError(f"{path}: there is no mistake called {unknown[0]!r}; make the assignment again")
+    unknown = [f"page {key.page!r}"] if key.page not in PAGES else []
+    unknown += [f"mistake {each.mistake!r}" for each in key.mistakes if each.mistake not in MISTAKES]
+    if unknown:
+        raise FileError(f"{path}: there is no {unknown[0]} in this version of glassnet; make the assignment again")
     return key

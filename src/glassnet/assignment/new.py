@@ -54,7 +54,7 @@ def draw(
     Args:
         mistakes: how many, or their names; by default as many as the level has.
         level: 1, mistakes that show at once; 2, also such as make training worse or fail sometimes; 3, also such as
-            hardly show. At least half of them are of the level itself.
+            hardly show. At least half of them are of the level itself. It says nothing where names are given.
         seed: the same seed gives the same assignment; by default another one each time.
         page: one of `PAGES`; by default drawn as well.
 
@@ -75,6 +75,7 @@ def draw(
         plants = _draw_count(chosen, count, level, random)
     else:
         chosen, plants = _draw_named(list(mistakes), page, random)
+        level = max(plant.level for plant in plants)
     plants.sort(key=lambda plant: plant.lines)
     return Assignment(chosen, tuple(plants), make_key(chosen, plants, level, seed))
 
@@ -112,7 +113,8 @@ def _draw_named(names: list[str], page: str | None, random: Random) -> tuple[Pag
         if name not in MISTAKES:
             raise ConfigError(f"no mistake called {name!r}{nearest(name, offered)}")
         if name not in offered:
-            raise ConfigError(f"{name}: {f'the page {page}' if page else 'no page'} has no place for it")
+            where = f"the page {page} has no place" if page else "no page has a place"
+            raise ConfigError(f"{name}: {where} for it")
     for each in random.sample(pages, k=len(pages)):
         plants = [plant for plant in each.plants if plant.mistake in names]
         for _ in range(ATTEMPTS):

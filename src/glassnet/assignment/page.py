@@ -14,7 +14,7 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..errors import ConfigError, nearest
 __all__ = ["PAGES", "Page", "Plant", "read_page"]
 
 PAGES = ("dense-columns", "dense-rows", "convolution")
+"""The names of the pages."""
 WRONG = re.compile(r"\s*#! (?P<mistake>[a-z-]+)(?:/(?P<variant>[a-z-]+))? (?P<level>\d): (?P<text>.+)")
 
 
@@ -51,7 +52,7 @@ class Plant:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """A right page and what can be planted in it.
 
@@ -73,7 +74,7 @@ class Page:
                 lines[number] = wrong
         return "\n".join(lines) + "\n"
 
-    @property
+    @cached_property
     def functions(self) -> dict[str, ast.FunctionDef]:
         """The functions by name, in the order of the page."""
         return {item.name: item for item in ast.parse(self.text()).body if isinstance(item, ast.FunctionDef)}

@@ -40,6 +40,8 @@ def check_property(submission: Submission, page: Page, function: str, rng: np.ra
         return [Finding(UNKNOWN, function, f"it failed: {error}")]
     except _WrongError as error:
         return [Finding(UNKNOWN, function, str(error))]
+    except (TypeError, ValueError, IndexError) as error:  # of somebody's arrays that are used as if they were right
+        return [Finding(UNKNOWN, function, f"what it returns cannot be used: {error}")]
 
 
 class _WrongError(Exception):

@@ -121,8 +121,11 @@ class Submission:
         self._pipes = requests, answers
         self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
         loaded = self._ask([list(cell) for cell in self._cells], 30.0)
-        self.functions = set(loaded["functions"])
-        self.error = str(loaded["error"])
+        names = loaded.get("functions") if isinstance(loaded, dict) else None
+        if not isinstance(names, list):
+            raise CallError("it wrote into what its answers go through")
+        self.functions = {name for name in names if isinstance(name, str)}
+        self.error = str(loaded.get("error"))
 
     def _ask(self, message: Any, seconds: float) -> Any:
         data = memoryview(encode(message))

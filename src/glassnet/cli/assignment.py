@@ -52,7 +52,7 @@ def new(
         {
             "page": drawn.page.name,
             "mistakes": len(drawn.plants),
-            "level": level,
+            "level": drawn.key.level,
             "seed": drawn.key.seed,
             "give out": folder / "student",
             "keep": folder / "teacher",
