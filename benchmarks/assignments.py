@@ -1,6 +1,7 @@
 """Generated assignments, checked as they are, repaired by their cures, and repaired wrongly (half an hour).
 
 Each is to be found broken with exactly its mistakes, its solution to be whole, and each wrong repair to be told.
+Before, all pairs of mistakes that one function can have are checked: there one could hide the other.
 """
 
 import re
@@ -8,14 +9,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from statistics import mean
 from typing import Any
 
-from glassnet.assignment import Assignment, Verdict, check, draw
+from glassnet.assignment import PAGES, Assignment, Verdict, check, draw
+from glassnet.assignment.key import make_key
 from glassnet.assignment.new import LEVELS
+from glassnet.assignment.page import Plant, read_page
 from machine import describe_machine, save_result
 
 COUNT = 300
@@ -70,6 +74,29 @@ def checked(text: str, assignment: Assignment, file: Path) -> tuple[Verdict, flo
     return check(file, assignment.key), time.perf_counter() - start
 
 
+def exact(verdict: Verdict, plants: Iterable[Plant]) -> bool:
+    """Whether the mistakes found are those planted, and no others."""
+    planted = sorted(plant.mistake for plant in plants)
+    found = sorted(each.name for each in verdict.remaining)
+    return found == planted and not (verdict.new or verdict.hidden or verdict.repaired)
+
+
+def check_pairs(file: Path) -> dict[str, int]:
+    """Check each pair of mistakes that one function can have; return how many there are, and how many are told."""
+    tally: Counter[str] = Counter()
+    for page in map(read_page, PAGES):
+        for function in page.functions:
+            for plants in combinations(page.planted_in(function), 2):
+                if not plants[0].fits(plants[1:]):
+                    continue
+                assignment = Assignment(page, plants, make_key(page, plants, 3, 0))
+                verdict, _ = checked(assignment.text, assignment, file)
+                tally.update(tried=1, told=int(exact(verdict, plants)))
+                if not exact(verdict, plants):
+                    print(page.name, [(plant.mistake, plant.variant) for plant in plants], verdict, flush=True)
+    return dict(tally)
+
+
 def main(count: int = COUNT) -> None:
     seconds: dict[str, list[float]] = {}
     tally: Counter[str] = Counter()
@@ -78,20 +105,19 @@ def main(count: int = COUNT) -> None:
     failures: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "repair.py"
+        pairs = check_pairs(file)
+        print(pairs, flush=True)
         for seed in range(count):
             assignment = draw(None, 1 + seed % len(LEVELS), seed)
-            planted = sorted(plant.mistake for plant in assignment.plants)
             broken, took = checked(assignment.text, assignment, file)
             whole, _ = checked(assignment.page.text(), assignment, file)
             seconds.setdefault(assignment.page.name, []).append(took)
             accuracies.setdefault(assignment.page.name, []).append(whole.accuracy or 0.0)
-            exact = sorted(each.name for each in broken.remaining) == planted and not (broken.new or broken.hidden)
-            tally.update(
-                assignments=1, mistakes=len(planted), exact=exact and not broken.repaired, whole=whole.repaired
-            )
+            told = exact(broken, assignment.plants)
+            tally.update(assignments=1, mistakes=len(assignment.plants), exact=int(told), whole=int(whole.repaired))
             tally[f"level {assignment.key.level}"] += 1
             tally[assignment.page.name] += 1
-            if not exact or not whole.repaired:
+            if not told or not whole.repaired:
                 failures.append({"seed": seed, "broken": broken.to_json(), "whole": whole.to_json()})
             if seed % EVERY == 0:
                 name = list(WRONG)[seed // EVERY % len(WRONG)]
@@ -105,6 +131,7 @@ def main(count: int = COUNT) -> None:
     result = {
         "machine": describe_machine("numpy"),
         "counts": dict(tally),
+        "pairs": pairs,
         "wrong_repairs": {name: dict(counts) for name, counts in wrong.items()},
         "accuracy": {name: {"least": min(each), "mean": mean(each)} for name, each in accuracies.items()},
         "seconds": {name: mean(each) for name, each in seconds.items()},

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import load_dataset
-from ..errors import ConfigError, FileError, GlassnetError, similar
+from ..errors import ConfigError, FileError, similar
 from .diagnosis import compare_function
 from .key import Key
 from .page import Page, Plant, read_page, run_page
@@ -25,17 +25,16 @@ EXPECTED = {"dense-columns": 0.93, "dense-rows": 0.93, "convolution": 0.9}
 """What a repaired page reaches: below the accuracy of each of forty seeds, twelve of the convolutional page."""
 
 
-def check(file: str | os.PathLike[str], key: Key | None = None, seed: int | None = None) -> Verdict:
+def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     """Check a submission: a page that somebody has repaired.
 
     It runs in a process of its own, which has taken network, files and more away from itself, see `confine`. Its
-    functions are called with random arrays; what they return is compared here with what the right page returns, and
-    with what mistakes would make of that.
+    functions are called with random arrays, new ones each time; what they return is compared here with what the right
+    page returns, and with what mistakes would make of that.
 
     Args:
         file: a .py or .ipynb file.
         key: of the assignment; without one nothing is known of what was planted.
-        seed: of the random arrays; by default they are new each time.
 
     Returns:
         The verdict; where the submission cannot be checked at all, its `error` says why.
@@ -45,7 +44,7 @@ def check(file: str | os.PathLike[str], key: Key | None = None, seed: int | None
     """
     if os.name != "posix":
         raise ConfigError("submissions can be checked on Linux and macOS alone; on Windows, do it in WSL")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng()
     try:
         with Submission(read_cells(file)) as submission, np.errstate(all="ignore"):
             page = read_page(key.page if key else _page_of(submission))
@@ -67,7 +66,7 @@ def _page_of(submission: Submission) -> str:
         return "convolution"
     try:
         return "dense-columns" if np.shape(submission.call("prepare", np.zeros((3, 64)))) == (64, 3) else "dense-rows"
-    except (GlassnetError, KeyError):
+    except (CallError, ValueError):
         return "dense-rows"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from ..errors import FileError, GlassnetError
 from ..files import as_path, read_regular
 from .wire import decode, encode
@@ -20,7 +22,8 @@ __all__ = ["CallError", "Submission", "read_cells"]
 
 LARGEST = 10 << 20  # bytes of a file
 SECONDS = 120.0  # for a whole submission
-STARTER = "import sys; sys.path[:0] = [{path!r}]; from glassnet.assignment.worker import main; main({r}, {w})"
+STARTER = "import sys; sys.path[:0] = {paths}; from glassnet.assignment.worker import main; main({r}, {w})"
+PATHS = [str(Path(__file__).parents[2]), str(Path(np.__file__).parents[1])]  # of glassnet and NumPy, and no others
 
 
 class CallError(GlassnetError):
@@ -103,11 +106,10 @@ class Submission:
     def _start(self) -> None:
         asked, requests = os.pipe()
         answers, answered = os.pipe()
-        root = Path(__file__).parents[2]
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", STARTER.format(path=str(root), r=asked, w=answered)],
+            [sys.executable, "-I", "-B", "-c", STARTER.format(paths=PATHS, r=asked, w=answered)],
             cwd=self._folder.name,
             env=kept | threads,
             stdin=subprocess.DEVNULL,
