@@ -80,7 +80,7 @@ def compare_function(
         for chosen in _sets([plant for plant in page.planted_in(function) if plant.mistake != ROWS]):
             if factors := _factors(asked, asked.expected(callees | chosen)):
                 rows = Finding(ROWS, function, f"all gradients are {factors}")
-                return [_finding(asked, p, callees | chosen, ROWS) for p in chosen] + [rows], frozenset(chosen)
+                return [_finding(asked, p, callees | chosen) for p in chosen] + [rows], frozenset(chosen)
     return [Finding(UNKNOWN, function, asked.told(right))], frozenset()
 
 
@@ -92,14 +92,12 @@ def _sets(plants: list[Plant]) -> Iterator[frozenset[Plant]]:
                 yield frozenset(chosen)
 
 
-def _finding(asked: _Asked, plant: Plant, there: frozenset[Plant], aside: str = "") -> Finding:
-    """Say what the mistake changes, beside all others that are there."""
-    without = asked.expected(there - {plant})
-    having = asked.expected(there) if aside else asked.results
-    for (words, _), theirs, ours, names in zip(asked.probes, having, without, asked.names, strict=True):
-        if not same(theirs, ours):
-            return Finding(plant.mistake, asked.function, f"{told_apart(theirs, ours, names)} with {words}")
-    return Finding(plant.mistake, asked.function, "")
+def _finding(asked: _Asked, plant: Plant, there: frozenset[Plant]) -> Finding:
+    """Say what the mistake changes, beside all others that are there, with the first arrays that show it."""
+    pairs = zip(asked.expected(there), asked.expected(there - {plant}), strict=True)
+    told = [told_apart(having, without, names) for (having, without), names in zip(pairs, asked.names, strict=True)]
+    first = next(i for i, difference in enumerate(told) if difference)
+    return Finding(plant.mistake, asked.function, f"{told[first]} with {asked.probes[first][0]}")
 
 
 def _factors(asked: _Asked, ours: list[Results]) -> str:
