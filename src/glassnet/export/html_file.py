@@ -7,7 +7,7 @@ modules are in ``page/``, and import what they can from those of the page that `
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,13 @@ MANY = 30  # classes: with more, a confusion matrix is too large to be looked at
 DEEP = 0.35  # fraction of a row from which on the ground of a number is dark
 
 
-def html_page(model: Model, record: Record | None = None) -> bytes:
+def html_page(model: Model, record: Record | None = None, links: Mapping[str, str] | None = None) -> bytes:
     """Return a page that holds a model, as the content of an HTML file that needs nothing else.
 
     Args:
         model: what it holds, all members of an ensemble included, in float32.
         record: what the page tells of its training, such as `record_of` returns.
+        links: addresses of other pages by their names, for a page that is part of a site.
 
     Raises:
         ConfigError: not a model of pictures, a layer that the page does not have, or no parameters.
@@ -68,6 +69,7 @@ def html_page(model: Model, record: Record | None = None) -> bytes:
         "export/page/page.html",
         version=__version__,
         record=record,
+        links=links or {},
         matrix=[*_matrix(record.evaluation)] if record.evaluation else [],
         tiny=result(tiny).replace(" %", "\u00a0%"),
         style=Markup("\n".join(path.read_text("utf-8") for path in STYLES)),

@@ -3,7 +3,7 @@
 import { h } from "../../web/static/shared/dom.js";
 
 const [WIDTH, HEIGHT] = [560, 260];
-const [LEFT, RIGHT, TOP, BOTTOM] = [56, 12, 12, 40];
+const [LEFT, RIGHT, TOP, BOTTOM] = [66, 12, 14, 52];
 
 function s(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -40,8 +40,8 @@ export function curves({ title, lines, percent, unit }) {
     const y = up(value / scale);
     drawing.append(s("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" }), s("text", { x: LEFT - 8, y: y + 5, class: "left" }, `${value.toFixed(decimals)}${percent ? " %" : ""}`));
   }
-  for (const value of ticks(first, last).found.filter(Number.isInteger)) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 20 }, String(value)));
-  drawing.append(s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 3, class: "axis" }, unit));
+  for (const value of ticks(first, last).found.filter(Number.isInteger)) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 24 }, String(value)));
+  drawing.append(s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, class: "axis" }, unit));
   for (const { x, y, kind } of lines) {
     const points = x.map((value, i) => `${across(value).toFixed(1)},${up(y[i]).toFixed(1)}`);
     drawing.append(x.length > 1 ? s("polyline", { points: points.join(" "), class: kind }) : s("circle", { cx: across(x[0]), cy: up(y[0]), r: 4, class: kind }));

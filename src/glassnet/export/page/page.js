@@ -4,7 +4,7 @@ import { network } from "../../web/static/views/step/network.js";
 import { stages } from "../../web/static/views/step/stages.js";
 import { curves } from "./curves.js";
 import { mountDraw } from "./draw.js";
-import { framePicture } from "./framing/framing.js";
+import { look } from "./look.js";
 import { Model } from "./model.js";
 import { grayOfFile } from "./picture.js";
 
@@ -40,10 +40,10 @@ for (const chart of data.curves) document.querySelector(".charts").append(curves
 addEventListener("hashchange", show);
 show();
 
-// For whoever opens the browser's console: glassnet.predictProba(784 numbers from 0 to 255), glassnet.frame(gray).
+// For whoever opens the browser's console: the probability of each class for h·w numbers from 0 to 255, and all that the
+// page says of a picture file.
 globalThis.glassnet = {
   classes: model.classes,
   predictProba: (pixels) => model.predictProba(pixels),
-  frame: (gray) => framePicture(gray, model.form),
-  grayOfFile,
+  look: async (file) => look(model, await grayOfFile(file)),
 };
