@@ -6,14 +6,15 @@ import { reduced } from "./framing/resample.js";
 
 const ENOUGH = 1024; // pixels
 const SIDE = 280; // of a drawing
+let sheet = null; // on which a drawing is painted to be looked at
 
 // What is drawn, or the picture that was opened, as { height, width, data }.
 export async function grayOf(drawing) {
   const lone = drawing.lone;
   if (!lone) {
-    const context = canvasOf(SIDE, SIDE);
-    drawing.paint(context, SIDE);
-    return luminance(context.getImageData(0, 0, SIDE, SIDE));
+    sheet ??= canvasOf(SIDE, SIDE);
+    drawing.paint(sheet, SIDE);
+    return luminance(sheet.getImageData(0, 0, SIDE, SIDE));
   }
   lone.gray ??= await grayOfFile(lone.sent);
   return lone.gray;

@@ -44,21 +44,23 @@ export const eroded = (given) => inverse(dilated(inverse(given))); // beyond the
 // The parts of a mask whose pixels touch, corners too, numbered from 1 in `labels`.
 export function parts({ height, width, data }) {
   const labels = new Int32Array(data.length);
-  const stack = [];
+  const stack = new Int32Array(data.length);
   let number = 0;
+  let waiting = 0; // on the stack
   for (let start = 0; start < data.length; start++) {
     if (!data[start] || labels[start]) continue;
     labels[start] = ++number;
-    stack.push(start);
-    while (stack.length) {
-      const at = stack.pop();
-      const [y, x] = [Math.floor(at / width), at % width];
-      for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, height - 1); v++) {
-        for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, width - 1); u++) {
-          const i = v * width + u;
+    stack[waiting++] = start;
+    while (waiting) {
+      const at = stack[--waiting];
+      const y = Math.floor(at / width);
+      const x = at - y * width;
+      const [bottom, right] = [Math.min(y + 1, height - 1), Math.min(x + 1, width - 1)];
+      for (let v = Math.max(y - 1, 0); v <= bottom; v++) {
+        for (let i = v * width + Math.max(x - 1, 0); i <= v * width + right; i++) {
           if (!data[i] || labels[i]) continue;
           labels[i] = number;
-          stack.push(i);
+          stack[waiting++] = i;
         }
       }
     }

@@ -33,7 +33,7 @@ export function rint(value) {
 
 // The k-th of values in order, from 0, without sorting them all (Hoare's selection, 1961).
 export function kth(values, k) {
-  const a = Float64Array.from(values);
+  const a = values.slice();
   let [low, high] = [0, a.length - 1];
   while (low < high) {
     const pivot = a[(low + high) >> 1];

@@ -125,7 +125,7 @@ function commonest(gray, near) {
 function inkUp(difference) {
   const { data } = difference;
   let cubes = 0;
-  for (let i = 0; i < data.length; i++) cubes += data[i] ** 3;
+  for (let i = 0; i < data.length; i++) cubes += data[i] * data[i] * data[i];
   return cubes < 0 ? map(difference, (value) => -value) : difference;
 }
 

@@ -18,9 +18,9 @@ export function withoutFrame(gray) {
     if (turn === 4 && !count(taken)) break;
     const own = bar(left);
     taken[turn % 4] += own;
-    left = turned(cut(left, own, left.height, 0, left.width));
+    left = turned(own ? cut(left, own, left.height, 0, left.width) : left);
   }
-  return cut(gray, taken[0], gray.height - taken[2], taken[3], gray.width - taken[1]);
+  return count(taken) === 0 ? gray : cut(gray, taken[0], gray.height - taken[2], taken[3], gray.width - taken[1]);
 }
 
 function bar({ height, width, data }) {
