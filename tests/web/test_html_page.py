@@ -22,7 +22,7 @@ from glassnet.data import Preprocessing
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain_tiny
 from glassnet.export import html_page
-from glassnet.nn import Dense, Network
+from glassnet.nn import BatchNorm, Dense, Network
 from glassnet.training import Run
 from glassnet.web.draw import look
 
@@ -336,6 +336,28 @@ def test_the_tiny_network_step_by_step(opened: Open, run: Run) -> None:
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="A tiny network, step by step")).to_be_visible()
+
+
+def test_a_slider_goes_through_what_the_network_was(opened: Open, tmp_path: Path) -> None:
+    models = [Model(network([Dense(12), BatchNorm(), Dense(10)], seed=seed), form(), CLASSES) for seed in range(3)]
+    (tmp_path / "past.html").write_bytes(html_page(models[2], past={0: models[0], 1500: models[1]}))
+    page, images = opened(tmp_path / "past.html"), noise(20)
+    draw(page, 3)
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for key, model, words in (
+        ("Home", models[0], "after step 0 of"),
+        ("ArrowRight", models[1], "after step 1,500 of"),
+        ("End", models[2], "kept at the end"),
+    ):
+        page.keyboard.press(key)
+        expect(page.locator(".moments")).to_contain_text(words)
+        np.testing.assert_allclose(probabilities(page, images), model.predict_proba(images), rtol=0, atol=1e-5)
+        expect(page.locator(".said [aria-live]")).to_have_attribute("aria-busy", "false")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".moments")).to_contain_text("after step 0 of")
+    expect(page.locator(".moments")).to_contain_text("kept at the end")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
 def test_a_picture_is_opened(opened: Open, bundled: Path, tmp_path: Path) -> None:

@@ -34,13 +34,19 @@ MANY = 30  # classes: with more, a confusion matrix is too large to be looked at
 DEEP = 0.35  # fraction of a row from which on the ground of a number is dark
 
 
-def html_page(model: Model, record: Record | None = None, links: Mapping[str, str] | None = None) -> bytes:
+def html_page(
+    model: Model,
+    record: Record | None = None,
+    links: Mapping[str, str] | None = None,
+    past: Mapping[int, Model] | None = None,
+) -> bytes:
     """Return a page that holds a model, as the content of an HTML file that needs nothing else.
 
     Args:
         model: what it holds, all members of an ensemble included, in float32.
         record: what the page tells of its training, such as `record_of` returns.
         links: addresses of other pages by their names, for a page that is part of a site.
+        past: the model at steps of its training, for a slider through them.
 
     Raises:
         ConfigError: not a model of pictures, a layer that the page does not have, or no parameters.
@@ -60,7 +66,7 @@ def html_page(model: Model, record: Record | None = None, links: Mapping[str, st
     data = {
         "name": record.name,
         "about": _about(model, record),
-        "model": describe(model),
+        "model": describe(model, past or {}),
         "curves": record.curves,
         "tiny": as_answer(tiny),
     }

@@ -1,8 +1,9 @@
 """A model as data for the page that calculates with it in a browser, see ``page/model.js``."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -53,37 +54,31 @@ SETTINGS: dict[type[Layer], Callable[[Any, Shape], dict[str, Any]]] = {
 }
 
 
-def describe(model: Model) -> dict[str, Any]:
+def describe(model: Model, past: Mapping[int, Model]) -> dict[str, Any]:
     """Return a model in plain Python types.
+
+    Args:
+        model: as it is when it has learned.
+        past: what it was at steps of its training.
 
     Returns:
         ``classes``, ``form`` (the preprocessing), ``members`` (how many networks), ``layers`` (each with its name as
-        ``layer``, ``input`` and ``output`` shapes, the lengths of its ``parameters`` and its settings), ``doubt``, and
-        ``weights``: the numbers of all networks, layer by layer, in base64, one entry for each moment of training that
-        the page has. ``type`` is float16 where that holds all numbers exactly, else float32.
+        ``layer``, ``input`` and ``output`` shapes, the lengths of its ``parameters`` and ``statistics`` and its
+        settings), ``doubt``, and ``weights``: for each step, and at last for the model itself, the ``parameters`` and
+        ``statistics`` of all networks, layer by layer, in base64.
 
     Raises:
         ConfigError: a layer that the page does not have.
     """
-    layers = [*_layers(model)]
-    names = [list(layer["parameters"]) for layer in layers]
-    numbers = np.concatenate(
-        [
-            getattr(layer, name).ravel()
-            for network in model.networks
-            for layer, own in zip(network.layers, names, strict=True)
-            for name in own
-        ]
-    )
     return {
         "classes": list(model.classes),
         "form": asdict(model.preprocessing),
         "members": len(model.networks),
-        "layers": layers,
+        "layers": [*_layers(model)],
         "doubt": None
         if model.doubts is None
         else {"weights": [float(f"{w:.9g}") for w in model.doubts.weights], "bias": model.doubts.bias},
-        "weights": [_packed(numbers)],
+        "weights": [_weights(step, each) for step, each in [*sorted(past.items()), (None, model)]],
     }
 
 
@@ -92,21 +87,29 @@ def _layers(model: Model) -> Iterator[dict[str, Any]]:
     for layer in model.network.layers:
         if type(layer) not in SETTINGS:
             raise ConfigError(f"{type(layer).__name__}: not supported by the export to a page; use another layer")
-        own = layer.parameter_shapes(shape) | layer.statistic_shapes(shape)
         output = layer.output_shape(shape)
         yield {
             "layer": type(layer).__name__,
             "input": list(shape),
             "output": list(output),
-            "parameters": {name: int(np.prod(size)) for name, size in own.items()},
+            "parameters": {name: prod(size) for name, size in layer.parameter_shapes(shape).items()},
+            "statistics": {name: prod(size) for name, size in layer.statistic_shapes(shape).items()},
             **SETTINGS[type(layer)](layer, shape),
         }
         shape = output
 
 
-def _packed(numbers: Array) -> dict[str, str]:
-    """Return numbers as base64 of little-endian floats, the shorter ones where they lose nothing."""
-    full = numbers.astype("<f4")
+def _weights(step: int | None, model: Model) -> dict[str, Any]:
+    return {
+        "step": step,
+        "parameters": _packed([network.parameters for network in model.networks]),
+        "statistics": _packed([network.statistics for network in model.networks]),
+    }
+
+
+def _packed(vectors: Sequence[Array]) -> dict[str, str]:
+    """Return numbers as base64 of little-endian floats: float16 where that holds them exactly, else float32."""
+    full = np.concatenate(vectors).astype("<f4")
     with np.errstate(over="ignore"):
         half = full.astype("<f2")
     is_exact = np.array_equal(half.astype("<f4"), full)

@@ -18,20 +18,33 @@ function wider(bits) {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
+// The layers of each network, with their numbers by name.
+function networksOf(layers, members, weights) {
+  const kinds = ["parameters", "statistics"].map((kind) => ({ kind, numbers: unpacked(weights[kind]), start: 0 }));
+  return Array.from({ length: members }, () => layers.map((layer) => {
+    const own = { ...layer };
+    for (const from of kinds) {
+      for (const [name, length] of Object.entries(layer[from.kind])) {
+        own[name] = from.numbers.subarray(from.start, from.start + length);
+        from.start += length;
+      }
+    }
+    return own;
+  }));
+}
+
 export class Model {
   // description: what glassnet.export wrote, see html_file.py.
   constructor({ classes, form, layers, members, doubt, weights }) {
-    Object.assign(this, { classes, form, doubt });
-    const numbers = unpacked(weights[0]);
-    let start = 0;
-    this.networks = Array.from({ length: members }, () => layers.map((layer) => {
-      const own = { ...layer };
-      for (const [name, length] of Object.entries(layer.parameters)) {
-        own[name] = numbers.subarray(start, start + length);
-        start += length;
-      }
-      return own;
-    }));
+    Object.assign(this, { classes, form });
+    this.steps = weights.map(({ step }) => step); // of the training; the last is null, the model as it was kept
+    const known = new Map();
+    this.use = (n) => {
+      if (!known.has(n)) known.set(n, networksOf(layers, members, weights[n]));
+      this.networks = known.get(n);
+      this.doubt = n === weights.length - 1 ? doubt : null; // which is calibrated for the model that was kept
+    };
+    this.use(weights.length - 1);
   }
 
   // Pixels (h·w), 0 … 255, as the network is given them.

@@ -52,7 +52,7 @@ function paint(canvas, { width, height, at }, values) {
 }
 
 export function networkCard(model) {
-  const layers = unitLayers(model).map((layer) => ({ ...layer, layout: layout(layer) }));
+  const layers = unitLayers(model).map((layer) => Object.assign(layer, { layout: layout(layer) }));
   let outputs = null; // of the network for the drawing
   let probabilities = [];
   let chosen = null; // { n, unit }

@@ -8,15 +8,16 @@ const HEADS = {
 const NOTHING_CHANGES = ["Dropout", "Flatten", "Reshape"];
 
 // [{ name, kind, shape, steps }]: the input first, the output last. steps are the indices of the network's layers whose
-// results are shown, the first the sum or the pool itself.
-export function unitLayers({ networks: [network], form }) {
+// results are shown, the first the sum or the pool itself; head is the network's layer that does these.
+export function unitLayers(model) {
+  const { networks: [network], form } = model;
   const starts = network.flatMap(({ layer }, i) => (layer in HEADS ? [i] : []));
   const found = [-1, ...starts].map((start, n) => {
     const end = starts[n] ?? network.length;
     const steps = [];
     for (let i = Math.max(start, 0); i < end; i++) if (!NOTHING_CHANGES.includes(network[i].layer)) steps.push(i);
     const kind = start < 0 ? "input" : HEADS[network[start].layer];
-    return { kind, steps, name: kind, shape: start < 0 ? [form.height, form.width, 1] : network[start].output, head: network[start] };
+    return { kind, steps, name: kind, shape: start < 0 ? [form.height, form.width, 1] : network[start].output, get head() { return model.networks[0][start]; } };
   });
   for (const kinds of [["dense", "convolution"], ["max pool", "average pool"]]) {
     const own = found.filter(({ kind }) => kinds.includes(kind));
