@@ -11,6 +11,7 @@ const TERMS = 6; // of a sum that are written out
 const NEXT = 5; // units of the next layer that are named
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const narrow = matchMedia("(max-width: 60rem)");
+const called = ({ name }) => (name === "output" ? "the output" : name);
 const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
 // How the units of a layer lie in its picture: { width, height, at(unit) -> [x, y], unit(x, y) -> index or null }.
@@ -192,13 +193,13 @@ export function networkCard(model) {
     const above = layers[n + 1];
     if (!above) return [];
     const ways = outgoing(above, unit);
-    if (own === 0 && above.kind !== "max pool") return [h("p", { class: "small soft" }, `It is 0, so it hands nothing on to ${above.name}.`)];
-    if (!ways.length) return [h("p", { class: "small soft" }, `No unit of ${above.name} looks at it.`)];
+    if (own === 0 && above.kind !== "max pool") return [h("p", { class: "small soft" }, `It is 0, so it hands nothing on to ${called(above)}.`)];
+    if (!ways.length) return [h("p", { class: "small soft" }, `No unit of ${called(above)} looks at it.`)];
     if (above.kind === "max pool") return [h("p", { class: "small soft" }, `Goes to ${ways.slice(0, NEXT).map(({ to }) => `${above.name}, ${place(above, to)}`).join("; ")}.`)];
     const given = ways.map(({ to, weight }) => ({ to, weight, term: own * weight })).sort((a, b) => Math.abs(b.term) - Math.abs(a.term));
     const name = (to) => (above === layers.at(-1) ? `“${model.classes[to]}”` : place(above, to));
     return [
-      h("p", { class: "small soft" }, given.length > NEXT ? `Goes to ${above.name}; the ${NEXT} largest of ${count(given.length)}:` : `Goes to ${above.name}:`),
+      h("p", { class: "small soft" }, given.length > NEXT ? `Goes to ${called(above)}; the ${NEXT} largest of ${count(given.length)}:` : `Goes to ${called(above)}:`),
       table("Where it goes", given.slice(0, NEXT).map(({ to, weight, term }) => line(`${plain(own)} × ${factor(weight)} =`, plain(term), name(to)))),
     ];
   }
