@@ -6,7 +6,7 @@ import { answerCard, evidenceCard, seenCard } from "../../web/static/views/draw/
 import { notice } from "../../web/static/shared/notice.js";
 import { look } from "./look.js";
 import { networkCard } from "./network.js";
-import { momentsCard } from "./moments.js";
+import { moments } from "./moments.js";
 import { grayOf } from "./picture.js";
 
 const NOTHING = "Draw a digit, and the network says which one it is.";
@@ -21,6 +21,7 @@ export function mountDraw(root, model, about) {
   const cards = [result, seenCard(), evidenceCard(), networkCard(model)];
   let [asked, asking] = [0, false]; // how often something has changed, and whether an answer is being worked out
 
+  if (model.steps.length > 1) result.card.append(moments(model, () => ask()));
   root.append(
     h("h1", {}, "Draw a digit"),
     h("p", { class: "lede soft" }, about),
@@ -36,7 +37,6 @@ export function mountDraw(root, model, about) {
           h("span", { class: "by-keys" }, "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears. "),
           "Everything is worked out in this page; nothing is sent anywhere.")),
       result.card),
-    ...(model.steps.length > 1 ? [momentsCard(model, () => ask())] : []),
     h("div", { class: "columns" }, cards[1].card, cards[2].card),
     cards[3].card);
 

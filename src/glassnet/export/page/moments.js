@@ -3,9 +3,10 @@
 import { h } from "../../web/static/shared/dom.js";
 import { count } from "../../web/static/shared/format.js";
 
+const KEPT = "While it learned: the network that was kept at the end";
 const PACE = 400; // ms from one step to the next while it plays
 
-export function momentsCard(model, changed) {
+export function moments(model, changed) {
   const last = model.steps.length - 1;
   let clock = null;
   const words = h("span", { "aria-live": "polite" });
@@ -16,7 +17,7 @@ export function momentsCard(model, changed) {
     slider.value = n;
     model.use(n);
     const step = model.steps[n];
-    words.textContent = step === null ? "The network as it was kept at the end" : `The network after step ${count(step)} of its training`;
+    words.textContent = step === null ? KEPT : `While it learned: the network after step ${count(step)}`;
     slider.setAttribute("aria-valuetext", words.textContent);
     changed();
   }
@@ -37,9 +38,6 @@ export function momentsCard(model, changed) {
     play.textContent = "Play";
   }
 
-  const card = h("section", { class: "card moments", "aria-label": "Time" },
-    h("h2", {}, "While it learned"),
-    h("div", { class: "row" }, play, h("label", {}, words, slider)));
-  words.textContent = "The network as it was kept at the end";
-  return card;
+  words.textContent = KEPT;
+  return h("div", { class: "moments row", role: "group", "aria-label": "While it learned" }, play, h("label", {}, words, slider));
 }
