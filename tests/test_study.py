@@ -66,9 +66,10 @@ COSTS = {
     "labels-left-behind": 50,
     "no-shuffling": 3,
     "small-learning-rate": 8,
+    "wrong-padding": 1,
 }
 DECEIVE = {"training-accuracy-reported": 0.05, "test-images-in-training": 0.02}
-CONVOLUTIONAL = {"pool-gradient-to-all-places", "unflipped-filters", "channels-folded-first"}
+CONVOLUTIONAL = {"pool-gradient-to-all-places", "unflipped-filters", "channels-folded-first", "bias-per-pixel"}
 HARMLESS = {"ignored-fan-in", "one-bias-gradient", "mixed-up-scales", "random-biases", "unused-rows", *CONVOLUTIONAL}
 BREAK = {"softmax-without-maximum", "softmax-global-maximum", "narrow-one-hot"}
 

@@ -31,9 +31,11 @@ MISTAKES: dict[str, type[Mistake]] = {
         convolution_mistakes.PoolGradientToAllPlaces,
         convolution_mistakes.UnflippedFilters,
         convolution_mistakes.ChannelsFoldedFirst,
+        convolution_mistakes.WrongPadding,
+        convolution_mistakes.BiasPerPixel,
     )
 }
-"""The mistakes by name: sixteen that `examine` looks for, then four that it does not, then three of convolutions.
+"""The mistakes by name: sixteen that `examine` looks for, then four that it does not, then five of convolutions.
 
 What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
 """
