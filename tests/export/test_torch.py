@@ -38,7 +38,7 @@ def test_pytorch_takes_it_and_answers_the_same(model: Model, tmp_path: Path) -> 
             torch_state_dict(model)
         return
     if any(isinstance(layer, Bias) for layer in model.network.layers):  # PyTorch has no such module
-        with pytest.raises(ConfigError, match="^Bias: not supported by the export to PyTorch; use another layer$"):
+        with pytest.raises(ConfigError, match=r"^Bias: not supported by the export to PyTorch; use another layer$"):
             torch_state_dict(model)
         return
     model.save(tmp_path / "m.safetensors")

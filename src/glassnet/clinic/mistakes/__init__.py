@@ -35,7 +35,8 @@ MISTAKES: dict[str, type[Mistake]] = {
         convolution_mistakes.BiasPerPixel,
     )
 }
-"""The mistakes by name: sixteen that `examine` looks for, then four that it does not, then five of convolutions.
+"""The mistakes by name: sixteen that `examine` looks for, four that it does not, and five of convolutions, which
+`examine_convolution` looks for.
 
 What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
 """
