@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..errors import DataError
-from ..explain import Explanation, Stage, explain, explain_tiny, mathml, training_notes
+from ..explain import Explanation, Stage, explain, explain_tiny, explain_tiny_convolution, mathml, training_notes
 from ..explain.explanation import PARTS, facts, heading, loudest, result
 from ..nn.types import Array
 from .dependencies import TheStore
@@ -24,7 +24,7 @@ HIGHEST = 1_000_000  # rate: a whole number may have thousands of digits in JSON
 
 
 class TinyStep(Question):
-    """What a client may set of the tiny network's step; the rest is as `explain_tiny` has it."""
+    """What a client may set of a tiny network's step; the rest is as the function that explains it has it."""
 
     parameters: dict[str, Any] | None = None
     image: list[list[int]] | None = None
@@ -54,7 +54,16 @@ def of_model(store: TheStore, run: str | None = None, image: int = 0, rate: floa
 @router.post("/api/explain/tiny")
 def of_tiny(asked: TinyStep) -> dict[str, Any]:
     """Explain a step of the tiny network."""
-    explanation = explain_tiny(**asked.model_dump(exclude_none=True, by_alias=True))
+    return _with_parameters(explain_tiny(**asked.model_dump(exclude_none=True, by_alias=True)))
+
+
+@router.post("/api/explain/tiny-convolution")
+def of_tiny_convolution(asked: TinyStep) -> dict[str, Any]:
+    """Explain a step of the tiny convolution."""
+    return _with_parameters(explain_tiny_convolution(**asked.model_dump(exclude_none=True, by_alias=True)))
+
+
+def _with_parameters(explanation: Explanation) -> dict[str, Any]:
     parameters = {name: array.tolist() for name, array in explanation.parameters.items()}
     return _answer(explanation) | {"parameters": parameters}
 
@@ -95,7 +104,8 @@ def _shown(explanation: Explanation, stage: Stage) -> dict[str, Any]:
     if array.ndim == 4:  # feature maps (1, h, w, c), or filters (kh, kw, c, filters) by their first channel
         images = array[0].transpose(2, 0, 1) if len(array) == 1 else array[:, :, 0].transpose(2, 0, 1)
         chosen = np.sort(np.argsort(-np.abs(images).max(axis=(1, 2)), kind="stable")[:LOUDEST])
-        return {"kind": "units", "array": _rounded(images[chosen]), "units": chosen.tolist()}
+        shown = images.tolist() if explanation.worked else _rounded(images[chosen])
+        return {"kind": "units", "array": shown, "units": chosen.tolist()}
     if explanation.worked:
         return {"kind": "matrix", "array": array.tolist()}
     if stage.name in ("dW1", "W1 after") and len(array) == explanation.image.size:
