@@ -174,6 +174,6 @@ function heading(root, name) {
     const best = facts.validation_accuracy ?? facts.accuracy;
     result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the best epoch" : " of the validation images, in the best epoch"));
     const { hidden = [], layers = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`, facts.damaged].filter(Boolean).join(" · ");
   };
 }
