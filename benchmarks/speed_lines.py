@@ -176,11 +176,8 @@ def growth_lines(result: Result) -> list[str]:
 
 
 def convolution_lines(result: Result) -> list[str]:
-    grid = {}
-    for point in result["points"]:
-        at = f"{point['at']:,}"
-        grid["µs an image", at] = f"{1e6 * median(point['seconds_an_image']):.3g}"
-        grid["memory at its peak, MiB", at] = f"{max(point['peak']) / 2**20:,.0f}"
+    peaks = {point["at"]: max(point["peak"]) / 2**20 for point in result["points"]}
+    grid = {("memory at its peak, MiB", f"{at:,}"): f"{peak:,.0f}" for at, peak in peaks.items()}
     return [
         "",
         "The same with the layers of `conv-fast`. What lies under a window is made for a few images at a time, so what "
