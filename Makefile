@@ -63,6 +63,7 @@ bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and 
 
 notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)
 	$(BIN)/python benchmarks/notebooks.py
+	$(BIN)/python benchmarks/notebook_convolutions.py
 	$(BIN)/python benchmarks/table.py
 
 model: $(VENV)/installed-dev  ## train the bundled model again and calibrate its doubt; writes src/glassnet/bundled

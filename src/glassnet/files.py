@@ -289,15 +289,22 @@ class TensorFile:
             raise FileError(f"{self.path}: the tensor {name!r} holds a number that is not finite")
         return tensor
 
-    def read_all(self, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> dict[str, NDArray[Any]]:
+    def read_all(
+        self, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]], *, undigested: bool = False
+    ) -> dict[str, NDArray[Any]]:
         """Return all tensors by name, given the shape and dtype of each.
 
+        Args:
+            expected: shape and dtype of each tensor.
+            undigested: whether a file without a digest is taken as it is, since its version says that it has none.
+
         Raises:
-            FileError: as `read`, or they are not what was written: a bit has changed on the disk or on the way. The
-                files of glassnet 0.1 have no digest, and are taken as they are.
+            FileError: as `read`, or they are not what was written: a bit has changed on the disk or on the way.
         """
         tensors = {name: self.read(name, shape, dtype) for name, (shape, dtype) in expected.items()}
-        if DIGEST in self.metadata and self.metadata[DIGEST] != _digest(tensors, self.metadata):
+        if undigested and DIGEST not in self.metadata:
+            return tensors
+        if self.metadata.get(DIGEST) != _digest(tensors, self.metadata):
             raise FileError(f"{self.path}: its content has changed since it was written: use a copy, or train again")
         return tensors
 

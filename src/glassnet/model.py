@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_MEMBERS", "Model"]
 
-ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
+VERSION = "3"  # of a model file; it has a digest, so that a damaged one is not taken for an older file
+ONE, SEVERAL = "1", "2"  # older versions, some without a digest: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000
@@ -352,10 +353,9 @@ class Model:
             seen=list(self.seen),
             weights="float16" if snapshot else None,
         )
-        # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
-        metadata = {"kind": "model", "version": _version(header.members), "header": text}
-        if self.doubts is not None:  # not in the header, so that a glassnet that knows of no doubt reads the file, too
+        metadata = {"kind": "model", "version": VERSION, "header": text}
+        if self.doubts is not None:
             metadata["doubt"] = self.doubts.to_json()
         write_tensors(as_path(path), tensors, metadata, durable=not snapshot)
 
@@ -368,10 +368,10 @@ class Model:
         """
         with open_tensors(as_path(path), "model") as file:
             version = file.metadata.get("version")
-            if version not in (ONE, SEVERAL):
+            if version not in (ONE, SEVERAL, VERSION):
                 raise FileError(
                     f"{path}: a model of version {version!r}, and this glassnet reads "
-                    f"versions {ONE!r} and {SEVERAL!r}; use the glassnet that wrote it"
+                    f"versions {ONE!r} to {VERSION!r}; use the glassnet that wrote it"
                 )
             try:
                 header = _Header.model_validate_json(file.metadata.get("header", ""))
@@ -384,7 +384,7 @@ class Model:
                 raise FileError(f"{path}: damaged metadata: {where}: {first['msg'].lower()}") from error
             except (ValueError, TypeError) as error:
                 raise FileError(f"{path}: damaged metadata: {error}") from error
-            if version != _version(header.members):
+            if version not in (VERSION, ONE if header.members == 1 else SEVERAL):
                 raise FileError(f"{path}: damaged metadata: version {version!r} with {header.members} members")
             if output_shape != (len(header.classes),):
                 raise FileError(f"{path}: the network has outputs {output_shape} for {len(header.classes)} classes")
@@ -396,7 +396,8 @@ class Model:
                 raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
             weights = header.weights or header.dtype
             dtypes = {name: header.dtype if _is_statistic(name) else weights for name in expected}
-            tensors = file.read_all({name: (shape, dtypes[name]) for name, shape in expected.items()})
+            described = {name: (shape, dtypes[name]) for name, shape in expected.items()}
+            tensors = file.read_all(described, undigested=version != VERSION)
             for name, tensor in tensors.items():
                 if name.endswith(".running_variance") and (tensor < 0).any():
                     raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
@@ -420,10 +421,6 @@ def _finite(Z: Array) -> Array:
 def _form(network: Network) -> tuple[object, ...]:
     """What the networks of an ensemble have in common."""
     return network.specification(), network.input_shape, network.dtype
-
-
-def _version(members: int) -> str:
-    return ONE if members == 1 else SEVERAL
 
 
 def _prefixes(members: int) -> list[str]:

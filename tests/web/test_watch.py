@@ -463,10 +463,25 @@ def test_a_damaged_line_of_one_run_leaves_the_list_of_all_as_it_is(
     for name in ("history.jsonl", "steps.jsonl"):
         with (run.path / name).open("ab") as file:
             file.write(line + b"\n")
-    assert client.get("/api/runs").json() == before
+    listed = client.get("/api/runs").json()
+    told = [run.pop("damaged") for run in listed if "damaged" in run]
+    assert told == ["line 4 of history.jsonl is damaged and left out"]
+    assert listed == before
     (run.path / "steps.jsonl").unlink()
     os.mkfifo(run.path / "steps.jsonl")
     assert [one["epoch"] for one in client.get("/api/runs").json()] == [3, 3]
+
+
+def test_the_damaged_lines_of_a_history_are_told_by_their_numbers(run: Run) -> None:
+    kept, path = record.Record(run.path), run.path / "history.jsonl"
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, b"null\n", *others, b"{}\n"]))
+    assert kept.facts()["damaged"] == "2 lines of history.jsonl are damaged and left out: 2, 5"
+    with path.open("ab") as file:
+        file.writelines([b"[]\n"] * 5)
+    assert kept.facts()["damaged"] == "7 lines of history.jsonl are damaged and left out: 2, 5, 6, 7, 8, …"
+    path.write_bytes(b"".join([first, *others]))
+    assert "damaged" not in kept.facts()
 
 
 def test_a_row_more_in_a_long_history_costs_milliseconds(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,8 @@ def info(*, json: bool = False) -> None:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
-        "engines": f"numpy, {_compiled()}",
+        "engines": "numpy" if why_not_compiled() else "numpy, compiled",
+        "compiled": _compiled(),
         "processors": available_threads(),
         "threads": f"1, or {available_threads()} for large networks or augmentation",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
@@ -181,19 +183,19 @@ def info(*, json: bool = False) -> None:
     if measured:
         print("\nthreads that were measured to be the fastest, by the kind of run:")
         for kind, threads in measured.items():
-            print(f"{threads:4}  {kind}")
+            print(textwrap.fill(kind, 80, initial_indent=f"{threads:4}  ", subsequent_indent=" " * 6))
 
 
 def _compiled() -> str:
     """Say what the compiled engine consists of, or why there is none."""
     if reason := why_not_compiled():
-        return f"not compiled: {reason}"
+        return f"no: {reason}"
     import numba
 
     from ..engines.bfloat16 import how
     from ..engines.blas import find_blas
 
-    return f"compiled (numba {numba.__version__}, {find_blas().name}, bfloat16 {how()})"
+    return f"numba {numba.__version__}, {find_blas().name}, bfloat16 {how()}"
 
 
 def _show_image(dataset: Dataset, number: int, json: bool) -> None:

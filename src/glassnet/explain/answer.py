@@ -58,7 +58,8 @@ def _shown(explanation: Explanation, stage: Stage) -> dict[str, Any]:
     if array.ndim == 4:  # feature maps (1, h, w, c), or filters (kh, kw, c, filters) by their first channel
         images = array[0].transpose(2, 0, 1) if len(array) == 1 else array[:, :, 0].transpose(2, 0, 1)
         chosen = np.sort(np.argsort(-np.abs(images).max(axis=(1, 2)), kind="stable")[:LOUDEST])
-        return {"kind": "units", "array": _rounded(images[chosen]), "units": chosen.tolist()}
+        shown = images.tolist() if explanation.worked else _rounded(images[chosen])
+        return {"kind": "units", "array": shown, "units": chosen.tolist()}
     if explanation.worked:
         return {"kind": "matrix", "array": array.tolist()}
     if stage.name in ("dW1", "W1 after") and len(array) == explanation.image.size:

@@ -143,7 +143,7 @@ def build_network(
     """
     layers = build_layers(config, shape, classes)
     for mistake in mistakes:
-        layers = [mistake.layer(layer) for layer in layers]
+        layers = mistake.layers(layers)
     network = Network(layers, math.prod(shape), dtype=config.dtype, seed=config.seed, engine=engine)
     rng = np.random.default_rng((config.seed, 1))
     for mistake in mistakes:

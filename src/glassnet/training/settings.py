@@ -127,7 +127,7 @@ class Architecture(BaseModel):
         Field(
             (),
             description="Layers from input to output, instead of hidden: conv 32 5x5, pool 2, dense 128; also conv 32 "
-            "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5.",
+            "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5, spatial dropout 0.2.",
         )
     )
     activation: Annotated[tuple[Annotated[str, one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from ..errors import DataError
-from ..explain import as_answer, explain, explain_tiny, training_notes
+from ..explain import as_answer, explain, explain_tiny, explain_tiny_convolution, training_notes
 from .dependencies import TheStore
 from .questions import Question
 
@@ -18,7 +18,7 @@ HIGHEST = 1_000_000  # rate: a whole number may have thousands of digits in JSON
 
 
 class TinyStep(Question):
-    """What a client may set of the tiny network's step; the rest is as `explain_tiny` has it."""
+    """What a client may set of a tiny network's step; the rest is as the function that explains it has it."""
 
     parameters: dict[str, Any] | None = None
     image: list[list[int]] | None = None
@@ -49,3 +49,9 @@ def of_model(store: TheStore, run: str | None = None, image: int = 0, rate: floa
 def of_tiny(asked: TinyStep) -> dict[str, Any]:
     """Explain a step of the tiny network."""
     return as_answer(explain_tiny(**asked.model_dump(exclude_none=True, by_alias=True)))
+
+
+@router.post("/api/explain/tiny-convolution")
+def of_tiny_convolution(asked: TinyStep) -> dict[str, Any]:
+    """Explain a step of the tiny convolution."""
+    return as_answer(explain_tiny_convolution(**asked.model_dump(exclude_none=True, by_alias=True)))

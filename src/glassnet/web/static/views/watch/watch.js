@@ -211,6 +211,6 @@ function heading(root, { name }, { stepped, renamed }) {
     if (best == null) result.replaceChildren(h("span", { class: "small soft" }, "No epoch is complete yet."));
     else result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, ` of the ${of} images, in the best epoch`));
     const { hidden = [], layers = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`, facts.damaged].filter(Boolean).join(" · ");
   };
 }
