@@ -102,8 +102,8 @@ def notebook_convolution_lines(result: Result) -> list[str]:
     lines += [
         "",
         f"Cured recipes that learn from MNIST's first {result['images']:,} images, all at each of 500 steps, and in "
-        f"004 from {result['single']:,}, one at a time. The 10,000 test images as they are and moved by {result['moved']} "
-        f"pixels up or down and left or right; mean ± standard deviation over seeds {seeds}.",
+        f"004 from {result['single']:,}, one at a time. The 10,000 test images as they are and moved by "
+        f"{result['moved']} pixels up or down and left or right; mean ± standard deviation over seeds {seeds}.",
     ]
     return lines
 
