@@ -17,7 +17,7 @@ of each layer, `sums` writes a small network's arithmetic out, `images` has both
 
 from .explanation import Explanation, Stage
 from .mathml import mathml
-from .of_run import images_to_explain, training_notes
+from .of_run import images_to_explain, trained_images, training_notes
 from .projection import Projection, project
 from .stages import explain
 from .tiny import explain_tiny, explain_tiny_convolution
@@ -42,5 +42,6 @@ __all__ = [
     "project",
     "top_images",
     "trace",
+    "trained_images",
     "training_notes",
 ]

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..model import Model
 from ..nn import BatchNorm, Network, Pass, softmax
 from ..nn.types import Array
-from .sums import number, plus
+from .sums import factor, number, plus
 from .units import Connections, UnitLayer, connections, unit_layers
 
 __all__ = ["Trace", "UnitSum", "trace"]
@@ -111,7 +111,7 @@ class UnitSum:
         for i in order[:TERMS].tolist():
             words = number(terms[i])
             if self.connections.weights is not None:
-                words = f"{number(inputs[i])} · {number(self.connections.weights[i])} = {words}"
+                words = f"{number(inputs[i])} · {factor(self.connections.weights[i])} = {words}"
             yield f"    {words:32} {below.place(int(self.connections.inputs[i]))}"
         rest = terms[order[TERMS:]]
         if kind == "max pool":
@@ -144,12 +144,15 @@ class UnitSum:
                 yield f"    probability {100 * self.trace.probabilities[self.unit]:.2f} %"
             return
         above = self.trace.layers[self.level + 1]
+        if not self.activation and own.output_weights is not None:
+            yield f"    hands nothing on to {above.name}"
+            return
         if own.output_weights is None:
             yield from (f"    goes to {above.name}, {above.place(int(unit))}" for unit in own.outputs[:OUTPUTS])
             return
         given = self.activation * own.output_weights
         for i in np.argsort(-np.abs(given), kind="stable")[:OUTPUTS].tolist():
-            words = f"{number(self.activation)} · {number(own.output_weights[i])} = {number(given[i])}"
+            words = f"{number(self.activation)} · {factor(own.output_weights[i])} = {number(given[i])}"
             yield f"    {words:32} to {above.name}, {above.place(int(own.outputs[i]))}"
 
 
