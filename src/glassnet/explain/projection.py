@@ -58,7 +58,7 @@ def project(model: Model, examples: Examples, method: str = "pca", seed: int = 0
         model: of an ensemble its first network is looked at. Without a hidden layer its inputs are mapped.
         examples: images (n, h, w) of the model's form, at least three.
         method: ``pca`` or ``umap``.
-        seed: of ``umap``.
+        seed: of what the search for either begins with.
 
     Raises:
         ConfigError: another method, or umap-learn is not installed.
@@ -86,10 +86,12 @@ def hidden_activations(model: Model, examples: Examples) -> Array:
     return np.concatenate(blocks)
 
 
-def _pca(A: Array, _seed: int) -> Any:
+def _pca(A: Array, seed: int) -> Any:
     from sklearn.decomposition import PCA
 
-    return PCA(min(2, *A.shape), svd_solver="full").fit(A)
+    if min(A.shape) <= 2:
+        return PCA(min(A.shape), svd_solver="full").fit(A)
+    return PCA(2, svd_solver="arpack", random_state=seed).fit(A)  # which finds no more directions than are wanted
 
 
 def _umap(A: Array, seed: int) -> Any:

@@ -4,8 +4,8 @@
 import { h } from "./shared/dom.js";
 import { clear, notice } from "./shared/notice.js";
 
-const VIEWS = ["draw", "watch", "train", "step", "clinic"];
-const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
+const VIEWS = ["draw", "network", "watch", "train", "step", "clinic"];
+const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
 
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");

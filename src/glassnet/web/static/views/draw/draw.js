@@ -1,7 +1,7 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
 import { get, post, postImage } from "../../shared/api.js";
-import { Drawing, paper } from "./brush.js";
+import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
 import { count } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
@@ -9,7 +9,6 @@ import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 
 const DIGITS = [..."0123456789"];
 const SECOND = 1000; // ms: how often a network in training is asked again
-const drawing = new Drawing(); // it is still there when one comes back to this view
 
 export function mount(root, settings) {
   let run = settings.get("run");
