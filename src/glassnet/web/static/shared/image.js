@@ -2,6 +2,7 @@
 
 import { drawing } from "../views/draw/brush.js";
 import { h } from "./dom.js";
+import { count } from "./format.js";
 
 const KINDS = { drawing: "your drawing", test: "test image", validation: "validation image" };
 
@@ -12,10 +13,11 @@ export function imageChoice(settings, onchange) {
   const first = wanted === "drawing" || (wanted === null && !drawing.empty) ? "drawing" : settings.get("of") === "validation" ? "validation" : "test";
   const kind = h("select", { onchange: change }, Object.entries(KINDS).map(([name, words]) => h("option", { value: name, selected: name === first }, words)));
   const number = h("input", { type: "number", min: 0, step: 1, value: given ?? 0, onchange });
+  const range = h("span", {}, "number, from 0");
   const numbered = [
-    h("label", {}, "number, from 0", number),
-    h("button", { onclick: () => turn(-1) }, "Previous image"),
-    h("button", { onclick: () => turn(1) }, "Next image"),
+    h("label", {}, range, number),
+    h("button", { "aria-label": "Previous image", title: "Previous image", onclick: () => turn(-1) }, "←"),
+    h("button", { "aria-label": "Next image", title: "Next image", onclick: () => turn(1) }, "→"),
   ];
   const isDrawing = () => kind.value === "drawing";
 
@@ -45,8 +47,11 @@ export function imageChoice(settings, onchange) {
       if (drawing.empty) throw new Error("Nothing is drawn yet. Draw a digit in the view Draw, or choose a test image.");
       return { blob: await drawing.picture() };
     },
-    has(count) {
-      if (count) number.max = count - 1;
+    // How many images there are of the kind that was asked for.
+    has(images) {
+      if (!images) return;
+      number.max = images - 1;
+      range.textContent = `number, 0 to ${count(images - 1)}`;
     },
   };
 }

@@ -1,8 +1,9 @@
 // Which image goes through which network, and its way through it unit by unit.
 
 import { h } from "../../shared/dom.js";
-import { count, percent } from "../../shared/format.js";
+import { percent } from "../../shared/format.js";
 import { imageChoice } from "../../shared/image.js";
+import { ways } from "../../shared/ways.js";
 import { explorer } from "./explorer.js";
 import { lookAt, Outdated } from "./server.js";
 
@@ -13,7 +14,7 @@ export function mountUnits(root, settings, { model, remember }) {
   let turn = 0; // the number of the last question, so that an older answer is dropped
   const image = imageChoice(settings, ask);
   const words = h("p", { class: "verdict", "aria-live": "polite" });
-  const links = h("p", { class: "small" });
+  const links = h("p", { class: "ways" });
   const view = explorer({
     chosen(wanted) {
       place = wanted;
@@ -28,9 +29,7 @@ export function mountUnits(root, settings, { model, remember }) {
 
   function address() {
     remember({ ...image.settings(), layer: place?.[0], unit: place && place[1] + 1 });
-    const step = new URLSearchParams({ show: "trained", run: model.value, ...image.settings() });
-    links.replaceChildren(h("a", { href: `#step?${step}` }, "One training step on this image"), " · ",
-      h("a", { href: `#draw${model.value && `?run=${encodeURIComponent(model.value)}`}` }, "Draw with this network"));
+    links.replaceChildren(...ways([["step", "One training step on this image"]], model.value, image.settings()), ...ways([["draw", "Draw with this network"]], model.value));
   }
 
   function fail(error) {
@@ -62,9 +61,9 @@ export function mountUnits(root, settings, { model, remember }) {
   };
 }
 
-function said({ classes, probabilities, label, members, images }) {
+function said({ classes, probabilities, label, members }) {
   const best = probabilities.indexOf(Math.max(...probabilities));
   const truth = label == null ? "" : label === best ? ", which is right" : `; it is a ${classes[label]}`;
   const several = members > 1 ? ` An ensemble of ${members} networks, of which this is the first.` : "";
-  return `Predicted ${classes[best]} with ${percent(probabilities[best], 2)}${truth}.${images ? ` There are ${count(images)} such images.` : ""}${several}`.replaceAll(" %", "\u00a0%");
+  return `Predicted ${classes[best]} with ${percent(probabilities[best], 2)}${truth}.${several}`.replaceAll(" %", "\u00a0%");
 }

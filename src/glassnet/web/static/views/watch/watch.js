@@ -4,6 +4,7 @@
 import { h } from "../../shared/dom.js";
 import { count, percent, seconds } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
+import { ways } from "../../shared/ways.js";
 import { confusion } from "./confusion.js";
 import { curves } from "./curves.js";
 import { follow } from "./follow.js";
@@ -104,7 +105,7 @@ export async function mount(root, settings) {
     let why = null;
     if (data === "") why = "This run learned from arrays in memory, so there are no images of it to show.";
     else if (validation === 0) why = "This run keeps no validation images (validation = 0), so there are none to show.";
-    parts = [inside(places.inside, path, why), confusion(places.confusion, path, why)];
+    parts = [inside(places.inside, path, why), confusion(places.confusion, run.name, path, why)];
   }
 
   function lose(run) {
@@ -161,6 +162,7 @@ function heading(root, name) {
     h("div", { class: "row" }, h("h2", {}, name), state),
     h("div", { class: "row split" }, h("div", {}, line, bar), result),
     about,
+    h("p", { class: "ways" }, ways([["draw", "Draw with this network"], "network", "map", "step"], name)),
   );
   return function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);
