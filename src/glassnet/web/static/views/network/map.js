@@ -27,7 +27,7 @@ export function mountMap(root, settings, { model, remember }) {
   async function ask() {
     const asked = ++turn;
     remember({ method: method.value });
-    words.textContent = method.value === "umap" ? "Making the map, which takes some seconds …" : "Making the map …";
+    words.textContent = method.value === "umap" ? "Making the map, which may take a minute the first time …" : "Making the map …";
     own.replaceChildren();
     try {
       const found = await mapOf(model.value, method.value);
