@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 
 from ..data import Examples
 from ..explain import Projection, project
+from ..explain.units import unit_layers
 from ..model import Model
 from .choice import framed, name_of
 from .dependencies import Preparing, TheKept, TheStore
@@ -19,6 +20,7 @@ from .store import Store
 __all__ = ["router"]
 
 MOST = 1_000  # images on a map
+MOST_NUMBERS = 20_000_000  # activations that it is made from: 160 MB
 Method: TypeAlias = Literal["pca", "umap"]
 
 router = APIRouter()
@@ -70,7 +72,8 @@ async def place(
 def _projected(store: Store, kept: Kept, model: Model, run: str | None, method: str) -> tuple[Examples, Projection]:
     def work_out() -> tuple[Examples, Projection]:
         every = store.test_images(model, name_of(store, run))
-        examples = every.take(np.arange(0, len(every), -(-len(every) // MOST)))
+        most = min(MOST, MOST_NUMBERS // unit_layers(model)[-2].size)  # fewer of a very wide layer
+        examples = every.take(np.arange(0, len(every), -(-len(every) // max(most, 1))))
         return examples, project(model, examples, method)
 
     found: tuple[Examples, Projection] = kept.answer(("map", run, method, version(model)), work_out)
