@@ -242,7 +242,13 @@ def projection(coordinates: Points, labels: NDArray[np.integer], classes: Sequen
         size = 45 if short else 20
         colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
         axes.scatter(
-            *points.T, s=size, marker=sign, color=colour, linewidths=0.3, label=f"{_short(name)} ({len(points):,})"
+            points[:, 0],
+            points[:, 1],
+            s=size,
+            marker=sign,
+            color=colour,
+            linewidths=0.3,
+            label=f"{_short(name)} ({len(points):,})",
         )
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xticks=[], yticks=[])

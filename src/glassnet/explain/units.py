@@ -114,16 +114,17 @@ def unit_layers(model: Model) -> tuple[UnitLayer, ...]:
         head = network.layers[start] if start >= 0 else None
         kind: Kind = _head(head) or "input"
         steps = [i for i in range(max(start, 0), end) if not isinstance(network.layers[i], NOTHING_CHANGES)]
+        shape: Shape = (*model.image_shape, 1) if kind == "input" else shapes[start + 1]
         if kind == "input":
-            name, shape = "input", (*model.image_shape, 1)
+            name = "input"
         elif end == len(network.layers):
-            name, shape = "output", shapes[start + 1]
+            name = "output"
         elif kind in ("dense", "convolution"):
             hidden += 1
-            name, shape = f"hidden layer {hidden}", shapes[start + 1]
+            name = f"hidden layer {hidden}"
         else:
             pools += 1
-            name, shape = f"pool {pools}", shapes[start + 1]
+            name = f"pool {pools}"
         found.append(UnitLayer(name, kind, shape, shapes[max(start, 0)], tuple(steps), end))
     return tuple(found)
 

@@ -8,6 +8,7 @@ import { activations, exact, givenBy, placeName, strongest, termsOf, unitName } 
 const SVG = "http://www.w3.org/2000/svg";
 const NARROW = 640; // pixels: below it, layers are below each other
 const GAP = 44; // pixels between layers, for the lines
+const CHANNEL = 48; // pixels within which a line from above turns into a row of the output
 const OUTPUT = 160; // pixels of the rows of an output
 const LOOKED_AT = 24; // units of a layer whose strongest inputs are looked at
 const LINES = 40; // between two layers, where no unit is chosen
@@ -54,6 +55,8 @@ export function diagram(told) {
     told.hover(level, unit);
   }
 
+  const isOfRows = (level) => layers[level].element.classList.contains("output");
+
   const place = (level, unit) => {
     const { element: figure, centre } = layers[level];
     const [x, y] = centre(unit);
@@ -67,7 +70,7 @@ export function diagram(told) {
     element.classList.toggle("narrow", narrow);
     const high = Math.min(Math.max(0.4 * innerHeight, 240), 380);
     const weights = source.layers.map(({ kind, shape }) => (kind === "input" ? 1 : shape.length === 3 ? 1.1 : Math.min(0.35 + Math.sqrt(shape[0]) / 24, 1.2)));
-    const fixed = layers.at(-1).element.classList.contains("output") ? OUTPUT : 0;
+    const fixed = isOfRows(layers.length - 1) ? OUTPUT : 0;
     const shared = weights.slice(0, fixed ? -1 : undefined).reduce((sum, weight) => sum + weight, 0);
     const room = width - GAP * (layers.length - 1) - fixed;
     layers.forEach((layer, level) => {
@@ -87,7 +90,8 @@ export function diagram(told) {
     lines.replaceChildren(...drawn.map(({ from, to, term }) => {
       const share = Math.abs(term) / largest.get(to[0]);
       const [[x1, y1], [x2, y2]] = [place(...from), place(...to)];
-      const bend = down ? `${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2}` : `${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2}`;
+      const intoRow = down && isOfRows(to[0]); // beside which there is space for lines that come from above
+      const bend = intoRow ? `${x1} ${(y1 + y2) / 2} ${x2 - CHANNEL} ${y2}` : down ? `${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2}` : `${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2}`;
       const line = document.createElementNS(SVG, "path");
       line.setAttribute("d", `M${x1} ${y1} C ${bend} ${x2} ${y2}`);
       line.setAttribute("class", term < 0 ? "less" : "more");

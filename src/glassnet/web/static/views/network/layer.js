@@ -156,7 +156,7 @@ function rows(source, level, told) {
     focus: () => list.focus({ preventScroll: true }),
     fit() {},
     paint() {},
-    centre: (unit) => [list.offsetLeft, lines[unit].offsetTop + lines[unit].offsetHeight / 2], // both from the figure
+    centre: (unit) => [lines[unit].offsetLeft, lines[unit].offsetTop + lines[unit].offsetHeight / 2], // both from the figure
     mark(unit) {
       state.mark(unit);
       lines.forEach((line, i) => line.classList.toggle("marked", i === unit));

@@ -34,6 +34,7 @@ export function mountUnits(root, settings, { model, remember }) {
 
   function fail(error) {
     view.element.hidden = true;
+    links.replaceChildren();
     words.textContent = error.message;
   }
 
