@@ -75,7 +75,7 @@ export function scatter() {
     });
     context.globalAlpha = 1;
     if (yours) thumbnail(context, at.at(-1));
-    if (present !== null) ring(context, at[present === "yours" ? at.length - 1 : present], 13, colour("ink"), 2);
+    if (present !== null && present !== "yours") ring(context, at[present], 13, colour("ink"), 2);
   }
 
   function ring(context, [x, y], radius, stroke, wide) {
@@ -90,9 +90,10 @@ export function scatter() {
     const small = document.createElement("canvas");
     const now = colours();
     paintRows(small, yours.image, (gray) => inked(gray, now));
+    context.imageSmoothingEnabled = small.width > 18;
     context.drawImage(small, x - 18, y - 18, 36, 36);
     context.strokeStyle = colour("ink");
-    context.lineWidth = 2;
+    context.lineWidth = present === "yours" ? 3.5 : 1.5;
     context.strokeRect(x - 18, y - 18, 36, 36);
   }
 
