@@ -338,6 +338,50 @@ def test_a_map_by_umap_says_what_to_install(
     page.close()
 
 
+OWN_SOURCE = """async () => {
+    const { explorer } = await import('/static/views/network/explorer.js');
+    const [x, W, b] = [[1, 0.2, 0, 0.4], [[0.3, -0.3, 0.7, 0.6], [0.1, 0.5, -0.2, -0.9]], [0.25, -0.5]];
+    const z = W.map((row, j) => row.reduce((sum, w, i) => sum + w * x[i], b[j]));
+    const powers = z.map(Math.exp);
+    const step = (name, values) => ({ name, values: Float32Array.from(values) });
+    const source = {
+        key: 1, classes: ['ant', 'bee'], image: [[255, 51], [0, 102]],
+        probabilities: powers.map((power) => power / (powers[0] + powers[1])),
+        layers: [
+            { name: 'input', kind: 'input', shape: [2, 2, 1], steps: [step('pixel', x)] },
+            { name: 'output', kind: 'dense', shape: [2], steps: [step('sum', z)] },
+        ],
+        units: async (level, indices) => indices.map((unit) => (level
+            ? { inputs: null, weights: Float32Array.from(W[unit]), bias: b[unit], outputs: [], outputWeights: null, normalisation: {} }
+            : { inputs: [], weights: null, bias: 0, outputs: null, outputWeights: Float32Array.from(W.map((row) => row[unit])), normalisation: {} })),
+    };
+    const view = explorer({ chosen() {}, failed(error) { throw error; } });
+    const root = Object.assign(document.createElement('div'), { className: 'view network' });
+    root.append(view.element);
+    document.querySelector('main').replaceChildren(root);
+    view.show(source, [1, 0]);
+}"""  # noqa: E501
+
+
+def test_the_picture_and_the_sums_need_no_server(page: Page) -> None:
+    page.goto("/#draw")
+    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(OWN_SOURCE)
+    card = page.get_by_role("region", name="The unit")
+    expect(card.get_by_role("heading", level=2)).to_have_text("Output for ant")
+    expected = [0.3, 0.24, -0.06, 0, 0.25, 0.73]  # 1·0.3, 0.4·0.6, 0.2·(−0.3), 0·0.7, the bias and the sum
+    assert last_cells(card.locator(".part").first) == pytest.approx(expected, abs=1e-4)
+    expect(page.locator(".diagram svg path")).to_have_count(3)
+    layer(page, "input").focus()
+    page.keyboard.press("ArrowRight")
+    expect(card.get_by_role("heading", level=2)).to_have_text("Pixel, row 1, column 1")
+    assert last_cells(card.locator(".part").last) == pytest.approx([0.3, 0.1], abs=1e-4)
+    assert not [url for url in asked if "/api/network" in url]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_width_scrolls_sideways_and_both_schemes_are_painted(

@@ -1,8 +1,11 @@
 """Answers that take some time, worked out once and kept for the next who asks."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Hashable
-from threading import Lock
 from typing import Any
+
+from starlette.concurrency import run_in_threadpool
 
 __all__ = ["Kept"]
 
@@ -10,17 +13,23 @@ MOST = 8  # answers; those asked for least recently go first
 
 
 class Kept:
-    """A few answers by what they are about. One is worked out at a time: a training beside it needs the processor."""
+    """A few answers by what they are about.
+
+    Of each kind one is worked out at a time, in a thread: a training beside it needs the processor. Who waits for it
+    holds no thread.
+    """
 
     def __init__(self) -> None:
-        self._answers: dict[Hashable, Any] = {}
-        self._one_at_a_time = Lock()
+        self._answers: dict[tuple[str, Hashable], Any] = {}
+        self._working: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def answer(self, about: Hashable, work_out: Callable[[], Any]) -> Any:
+    async def answer(self, kind: str, about: Hashable, work_out: Callable[[], Any]) -> Any:
         """Return the answer that is kept, or work it out."""
-        with self._one_at_a_time:
-            found = self._answers.pop(about) if about in self._answers else work_out()
-            self._answers[about] = found
+        async with self._working[kind]:
+            found = self._answers.pop((kind, about), None)
+            if found is None:
+                found = await run_in_threadpool(work_out)
+            self._answers[kind, about] = found
             while len(self._answers) > MOST:
                 del self._answers[next(iter(self._answers))]
             return found

@@ -11,6 +11,7 @@ import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from numpy.typing import ArrayLike
+from starlette.concurrency import run_in_threadpool
 
 from ..data import Examples
 from ..data.dataset import Images
@@ -72,9 +73,9 @@ def units(
 
 
 @router.get("/api/network/top")
-def top(store: TheStore, kept: TheKept, layer: int, unit: int, run: str | None = None) -> dict[str, Any]:
+async def top(store: TheStore, kept: TheKept, layer: int, unit: int, run: str | None = None) -> dict[str, Any]:
     """Return the nine training images, of up to 2,000, that excite a unit most; a filter at any place."""
-    model = store.model(run)
+    model = await run_in_threadpool(store.model, run)
     layers = unit_layers(model)
     check_unit(layers, layer, unit)
 
@@ -82,11 +83,12 @@ def top(store: TheStore, kept: TheKept, layer: int, unit: int, run: str | None =
         examples = training_images(store, model, run)
         return examples, top_images(model, examples, TOP)
 
-    examples, of_layers = kept.answer(("top", run, version(model)), work_out)
+    number = version(model)
+    examples, of_layers = await kept.answer("top", (run, number), work_out)
     found = of_layers[layer]
     row = unit % layers[layer].shape[-1] if len(layers[layer].shape) == 3 and layers[layer].kind != "input" else unit
     return {
-        "version": version(model),
+        "version": number,
         "images": examples.images_at(found.indices[row]).tolist(),
         "labels": examples.labels[found.indices[row]].tolist(),
         "activations": found.activations[row].tolist(),

@@ -1,13 +1,16 @@
 """A map of the last hidden layer: test images as the network sees them, and a drawing among them."""
 
+import json
 from base64 import b64encode
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from ..data import Examples
+from ..data.dataset import Images
 from ..explain import Projection, project
 from ..explain.units import unit_layers
 from ..model import Model
@@ -27,24 +30,11 @@ router = APIRouter()
 
 
 @router.get("/api/map")
-def map_of(store: TheStore, kept: TheKept, run: str | None = None, method: Method = "pca") -> dict[str, Any]:
+async def map_of(store: TheStore, kept: TheKept, run: str | None = None, method: Method = "pca") -> Response:
     """Return a map of up to 1,000 test images: their places, classes, predictions and pixels."""
-    model = store.model(run)
-    examples, found = _projected(store, kept, model, run, method)
-    height, width = model.image_shape
-    return {
-        "version": version(model),
-        "model": name_of(store, run),
-        "method": method,
-        "explained": None if found.explained is None else found.explained.tolist(),
-        "classes": model.classes,
-        "coordinates": encoded(found.coordinates),
-        "labels": examples.labels.tolist(),
-        "predictions": model.predict(examples.images).tolist(),
-        "height": height,
-        "width": width,
-        "pixels": b64encode(examples.images.tobytes()).decode(),
-    }
+    model = await run_in_threadpool(store.model, run)
+    content, _ = await _projected(store, kept, model, run, method)
+    return Response(content, media_type="application/json")
 
 
 @router.post("/api/map")
@@ -55,26 +45,49 @@ async def place(
     """Return where a drawing lies on the map, and what it is taken for."""
     picture = await request.body()
 
-    def work_out() -> dict[str, Any]:
+    def prepare() -> tuple[Model, Images]:
         model = store.model(run)
-        pixels = framed(model, picture)
-        _, found = _projected(store, kept, model, run, method)
-        return {
-            "version": version(model),
-            "place": found.place(pixels)[0].tolist(),
-            "prediction": int(model.predict(pixels)[0]),
-            "image": pixels.tolist(),
-        }
+        return model, framed(model, picture)
 
-    return await run_sync(work_out, limiter=preparing)
+    model, pixels = await run_sync(prepare, limiter=preparing)
+    _, found = await _projected(store, kept, model, run, method)
+    places = await run_sync(found.place, pixels, limiter=preparing)
+    return {
+        "version": version(model),
+        "place": places[0].tolist(),
+        "prediction": int(model.predict(pixels)[0]),
+        "image": pixels.tolist(),
+    }
 
 
-def _projected(store: Store, kept: Kept, model: Model, run: str | None, method: str) -> tuple[Examples, Projection]:
-    def work_out() -> tuple[Examples, Projection]:
+async def _projected(store: Store, kept: Kept, model: Model, run: str | None, method: str) -> tuple[bytes, Projection]:
+    """Return a map as JSON, and what places others on it."""
+
+    def work_out() -> tuple[bytes, Projection]:
         every = store.test_images(model, name_of(store, run))
         most = min(MOST, MOST_NUMBERS // unit_layers(model)[-2].size)  # fewer of a very wide layer
         examples = every.take(np.arange(0, len(every), -(-len(every) // max(most, 1))))
-        return examples, project(model, examples, method)
+        found = project(model, examples, method)
+        return _as_json(examples, found, name_of(store, run)), found
 
-    found: tuple[Examples, Projection] = kept.answer(("map", run, method, version(model)), work_out)
-    return found
+    answer: tuple[bytes, Projection] = await kept.answer(f"map by {method}", (run, version(model)), work_out)
+    return answer
+
+
+def _as_json(examples: Examples, found: Projection, name: str) -> bytes:
+    model = found.model
+    height, width = model.image_shape
+    answer = {
+        "version": version(model),
+        "model": name,
+        "method": found.method,
+        "explained": None if found.explained is None else found.explained.tolist(),
+        "classes": model.classes,
+        "coordinates": encoded(found.coordinates),
+        "labels": examples.labels.tolist(),
+        "predictions": model.predict(examples.images).tolist(),
+        "height": height,
+        "width": width,
+        "pixels": b64encode(examples.images.tobytes()).decode(),
+    }
+    return json.dumps(answer, allow_nan=False).encode()
