@@ -215,7 +215,7 @@ def test_an_image_behind_a_cell_opens_in_network_and_step(page: Page, run: Run) 
     expect(page.get_by_role("combobox", name="image")).to_have_value("validation")
     seen = trace(run.model, held.images[index])
     expect(
-        page.get_by_text(f"Predicted 2 with {100 * seen.probabilities[2]:.2f}\u00a0%, which is right.")
+        page.get_by_text(f"Predicted 2 with {100 * seen.probabilities[2]:.2f}\u00a0%, which is correct.")
     ).to_be_visible()
     page.go_back()
     page.locator(".matrix .right").nth(2).click()

@@ -69,5 +69,5 @@ function said({ points, method, explained }) {
   const wrong = points.filter(({ label, prediction }) => label !== prediction).length;
   const shares = explained ? `, ${percent(explained[0], 0)} and ${percent(explained[1], 0)} of their variance` : "";
   return `${count(points.length)} test images by the activations of the last hidden layer: those near each other look alike to the network. `
-    + `${MEANINGS[method]}${shares}. ${count(wrong)} ${wrong === 1 ? "image is" : "images are"} predicted wrongly, and ringed.`.replaceAll(" %", "\u00a0%");
+    + `${MEANINGS[method]}${shares}. ${wrong === 1 ? "One prediction is wrong" : `${count(wrong)} predictions are wrong`} (ringed).`.replaceAll(" %", "\u00a0%");
 }

@@ -64,7 +64,7 @@ export function mountUnits(root, settings, { model, remember }) {
 
 function said({ classes, probabilities, label, members }) {
   const best = probabilities.indexOf(Math.max(...probabilities));
-  const truth = label == null ? "" : label === best ? ", which is right" : `; it is a ${classes[label]}`;
+  const truth = label == null ? "" : label === best ? ", which is correct" : `; it is a ${classes[label]}`;
   const several = members > 1 ? ` An ensemble of ${members} networks, of which this is the first.` : "";
   return `Predicted ${classes[best]} with ${percent(probabilities[best], 2)}${truth}.${several}`.replaceAll(" %", "\u00a0%");
 }
