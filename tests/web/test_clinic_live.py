@@ -30,6 +30,9 @@ def test_a_mistake_is_switched_on_while_it_trains(page: Page) -> None:
     (steps, wrong), (_, right) = lines
     assert wrong[:3] == right[:3]
     assert all(one < other - 0.2 for one, other in zip(wrong[3:], right[3:], strict=True))
+    expect(page.get_by_text("Judged by the network at the end of each run")).to_be_visible()
+    rates = [float(text.removesuffix(" %")) for text in rows.nth(3).locator("td").all_inner_texts()]
+    assert rates[1] > rates[0] + 30  # what the mistake did, and not the best epoch before it
     marks = page.evaluate("[...document.querySelectorAll('.chart')].map(({ layout }) => layout.shapes[0].x0)")
     assert marks == [steps[2], steps[2]]
 
@@ -38,3 +41,24 @@ def test_a_mistake_of_the_first_weights_cannot_come_later(page: Page) -> None:
     page.goto("/#clinic?mistake=equal-weights&from=3")
     expect(page.get_by_label("mistake from epoch")).to_be_disabled()
     expect(page.get_by_label("mistake from epoch")).to_have_value("")
+
+
+def test_stop_is_heard_while_the_pair_starts(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-shuffling&epochs=20000")
+    page.get_by_role("button", name="Run both").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped while the pair was starting.")).to_be_visible()
+    states = page.evaluate("fetch('/api/runs').then((answer) => answer.json())")
+    assert [run["state"] for run in states] == ["stopped"]
+    expect(page.get_by_role("button", name="Run both")).to_be_enabled()
+
+
+def test_a_pair_is_found_when_one_comes_back(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-shuffling&epochs=3")
+    page.get_by_role("button", name="Run both").click()
+    expect(page.get_by_role("region", name="Both runs")).to_be_visible()
+    page.get_by_role("link", name="Draw", exact=True).click()
+    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
+    page.get_by_role("link", name="Clinic", exact=True).click()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    assert "planted=" in page.url

@@ -54,17 +54,19 @@ def both(asked: Pair) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/api/clinic/truth")
-def truth(run: str, store: TheStore) -> dict[str, Any]:
+def truth(run: str, store: TheStore, last: bool = False) -> dict[str, Any]:
     """Return how many of its data's test images a run recognises, which neither trained nor selected its model.
 
-    The accuracy is None where a mistake broke the run before there was a model to keep.
+    The accuracy is None where a mistake broke the run before there was a model to keep. With ``last`` it is that of the
+    last snapshot, if there is one, and not of the best epoch: a mistake that came later has done its work by then.
     """
     named = store.run(run)
+    steps = named.snapshots if last else []
     try:
-        model = named.model
+        model = named.model_at(steps[-1]) if steps else named.model
     except FileError:
         if not named.broken:
             raise
         return {"accuracy": None, "images": len(store.dataset(named).test)}
     judged = examples_for(model, store.dataset(named))
-    return {"accuracy": evaluate(model, judged).accuracy, "images": len(judged)}
+    return {"accuracy": evaluate(model, judged).accuracy, "images": len(judged), "last": bool(steps)}

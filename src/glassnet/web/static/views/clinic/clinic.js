@@ -18,7 +18,13 @@ const shown = (value) => (Array.isArray(value) ? value.join(", ") || "none" : ty
 const read = (name, text) => (name === "hidden" ? text.split(/[^0-9.]+/).filter(Boolean).map(Number) : Number(text));
 const SETTINGS = Object.keys(FIELDS).filter((name) => name !== "from");
 
+let kept = ""; // the address when one left, with the runs that may still go
+
 export async function mount(root, settings) {
+  if (!settings.size && kept) {
+    settings = new URLSearchParams(kept);
+    history.replaceState(null, "", `#clinic?${kept}`);
+  }
   const mistakes = await get("/api/mistakes");
   const known = mistakes.find(({ name }) => name === settings.get("mistake"));
   let mistake = known ?? mistakes[0];
@@ -84,11 +90,15 @@ export async function mount(root, settings) {
     }
     if (inputs.from.value) query.set("from", inputs.from.value);
     for (const [side, name] of Object.entries(runs)) query.set(side, name);
-    history.replaceState(null, "", `#clinic?${query}`);
+    kept = String(query);
+    history.replaceState(null, "", `#clinic?${kept}`);
   }
+
+  let halted = false; // whether Stop was pressed while the pair starts
 
   async function run() {
     start.disabled = true;
+    halted = false;
     clear();
     pair.hide();
     const begun = {};
@@ -96,7 +106,14 @@ export async function mount(root, settings) {
       const asked = Object.fromEntries(changeable().map((name) => [name, read(name, inputs[name].value)]));
       const later = inputs.from.value ? Number(inputs.from.value) : null;
       const both = await post("/api/clinic/pair", { mistake: mistake.name, settings: asked, mistakes_from: later });
-      for (const side of ["planted", "cured"]) begun[side] = (await post("/api/runs", both[side])).name;
+      for (const side of ["planted", "cured"]) {
+        if (!halted) begun[side] = (await post("/api/runs", both[side])).name;
+      }
+      if (halted) {
+        await end(Object.values(begun));
+        notice("Stopped while the pair was starting.");
+        return;
+      }
       remember(begun);
       await pair.begin(begun);
     } catch (error) {
@@ -107,8 +124,11 @@ export async function mount(root, settings) {
     }
   }
 
+  const end = (names) => Promise.all(names.map((name) => post(`/api/runs/${encodeURIComponent(name)}/stop`))).catch((error) => notice(error.message));
+
   async function halt() {
-    await Promise.all(pair.names().map((name) => post(`/api/runs/${encodeURIComponent(name)}/stop`))).catch((error) => notice(error.message));
+    halted = start.disabled; // then `run` ends them once they have begun
+    if (!halted) await end(pair.names());
   }
 
   describe();

@@ -104,7 +104,8 @@ export function contest() {
   async function judge(own) {
     if (own !== round) return;
     for (const side of Object.values(sides)) side.end();
-    const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}`)));
+    const last = sides.planted.run.config?.mistakes_from ? "&last=true" : "";
+    const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}${last}`)));
     if (own !== round) return;
     await draw();
     const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state, later: side.run.config?.mistakes_from }));
@@ -153,9 +154,11 @@ export function contest() {
 
 function sentence(planted, cured) {
   if (planted.accuracy == null) return "The mistake broke the run before there was a network to judge.";
-  const later = planted.later ? "Judged by the best network of each run, which may be from before the mistake: " : "";
+  const judge = planted.last ? "the network at the end of each run" : "the best network of each run, which may be from before the mistake";
+  const later = planted.later ? `Judged by ${judge}: ` : "";
   const cost = 100 * (cured.accuracy - planted.accuracy);
-  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by its best network until then: " : later;
+  const until = planted.last ? "last snapshot" : "best network until then";
+  const broke = planted.state === "broken" ? `The mistake broke the run. Judged by its ${until}: ` : later;
   const flatters = 100 * (planted.reported - planted.accuracy);
   const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than it reaches on new images.` : "";
   if (Math.abs(cost) < CHANCE) {
