@@ -1,4 +1,4 @@
-"""Pictures of the page's five views, and of an exported model, for the README and docs/use: ``make screenshots``.
+"""Pictures of the page's six views, and of an exported model, for the README and docs/use: ``make screenshots``.
 
 A server is begun on a free port in a temporary folder, a digit is drawn by mouse, and two small runs are trained.
 """
@@ -29,6 +29,13 @@ def draw_seven(page: Page) -> None:
     for x, y in points[1:]:
         page.mouse.move(x, y, steps=12)
     page.mouse.up()
+
+
+def network(page: Page) -> None:
+    page.goto("/#network?image=drawing")
+    page.get_by_role("application", name="hidden layer 2").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(".looks canvas").nth(8).wait_for()
 
 
 def train(page: Page) -> None:
@@ -73,7 +80,7 @@ def main() -> None:
             address = server.stdout.readline().split()[-1]
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
-            for view in (draw, train, watch, step, clinic, export):
+            for view in (draw, network, train, watch, step, clinic, export):
                 view(page)
                 page.wait_for_timeout(2000)  # charts and fonts
                 page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=True)

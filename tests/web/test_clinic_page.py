@@ -92,3 +92,11 @@ def test_every_mistake_fits_a_phone(page: Page, started: list[dict[str, Any]]) -
     page.get_by_role("button", name="Run both").click()
     expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_an_unknown_mistake_is_said_and_a_known_one_names_its_page_of_the_tutorial(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-such-thing")
+    expect(page.get_by_role("alert")).to_have_text(re.compile("There is no mistake called no-such-thing"))
+    page.get_by_role("combobox", name="the mistake").select_option("one-bias-gradient")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_text("docs/tutorial/04-the-chain-rule.md")).to_be_visible()

@@ -8,9 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+
 from ..data import Dataset, Examples, needs_download
 from ..errors import DataError, FileError, similar
-from ..explain import images_to_explain
+from ..explain import images_to_explain, trained_images
 from ..files import is_held
 from ..model import Model
 from ..training import BUNDLED, Run, open_model
@@ -119,6 +121,33 @@ class Store:
         _refuse_download(model.trained_on, name)
         key = model.trained_on, model.fingerprint, model.classes
         return self._remember(key, lambda: images_to_explain(model, name))
+
+    def training_images(self, model: Model, name: str, run: Run | None, most: int) -> Examples:
+        """Return up to ``most`` of the images that a model learned from, evenly spread over them.
+
+        Args:
+            model: of the run, or the site's own.
+            name: what an error calls the model.
+            run: whose part of the data it learned; None is all of its data's training images.
+            most: how many to keep in memory.
+
+        Raises:
+            TrainingError, DataError: as `dataset`, or the data have changed since.
+        """
+
+        def load() -> Examples:
+            if run is None:
+                _refuse_download(model.trained_on, name)
+                training = trained_images(model, name)
+            else:
+                dataset = self.dataset(run)
+                if dataset.fingerprint != model.fingerprint:
+                    raise DataError(f"{name}: its data have changed since it was trained, so its images are not shown")
+                training, _ = dataset.split(run.config.validation, run.config.split_seed)
+            return training.take(np.arange(0, len(training), -(-len(training) // most)))
+
+        split = run and (run.config.validation, run.config.split_seed)
+        return self._remember((model.trained_on, model.fingerprint, split, most), load)
 
     def _read(self, path: Path) -> Model:
         """Return the model of a file, which is read again when it has been written anew."""

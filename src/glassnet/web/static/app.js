@@ -2,10 +2,10 @@
 // so that an address can be kept, sent and come back to.
 
 import { h } from "./shared/dom.js";
-import { clear, notice } from "./shared/notice.js";
+import { clear } from "./shared/notice.js";
 
-const VIEWS = ["draw", "watch", "train", "step", "clinic"];
-const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
+const VIEWS = ["draw", "network", "watch", "train", "step", "clinic"];
+const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
 
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
@@ -38,9 +38,18 @@ async function show() {
     if (own === visit) leave = end;
     else end();
   } catch (error) {
-    notice(error.message);
-    throw error;
+    if (own === visit) fail(error, root);
+    if (error.constructor !== Error) throw error; // not a line of the server's, but a fault
   }
+}
+
+// A view that cannot be shown, since the server is gone or says no: the line, and another try.
+function fail(error, root) {
+  const isFetched = !(error instanceof TypeError); // which says that its module did not come
+  const words = isFetched ? error.message : "The server does not answer. Is glassnet serve still running?";
+  const again = () => (isFetched ? show() : location.reload());
+  root.replaceChildren(h("section", { class: "card", role: "alert" }, h("h1", {}, "This view cannot be shown"), h("p", {}, words), h("div", { class: "row" }, h("button", { onclick: again }, "Try again"))));
+  main.replaceChildren(root);
 }
 
 for (const view of VIEWS) nav.append(h("a", { href: `#${view}`, "data-view": view }, TITLES[view]));

@@ -26,7 +26,10 @@ export async function mount(root, settings) {
     history.replaceState(null, "", `#clinic?${kept}`);
   }
   const mistakes = await get("/api/mistakes");
-  let mistake = mistakes.find(({ name }) => name === settings.get("mistake")) ?? mistakes[0];
+  const known = mistakes.find(({ name }) => name === settings.get("mistake"));
+  let mistake = known ?? mistakes[0];
+  const unknown = h("p", { role: "alert", hidden: Boolean(known) || !settings.has("mistake") },
+    `There is no mistake called ${settings.get("mistake")}. Choose one; the first is shown.`);
   const pair = contest();
   const choice = h("select", { onchange: choose }, mistakes.map(({ name }) => h("option", { value: name }, title(name))));
   const words = h("div", { class: "words" });
@@ -39,7 +42,7 @@ export async function mount(root, settings) {
     h("h1", {}, "Clinic"),
     h("p", { class: "lede" }, "A common mistake in hand-written networks, in one run, beside a run without it. Both train on the same digits from the same initial weights; only the mistake differs."),
     h("div", { class: "columns" },
-      h("section", { class: "card", "aria-label": "The mistake" }, h("label", {}, "the mistake", choice), words),
+      h("section", { class: "card", "aria-label": "The mistake" }, h("label", {}, "the mistake", choice), unknown, words),
       h("section", { class: "card", "aria-label": "The runs" },
         h("h2", {}, "Settings"),
         h("div", { class: "fields" }, Object.entries(inputs).map(([name, input]) => h("label", {}, FIELDS[name][0], input))),
@@ -52,7 +55,8 @@ export async function mount(root, settings) {
     words.replaceChildren(
       h("p", {}, mistake.summary), h("div", { class: "equations" }, equation("wrong", "✗ wrong"), equation("right", "✓ right")),
       h("h3", {}, "What it does"), h("p", {}, mistake.effect), h("h3", {}, "What to look for"), h("p", {}, mistake.symptom),
-      h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)));
+      h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)),
+      h("p", { class: "soft small" }, `Page ${Number(mistake.tutorial.slice(0, 2))} of the tutorial has the right equation: `, h("code", {}, `docs/tutorial/${mistake.tutorial}.md`), ", or, after ", h("code", {}, "make docs"), ", ", h("code", {}, `build/docs/tutorial/${mistake.tutorial}.html`), "."));
     const rest = Object.entries(mistake.settings).filter(([name]) => !(name in FIELDS) && name !== "validation");
     others.textContent = `Also: 8×8 digits, ${rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`).join(", ")}; `
       + `${Math.round(100 * mistake.settings.validation)} % of the training images are held out.`;
@@ -70,6 +74,7 @@ export async function mount(root, settings) {
 
   function choose() {
     mistake = mistakes.find(({ name }) => name === choice.value);
+    unknown.hidden = true;
     pair.hide();
     describe();
     fill(new URLSearchParams(inputs.from.value && { from: inputs.from.value }));

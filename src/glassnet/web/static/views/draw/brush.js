@@ -89,6 +89,9 @@ export class Drawing {
   }
 }
 
+// The one drawing of the page: it is still there when one comes back to Draw, and other views show it to their networks.
+export const drawing = new Drawing();
+
 // A picture that is too large to be sent, with its longer side brought down.
 function smaller(bitmap) {
   const scale = Math.min(1, SMALLER / Math.max(bitmap.width, bitmap.height));

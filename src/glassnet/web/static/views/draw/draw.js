@@ -1,19 +1,20 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
 import { get, post, postImage } from "../../shared/api.js";
-import { Drawing, paper } from "./brush.js";
+import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
 import { count } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
+import { ways } from "../../shared/ways.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 
 const DIGITS = [..."0123456789"];
 const SECOND = 1000; // ms: how often a network in training is asked again
-const drawing = new Drawing(); // it is still there when one comes back to this view
 
 export function mount(root, settings) {
   let run = settings.get("run");
   let runs = [];
+  let listedOnce = false;
   let classes = null;
   let turn = 0; // counts up whenever an answer that is still under way is no longer wanted
   let stroking = false; // a stroke is under way
@@ -30,7 +31,8 @@ export function mount(root, settings) {
   const kept = h("p", { class: "soft small" });
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
-  result.card.append(h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
+  const onward = h("p", { class: "ways", hidden: true });
+  result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
@@ -71,6 +73,11 @@ export function mount(root, settings) {
       show({ empty: true, classes: classes ?? DIGITS, why: "" });
       return;
     }
+    if (run !== null && listedOnce && !runs.some(({ name }) => name === run)) { // one line, not one for each stroke
+      show({ empty: true, classes: classes ?? DIGITS, why: `There is no run called ${run}; choose another model above.` });
+      result.busy(false);
+      return;
+    }
     if (asking) {
       again = true;
       return;
@@ -102,6 +109,8 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
+    onward.hidden = answer.empty || Boolean(answer.reading);
+    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing" }), ...ways([["map", "On a map of images"]], run));
     const [across, down] = drawing.share;
     const onSheet = ([left, top, right, bottom]) => [
       0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
@@ -159,6 +168,7 @@ export function mount(root, settings) {
     const found = await get("/api/runs");
     if (JSON.stringify(found) === JSON.stringify(runs) && model.options.length) return;
     runs = found;
+    listedOnce = true;
     if (document.activeElement === model && model.options.length) return; // it may be open
     const names = runs.map(({ name }) => name);
     if (run !== null && !names.includes(run)) names.unshift(run);
@@ -194,8 +204,9 @@ export function mount(root, settings) {
   };
   for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
 
-  ask();
-  Promise.all([loadRuns(), countKept()]).catch((error) => notice(error.message));
+  if (run === null) ask();
+  const listed = loadRuns().finally(() => run !== null && ask()); // by then it is known whether the run is there
+  Promise.all([listed, countKept()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;

@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [520, 400];
 const COLUMNS = [70, 262, 440]; // of inputs, hidden units and outputs
 const WORDS = {
-  forward: "Lines are weights: blue is positive, vermillion negative, thick is large. Circles show the output of each unit.",
+  forward: "Lines are weights: blue is positive, orange negative, thick is large. Circles show the output of each unit.",
   backward: "Lines are the gradients of the weights: how the loss would rise with each. Circles show the gradient at each unit, dZ.",
   update: "Lines show how far each weight moves, circles how far each bias moves.",
   after: "The network after the step, and its new outputs.",
