@@ -3,9 +3,9 @@
 import { get, post, postImage } from "../../shared/api.js";
 import { Drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
-import { count } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
+import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
 const SECOND = 1000; // ms: how often a network in training is asked again
@@ -27,13 +27,20 @@ export function mount(root, settings) {
   const file = h("input", { type: "file", accept: "image/*", onchange: () => lay(file.files[0]) });
   const label = h("select", { "aria-label": "The digit that you drew" });
   const keep = h("button", { onclick: keepIt }, "Keep it");
-  const kept = h("p", { class: "soft small" });
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
-  result.card.append(h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
+  result.card.append(h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep));
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
+  const gallery = galleryCard({
+    run: () => run,
+    classes: () => classes,
+    opened(name) {
+      choose(name);
+      loadRuns().catch(() => {});
+    },
+  });
 
   root.append(
     h("div", { class: "row head" },
@@ -52,6 +59,7 @@ export function mount(root, settings) {
             "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
       result.card),
     h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
+    gallery.card,
   );
 
   const sheet = paper(canvas, drawing, ask, () => boxes);
@@ -132,20 +140,11 @@ export function mount(root, settings) {
       notice(`Kept as ${label.value}.`);
       drawing.clear();
       changed(true);
-      await countKept();
+      await gallery.look();
     } catch (error) {
       keep.disabled = false;
       notice(error.message);
     }
-  }
-
-  async function countKept() {
-    const counts = Object.values(await get("/api/drawings"));
-    const all = counts.reduce((sum, one) => sum + one, 0);
-    kept.replaceChildren(
-      all === 0 ? "Drawings that you keep become data to train on." : `${count(all)} kept so far. `,
-      counts.length > 1 ? h("a", { href: "#train?data=drawings" }, "Train on them") : "",
-    );
   }
 
   function choose(name) {
@@ -195,11 +194,12 @@ export function mount(root, settings) {
   for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
 
   ask();
-  Promise.all([loadRuns(), countKept()]).catch((error) => notice(error.message));
+  Promise.all([loadRuns(), gallery.look()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;
     clearInterval(clock);
+    gallery.close();
     sheet.close();
     for (const [name, handle] of Object.entries(whole)) document.removeEventListener(name, handle);
   };
