@@ -206,10 +206,8 @@ class Dataset:
                 f"{self.source or self.name}: has a class {strange[0]!r}, which is not one of {', '.join(classes)}"
             )
         index = np.array([classes.index(name) for name in self.classes])
-        parts = {
-            name: part.relabelled(index[part.labels]) for name, part in (("train", self.train), ("test", self.test))
-        }
-        return replace(self, classes=classes, **parts)
+        train, test = (part.relabelled(index[part.labels]) for part in (self.train, self.test))
+        return replace(self, classes=classes, train=train, test=test)
 
     def whole(self) -> "Dataset":
         """Return the data set with its test images among the training images, unless they are the source's own."""

@@ -31,7 +31,10 @@ async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str |
 
 @router.get("/api/drawings/score")
 async def get_score(store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
-    """Say how many drawings the site's model, or the run's that is named, recognises, and of what it learned first."""
+    """Say how many drawings the site's model, or the run's that is named, recognises, and of what it learned first.
+
+    Where it cannot be asked, the answer says ``why``: to be asked is not a mistake.
+    """
     return await run_sync(_score, store, run, limiter=preparing)
 
 
@@ -59,7 +62,10 @@ def _train(store: Store, jobs: Jobs, run: str | None) -> dict[str, str]:
 
 def _score(store: Store, run: str | None) -> dict[str, Any]:
     model = store.model(run)
-    found: dict[str, Any] = dict(score(model, _drawings(store, model)))
+    try:
+        found: dict[str, Any] = dict(score(model, _drawings(store, model)))
+    except DataError as error:
+        return {"why": str(error)}
     before = _learned_first(model)
     with suppress(DataError):  # arrays in memory, or files that are gone
         if not needs_download(before):

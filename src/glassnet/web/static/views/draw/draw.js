@@ -1,15 +1,14 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
 import { get, post, postImage } from "../../shared/api.js";
-import { Drawing, paper } from "./brush.js";
+import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
 import { notice } from "../../shared/notice.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
-const SECOND = 1000; // ms: how often a network in training is asked again
-const drawing = new Drawing(); // it is still there when one comes back to this view
+const OFTEN = 400; // ms: how often a network in training is asked again
 
 export function mount(root, settings) {
   let run = settings.get("run");
@@ -47,18 +46,19 @@ export function mount(root, settings) {
       h("h1", {}, "Draw a digit"),
       h("label", { class: "model" }, "Model", model)),
     h("div", { class: "desk" },
-      h("section", { class: "card", "aria-label": "Drawing" },
-        canvas,
-        h("div", { class: "row" },
-          h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
-          h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
-          h("label", { class: "button" }, "Open a picture", file)),
-        h("p", { class: "soft small", id: "how" },
-          "Draw with mouse, pen or finger, or drop or paste a picture. ",
-          h("span", { class: "by-keys" },
-            "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
-      result.card),
-    h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
+      h("div", { class: "stack" },
+        h("section", { class: "card", "aria-label": "Drawing" },
+          canvas,
+          h("div", { class: "row" },
+            h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
+            h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
+            h("label", { class: "button" }, "Open a picture", file)),
+          h("p", { class: "soft small", id: "how" },
+            "Draw with mouse, pen or finger, or drop or paste a picture. ",
+            h("span", { class: "by-keys" },
+              "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
+        seen.card),
+      h("div", { class: "stack" }, result.card, evidence.card, inside.card)),
     gallery.card,
   );
 
@@ -110,11 +110,7 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
-    const [across, down] = drawing.share;
-    const onSheet = ([left, top, right, bottom]) => [
-      0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
-    ];
-    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => onSheet(box));
+    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => drawing.onSheet(box));
     keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
   }
@@ -174,8 +170,8 @@ export function mount(root, settings) {
   const clock = setInterval(() => {
     if (document.hidden) return;
     if (training(run) && !drawing.empty) ask();
-    if (++ticks % 5 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
-  }, SECOND);
+    if (++ticks % 12 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+  }, OFTEN);
 
   const whole = {
     paste: (event) => lay([...event.clipboardData.files].find(({ type }) => type.startsWith("image/"))),

@@ -29,7 +29,7 @@ export function galleryCard({ run, classes, opened }) {
   const question = h("p", {});
   const asked = h("dialog", { "aria-label": "Delete all drawings?" }, question,
     h("form", { method: "dialog", class: "row" },
-      h("button", { class: "main", onclick: removeAll }, "Delete them"), h("button", {}, "Keep them")));
+      h("button", { class: "main", onclick: removeAll }, "Delete them"), h("button", { autofocus: true }, "Keep them")));
   const train = h("button", { class: "main", onclick: fineTune }, "Fine-tune on them");
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
   const body = h("div", { class: "filled", hidden: true },
@@ -95,8 +95,13 @@ export function galleryCard({ run, classes, opened }) {
     });
   }
 
-  const deleteOne = () => attempt(() => remove(path(chosen)));
-  const removeAll = () => attempt(() => remove("/api/drawings"));
+  function deleteOne() {
+    return attempt(() => remove(path(chosen)));
+  }
+
+  function removeAll() {
+    return attempt(() => remove("/api/drawings"));
+  }
 
   async function fineTune() {
     if (train.getAttribute("aria-disabled") === "true") return;
@@ -105,6 +110,7 @@ export function galleryCard({ run, classes, opened }) {
     try {
       outcome.replaceChildren(h("p", {}, "Measuring, then starting …"));
       const before = await get(where("/api/drawings/score", from));
+      if (before.why) throw new Error(before.why);
       const { name } = await post(where("/api/drawings/train", from));
       if (gone) return;
       opened(name);
