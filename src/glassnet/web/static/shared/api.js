@@ -27,8 +27,6 @@ export const post = send("POST");
 export const replace = send("PUT");
 export const remove = (path) => ask(path, { method: "DELETE" });
 
-export const remove = (path) => ask(path, { method: "DELETE" });
-
 export const postImage = (path, blob, options = {}) =>
   ask(path, { method: "POST", headers: { "content-type": blob.type }, body: blob, ...options });
 

@@ -114,13 +114,18 @@ export class Drawing {
     return { left: (left + right - across) / 2, top: (top + bottom - down) / 2, across, down, scale };
   }
 
-  picture() {
-    if (this.lone) return Promise.resolve(this.lone.sent);
+  // What is sent of strokes: a canvas.
+  canvas() {
     const window = this.#window;
     const [width, height] = [window.across, window.down].map((share) => Math.round(share * window.scale * SENT));
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
-    this.paint(canvas.getContext("2d"), SENT, window);
-    return new Promise((done) => canvas.toBlob(done));
+    this.paint(canvas.getContext("2d", { willReadFrequently: true }), SENT, window);
+    return canvas;
+  }
+
+  picture() {
+    if (this.lone) return Promise.resolve(this.lone.sent);
+    return new Promise((done) => this.canvas().toBlob(done));
   }
 }
 
