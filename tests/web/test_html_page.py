@@ -239,7 +239,7 @@ def test_a_digit_is_drawn_and_recognised(size: str, scheme: str, opened: Open, b
         draw(page, digit, touch)
         said = page.locator(".said .digit").inner_text()
         right += said == str(digit)
-        shares = [float(text.removesuffix(" %")) for text in page.locator(".bars .share").all_inner_texts()]
+        shares = [float(text.removesuffix(" %")) for text in page.locator(".probabilities .share").all_inner_texts()]
         script = (
             "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0)"
         )

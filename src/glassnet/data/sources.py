@@ -56,7 +56,8 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
               are (n, h, w), (n, h, w, 1), (n, 1, h, w) or (n, h·h), pixels from 0 to 255, fractions from 0 to 1, or
               counts from 0 to at most 16; labels are numbers, names, or one-hot;
             - a pandas DataFrame with such columns as Kaggle's train.csv has.
-        classes: how many classes there are, or their names. In folders of pictures the folders' names count instead.
+        classes: how many classes there are, or their names. In folders of pictures the folders' names count
+            instead, unless names are given of which they are some.
 
     Raises:
         DataError: nothing of that name, or data that cannot be used; the line says what, where, and what to do.
@@ -78,7 +79,11 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
         return _from_plugin(source)
     path = _existing(source)
     try:
-        return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
+        return (
+            _from_folder(path, names, () if isinstance(classes, int) else names)
+            if path.is_dir()
+            else _from_file(path, names)
+        )
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
@@ -163,7 +168,8 @@ def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
     raise DataError(f"{path}: unknown file format; give a .csv or .npz file, or a folder of IDX files or pictures")
 
 
-def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
+def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> Dataset:
+    """Read what is in a folder; ``given`` are names of classes that were asked for, and not just their number."""
     if files := find_idx(path):
         return _from_idx(_short(path.name), str(path), files, names)
     if tables := {part: table for part in ("train", "test") if (table := _table_of(path, part))}:
@@ -172,7 +178,9 @@ def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
         return _from_npz(path / "mnist.npz", names)
     for train, test in ((".", None), ("train", "test"), ("training", "testing")):
         if (path / train).is_dir() and (folders := class_folders(path / train)):
-            return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
+            return _from_pictures(
+                path, folders, class_folders(path / test) if test and (path / test).is_dir() else [], given
+            )
     raise DataError(
         f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )
@@ -263,11 +271,14 @@ def _joined(first: NDArray[Any], then: NDArray[Any], name: str) -> NDArray[Any]:
     return np.concatenate([first, then])
 
 
-def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
+def _from_pictures(path: Path, train: list[Path], test: list[Path], given: tuple[str, ...]) -> Dataset:
     """Class folders. All pictures are read together, so that those of both parts are brought into one form."""
-    if len(train) < 2:
-        raise DataError(f"{path}: pictures of only one class, {train[0].name}; add a folder for at least one more")
-    classes, name = class_names([folder.name for folder in train]), _short(path.name)
+    own, name = [folder.name for folder in train], _short(path.name)
+    if not set(own) <= set(given):
+        if len(own) < 2:
+            raise DataError(f"{path}: pictures of only one class, {own[0]}; add a folder for at least one more")
+        given = class_names(own)
+    classes = given
     if unknown := [folder for folder in test if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
     examples = read_class_folders(train + test, classes)

@@ -17,6 +17,7 @@ from ..files import is_held
 from ..model import Model
 from ..training import BUNDLED, Run, open_model
 from ..training.folder import CONFIG, LIVE, MODEL
+from ..training.rehearsal import split
 from .site import Site
 
 __all__ = ["Store", "newest_model"]
@@ -105,12 +106,12 @@ class Store:
             dataset = self.dataset(run)
             if dataset.fingerprint != model.fingerprint:
                 raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
-            _, held = dataset.split(config.validation, config.split_seed)
+            _, held = split(config, dataset)
             if not len(held):
                 raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
             return held
 
-        return self._remember((model.fingerprint, config.validation, config.split_seed), load)
+        return self._remember((model.fingerprint, config.validation, config.split_seed, config.rehearsal), load)
 
     def test_images(self, model: Model, name: str) -> Examples:
         """Return the test images of the data that a model learned, which must be on this machine.

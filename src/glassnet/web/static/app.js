@@ -3,6 +3,7 @@
 
 import { h } from "./shared/dom.js";
 import { clear } from "./shared/notice.js";
+import { place as scrolled } from "./shared/scroll.js";
 
 const VIEWS = ["draw", "network", "watch", "train", "step", "clinic"];
 const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
@@ -19,7 +20,7 @@ function place() {
 
 async function show() {
   const { name, settings } = place();
-  if (location.hash === "#main") return;
+  const scroll = scrolled();
   for (const link of nav.children) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -35,8 +36,9 @@ async function show() {
     clear();
     main.replaceChildren(root);
     const end = (await view.mount(root, settings)) ?? (() => {});
-    if (own === visit) leave = end;
-    else end();
+    if (own !== visit) return end();
+    leave = end;
+    scroll();
   } catch (error) {
     if (own === visit) fail(error, root);
     if (error.constructor !== Error) throw error; // not a line of the server's, but a fault
@@ -53,5 +55,9 @@ function fail(error, root) {
 }
 
 for (const view of VIEWS) nav.append(h("a", { href: `#${view}`, "data-view": view }, TITLES[view]));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is the view's
+  main.focus();
+});
 addEventListener("hashchange", show);
 show();

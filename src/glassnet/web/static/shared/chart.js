@@ -42,6 +42,7 @@ export function chart(element, options) {
   let gone = false;
   element.classList.add("chart");
   element.setAttribute("role", "img");
+  element.setAttribute("aria-label", options.title); // until there is something to say of its lines
 
   async function draw() {
     const Plotly = await loaded();

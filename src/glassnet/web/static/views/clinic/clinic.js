@@ -54,8 +54,8 @@ export async function mount(root, settings) {
     const equation = (side, mark) => h("div", { class: side }, h("p", { class: "small" }, mark), h("pre", { class: "scroll", tabindex: 0 }, mistake[side].replaceAll(/ {4,}/g, "\n")));
     words.replaceChildren(
       h("p", {}, mistake.summary), h("div", { class: "equations" }, equation("wrong", "✗ wrong"), equation("right", "✓ right")),
-      h("h3", {}, "What it does"), h("p", {}, mistake.effect), h("h3", {}, "What to look for"), h("p", {}, mistake.symptom),
-      h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)),
+      h("h2", {}, "What it does"), h("p", {}, mistake.effect), h("h2", {}, "What to look for"), h("p", {}, mistake.symptom),
+      h("h2", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)),
       h("p", { class: "soft small" }, `Page ${Number(mistake.tutorial.slice(0, 2))} of the tutorial has the right equation: `, h("code", {}, `docs/tutorial/${mistake.tutorial}.md`), ", or, after ", h("code", {}, "make docs"), ", ", h("code", {}, `build/docs/tutorial/${mistake.tutorial}.html`), "."));
     const rest = Object.entries(mistake.settings).filter(([name]) => !(name in FIELDS) && name !== "validation");
     others.textContent = `Also: 8×8 digits, ${rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`).join(", ")}; `

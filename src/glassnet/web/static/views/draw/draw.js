@@ -3,13 +3,13 @@
 import { get, post, postImage } from "../../shared/api.js";
 import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
-import { count } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
 import { ways } from "../../shared/ways.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
+import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
-const SECOND = 1000; // ms: how often a network in training is asked again
+const OFTEN = 400; // ms: how often a network in training is asked again
 
 export function mount(root, settings) {
   let run = settings.get("run");
@@ -28,7 +28,6 @@ export function mount(root, settings) {
   const file = h("input", { type: "file", accept: "image/*", onchange: () => lay(file.files[0]) });
   const label = h("select", { "aria-label": "The digit that you drew" });
   const keep = h("button", { onclick: keepIt }, "Keep it");
-  const kept = h("p", { class: "soft small" });
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
   const onward = h("p", { class: "ways", hidden: true });
@@ -36,24 +35,34 @@ export function mount(root, settings) {
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
+  const gallery = galleryCard({
+    run: () => run,
+    classes: () => classes,
+    opened(name) {
+      choose(name);
+      loadRuns().catch(() => {});
+    },
+  });
 
   root.append(
     h("div", { class: "row head" },
       h("h1", {}, "Draw a digit"),
       h("label", { class: "model" }, "Model", model)),
     h("div", { class: "desk" },
-      h("section", { class: "card", "aria-label": "Drawing" },
-        canvas,
-        h("div", { class: "row" },
-          h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
-          h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
-          h("label", { class: "button" }, "Open a picture", file)),
-        h("p", { class: "soft small", id: "how" },
-          "Draw with mouse, pen or finger, or drop or paste a picture. ",
-          h("span", { class: "by-keys" },
-            "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
-      result.card),
-    h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
+      h("div", { class: "stack" },
+        h("section", { class: "card", "aria-label": "Drawing" },
+          canvas,
+          h("div", { class: "row" },
+            h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
+            h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
+            h("label", { class: "button" }, "Open a picture", file)),
+          h("p", { class: "soft small", id: "how" },
+            "Draw with mouse, pen or finger, or drop or paste a picture. ",
+            h("span", { class: "by-keys" },
+              "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
+        seen.card),
+      h("div", { class: "stack" }, result.card, evidence.card, inside.card)),
+    gallery.card,
   );
 
   const sheet = paper(canvas, drawing, ask, () => boxes);
@@ -109,13 +118,7 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
-    onward.hidden = answer.empty || Boolean(answer.reading);
-    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing" }), ...ways([["map", "On a map of images"]], run));
-    const [across, down] = drawing.share;
-    const onSheet = ([left, top, right, bottom]) => [
-      0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
-    ];
-    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => onSheet(box));
+    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => drawing.onSheet(box));
     keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
   }
@@ -141,20 +144,11 @@ export function mount(root, settings) {
       notice(`Kept as ${label.value}.`);
       drawing.clear();
       changed(true);
-      await countKept();
+      await gallery.look();
     } catch (error) {
       keep.disabled = false;
       notice(error.message);
     }
-  }
-
-  async function countKept() {
-    const counts = Object.values(await get("/api/drawings"));
-    const all = counts.reduce((sum, one) => sum + one, 0);
-    kept.replaceChildren(
-      all === 0 ? "Drawings that you keep become data to train on." : `${count(all)} kept so far. `,
-      counts.length > 1 ? h("a", { href: "#train?data=drawings" }, "Train on them") : "",
-    );
   }
 
   function choose(name) {
@@ -185,8 +179,8 @@ export function mount(root, settings) {
   const clock = setInterval(() => {
     if (document.hidden) return;
     if (training(run) && !drawing.empty) ask();
-    if (++ticks % 5 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
-  }, SECOND);
+    if (++ticks % 12 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+  }, OFTEN);
 
   const whole = {
     paste: (event) => lay([...event.clipboardData.files].find(({ type }) => type.startsWith("image/"))),
@@ -211,6 +205,7 @@ export function mount(root, settings) {
     turn++;
     again = false;
     clearInterval(clock);
+    gallery.close();
     sheet.close();
     for (const [name, handle] of Object.entries(whole)) document.removeEventListener(name, handle);
   };

@@ -86,8 +86,8 @@ export function network({ onpart, onedge }) {
   function pixels(answer, ys) {
     const x = answer.stages.find(({ name }) => name === "X").array;
     return answer.image.flat().flatMap((gray, i) => [
-      s("rect", { x: COLUMNS[0] - 32, y: ys[i] - 32, width: 64, height: 64, rx: 6, style: `fill:rgb(${Array(3).fill(255 - gray).join()})` }),
-      s("text", { x: COLUMNS[0], y: ys[i] + 6, style: `fill:${gray > 127 ? "#fff" : "#000"}` }, plain(x[i], DECIMALS)),
+      s("rect", { class: "ink", x: COLUMNS[0] - 32, y: ys[i] - 32, width: 64, height: 64, rx: 6, style: `fill:rgb(${Array(3).fill(255 - gray).join()})` }),
+      s("text", { class: "ink", x: COLUMNS[0], y: ys[i] + 6, style: `fill:${gray > 127 ? "#fff" : "#000"}` }, plain(x[i], DECIMALS)),
       s("text", { x: 16, y: ys[i] + 6, class: "label" }, `x${"₁₂₃₄"[i]}`),
     ]);
   }
