@@ -31,7 +31,7 @@ export function mount(root, settings) {
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
   const onward = h("p", { class: "ways", hidden: true });
-  result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
+  result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep));
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
@@ -118,6 +118,8 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
+    onward.hidden = answer.empty || Boolean(answer.reading);
+    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing" }), ...ways([["map", "On a map of images"]], run));
     boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => drawing.onSheet(box));
     keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
@@ -200,7 +202,7 @@ export function mount(root, settings) {
 
   if (run === null) ask();
   const listed = loadRuns().finally(() => run !== null && ask()); // by then it is known whether the run is there
-  Promise.all([listed, countKept()]).catch((error) => notice(error.message));
+  Promise.all([listed, gallery.look()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;
