@@ -46,6 +46,7 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
             - ``"fashion-mnist"``, ``"kmnist"``, ``"emnist-digits"``, ``"emnist-letters"``, ``"qmnist"``, ``"usps"``,
               as ``"mnist"``; `card` says what each is;
+            - ``"synthetic"``, digits made up for training, see `glassnet.data.synthetic`;
             - the name of one that an installed package brings, see `glassnet.plugins`;
             - the path of a folder of IDX files, or of one of them, plain or gzip'd, see `find_idx`;
             - the path of a CSV file like Kaggle's train.csv or test.csv, see `read_csv`, or of a folder with both;
@@ -139,11 +140,18 @@ def _openml() -> Dataset:
     return make_dataset("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
 
 
+def _synthetic() -> Dataset:
+    from .synthetic import synthetic_dataset  # and with it much of Pillow
+
+    return synthetic_dataset()
+
+
 NAMED: dict[str, Callable[[], Dataset]] = {
     "digits": _digits,
     "mnist": _mnist,
     "openml": _openml,
     "mnist_784": _openml,
+    "synthetic": _synthetic,
     **{name: partial(named_dataset, name) for name in NAMED_FILES},
 }
 
