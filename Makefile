@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SHARE ?= 1
-EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,keras,mlflow,wandb,trackio,umap]"
+EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,heic,keras,mlflow,wandb,trackio,umap]"
 
 .PHONY: help setup demo test faults lint format docs site screenshots bench notebooks model wheel clean
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,7 +20,7 @@ from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples
-from .folder import class_folders, count_pictures, read_class_folders
+from .folder import class_folders, count_pictures, left_out, parts_of, read_class_folders
 from .idx import FILES, find_idx, read_idx, upright
 from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
@@ -51,8 +52,8 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - the path of a folder of IDX files, or of one of them, plain or gzip'd, see `find_idx`;
             - the path of a CSV file like Kaggle's train.csv or test.csv, see `read_csv`, or of a folder with both;
             - the path of a file like Keras's mnist.npz, see `read_npz`;
-            - the path of a folder with a folder of pictures for each class, or of a folder with two such
-              folders, ``train`` and ``test``;
+            - the path of a folder with a folder of pictures for each class, or of a folder with such folders
+              ``train``, ``valid`` and ``test``, in any case; what is in ``valid`` joins the training images;
             - arrays: ``(images, labels)`` or ``(images, labels, test_images, test_labels)``, also as two pairs. Images
               are (n, h, w), (n, h, w, 1), (n, 1, h, w) or (n, h·h), pixels from 0 to 255, fractions from 0 to 1, or
               counts from 0 to at most 16; labels are numbers, names, or one-hot;
@@ -62,6 +63,9 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
 
     Raises:
         DataError: nothing of that name, or data that cannot be used; the line says what, where, and what to do.
+
+    Warns:
+        UserWarning: files or folders among class folders were left out; they are counted and named.
     """
     names = class_names(classes)
     if isinstance(source, tuple):
@@ -184,11 +188,9 @@ def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> 
         return _from_csv_folder(path, tables, names)
     if (path / "mnist.npz").is_file():
         return _from_npz(path / "mnist.npz", names)
-    for train, test in ((".", None), ("train", "test"), ("training", "testing")):
-        if (path / train).is_dir() and (folders := class_folders(path / train)):
-            return _from_pictures(
-                path, folders, class_folders(path / test) if test and (path / test).is_dir() else [], given
-            )
+    parts = parts_of(path)
+    if "train" in parts or class_folders(path):
+        return _from_pictures(path, parts if "train" in parts else {"train": path}, given)
     raise DataError(
         f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )
@@ -279,16 +281,20 @@ def _joined(first: NDArray[Any], then: NDArray[Any], name: str) -> NDArray[Any]:
     return np.concatenate([first, then])
 
 
-def _from_pictures(path: Path, train: list[Path], test: list[Path], given: tuple[str, ...]) -> Dataset:
-    """Class folders. All pictures are read together, so that those of both parts are brought into one form."""
+def _from_pictures(path: Path, parts: Mapping[str, Path], given: tuple[str, ...]) -> Dataset:
+    """Class folders. All pictures are read together, so that those of all parts are brought into one form."""
+    found = {part: class_folders(folder) for part, folder in parts.items()}
+    train, more, test = (found.get(part, []) for part in ("train", "validation", "test"))
     own, name = [folder.name for folder in train], _short(path.name)
     if not set(own) <= set(given):
         if len(own) < 2:
             raise DataError(f"{path}: pictures of only one class, {own[0]}; add a folder for at least one more")
         given = class_names(own)
     classes = given
-    if unknown := [folder for folder in test if folder.name not in classes]:
+    if unknown := [folder for folder in more + test if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
-    examples = read_class_folders(train + test, classes)
+    examples = read_class_folders(train + more + test, classes)  # of which validation images are chosen by a setting
+    if line := left_out(list(parts.values())):
+        warnings.warn(line, stacklevel=2)
     first, last = np.split(np.arange(len(examples)), [len(examples) - count_pictures(test)])
     return make_dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)
