@@ -16,7 +16,7 @@ from .cache import Table, remembered
 from .dataset import Dataset, Examples, Images
 from .skeletons import SKELETONS, Form
 
-__all__ = ["drawn_digits", "printed_digits", "synthetic_dataset"]
+__all__ = ["drawn_digits", "font", "printed_digits", "synthetic_dataset"]
 
 Floats = NDArray[np.float64]
 Random = np.random.Generator
@@ -129,16 +129,20 @@ def _faces() -> tuple[str, ...]:
     return tuple(sorted(str(path) for pattern in _FONTS for path in folder.glob(pattern) if "Display" not in path.name))
 
 
+def font(rng: Random, size: int) -> ImageFont.FreeTypeFont:
+    """Return one of these fonts, letters ``size`` pixels high."""
+    return _font(_faces()[rng.integers(len(_faces()))], size)
+
+
 @cache
-def _font(face: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(face, _FINE * SIDE)
+def _font(face: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(face, size)
 
 
 def _printed(digit: str, rng: Random) -> Images:
-    faces = _faces()
-    font, bold = _font(faces[rng.integers(len(faces))]), int(rng.integers(0, _FINE)) * int(rng.integers(0, 2))
+    face, bold = font(rng, _FINE * SIDE), int(rng.integers(0, _FINE)) * int(rng.integers(0, 2))
     page = Image.new("L", (2 * _FINE * SIDE, 2 * _FINE * SIDE))
-    ImageDraw.Draw(page).text((_FINE * SIDE, _FINE * SIDE), digit, 255, font, anchor="mm", stroke_width=bold)
+    ImageDraw.Draw(page).text((_FINE * SIDE, _FINE * SIDE), digit, 255, face, anchor="mm", stroke_width=bold)
     lean = rng.normal(0, 0.08)
     page = page.transform(page.size, Image.Transform.AFFINE, (1, lean, -lean * _FINE * SIDE, 0, 1, 0))
     page = page.crop(page.getbbox())
