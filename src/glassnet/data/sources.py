@@ -230,6 +230,7 @@ def _from_csv(path: Path, names: tuple[str, ...]) -> Dataset:
     if table.labels is None:
         nothing = Examples(table.images[:0], np.zeros(0, np.int64))
         return Dataset(name, str(path), nothing, nothing, names, False, table.images, table.maximum)
+    names = _csv_classes(table, names)
     return make_dataset(name, str(path), _csv_examples(path, table, names), None, names, maximum=table.maximum)
 
 
@@ -238,6 +239,7 @@ def _from_csv_folder(path: Path, files: Mapping[str, Path], names: tuple[str, ..
     if "train" not in files:
         return _from_csv(files["test"], names)
     table, name = read_csv(files["train"]), _short(path.name)
+    names = _csv_classes(table, names)
     train, maximum = _csv_examples(files["train"], table, names), table.maximum
     if "test" not in files:
         return make_dataset(name, str(path), train, None, names, maximum=maximum)
@@ -252,10 +254,16 @@ def _from_csv_folder(path: Path, files: Mapping[str, Path], names: tuple[str, ..
     return make_dataset(name, str(path), train, _csv_examples(files["test"], test, names), names, maximum=maximum)
 
 
+def _csv_classes(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the classes: a table's own words, unless others than the ten digits were asked for."""
+    return class_names(table.names) if table.names and names == class_names(10) else names
+
+
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
     if table.labels is None:
         raise DataError(f"{path}: no column label; give Kaggle's train.csv")
-    return Examples(table.images, as_labels(table.labels, names, str(path), "line", table.first_line))
+    labels = np.array(table.names)[table.labels] if table.names else table.labels
+    return Examples(table.images, as_labels(labels, names, str(path), "line", table.first_line))
 
 
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:
