@@ -66,9 +66,11 @@ notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and 
 	$(BIN)/python benchmarks/notebook_convolutions.py
 	$(BIN)/python benchmarks/table.py
 
-model: $(VENV)/installed-dev  ## train the bundled model again and calibrate its doubt; writes src/glassnet/bundled
+model: $(VENV)/installed-dev  ## train the bundled model again and measure it; writes src/glassnet/bundled
 	$(BIN)/python benchmarks/bundled.py
 	$(BIN)/python benchmarks/doubt.py
+	$(BIN)/python benchmarks/pictures.py --test
+	$(BIN)/python benchmarks/table.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
 	$(BIN)/python -m build
