@@ -64,8 +64,9 @@ def digits_alone(model: Model, validation: Examples, mnist: Dataset) -> Model:
         for name, tensor in own.items():
             tensor[...] = trained[name][..., : tensor.shape[-1]]
     digits = Model(network, model.preprocessing, mnist.classes, mnist.source, mnist.fingerprint)
-    known = validation.take(np.flatnonzero(validation.labels < len(mnist.classes)))
-    digits.doubts = fit_doubt(digits, known, strangers=STRANGERS // 2)
+    _, rows = validation.located(np.arange(len(validation)))
+    known = validation.take(np.flatnonzero(rows < len(mnist.train)))  # synthetic digits are seldom doubted
+    digits.doubts = fit_doubt(digits, known, most=len(known), strangers=STRANGERS // 2)
     return digits
 
 

@@ -75,8 +75,8 @@ def main() -> None:
             model = open_model() if name == "bundled" else train(mnist, name, out=Path(folder, name)).model
             found[name] = measured(model, mnist.test.images)
             for kind, fraction in found[name].items():
-                print(f"{name:<10} {kind:<18} {100 * fraction:5.1f} % refused")
-    save_result("doubt", {"refused": found})
+                print(f"{name:<10} {kind:<18} {100 * fraction:5.1f} % refused", flush=True)
+            save_result("doubt", {"refused": found})
 
 
 if __name__ == "__main__":

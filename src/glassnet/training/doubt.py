@@ -19,7 +19,7 @@ __all__ = ["fit_doubt"]
 
 REFUSED = 0.01  # of distorted images of the classes
 FEWEST = 100  # images from which such a threshold can be told
-MOST, ENOUGH = 1500, 600  # images that are looked at; fewer are distorted several times
+MOST, ENOUGH = 3000, 600  # images that are looked at; fewer are distorted several times
 STRANGERS = 2000
 BLOCK = 512  # images at a time
 DIGITS = tuple("0123456789")
@@ -27,12 +27,13 @@ MILD = {"rotation": 8.0, "zoom": 0.08, "shear": 0.08}
 MILD_LENGTHS = {"shift": 1.0, "elastic": 0.4, "smoothness": 4.0}  # pixels of images of 28×28
 
 
-def fit_doubt(model: Model, examples: Examples, *, strangers: int = STRANGERS) -> Doubt | None:
+def fit_doubt(model: Model, examples: Examples, *, most: int = MOST, strangers: int = STRANGERS) -> Doubt | None:
     """Return the doubt of a model of one network, or None where there are too few images, or weights are not finite.
 
     Args:
         model: whose doubt it is.
         examples: images of its classes that it was not trained on, or else those that it was.
+        most: how many of them are looked at.
         strangers: how many are made up.
     """
     from ..data.strangers import strangers_of
@@ -40,7 +41,7 @@ def fit_doubt(model: Model, examples: Examples, *, strangers: int = STRANGERS) -
     if len(examples) < FEWEST:
         return None
     rng, form = np.random.default_rng(0), model.preprocessing
-    images = examples.images_at(rng.permutation(len(examples))[:MOST])
+    images = examples.images_at(rng.permutation(len(examples))[:most])
     half = len(images) // 2
     strange = strangers_of(images[:half], form, strangers, of_digits=model.classes == DIGITS)
     distorted = [_distorted(part, form.ground, rng) for part in (images[:half], images[half:])]
