@@ -82,7 +82,9 @@ def _recall(kept: Path) -> Table:
             raise FileError(f"{kept}: damaged; delete it")
         try:
             names = tuple(map(str, json.loads(file.metadata.get("names", "[]"))))
-            numbers = [int(file.metadata.get(name, default)) for name, default in (("maximum", 255), ("first_line", 1))]
+            maximum, first_line = (
+                int(file.metadata.get(*known)) for known in (("maximum", "255"), ("first_line", "1"))
+            )
         except (ValueError, TypeError, RecursionError) as error:
             raise FileError(f"{kept}: damaged; delete it") from error
-        return Table(images, labels, *numbers, names)
+        return Table(images, labels, maximum, first_line, names)

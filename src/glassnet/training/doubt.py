@@ -5,6 +5,7 @@ threshold is that which one in a hundred of the other half, distorted, exceeds.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,7 @@ MOST, ENOUGH = 3000, 600  # images that are looked at; fewer are distorted sever
 STRANGERS = 2000
 BLOCK = 512  # images at a time
 DIGITS = tuple("0123456789")
-MILD = {"rotation": 8.0, "zoom": 0.08, "shear": 0.08}
-MILD_LENGTHS = {"shift": 1.0, "elastic": 0.4, "smoothness": 4.0}  # pixels of images of 28×28
+DISTORTED = Augmentation(rotation=10.0, zoom=0.1, shear=0.1, shift=1.0, elastic=0.7)  # 28×28 pixels, as in the recipes
 
 
 def fit_doubt(model: Model, examples: Examples, *, most: int = MOST, strangers: int = STRANGERS) -> Doubt | None:
@@ -56,8 +56,8 @@ def fit_doubt(model: Model, examples: Examples, *, most: int = MOST, strangers: 
 
 def _distorted(images: Images, ground: int, rng: np.random.Generator) -> Images:
     unit = max(images.shape[1:]) / 28
-    mild = Augmentation(**MILD, **{name: unit * length for name, length in MILD_LENGTHS.items()})
-    return mild.distort(images.repeat(math.ceil(ENOUGH / len(images)), axis=0), rng, ground=ground)
+    scaled = replace(DISTORTED, shift=unit * DISTORTED.shift, elastic=unit * DISTORTED.elastic)
+    return scaled.distort(images.repeat(math.ceil(ENOUGH / len(images)), axis=0), rng, ground=ground)
 
 
 def _evidence(model: Model, images: Images) -> NDArray[np.float32]:
