@@ -95,8 +95,7 @@ def _along(shape: tuple[int, ...], rng: Random) -> Floats:
     count, height, width = shape
     angle = rng.uniform(0, 2 * np.pi, count).astype(np.float32)[:, None, None]
     down, across = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
-    along: Floats = np.cos(angle) * down[:, None] + np.sin(angle) * across
-    return along
+    return np.asarray(np.cos(angle) * down[:, None] + np.sin(angle) * across, np.float32)
 
 
 def _fading(shape: tuple[int, ...], rng: Random) -> Floats:
