@@ -146,7 +146,8 @@ class Model:
         forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint, m.seen) for m in models}
         if len(forms) != 1:
             raise DataError("the models of an ensemble must have the same preprocessing, classes and data")
-        return cls([network for model in models for network in model.networks], *forms.pop())
+        networks = [network for model in models for network in model.networks]
+        return cls(networks, *forms.pop(), models[0].doubts)
 
     @property
     def network(self) -> Network:

@@ -5,7 +5,6 @@ apart, labels beside the lines in place of a legend, and a title that states the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -296,8 +295,7 @@ def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0
         for x, image in zip(places, [original, *versions[row * VERSIONS :][:VERSIONS]], strict=True):
             _tile(axes, image, x, row).set(cmap="gray_r", clim=(0, white))
     axes.axvline(1 + gap / 2, color=PALE)
-    amounts = {name: amount for name, amount in asdict(augmentation).items() if amount and name != "smoothness"}
-    write_title(axes, ", ".join(f"{name} {amount:g}" for name, amount in amounts.items()) or "not distorted")
+    write_title(axes, str(augmentation))
     return figure
 
 

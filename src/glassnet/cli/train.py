@@ -51,10 +51,10 @@ def train(
     Parameters
     ----------
     data
-        Training data: digits, mnist, openml, fashion-mnist, kmnist, emnist-digits, emnist-letters, qmnist, usps, a
-        name that an installed package brings, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
-        or a folder of pictures with one subfolder per class. Default: the data named in the recipe's file,
-        else digits.
+        Training data: digits, mnist, openml, fashion-mnist, kmnist, emnist-digits, emnist-letters, qmnist, usps,
+        synthetic, a name that an installed package brings, or a path: a folder of IDX files, Kaggle's train.csv,
+        Keras's mnist.npz, or a folder of pictures with one subfolder per class. Default: the data named in the recipe's
+        file, else digits.
     recipe
         Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000
         training images (with --from and the same classes fine-tune), else default.

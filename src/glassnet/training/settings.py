@@ -120,6 +120,11 @@ class Augmentations(BaseModel):
     smoothness: Annotated[float, _amount_of("smoothness")] = Field(
         4.0, description="Standard deviation of the Gaussian filter that smooths the elastic distortion, in pixels."
     )
+    robust: bool = Field(
+        False,
+        description="Random perspective, stroke width, contrast, blur, noise, gaps, fading and residue, as from pens, "
+        "paper and cameras.",
+    )
 
 
 class Architecture(BaseModel):
