@@ -21,8 +21,8 @@ from .verdict import UNKNOWN, Finding, Hidden, Verdict
 __all__ = ["EXPECTED", "TRAINING_ROWS", "check"]
 
 TRAINING_ROWS = 1200  # of the digits are given out; the others are for the accuracy
-EXPECTED = {"dense-columns": 0.93, "dense-rows": 0.93, "convolution": 0.9}
-"""What a repaired page reaches: below the accuracy of each of forty seeds, twelve of the convolutional page."""
+EXPECTED = 0.9
+"""The accuracy that a repaired page reaches: of 300 runs of the solutions the worst had 0.931."""
 
 
 def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
@@ -93,7 +93,7 @@ def _checked(
         for mistake in dict.fromkeys(plant.mistake for plant in page.planted_in(name))
         if (reasons := _unexplained(found, {name, *page.called_by(name)}))
     ]
-    facts = {"accuracy": accuracy, "expected": EXPECTED[page.name], "training": training}
+    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training}
     return _verdict(file, page, found, hidden, key, facts | {"unenforced": tuple(submission.unenforced)})
 
 

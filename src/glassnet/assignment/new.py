@@ -166,7 +166,7 @@ def _facts(assignment: Assignment, file: str) -> dict[str, Any]:
     return {
         "file": file,
         "count": len(assignment.plants),
-        "expected": EXPECTED[assignment.page.name],
+        "expected": EXPECTED,
         "rows": f"{TRAINING_ROWS:,}",
         "run": f"python {file}" if file.endswith(".py") else f"jupyter lab {file}",
     }
