@@ -54,6 +54,14 @@ for _place, _help in {
 }.items():
     _trains = _place.partition(":")[0] in ("train", "lr_find", "search")
     app.command(f"glassnet.cli.{_place}", help=_help, group_parameters=RUN if _trains else None)
+_lesson = App(name="lesson", help="List, show and check the lessons of the page.")
+app.command(_lesson)
+for _name, _function, _help in (
+    ("list", "list_lessons", "List the lessons that the page has."),
+    ("show", "show_lesson", "Print a lesson as text."),
+    ("check", "check_lessons", "Check lesson files that you wrote."),
+):
+    _lesson.command(f"glassnet.cli.lesson:{_function}", name=_name, help=_help)
 
 
 def main(tokens: list[str] | None = None) -> int:
@@ -69,8 +77,10 @@ def main(tokens: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
     tokens = [_at_home(token) for token in (sys.argv[1:] if tokens is None else tokens)]
     try:
-        if tokens and tokens[0] in app:
-            app[tokens[0]].help = None  # then its --help is its docstring, and not only the line in the list
+        called = app[tokens[0]] if tokens and tokens[0] in app else app
+        called = called[tokens[1]] if called is _lesson and tokens[1:] and tokens[1] in _lesson else called
+        if called not in (app, _lesson):
+            called.help = None  # then its --help is its docstring, and not only the line in the list
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:

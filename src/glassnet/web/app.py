@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import GlassnetError
 from ..training import available_threads
-from . import clinic, draw, drawings, insight, service, step, train, watch
+from . import clinic, draw, drawings, insight, lessons, service, step, train, watch
 from .batcher import Batcher
 from .guard import guards
 from .jobs import Jobs
@@ -67,7 +67,7 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
     app.state.preparing = CapacityLimiter(available_threads())
     app.include_router(service.direct)
     app.include_router(service.router)
-    for view in (watch, insight, train, step, clinic, draw, drawings):
+    for view in (watch, insight, train, step, clinic, lessons, draw, drawings):
         app.include_router(view.router, include_in_schema=False)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/charts.js", _charts, methods=["GET", "HEAD"], include_in_schema=False)

@@ -1,11 +1,12 @@
 // The page: one view at a time, named by the address. #train?recipe=fast&hidden=64 is the view "train" and its settings,
 // so that an address can be kept, sent and come back to.
 
+import { lesson } from "./lesson/lesson.js";
 import { h } from "./shared/dom.js";
 import { clear, notice } from "./shared/notice.js";
 
-const VIEWS = ["draw", "watch", "train", "step", "clinic"];
-const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
+const VIEWS = ["draw", "watch", "train", "step", "clinic", "lessons"];
+const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic", lessons: "Lessons" };
 
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
@@ -45,4 +46,4 @@ async function show() {
 
 for (const view of VIEWS) nav.append(h("a", { href: `#${view}`, "data-view": view }, TITLES[view]));
 addEventListener("hashchange", show);
-show();
+lesson(show);
