@@ -8,9 +8,14 @@ import pytest
 from glassnet.cli import main
 from glassnet.lessons import lesson_files
 
-BAD = 'title = "A"\nabut = "B"\n\n[[step]]\ntitle = "\x1b[31mred"\nwords = "w"\nview = "#trian"\n'.replace(
-    "\x1b", "\\u001b"
-)
+BAD = """title = "A"
+abut = "B"
+
+[[step]]
+title = "\\u001b[31mred"
+words = "w"
+view = "#trian"
+"""
 
 
 def test_the_list_names_each_lesson_and_how_to_read_one(capsys: pytest.CaptureFixture[str]) -> None:

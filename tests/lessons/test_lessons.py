@@ -88,7 +88,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str,
     assert old in GOOD
     path = write(tmp_path, GOOD.replace(old, new, 1))
     assert any(each.startswith(f"{path}:{line}: ") and told in each for each in complaints(path)), complaints(path)
-    with pytest.raises(ConfigError, match="one.toml:"):
+    with pytest.raises(ConfigError, match=r"one\.toml:"):
         read_lesson(path)
 
 

@@ -18,7 +18,8 @@ title = "<b>bold</b>"
 words = '''
 <script>document.title = "taken"</script> <img src="https://example.org/x.png" onerror="document.title = 'taken'">
 
-![picture](https://example.org/x.png) [link](javascript:document.title='taken') [there](https://example.org) [here](#draw)
+![picture](https://example.org/x.png) [link](javascript:document.title='taken') [there](https://example.org)
+[here](#draw)
 '''
 view = "#draw"
 

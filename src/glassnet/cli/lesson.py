@@ -1,5 +1,6 @@
 """``glassnet lesson``: the lessons of the page as a list and as text, and what is wrong with one's own."""
 
+import textwrap
 from pathlib import Path
 
 from rich.console import Console
@@ -74,7 +75,7 @@ def show_lesson(name: str, /, *, lessons: Path | None = None) -> None:
 
 def _show(lesson: Lesson) -> None:
     console = Console(width=WIDTH, color_system=None, highlight=False, soft_wrap=False)
-    print(printable(f"{lesson.title}\n\n{lesson.about}"))
+    print(printable(f"{lesson.title}\n\n{textwrap.fill(lesson.about, WIDTH)}"))
     for number, step in enumerate(lesson.step, 1):
         print(printable(f"\n{number}. {step.title}\n"))
         _print_markdown(console, step.words)
@@ -86,8 +87,8 @@ def _show(lesson: Lesson) -> None:
 def _show_question(console: Console, question: Question) -> None:
     print()
     _print_markdown(console, question.ask)
-    for letter, choice in zip("abcdefgh", question.choices or [], strict=False):
-        print(printable(f"  {letter}) {choice}"))
+    for choice in question.choices or []:
+        print(textwrap.fill(printable(choice), WIDTH, initial_indent="  - ", subsequent_indent="    "))
     give = f", give or take {question.tolerance:.10g}" if question.tolerance else ""
     answer = question.answer if isinstance(question.answer, str) else f"{question.answer:.10g}{give}"
     print(printable(f"\nAnswer: {answer}"))

@@ -1,4 +1,4 @@
-"""A lesson's Markdown as HTML for the page: without HTML of its own, pictures or headings, so that it can do nothing."""
+"""A lesson's Markdown as HTML for the page: without HTML, pictures or headings of its own."""
 
 from functools import cache
 from typing import Any
