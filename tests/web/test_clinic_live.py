@@ -44,7 +44,7 @@ def test_a_mistake_of_the_first_weights_cannot_come_later(page: Page) -> None:
 
 
 def test_stop_while_the_pair_starts_leaves_nothing_that_runs(page: Page) -> None:
-    page.goto("/#clinic?mistake=no-shuffling&epochs=100000")
+    page.goto("/#clinic?mistake=no-shuffling&epochs=800")
     page.route("**/api/runs", lambda route: (page.wait_for_timeout(300), route.continue_()))
     page.get_by_role("button", name="Run both").click()
     page.get_by_role("button", name="Stop").click()
