@@ -25,6 +25,7 @@ from .model import Model
 from .training import LearningRateSearch
 
 __all__ = [
+    "SIGNED",
     "augmented",
     "calibration",
     "confusion_matrix",
@@ -37,6 +38,9 @@ __all__ = [
 
 INK, GREY, PALE = "#222222", "#666666", "#ebebeb"
 BLUE, VERMILLION = "#0072b2", "#d55e00"
+SIGNED = LinearSegmentedColormap.from_list("signed", [VERMILLION, "white", BLUE])
+"""The colours of numbers around 0, the same in figures, pages and tutorial: blue above, orange below, white at 0."""
+
 LARGE, NORMAL, SMALL = 14, 12, 11  # points: large, since a page may be as narrow as a telephone
 WIDTH, DPI = 8, 150  # inches, pixels an inch
 
@@ -146,7 +150,7 @@ def first_layer_weights(model: Model) -> Figure:
     figure, axes = _sheet(across, -(-units // across))
     for unit in range(units):
         image = _tile(axes, images[unit], unit % across, unit // across)
-        image.set(cmap="RdBu_r", clim=(-limit, limit))
+        image.set(cmap=SIGNED, clim=(-limit, limit))
     which = f"The {units}" if units == len(images) else f"The first {units} of {len(images)}"
     name = "filters" if images.shape[1:] != model.image_shape else "units"
     write_title(axes, f"{which} {name} of the first layer, each as the image of its weights")

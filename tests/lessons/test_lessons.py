@@ -65,7 +65,7 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
     [
         ('about = "B"', 'abut = "B"', 2, "no key called 'abut' in a lesson (did you mean 'about'?)"),
         ('title = "One"', 'title = ""', 5, "step 1: title: must be a string of at least 1 characters, not ''"),
-        ("answer = 2", 'answer = "2"', 12, "step 1, question: answer: must be a number, since there are no choices"),
+        ("answer = 2", 'answer = "2"', 14, "step 1, question: answer: must be a number, since there are no choices"),
         ("answer = 2", "answer = nan", 14, "step 1, question: answer: must be a finite number, not nan"),
         ("tolerance = 0.5", "tolerance = -1", 15, "step 1, question: tolerance: must be at least 0, not -1"),
         ("tolerance = 0.5", "tol = 1", 15, "step 1, question: no key called 'tol' in a question"),
@@ -80,8 +80,8 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#step?image=1,2,3,256", 10, "from 0 to 255"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?mistake=no-shufling", 10, "'no-shuffling'?"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?epochs=0", 10, "epochs: must be at least 1"),
-        ('ask = "?"', 'ask = "?"\nchoices = ["2", "2"]', 12, "choices: two are the same"),
-        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 12, "answer: 2.0 is not among the choices"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "2"]', 14, "choices: two are the same"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 15, "answer: 2.0 is not among the choices"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:

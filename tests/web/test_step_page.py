@@ -147,8 +147,10 @@ def test_a_run_and_an_image_are_walked_through(page: Page, runs: object) -> None
         expect(page.locator(".picture :is(canvas, table, .large)").first).to_be_visible()
     page.locator('[data-stage="dW1"]').click()
     expect(page.locator(".units canvas")).to_have_count(8)
+    assert "unit 0" not in page.locator(".units figcaption").all_inner_texts()  # they are counted from 1
     page.reload()
     expect(page.locator(".units canvas")).to_have_count(8)
+    assert "unit 0" not in page.locator(".units figcaption").all_inner_texts()  # they are counted from 1
     page.get_by_label("test image").fill("358")
     page.get_by_label("test image").press("Enter")
     expect(page).to_have_url(re.compile("image=358"))

@@ -93,8 +93,9 @@ def _complaint(error: Any, lines: dict[tuple[Any, ...], int]) -> tuple[int, str]
     if inner[:1] == ("question",) and (inner[1:] or error["type"] == "value_error"):
         table, where, inner = "question", f"{where.removesuffix(': ')}, question: ", inner[1:]
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in inner)
-    if error["type"] == "value_error" and not inner:
-        return line, where + str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "value_error" and not inner:  # of a question as a whole: the key is in the words
+        what = str(error["msg"]).removeprefix("Value error, ")
+        return lines.get((*loc, what.partition(":")[0]), line), where + what
     if error["type"] == "extra_forbidden":
         return line, f"{where}no key called {name!r} in a {table}{nearest(name, KEYS[table].model_fields)}"
     return line, where + fault(error, name or table, ())

@@ -46,8 +46,8 @@ function units(stage) {
   return [
     h("p", { class: "small" }, `The ${stage.array.length} most active units, and the ${what} of each as an image.`),
     h("div", { class: "units" }, stage.array.map((rows, i) =>
-      h("figure", {}, painted(paintSigned, rows, `${what} of unit ${stage.units[i]}`, "", largest),
-        h("figcaption", { class: "soft small" }, `unit ${stage.units[i]}`)))),
+      h("figure", {}, painted(paintSigned, rows, `${what} of unit ${stage.units[i] + 1}`, "", largest),
+        h("figcaption", { class: "soft small" }, `unit ${stage.units[i] + 1}`)))),
     scale([largest]),
   ];
 }
