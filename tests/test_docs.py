@@ -149,3 +149,11 @@ def test_each_page_has_an_exercise_with_a_folded_answer() -> None:
     for page in PAGES:
         exercise = TEXTS[page].partition("\n## Exercise\n")[2]
         assert ":tags: [hide-cell]\n" in exercise, page.name
+
+
+def test_each_page_of_the_tutorial_has_a_picture_and_names_its_lesson_and_explain() -> None:
+    for page in PAGES:
+        code = "".join(code for _, code in cells(page))
+        assert "plt.subplots" in code or "plots." in code, page.name
+        assert f"`/?lesson={page.stem}`" in TEXTS[page], page.name
+        assert re.search("`glassnet explain [^`]+`", TEXTS[page]), page.name
