@@ -56,7 +56,7 @@ def test_a_lesson_goes_from_the_list_through_its_questions(page: Page) -> None:
         expect(page.get_by_role("status").filter(has_text=told)).to_be_visible()
     expect(page.get_by_text("raising this score makes the loss larger")).to_be_visible()
     page.get_by_role("button", name="Next step").click()
-    panel(page, "Back through a unit that sleeps")
+    panel(page, "Back through an inactive unit")
     expect(page).to_have_url(re.compile(r"\?lesson=04-the-chain-rule&step=2#step\?"))
     page.go_back()
     panel(page, "Prediction minus truth")

@@ -1,5 +1,6 @@
 """The lessons on the page: which there are, and one of them, its words as HTML."""
 
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -33,7 +34,7 @@ def lesson(name: str, store: TheStore) -> dict[str, Any]:
     return _shown(read_lesson(files[name]))
 
 
-def _summary(path: Any) -> dict[str, Any]:
+def _summary(path: Path) -> dict[str, Any]:
     try:
         found = read_lesson(path)
     except GlassnetError as error:
@@ -59,9 +60,9 @@ def _shown(lesson: Lesson) -> dict[str, Any]:
 
 
 def _asked(question: Question) -> dict[str, Any]:
-    choices = question.choices and [{"value": choice, "words": render_line(choice)} for choice in question.choices]
+    choices = [{"value": choice, "words": render_line(choice)} for choice in question.choices or []]
     return question.model_dump() | {
         "ask": render(question.ask),
-        "choices": choices,
+        "choices": choices or None,
         "why": render(question.why),
     }
