@@ -57,6 +57,14 @@ def test_all_errors_of_all_files_are_shown(tmp_path: Path, capsys: pytest.Captur
     assert err == "glassnet: 4 errors in 2 of 3 files\n"
 
 
+def test_a_lesson_with_an_error_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.toml").write_text(BAD)
+    assert main(["lesson", "list", "--lessons", str(tmp_path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "bad cannot be shown: " in told
+    assert "07-steps How far to step." in told
+
+
 def test_a_lesson_steers_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "red.toml"
     path.write_text(BAD.replace("abut", "about").replace("trian", "train"))

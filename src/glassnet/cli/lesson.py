@@ -25,11 +25,15 @@ def list_lessons(*, lessons: Path | None = None, json: bool = False) -> None:
     json
         Print the lessons as JSON, complete with steps and questions.
     """
-    found = {name: read_lesson(path) for name, path in lesson_files(lessons).items()}
+    found = {name: _read(path) for name, path in lesson_files(lessons).items()}
     if json:
-        print_json({name: lesson.model_dump(exclude_none=True) for name, lesson in found.items()})
+        print_json({name: lesson if isinstance(lesson, str) else lesson.model_dump() for name, lesson in found.items()})
         return
-    print_definitions({printable(name): printable(f"{lesson.title}. {lesson.about}") for name, lesson in found.items()})
+    words = {
+        printable(name): printable(lesson if isinstance(lesson, str) else f"{lesson.title}. {lesson.about}")
+        for name, lesson in found.items()
+    }
+    print_definitions(words)
     print(f"\nOn the page: {command('serve')}\nAs text: {command('lesson', 'show', next(iter(found)))}")
 
 
@@ -71,6 +75,14 @@ def show_lesson(name: str, /, *, lessons: Path | None = None) -> None:
     if name not in files and path.suffix != ".toml":
         raise ConfigError(f"no lesson called {name!r}{nearest(name, files)}; give a name or a TOML file")
     _show(read_lesson(path))
+
+
+def _read(path: Path) -> Lesson | str:
+    """Return a lesson, or a line that says why it cannot be shown, so that the others are listed all the same."""
+    try:
+        return read_lesson(path)
+    except ConfigError as error:
+        return f"cannot be shown: {error}"
 
 
 def _show(lesson: Lesson) -> None:

@@ -35,7 +35,8 @@ export async function lesson(show) {
   function go(number) {
     history.pushState(null, "", address(told.name, number, told.steps[number - 1].view));
     draw();
-    panel.querySelector("h2").focus();
+    scrollTo(0, 0);
+    panel.querySelector("h2").focus({ preventScroll: true });
     show();
   }
 
