@@ -1,6 +1,7 @@
 """Lesson files: what is refused, with its line, and whether the figures of those that come along are right."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -8,15 +9,18 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 
+import glassnet
 from glassnet import load_dataset, nn
 from glassnet.errors import ConfigError, FileError
 from glassnet.explain import Explanation, explain_tiny
 from glassnet.explain.tiny import PARAMETERS
 from glassnet.lessons import complaints, lesson_files, read_lesson
+from glassnet.lessons.addresses import VIEWS
 from glassnet.training import Config
 from glassnet.training.architecture import build_layers
 
 LESSONS = lesson_files()
+STATIC = Path(glassnet.__file__).parent / "web/static"
 TUTORIAL = Path(__file__).parents[2] / "docs/tutorial"
 GOOD = """title = "A"
 about = "B"
@@ -210,3 +214,13 @@ def test_the_addresses_show_what_their_words_say() -> None:
         numbers = [float(part) for part in parse_qs(view.partition("?")[2])["parameters"][0].split(",")]
         flat = np.concatenate([np.ravel(values) for values in nudged("W1", (0, 0), weight).values()])
         np.testing.assert_allclose(numbers, flat)
+
+
+def test_the_page_reads_no_setting_that_a_lesson_cannot_name() -> None:
+    app = (STATIC / "app.js").read_text("utf-8")
+    listed = re.findall(r"const VIEWS = \[(.*?)\]", app)[0]
+    assert set(re.findall(r'"(\w+)"', listed)) == {*VIEWS, "lessons"}
+    for view, known in VIEWS.items():
+        scripts = "".join(path.read_text("utf-8") for path in (STATIC / "views" / view).glob("*.js"))
+        read = set(re.findall(r'settings\.(?:get|getAll|has)\("(\w+)"\)', scripts))
+        assert read <= set(known), f"{view}: add {read - set(known)} to glassnet.lessons.addresses"

@@ -48,6 +48,7 @@ def test_stop_while_the_pair_starts_leaves_nothing_that_runs(page: Page) -> None
     page.route("**/api/runs", lambda route: (page.wait_for_timeout(300), route.continue_()))
     page.get_by_role("button", name="Run both").click()
     page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped while the pair was starting.")).to_be_visible()
     expect(page.get_by_role("button", name="Run both")).to_be_enabled()
     expect(page.get_by_role("region", name="Both runs")).to_be_hidden()
     page.unroute("**/api/runs")
@@ -57,3 +58,14 @@ def test_stop_while_the_pair_starts_leaves_nothing_that_runs(page: Page) -> None
         "fetch('/api/runs').then((answer) => answer.json()).then((all) => all.map(({ state }) => state))"
     )
     assert states == ["stopped"]
+
+
+def test_a_pair_is_found_when_one_comes_back(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-shuffling&epochs=3")
+    page.get_by_role("button", name="Run both").click()
+    expect(page.get_by_role("region", name="Both runs")).to_be_visible()
+    page.get_by_role("link", name="Draw", exact=True).click()
+    expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
+    page.get_by_role("link", name="Clinic", exact=True).click()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    assert "planted=" in page.url

@@ -102,14 +102,14 @@ def test_every_mistake_fits_a_phone(page: Page, started: list[dict[str, Any]]) -
 
 def test_mistakes_are_chosen_by_their_symptom_with_the_keyboard(page: Page) -> None:
     page.goto("/#clinic")
-    expect(page.locator(".gallery h3")).to_have_text(list(SYMPTOMS.values()))
+    expect(page.locator(".gallery h2")).to_have_text(list(SYMPTOMS.values()))
     expect(page.get_by_role("button", name="Run both")).to_be_hidden()  # nothing is chosen yet
     page.get_by_role("button", name="No shuffling 86 %, cured 95 %").press("Enter")
     expect(page).to_have_url(re.compile("mistake=no-shuffling"))
     expect(page.locator("details")).not_to_have_attribute("open", "")
     page.go_back()
     page.goto("/#clinic?mistake=no-shufling")
-    expect(page.get_by_text("There is no mistake called no-shufling.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("There is no mistake called no-shufling.")
 
 
 def test_the_quiz_names_the_mistake_only_when_it_is_answered(page: Page, started: list[dict[str, Any]]) -> None:

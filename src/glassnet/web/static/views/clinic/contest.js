@@ -111,7 +111,7 @@ export function contest({ hold = false } = {}) {
     const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}`)));
     if (own !== round) return;
     await draw();
-    const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state }));
+    const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state, later: side.run.config?.mistakes_from }));
     const row = (words, say) => h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, say(planted)), h("td", {}, say(cured)));
     judged = () => verdict.replaceChildren(
       h("h2", {}, "The verdict"),
@@ -163,7 +163,8 @@ export function contest({ hold = false } = {}) {
 function sentence(planted, cured) {
   if (planted.accuracy == null) return "The mistake broke the run before there was a network to judge.";
   const cost = 100 * (cured.accuracy - planted.accuracy);
-  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by its best network until then: " : "";
+  const later = planted.later ? "Judged by the network at the end of each run: " : "";
+  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by its best network until then: " : later;
   const flatters = 100 * (planted.reported - planted.accuracy);
   const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than it reaches on new images.` : "";
   if (Math.abs(cost) < CHANCE) {

@@ -51,7 +51,7 @@ export function gallery(mistakes, onchoose) {
   const buttons = new Map(cards);
   const element = h("div", { class: "gallery" },
     h("p", { class: "row small legend" }, "Accuracy on new images, 0 to 100 %:", LEGEND.map(([kind, words]) => h("span", {}, h("i", { class: kind }), words))),
-    [...groups].map(([words, some]) => h("section", {}, h("h3", {}, words), h("div", { class: "curves" }, some.map(({ name }) => buttons.get(name))))));
+    [...groups].map(([words, some]) => h("section", {}, h("h2", {}, words), h("div", { class: "curves" }, some.map(({ name }) => buttons.get(name))))));
   return {
     element,
     mark(chosen) {

@@ -20,6 +20,8 @@ const SETTINGS = Object.keys(FIELDS).filter((name) => name !== "from");
 const shown = (value) => (Array.isArray(value) ? value.join(", ") || "none" : typeof value === "number" ? Number(value.toPrecision(3)) : value);
 const read = (name, text) => (name === "hidden" ? text.split(/[^0-9.]+/).filter(Boolean).map(Number) : Number(text));
 
+let kept = ""; // the settings when one left, with the runs that may still go
+
 export function describe(mistake) {
   const equation = (side, mark) => h("div", { class: side }, h("p", { class: "small" }, mark), h("pre", { class: "scroll", tabindex: 0 }, mistake[side].replaceAll(/ {4,}/g, "\n")));
   return [
@@ -29,7 +31,8 @@ export function describe(mistake) {
   ];
 }
 
-export function mountMistakes(root, settings, mistakes) {
+export function mountMistakes(root, given, mistakes) {
+  const settings = given.size ? given : new URLSearchParams(kept);
   const known = (name) => mistakes.find((each) => each.name === name);
   let mistake = known(settings.get("mistake"));
   let stopping = false; // Stop was pressed since the pair was asked for
@@ -51,6 +54,7 @@ export function mountMistakes(root, settings, mistakes) {
 
   root.append(
     h("p", { class: "lede" }, "A common mistake in hand-written networks, in one run, beside a run without it. Both train on the same digits from the same initial weights; only the mistake differs."),
+    settings.has("mistake") && !mistake ? h("p", { role: "alert" }, `There is no mistake called ${settings.get("mistake")}. Choose one by its curve.`) : "",
     choice, chosen, pair.element);
 
   function show(given) {
@@ -89,7 +93,8 @@ export function mountMistakes(root, settings, mistakes) {
     }
     if (inputs.from.value) query.set("from", inputs.from.value);
     for (const [side, name] of Object.entries(runs)) query.set(side, name);
-    history.replaceState(null, "", `#clinic?${query}`);
+    kept = String(query);
+    history.replaceState(null, "", `#clinic?${kept}`);
   }
 
   async function run() {
@@ -101,10 +106,12 @@ export function mountMistakes(root, settings, mistakes) {
       const asked = Object.fromEntries(changeable().map((name) => [name, read(name, inputs[name].value)]));
       const later = inputs.from.value ? Number(inputs.from.value) : null;
       const begun = await startPair({ mistake: mistake.name, settings: asked, mistakes_from: later }, () => stopping);
-      if (begun) {
-        remember(begun);
-        await pair.begin(begun);
+      if (!begun) {
+        notice("Stopped while the pair was starting.");
+        return;
       }
+      remember(begun);
+      await pair.begin(begun);
     } catch (error) {
       notice(error.message.replace("mistakes_from:", `${FIELDS.from[0]}:`));
     } finally {
@@ -118,7 +125,7 @@ export function mountMistakes(root, settings, mistakes) {
   }
 
   show(settings);
-  if (settings.has("mistake") && !mistake) notice(`There is no mistake called ${settings.get("mistake")}. Choose one by its curve.`);
+  if (mistake && !given.size) history.replaceState(null, "", `#clinic?${kept}`);
   if (mistake && settings.has("planted") && settings.has("cured")) pair.begin({ planted: settings.get("planted"), cured: settings.get("cured") });
   return () => {
     stopping = true; // a pair that is still being started has nobody to watch it
