@@ -38,9 +38,8 @@ __all__ = [
 
 INK, GREY, PALE = "#222222", "#666666", "#ebebeb"
 BLUE, VERMILLION = "#0072b2", "#d55e00"
+# Of numbers around 0, the same in figures, pages and tutorial: blue above, orange below, white at 0.
 SIGNED = LinearSegmentedColormap.from_list("signed", [VERMILLION, "white", BLUE])
-"""The colours of numbers around 0, the same in figures, pages and tutorial: blue above, orange below, white at 0."""
-
 LARGE, NORMAL, SMALL = 14, 12, 11  # points: large, since a page may be as narrow as a telephone
 WIDTH, DPI = 8, 150  # inches, pixels an inch
 

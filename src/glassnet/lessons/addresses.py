@@ -1,6 +1,7 @@
 """The addresses of the page that a lesson may show: its views, and the settings that each takes."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -124,11 +125,16 @@ def _numbers(name: str, given: Mapping[str, str], count: int) -> list[float]:
     return numbers
 
 
+@cache
+def _lists() -> set[str]:
+    """Return the settings of a run that are lists."""
+    schema = Settings.model_json_schema()["properties"]
+    return {name for name, one in schema.items() if "array" in {part.get("type") for part in one.get("anyOf", [one])}}
+
+
 def _typed(texts: Mapping[str, str]) -> dict[str, Any]:
     """Return settings of a run as numbers and lists, given as they stand in an address."""
-    schema = Settings.model_json_schema()["properties"]
-    lists = {name for name, one in schema.items() if "array" in {part.get("type") for part in one.get("anyOf", [one])}}
-    parts = {name: text.split(",") if name in lists and text else text for name, text in texts.items() if text}
+    parts = {name: text.split(",") if name in _lists() else text for name, text in texts.items() if text}
     try:
         read = Settings.model_validate(parts)
     except ValidationError as error:
