@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 import glassnet
 from glassnet.cli import main
+from glassnet.lessons import lesson_files
 from glassnet.training import Config, notebook_names
 
 ROOT = Path(__file__).parent.parent
@@ -149,6 +150,11 @@ def test_each_page_has_an_exercise_with_a_folded_answer() -> None:
     for page in PAGES:
         exercise = TEXTS[page].partition("\n## Exercise\n")[2]
         assert ":tags: [hide-cell]\n" in exercise, page.name
+
+
+def test_every_lesson_is_there_as_text() -> None:
+    shown = re.findall(r'main\(\["lesson", "show", "(.*)"\]\)', TEXTS[DOCS / "use/lessons-as-text.md"])
+    assert shown == list(lesson_files())
 
 
 def test_each_page_of_the_tutorial_has_a_picture_and_names_its_lesson_and_explain() -> None:

@@ -18,6 +18,7 @@ const address = (name, number, view) => `?${new URLSearchParams({ lesson: name, 
 // show(): draws the view that the address names.
 export async function lesson(show) {
   let told = null; // the lesson's content
+  let drawn = ""; // the part of the address that the panel shows
   let questions = []; // of each step, with what was answered, once it was seen
   const panel = h("aside", { class: "lesson", "aria-label": "Lesson", hidden: true, onkeydown: onkey });
   const wide = matchMedia("(min-width: 60rem)");
@@ -63,6 +64,7 @@ export async function lesson(show) {
   }
 
   function draw() {
+    drawn = location.search;
     panel.hidden = !told;
     document.body.classList.toggle("has-lesson", Boolean(told));
     if (!told) return;
@@ -103,7 +105,7 @@ export async function lesson(show) {
       told = null;
       wrong = error.message;
     }
-    draw();
+    if (wrong || location.search !== drawn) draw(); // another view is no reason to begin the panel anew
     return wrong;
   }
 
