@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SHARE ?= 1
 EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,keras,mlflow,wandb,trackio]"
 
-.PHONY: help setup demo test faults lint format docs screenshots bench notebooks model wheel clean
+.PHONY: help setup demo test faults lint format docs site screenshots bench notebooks model wheel clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running e
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
+site: $(VENV)/installed-docs  ## the bundled model's page and the tutorial as static files that any host serves, into build/site
+	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/site/docs
+	@$(BIN)/python docs/first_page.py build/site
+	@echo "Open build/site/index.html"
+
 screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)
 	$(BIN)/python docs/screenshots.py
 
@@ -58,6 +63,7 @@ bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and 
 
 notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)
 	$(BIN)/python benchmarks/notebooks.py
+	$(BIN)/python benchmarks/notebook_convolutions.py
 	$(BIN)/python benchmarks/table.py
 
 model: $(VENV)/installed-dev  ## train the bundled model again and calibrate its doubt; writes src/glassnet/bundled

@@ -171,6 +171,21 @@ def growth_lines(result: Result) -> list[str]:
         "",
         f"{_place(result)}; {_trials(result)}; the images are a file mapped into memory"
         + (f"; the disk had no space for {left_out} images." if left_out else "."),
+        *convolution_lines(result["convolution"]),
+    ]
+
+
+def convolution_lines(result: Result) -> list[str]:
+    peaks = {point["at"]: max(point["peak"]) / 2**20 for point in result["points"]}
+    grid = {("memory at its peak, MiB", f"{at:,}"): f"{peak:,.0f}" for at, peak in peaks.items()}
+    return [
+        "",
+        "The same with the layers of `conv-fast`. What lies under a window is made for a few images at a time, so what "
+        "grows with the batch are the feature maps:",
+        "",
+        *table("batch", grid, str),
+        "",
+        f"{_place(result)}; {_trials(result)}.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the page's six views for the README and docs/use/page.md: ``make screenshots``.
+"""Pictures of the page's six views, and of an exported model, for the README and docs/use: ``make screenshots``.
 
 A server is begun on a free port in a temporary folder, a digit is drawn by mouse, and two small runs are trained.
 """
@@ -17,6 +17,10 @@ SEVEN = ((0.3, 0.25), (0.68, 0.25), (0.62, 0.42), (0.5, 0.78))  # shares of the 
 
 def draw(page: Page) -> None:
     page.goto("/#draw")
+    draw_seven(page)
+
+
+def draw_seven(page: Page) -> None:
     paper = page.locator("canvas").first.bounding_box()
     assert paper
     points = [(paper["x"] + x * paper["width"], paper["y"] + y * paper["height"]) for x, y in SEVEN]
@@ -57,6 +61,16 @@ def lessons(page: Page) -> None:
     page.get_by_text("Correct.").wait_for()
 
 
+def export(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "digits.html"
+        subprocess.run([sys.executable, "-P", "-m", "glassnet", "export", "--html", str(file)], check=True)
+        page.goto(file.as_uri())
+    draw_seven(page)
+    page.get_by_role("application", name="Hidden layer 2").click(position={"x": 238, "y": 10})
+    page.evaluate("scrollTo(0, 0)")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         command = [sys.executable, "-P", "-m", "glassnet", "serve", "--port", "0"]
@@ -66,7 +80,7 @@ def main() -> None:
             address = server.stdout.readline().split()[-1]
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
-            for view in (draw, train, watch, step, clinic, lessons):
+            for view in (draw, train, watch, step, clinic, lessons, export):
                 view(page)
                 page.wait_for_timeout(2000)  # charts and fonts
                 page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=view is not lessons)

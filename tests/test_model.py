@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from glassnet import Model, load_dataset, nn, train
 from glassnet.data import Preprocessing
@@ -123,6 +125,24 @@ def test_a_flipped_bit_in_the_weights_is_noticed(model: Model, tmp_path: Path) -
         Model.load(tmp_path / "m")
 
 
+def without_digest(path: Path, version: str) -> None:
+    """Write a model file again as an older version, or as one whose digest was damaged."""
+    tensors, text = load_file(path), json.loads(safe_open(path, "numpy").metadata()["glassnet"])
+    del text["digest"]
+    save_file(tensors, path, {"glassnet": json.dumps(text | {"version": version})})
+
+
+def test_a_damaged_digest_is_not_taken_for_an_older_file(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    without_digest(tmp_path / "m", "3")
+    with pytest.raises(FileError, match="has changed since it was written"):
+        Model.load(tmp_path / "m")
+    older = tmp_path / "older"
+    model.save(older)
+    without_digest(older, "1")
+    np.testing.assert_array_equal(Model.load(older).network.parameters, model.network.parameters)
+
+
 def test_an_answer_that_is_no_number_is_not_given(model: Model, images: np.ndarray) -> None:
     model.network.parameters *= 1e30
     with pytest.raises(DataError, match="its answer is NaN"):
@@ -168,13 +188,13 @@ def test_a_saved_ensemble_is_one_file_and_the_same_model(ensemble: Model, images
     loaded.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "m").read_bytes()
     with open_tensors(tmp_path / "m", "model") as file:
-        assert file.metadata["version"] == "2"
+        assert file.metadata["version"] == "3"
 
 
-def test_the_file_of_one_network_is_as_it_always_was(model: Model, tmp_path: Path) -> None:
+def test_the_file_of_one_network_has_its_tensors_by_name(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     with open_tensors(tmp_path / "m", "model") as file:
-        assert file.metadata["version"] == "1"
+        assert file.metadata["version"] == "3"
         keys = ["layers", "dtype", "classes", "preprocessing", "trained_on", "fingerprint"]
         assert list(json.loads(file.metadata["header"])) == keys
         assert sorted(file.shapes) == sorted(model.network.named_parameters | model.network.named_statistics)
@@ -206,7 +226,7 @@ ENSEMBLE_CHANGES = {
     "no members": (lambda t, m, h: h.update(members=0), "damaged metadata: members"),
     "members that are a text": (lambda t, m, h: h.update(members="3"), "damaged metadata: members"),
     "the version of one network": (lambda t, m, h: m.update(version="1"), "version '1' with 3 members"),
-    "a version to come": (lambda t, m, h: m.update(version="3"), "version '3'"),
+    "a version to come": (lambda t, m, h: m.update(version="4"), "version '4'"),
 }
 
 

@@ -42,7 +42,7 @@ PARTIAL = ".partial"  # ends the name of a file that is being written
 TRIES = 5  # to be the only process in a folder
 DIGEST = "digest"  # what metadata call the digest of a whole file
 
-_DTYPES = {"F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
+_DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
 
 
 def as_path(path: str | os.PathLike[str], name: str = "path") -> Path:
@@ -61,16 +61,21 @@ def resume_command(folder: Path) -> str:
     return shlex.join(["glassnet", "resume", str(folder)])
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write ``content`` to ``path`` so that a reader finds the old file or the new one, whatever happens in between.
+
+    Args:
+        path: the file.
+        content: all of it.
+        durable: whether to wait until it is on the disk, so that it outlasts a power cut.
 
     Raises:
         FileError: the disk is full or the folder cannot be written to. The old file is still there.
     """
-    write_together({path: content})
+    write_together({path: content}, durable=durable)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
+def write_together(contents: Mapping[Path, bytes], *, durable: bool = True) -> None:
     """Write several files, each atomically; where one of them cannot be written to the disk, none is put in place.
 
     The bytes go into files beside them, are forced to the disk, and are then renamed over them (a rename is atomic on
@@ -90,11 +95,12 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 make_folder(path.parent)
             with partial[path].open("wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
         for path in contents:
             partial[path].replace(path)
-            if os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
+            if durable and os.name == "posix":  # Windows cannot open a folder, and its rename is durable without it
                 sync(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -231,7 +237,9 @@ def _lock(descriptor: int, *, shared: bool) -> bool:
     return True
 
 
-def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], *, durable: bool = True
+) -> None:
     """Write named arrays and text metadata to a safetensors file, atomically.
 
     The same content makes the same bytes: the metadata go in as one JSON text, since the library writes several in
@@ -240,7 +248,7 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Map
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     complete = dict(metadata) | {DIGEST: _digest(arrays, metadata)}
     content = save(arrays, metadata={"glassnet": json.dumps(complete, sort_keys=True)})
-    write_atomically(path, content)
+    write_atomically(path, content, durable=durable)
 
 
 def _digest(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
@@ -281,15 +289,22 @@ class TensorFile:
             raise FileError(f"{self.path}: the tensor {name!r} holds a number that is not finite")
         return tensor
 
-    def read_all(self, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> dict[str, NDArray[Any]]:
+    def read_all(
+        self, expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]], *, undigested: bool = False
+    ) -> dict[str, NDArray[Any]]:
         """Return all tensors by name, given the shape and dtype of each.
 
+        Args:
+            expected: shape and dtype of each tensor.
+            undigested: whether a file without a digest is taken as it is, since its version says that it has none.
+
         Raises:
-            FileError: as `read`, or they are not what was written: a bit has changed on the disk or on the way. The
-                files of glassnet 0.1 have no digest, and are taken as they are.
+            FileError: as `read`, or they are not what was written: a bit has changed on the disk or on the way.
         """
         tensors = {name: self.read(name, shape, dtype) for name, (shape, dtype) in expected.items()}
-        if DIGEST in self.metadata and self.metadata[DIGEST] != _digest(tensors, self.metadata):
+        if undigested and DIGEST not in self.metadata:
+            return tensors
+        if self.metadata.get(DIGEST) != _digest(tensors, self.metadata):
             raise FileError(f"{self.path}: its content has changed since it was written: use a copy, or train again")
         return tensors
 

@@ -171,7 +171,7 @@ class TensorBoard(RunCallback):
         except OSError:
             return
         self._read += len(lines)
-        self._add([(STEP_LINES, row) for row in parse_steps(lines)])
+        self._add([(STEP_LINES, row) for row in parse_steps(lines) if row])
 
     def _add(self, record: Iterable[tuple[str, Row]]) -> None:
         content = _events(self._began, record)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_MEMBERS", "Model"]
 
-ONE, SEVERAL = "1", "2"  # versions of a model file: of one network, and of more
+VERSION = "3"  # of a model file; it has a digest, so that a damaged one is not taken for an older file
+ONE, SEVERAL = "1", "2"  # older versions, some without a digest: of one network, and of more
 MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000
@@ -47,6 +48,7 @@ class _Header(BaseModel):
     fingerprint: str
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
     seen: list[str] = []
+    weights: Literal["float16"] | None = None  # None: as dtype says
 
 
 class Model:
@@ -318,16 +320,28 @@ class Model:
             raise ConfigError(f"grid: {rows}x{columns} has no cells, or more than {MAX_CELLS:,}; give such as 9x9")
         return read_grid(self, gray, rows, columns, name)
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], *, snapshot: bool = False) -> None:
         """Write the model to one safetensors file, all members of an ensemble included.
 
+        Args:
+            path: the file.
+            snapshot: whether to round the weights to float16, which takes half the space, and not to wait until the
+                file is on the disk.
+
         Raises:
-            FileError: the file cannot be written, or a parameter is not finite; what was there before is still there.
+            FileError: the file cannot be written, or a parameter is not finite, or too large for float16; what was
+                there before is still there.
         """
         tensors = _named_tensors(self.networks)
         for name, tensor in tensors.items():
             if not np.isfinite(tensor).all():
                 raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
+        if snapshot:
+            try:
+                with np.errstate(over="raise"):
+                    tensors = {name: t if _is_statistic(name) else t.astype(np.float16) for name, t in tensors.items()}
+            except FloatingPointError as error:
+                raise FileError(f"{path}: not saved, since a weight is too large for float16") from error
         header = _Header(
             layers=self.network.specification(),
             dtype="float64" if self.network.dtype == np.float64 else "float32",
@@ -337,13 +351,13 @@ class Model:
             fingerprint=self.fingerprint,
             members=len(self.networks),
             seen=list(self.seen),
+            weights="float16" if snapshot else None,
         )
-        # The file of one network says nothing of members, so that a glassnet that knows none reads it too.
         text = header.model_dump_json(exclude_defaults=True)
-        metadata = {"kind": "model", "version": _version(header.members), "header": text}
-        if self.doubts is not None:  # not in the header, so that a glassnet that knows of no doubt reads the file, too
+        metadata = {"kind": "model", "version": VERSION, "header": text}
+        if self.doubts is not None:
             metadata["doubt"] = self.doubts.to_json()
-        write_tensors(as_path(path), tensors, metadata)
+        write_tensors(as_path(path), tensors, metadata, durable=not snapshot)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -354,10 +368,10 @@ class Model:
         """
         with open_tensors(as_path(path), "model") as file:
             version = file.metadata.get("version")
-            if version not in (ONE, SEVERAL):
+            if version not in (ONE, SEVERAL, VERSION):
                 raise FileError(
                     f"{path}: a model of version {version!r}, and this glassnet reads "
-                    f"versions {ONE!r} and {SEVERAL!r}; use the glassnet that wrote it"
+                    f"versions {ONE!r} to {VERSION!r}; use the glassnet that wrote it"
                 )
             try:
                 header = _Header.model_validate_json(file.metadata.get("header", ""))
@@ -370,7 +384,7 @@ class Model:
                 raise FileError(f"{path}: damaged metadata: {where}: {first['msg'].lower()}") from error
             except (ValueError, TypeError) as error:
                 raise FileError(f"{path}: damaged metadata: {error}") from error
-            if version != _version(header.members):
+            if version not in (VERSION, ONE if header.members == 1 else SEVERAL):
                 raise FileError(f"{path}: damaged metadata: version {version!r} with {header.members} members")
             if output_shape != (len(header.classes),):
                 raise FileError(f"{path}: the network has outputs {output_shape} for {len(header.classes)} classes")
@@ -380,7 +394,10 @@ class Model:
             expected = {prefix + name: shape for prefix in prefixes for name, shape in shapes.items()}
             if strangers := sorted(file.shapes.keys() - expected.keys()):
                 raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
-            tensors = file.read_all({name: (shape, header.dtype) for name, shape in expected.items()})
+            weights = header.weights or header.dtype
+            dtypes = {name: header.dtype if _is_statistic(name) else weights for name in expected}
+            described = {name: (shape, dtypes[name]) for name, shape in expected.items()}
+            tensors = file.read_all(described, undigested=version != VERSION)
             for name, tensor in tensors.items():
                 if name.endswith(".running_variance") and (tensor < 0).any():
                     raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
@@ -406,13 +423,14 @@ def _form(network: Network) -> tuple[object, ...]:
     return network.specification(), network.input_shape, network.dtype
 
 
-def _version(members: int) -> str:
-    return ONE if members == 1 else SEVERAL
-
-
 def _prefixes(members: int) -> list[str]:
     """Return how the names of each network's tensors begin in a model file."""
     return [""] if members == 1 else [f"member-{number}." for number in range(1, members + 1)]
+
+
+def _is_statistic(name: str) -> bool:
+    """Whether a tensor of a model file holds running averages, which float16 may be too small for, and no weights."""
+    return ".running_" in name
 
 
 def _named_tensors(networks: Sequence[Network]) -> dict[str, Array]:

@@ -9,16 +9,24 @@ from matplotlib.figure import Figure
 
 from .files import write_atomically
 
-__all__ = ["png", "write_html"]
+__all__ = ["png", "render", "write_html"]
+
+
+def render(template: str, **parts: object) -> bytes:
+    """Return an HTML page as the content of a file: a template of this package, filled with ``parts``.
+
+    Their text is escaped, unless it is ``Markup``.
+    """
+    return _TEMPLATES.get_template(template).render(parts).encode()
 
 
 def write_html(path: Path, template: str, **parts: object) -> Path:
-    """Write an HTML page and return its path: a template of this package, filled with ``parts``, whose text is escaped.
+    """Write an HTML page, filled as by `render`, and return its path.
 
     Raises:
         FileError: it cannot be written.
     """
-    write_atomically(path, _TEMPLATES.get_template(template).render(parts).encode())
+    write_atomically(path, render(template, **parts))
     return path
 
 

@@ -157,6 +157,7 @@ def test_filters_of_a_convolution_are_named_as_what_they_are() -> None:
     arrays = network.arrays()
     arrays["parameters"] = [np.zeros((3, 3, 1, 8)), np.zeros(8), *arrays["parameters"]]
     with pytest.raises(
-        DataError, match=r"W1 \(parameter 1\) of shape \(3, 3, 1, 8\) are filters of a convolution; only"
+        DataError,
+        match=r"W1 \(parameter 1\) of shape \(3, 3, 1, 8\) are filters of a convolution, which is for examine_con",
     ):
         examine(**arrays)

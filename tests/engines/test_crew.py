@@ -100,3 +100,22 @@ def test_helpers_end_with_their_crew() -> None:
     while any(helper.is_alive() for helper in helpers):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@shared
+def take_memory(part: int, parts: int, sizes: np.ndarray, out: np.ndarray) -> None:
+    out[part] = np.zeros(sizes[part]).size
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_part_that_gets_no_memory_is_told_and_the_next_job_is_done(size: int) -> None:
+    crew, out = Crew(size), np.zeros(40, np.int64)
+    for wanting in (0, 17, 39):
+        sizes = np.full(40, 3)
+        sizes[wanting] = 1 << 55
+        with pytest.raises(MemoryError):
+            take_memory(crew.ready(), 40, sizes, out)
+        out[:] = 0
+        take_memory(crew.ready(), 40, np.full(40, 3), out)
+        np.testing.assert_array_equal(out, 3)
+    crew.rest()

@@ -11,6 +11,7 @@ from glassnet.nn import (
     ACTIVATIONS,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -21,6 +22,7 @@ from glassnet.nn import (
     Network,
     ReLU,
     Reshape,
+    SpatialDropout2D,
 )
 
 SIDE, UNITS = 28, 24
@@ -36,12 +38,13 @@ LAYERS = {
 ARGUMENTS: dict[type[Layer], tuple[object, ...]] = {
     Dense: (UNITS,),
     Dropout: (0.5,),
+    SpatialDropout2D: (0.5,),
     Reshape: ((UNITS // 2, 2, 1),),
     Conv2D: (5, (3, 4), 2, "same"),
     MaxPool2D: (3, 2),
     AveragePool2D: (4, 3),
 }
-OF_IMAGES = Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D
+OF_IMAGES = Bias, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, SpatialDropout2D
 
 
 def noise(n: int, seed: int = 0) -> np.ndarray:

@@ -12,9 +12,10 @@ from glassnet.training import folder
 from host import Machine, begin_again
 from kills import interrupt
 from mutations import fuzz
+from processes import kill_processes
 from scenarios import warm_up
 
-WHOLE = {"kills": 3_000, "errors": 2_000, "cuts": 500, "files": 50_000, "requests": 50_000}
+WHOLE = {"kills": 3_000, "errors": 2_000, "cuts": 500, "processes": 60, "files": 50_000, "requests": 50_000}
 
 
 def main() -> int:
@@ -32,6 +33,8 @@ def main() -> int:
     counts, random, start = Counts(), Random(given.seed), time.monotonic()
     try:
         _interrupt(counts, random, sizes)
+        if sizes["processes"]:
+            kill_processes(counts, random, sizes["processes"])
         if sizes["files"]:
             fuzz(Machine(), counts, given.seed, sizes["files"])
         if sizes["requests"]:

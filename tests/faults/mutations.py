@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import struct
 import tempfile
@@ -23,10 +24,12 @@ from glassnet.data import read_csv, read_picture
 from glassnet.data.idx import read_idx
 from glassnet.data.npz import read_npz
 from glassnet.errors import GlassnetError
-from glassnet.training import Config, RunLoop
+from glassnet.training import Config, Run, RunLoop
 from glassnet.training.checkpoint import load_checkpoint
 from glassnet.training.history import read_history, read_steps
+from glassnet.web.record import Record
 from host import Machine
+from scenarios import a_number
 
 SECONDS = 10  # that a file may take
 MEMORY = 2**30  # bytes that reading it may take
@@ -108,7 +111,7 @@ def _judge(read: Read, path: Path, sound: Any) -> tuple[str, str] | None:
         found = read(path)
     except GlassnetError as error:
         line = str(error)
-        if "\n" in line or path.name not in line:
+        if "\n" in line or path.stem not in line:
             return "tracebacks", f"not one line that names the file: {line}"
         return None
     except TimeoutError:
@@ -191,8 +194,29 @@ def _readers(root: Path) -> dict[str, tuple[list[bytes], Read]]:
         "CSV": ([_csv()], lambda path: read_csv(path) and None),
         "npz": (_npz(), lambda path: read_npz(path) and None),
         "IDX": (_idx(), lambda path: read_idx(path, 3) is None),
-        "pictures": (_pictures(), lambda path: read_picture(path) is None),
+        "pictures": (_pictures(Image.fromarray(IMAGES[0]).resize((24, 24))), lambda path: read_picture(path) is None),
+        "pictures that are read": (_pictures(a_number()), lambda path: run.model.read(path) is None),
+        **_of_folder(run.path),
     }
+
+
+def _of_folder(folder: Path) -> dict[str, tuple[list[bytes], Read]]:
+    """Return each file of a run folder, and what looks at the whole folder with that file in place of the sound one."""
+
+    def looker(name: Path) -> Read:
+        def look(path: Path) -> None:
+            place = path.with_suffix(".run")  # errors name a file in it
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(folder, place)
+            shutil.copy(path, place / name)
+            Record(place).details()
+            run = Run(place)
+            _ = run.history, read_steps(place / "steps.jsonl"), run.finished, run.model
+
+        return look
+
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {f"run folder, {name}": ([(folder / name).read_bytes()], looker(name)) for name in names}
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
@@ -221,8 +245,7 @@ def _idx() -> list[bytes]:
     return [plain, gzip.compress(plain, mtime=0)]
 
 
-def _pictures() -> list[bytes]:
-    gray = Image.fromarray(IMAGES[0]).resize((24, 24))
+def _pictures(gray: Image.Image) -> list[bytes]:
     forms = [(gray, "PNG", {}), (gray.convert("RGBA"), "PNG", {}), (gray.convert("P"), "PNG", {"transparency": 0})]
     forms += [(gray.convert("I;16"), "PNG", {}), (gray, "JPEG", {}), (gray.convert("CMYK"), "JPEG", {})]
     forms += [(gray.convert("RGB"), "JPEG", {"progressive": True})]

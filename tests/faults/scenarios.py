@@ -17,6 +17,7 @@ from PIL import Image
 
 from glassnet.cli import main
 from glassnet.data import sources
+from glassnet.engines import why_not_compiled
 from glassnet.errors import GlassnetError
 from glassnet.files import open_tensors
 from glassnet.training.history import read_history
@@ -26,6 +27,10 @@ Contents = dict[str, Any]
 
 SETTINGS = ["--hidden", "8", "--epochs", "2", "--batch-size", "300", "--threads", "1"]
 TRAIN = ["train", "digits", "--recipe", "small", "--out", "run", *SETTINGS]
+LAYERS = ["--layers", "conv 4 3x3, spatial dropout 0.1, pool 2, dense 8"]
+CONVOLUTION = [*TRAIN[:6], *LAYERS, *SETTINGS[2:]]
+COMPILED = [*TRAIN, "--engine", "compiled"]
+READ = ["read", "run", "picture.png", "--json"]
 ENSEMBLE = [*TRAIN, "--members", "2"]
 SEARCH = ["search", "digits", "--out", "found", "--trials", "2", "--rotation", "0", *SETTINGS[:-2], "--threads", "1"]
 EXPORT = ["export", "run", "--onnx", "run.onnx", "--numpy", "run.py"]
@@ -123,6 +128,21 @@ def keep_anew() -> int:
     return keep_drawings()
 
 
+def a_number() -> Image.Image:
+    """Return a picture of a number of three digits, dark on light."""
+    from glassnet import load_dataset
+
+    digits = load_dataset("digits").test.images[:3]
+    ink = np.concatenate([np.pad(np.kron(digit, np.ones((4, 4), np.uint8)), 8) for digit in digits], axis=1)
+    return Image.fromarray(255 - ink)
+
+
+def draw_number() -> int:
+    """Write a picture of a number."""
+    a_number().save("picture.png")
+    return 0
+
+
 def write_test_csv() -> int:
     """Write digits as Kaggle's test.csv."""
     from glassnet import load_dataset
@@ -149,6 +169,7 @@ def warm_up() -> None:
 
 SCENARIOS = {
     "train": Scenario(call(TRAIN), resume(TRAIN), lambda place: of_run(place / "run")),
+    "convolution": Scenario(call(CONVOLUTION), resume(CONVOLUTION), lambda place: of_run(place / "run")),
     "resume": Scenario(
         call(["resume", "run"]), call(["resume", "run"]), lambda place: of_run(place / "run"), (half_a_run,)
     ),
@@ -156,6 +177,10 @@ SCENARIOS = {
     "search": Scenario(call(SEARCH), call(SEARCH), lambda place: of_search(place / "found")),
     "export": Scenario(call(EXPORT), call(EXPORT), of_files("run.onnx", "run.py"), (call(TRAIN),)),
     "submit": Scenario(call(SUBMIT), call(SUBMIT), of_files("submission.csv"), (call(TRAIN), write_test_csv)),
+    "read": Scenario(call(READ), call(READ), of_files("picture.png"), (call(TRAIN), draw_number)),
     "log": Scenario(call(LOG), call(LOG), of_files("log.csv", "log.jsonl"), (call(TRAIN),)),
     "drawings": Scenario(keep_drawings, keep_anew, lambda place: {"kept": len(list(place.glob("drawings/1/*.png")))}),
 }
+
+if not why_not_compiled():  # with one thread, so that it has no helpers
+    SCENARIOS["compiled engine"] = Scenario(call(COMPILED), resume(COMPILED), lambda place: of_run(place / "run"))

@@ -12,7 +12,13 @@ from counts import Counts
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="the shim is for Linux, and needs gcc")
 @pytest.mark.parametrize(
-    "part", [["--kills", "16", "--errors", "16", "--cuts", "6"], ["--files", "300"], ["--requests", "120"]]
+    "part",
+    [
+        ["--kills", "16", "--errors", "16", "--cuts", "6"],
+        ["--processes", "1"],
+        ["--files", "300"],
+        ["--requests", "120"],
+    ],
 )
 def test_a_part_of_it(part: list[str], tmp_path: Path) -> None:
     command = [sys.executable, str(Path(__file__).parent), "--share", "0", *part]

@@ -13,6 +13,7 @@ from glassnet.nn import (
     Adam,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -26,6 +27,7 @@ from glassnet.nn import (
     Reshape,
     SoftmaxCrossEntropy,
     SomeColumns,
+    SpatialDropout2D,
     Tanh,
     check_gradients,
     convolving,
@@ -181,6 +183,16 @@ NETWORKS = {
         Dense(3),
     ],
     "average": [Conv2D(3, (2, 3)), BatchNorm(), Tanh(), AveragePool2D(3, 2), Conv2D(3, 2), GlobalAveragePool2D()],
+    "bias per place": [Conv2D(3, 3), Bias(), ReLU(), Conv2D(2, 3, 1, "same"), Bias(), Tanh(), Flatten(), Dense(3)],
+    "spatial dropout": [
+        Conv2D(5, 3),
+        Tanh(),
+        SpatialDropout2D(0.4),
+        Conv2D(4, 2),
+        SpatialDropout2D(0.3),
+        Flatten(),
+        Dense(3),
+    ],
     "dropout": [Conv2D(4, 3, 1, "same"), Tanh(), Dropout(0.3), MaxPool2D(3, 1), Flatten(), Dropout(0.2), Dense(3)],
 }
 
@@ -346,3 +358,34 @@ def test_threads_change_nothing_but_rounding():
     for a, b in zip(one[:3], three[:3], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(one[3].dW, three[3].dW, rtol=1e-12)
+
+
+def test_spatial_dropout_silences_whole_channels_and_keeps_the_mean(engine):
+    X = np.random.default_rng(1).uniform(1, 2, (200, 4, 3, 50)).astype(np.float32)
+    network = Network([SpatialDropout2D(0.3)], X.shape[1:], engine=engine)
+    p = Pass(network, training=True, seed=1)
+    Y = network.forward(X, p)
+    kept = Y != 0
+    assert (kept == kept[:, :1, :1]).all()  # the same at all places
+    assert kept[:, 0, 0].mean() == pytest.approx(0.7, abs=0.02)  # 10,000 draws: a standard error of 0.005
+    np.testing.assert_allclose(Y[kept], (X / 0.7)[kept], rtol=1e-6)
+    dY = np.random.default_rng(2).normal(size=X.shape).astype(np.float32)
+    dX = network.layers[0].backward(dY.copy(), p.layers[0])
+    np.testing.assert_allclose(dX, np.where(kept, dY / 0.7, 0), rtol=1e-5)
+    np.testing.assert_array_equal(network.forward(X), X)
+
+
+def test_spatial_dropout_takes_images_alone():
+    with pytest.raises(ValueError, match=r"SpatialDropout2D takes images \(h, w, c\), not examples of shape \(6,\)"):
+        Network([SpatialDropout2D(0.3)], 6)
+
+
+def test_a_bias_for_each_place(engine):
+    X = np.random.default_rng(1).normal(size=(5, 4, 3, 2))
+    network = Network([Bias()], X.shape[1:], dtype=np.float64, engine=engine)
+    network.parameters[...] = np.arange(24)
+    p = Pass(network, training=True)
+    np.testing.assert_array_equal(network.forward(X, p), X + np.arange(24).reshape(4, 3, 2))
+    dY = np.random.default_rng(2).normal(size=X.shape)
+    np.testing.assert_array_equal(network.layers[0].backward(dY.copy(), p.layers[0]), dY)
+    np.testing.assert_allclose(p.layers[0].db, dY.sum(axis=0), rtol=1e-12)

@@ -11,12 +11,13 @@ import glassnet
 from glassnet import DigitClassifier, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, TrainingError
 from glassnet.model import Model
-from glassnet.nn import AveragePool2D, Conv2D, Dense, Dropout, GlobalAveragePool2D, MaxPool2D, Network
+from glassnet.nn import AveragePool2D, Conv2D, Dense, Dropout, GlobalAveragePool2D, MaxPool2D, Network, SpatialDropout2D
 from glassnet.training import Callback, Config, build_network
 from glassnet.training.architecture import layer_of
 from glassnet.training.run_loop import RunLoop
 
 TINY = {"layers": ["conv 4 3x3", "pool 2", "dense 32"], "epochs": 2, "batch_size": 100, "threads": 1}
+CHANNELS = {"layers": ["conv 6 3x3", "spatial dropout 0.3", "pool 2", "dense 32"]}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,7 @@ def kinds(config, shape=(8, 8)):
         ("dropout 0.5", Dropout(0.5)),
         ("dropout .25", Dropout(0.25)),
         ("dropout 0", Dropout(0.0)),
+        ("spatial dropout 0.2", SpatialDropout2D(0.2)),
     ],
 )
 def test_an_entry_names_a_layer(entry, layer):
@@ -142,6 +144,7 @@ WRONG = {
     "pool 0": "must be from 1 to 100,000",
     "conv 4 3x3 padding 3": "whole number less than its size, not 3 with 3×3",
     "dropout 1.5": "less than 1, not 1.5",
+    "spatial dropout 1": "less than 1, not 1",
 }
 
 
@@ -190,7 +193,16 @@ def test_batch_norm_needs_more_than_one_image_whatever_the_layers():
 @settings(max_examples=20, derandomize=True, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["conv 3 3x3", "conv 2 2x3 stride 2 same", "pool 2", "average pool 3 stride 1", "dropout 0.3"]),
+        st.sampled_from(
+            [
+                "conv 3 3x3",
+                "conv 2 2x3 stride 2 same",
+                "pool 2",
+                "average pool 3 stride 1",
+                "dropout 0.3",
+                "spatial dropout 0.2",
+            ]
+        ),
         min_size=1,
         max_size=5,
     ),
@@ -220,7 +232,12 @@ def test_a_convolutional_run_learns_and_comes_back_from_its_folder(digits, tmp_p
 
 @pytest.mark.parametrize(
     "more",
-    [{"batch_norm": True, "dropout": 0.2, "ema": 0.9}, {"rotation": 10.0, "shift": 1.0}, {"batch_size": "all"}],
+    [
+        {"batch_norm": True, "dropout": 0.2, "ema": 0.9},
+        {"rotation": 10.0, "shift": 1.0},
+        {"batch_size": "all"},
+        CHANNELS,
+    ],
     ids=str,
 )
 def test_half_a_run_and_the_rest_is_a_whole_run_bit_for_bit(digits, tmp_path, more):

@@ -98,6 +98,7 @@ def test_the_first_member_is_what_an_ordinary_run_gives(whole: Run, digits: Data
         "model.safetensors",
         "checkpoint.safetensors",
         "steps.jsonl",
+        "snapshots",
     }
     member = whole.path / "member-1" / "model.safetensors"
     assert (single.path / "model.safetensors").read_bytes() == member.read_bytes()

@@ -113,8 +113,8 @@ def test_a_disk_that_takes_neither_line_nor_network_costs_the_run_nothing(
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
     save = Model.save
 
-    def no_room(model: Model, path: Path) -> None:
-        if Path(path).name == live.LIVE:
+    def no_room(model: Model, path: Path, *, snapshot: bool = False) -> None:
+        if snapshot or Path(path).name == live.LIVE:
             raise FileError("no space left")
         save(model, path)
 
@@ -122,6 +122,7 @@ def test_a_disk_that_takes_neither_line_nor_network_costs_the_run_nothing(
     monkeypatch.setattr(live, "STEPS", "no-such-folder/steps.jsonl")
     run = train(digits, out=tmp_path / "run", callbacks=[Live()], **SETTINGS)
     assert not (run.path / "steps.jsonl").exists()
+    assert run.snapshots == []
     assert (run.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
 
 
@@ -154,11 +155,11 @@ def test_a_network_that_takes_long_to_write_is_written_less_often(
     written: list[float] = []
     save = Model.save
 
-    def slow(model: Model, path: Path) -> None:
+    def slow(model: Model, path: Path, **how: bool) -> None:
         if Path(path).name == live.LIVE:
             written.append(time.monotonic())
             time.sleep(0.02)
-        save(model, path)
+        save(model, path, **how)
 
     class Slow(Callback):
         def on_step(self, run: RunUnderWay, loss: float) -> None:
@@ -195,6 +196,7 @@ def test_a_folder_that_is_deleted_does_not_come_back(tmp_path: Path, digits: Dat
     class Delete(Callback):
         def on_step(self, run: RunUnderWay, loss: float) -> None:
             if run.state.step == 5:
+                time.sleep(0.2)  # until the snapshots are written
                 shutil.rmtree(run.folder)
 
     with pytest.raises(FileError, match="was deleted, moved or emptied during the run"):
@@ -212,6 +214,8 @@ def test_an_emptied_folder_stays_empty_and_is_not_said_to_hold_a_run(
     class Empty(Callback):
         def on_step(self, run: RunUnderWay, loss: float) -> None:
             if run.state.step == 5:
+                time.sleep(0.2)  # until the snapshots are written
+                shutil.rmtree(run.folder / "snapshots")
                 for file in run.folder.iterdir():
                     file.unlink()
                 if stop:

@@ -77,6 +77,7 @@ def test_a_run_learns_and_leaves_its_folder(tmp_path: Path, digits: Dataset) -> 
         "model.safetensors",
         "checkpoint.safetensors",
         "steps.jsonl",
+        "snapshots",
     }
     keys = ["epoch", "step", "seconds", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy"]
     assert all(list(row) == keys for row in run.history)

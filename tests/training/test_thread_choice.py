@@ -126,3 +126,14 @@ def test_real_steps_are_measured_and_info_and_config_say_what_came_out(
     assert measured_threads() == {"numpy float32 64-16-10 batch 50 relu adam batch_norm distorted": run.config.threads}
     assert main(["info"]) == 0
     assert "numpy float32 64-16-10 batch 50 relu adam batch_norm distorted" in capsys.readouterr().out
+
+
+def test_info_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = "compiled float32 28×28 pixels, conv 16 5x5, pool 2, conv 32 5x5, pool 2, dense 128, 10 classes batch 128"
+    monkeypatch.setattr("glassnet.cli.show.measured_threads", lambda: {kind: 2})
+    monkeypatch.setattr("glassnet.cli.show.cache_folder", lambda: Path("cache"))
+    monkeypatch.delenv("GLASSNET_DATA", raising=False)
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert kind in " ".join(out.split())

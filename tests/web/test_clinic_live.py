@@ -33,6 +33,7 @@ def test_a_mistake_is_switched_on_while_it_trains(page: Page) -> None:
     costs = [float(share.removesuffix(" %")) for share in rows.nth(3).locator("td").all_inner_texts()]
     assert costs[0] < costs[1] - 50  # the network at the end, not the one that was kept before the mistake
     assert f"cost {costs[1] - costs[0]:.1f} points" in page.get_by_role("region", name="Both runs").inner_text()
+    expect(page.get_by_text("Judged by the network at the end of each run")).to_be_visible()
     marks = page.evaluate("[...document.querySelectorAll('.chart')].map(({ layout }) => layout.shapes[0].x0)")
     assert marks == [steps[2], steps[2]]
 

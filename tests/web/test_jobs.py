@@ -24,6 +24,7 @@ from glassnet.errors import TrainingError
 from glassnet.files import open_tensors
 from glassnet.nn import ACTIVATIONS, OPTIMIZERS
 from glassnet.training import Run, resume
+from glassnet.training.history import parse_steps
 from glassnet.web import Site
 from glassnet.web.jobs import AT_ONCE, Jobs
 from glassnet.web.store import Store
@@ -51,7 +52,7 @@ def drawings(site: Site) -> Path:
 def spec(drawings: Path) -> Spec:
     def spec(paused: bool = False, **settings: Any) -> dict[str, Any]:
         how = {"name": "drawings", "data": str(drawings), "recipe": "small", "as_written": False}
-        how |= {"mistakes": None, "mistakes_from": None}
+        how |= {"mistakes": None, "mistakes_from": None, "pace": None}
         return {**how, "paused": paused, "settings": settings}
 
     return spec
@@ -101,7 +102,7 @@ def test_a_run_of_the_page_is_the_run_of_the_shell(jobs: Jobs, tmp_path: Path, s
     theirs, ours = Run(tmp_path / "runs" / name), train(load_dataset(drawings), "small", out=tmp_path / "ours", **SHORT)
     assert theirs.config == ours.config
     assert [row["loss"] for row in theirs.history] == [row["loss"] for row in ours.history]
-    assert jobs.states()[name] == {"ended": None}
+    assert jobs.states()[name] == {"ended": None, "steered": False, "pace": None}
 
 
 def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
@@ -115,7 +116,35 @@ def test_steps_are_counted_one_by_one_and_the_pause_is_no_training_time(jobs: Jo
     state = saved_state(tmp_path / "runs" / name)
     assert state["step"] == 3
     assert 0 < state["seconds"] < 1.5
-    assert jobs.states()[name] == {"ended": None}
+    assert jobs.states()[name] == {"ended": None, "steered": False, "pace": None}
+
+
+def test_an_epoch_ends_with_its_validation_and_a_pause(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    name = jobs.start(spec(paused=True, **SHORT | {"epochs": 5}))
+    run = Run(tmp_path / "runs" / name)
+    jobs.control(name, "step")
+    for epochs in (1, 2):
+        jobs.control(name, "epoch")
+        wait_for(lambda: len(run.history) == epochs)  # noqa: B023
+        time.sleep(0.5)
+        assert len(run.history) == epochs
+        assert jobs.states()[name]["state"] == "paused"
+    jobs.control(name, "stop")
+    assert saved_state(run.path)["epoch"] == 2
+    assert saved_state(run.path)["step"] == run.history[-1]["step"]
+
+
+def test_a_pace_is_kept_until_another_is_given(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    name = jobs.start(spec(**SHORT | {"epochs": 100}) | {"pace": 10})
+    time.sleep(1.2)
+    jobs.control(name, "pause")
+    assert jobs.states()[name]["pace"] == 10
+    steps = [row["step"] for row in parse_steps((tmp_path / "runs" / name / "steps.jsonl").read_bytes())]
+    assert 3 <= steps[-1] <= 20
+    jobs.control(name, "pace 0")
+    jobs.control(name, "go")
+    wait_for(lambda: not jobs._jobs[name].is_running)
+    assert jobs.states()[name] == {"ended": None, "steered": False, "pace": None}
 
 
 def test_a_pause_between_two_halves_changes_nothing_in_the_run(
@@ -182,7 +211,7 @@ def test_a_run_whose_process_is_killed_says_so_and_goes_on(jobs: Jobs, spec: Spe
     wait_for(lambda: jobs.states()[name]["ended"])
     assert "was killed" in jobs.states()[name]["ended"]
     jobs.resume(name)
-    assert jobs.states()[name] == {"ended": None}
+    assert jobs.states()[name] == {"ended": None, "steered": True, "pace": None}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -212,7 +241,7 @@ jobs = Jobs(Store(Site(Path(sys.argv[1]), None, Path("drawings"))))
 how = {"name": "drawings", "data": sys.argv[2], "recipe": "small", "as_written": False}
 how |= {"mistakes": None, "mistakes_from": None}
 for paused in (True, False):
-    name = jobs.start({**how, "paused": paused, "settings": {"batch_size": 5, "epochs": 50000}})
+    name = jobs.start({**how, "paused": paused, "pace": None, "settings": {"batch_size": 5, "epochs": 50000}})
     print(jobs._jobs[name].process.pid, name, flush=True)
 time.sleep(60)
 """
@@ -356,6 +385,7 @@ def test_a_run_is_steered_by_its_name(client: httpx.Client, site: Site) -> None:
     assert Run(site.runs / name).config.mistakes == ("no-shuffling",)
     for word, state in (
         ("step", "paused"),
+        ("epoch", "paused"),
         ("go", "running"),
         ("pause", "paused"),
         ("stop", "stopped"),
@@ -364,6 +394,10 @@ def test_a_run_is_steered_by_its_name(client: httpx.Client, site: Site) -> None:
         run = client.post(f"/api/runs/{name}/{word}").json()
         assert (run["name"], run["state"], run["ended"]) == (name, state, None)
     assert client.post(f"/api/runs/{name}/burn").status_code == 404
+    assert client.post(f"/api/runs/{name}/pace", json={"pace": 5}).json()["pace"] == 5
+    assert client.post(f"/api/runs/{name}/pace", json={"pace": -1}).status_code == 400
+    assert client.post(f"/api/runs/{name}/rename", json={"to": "mine"}).status_code == 409
+    assert client.delete(f"/api/runs/{name}").status_code == 409
     assert "no such run" in client.post("/api/runs/nobody/stop").json()["error"]
     client.post(f"/api/runs/{name}/stop")
     assert client.post(f"/api/runs/{name}/pause").status_code == 409

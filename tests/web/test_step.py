@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from glassnet import Model, load_dataset, textbook, train
+from glassnet import Model, load_dataset, textbook, textbook_convolution, train
 from glassnet.clinic import MISTAKES
 from glassnet.data import Examples
 from glassnet.evaluation import evaluate
@@ -58,6 +58,47 @@ def test_the_tiny_step_equals_the_textbook(client: httpx.Client) -> None:
     stage = next(stage for stage in answer["stages"] if stage["name"] == "Z1")
     assert "<msub><mi>W</mi><mn>1</mn></msub>" in stage["mathml"]
     assert len(stage["sums"]) == 3
+
+
+def test_the_tiny_convolution_equals_the_textbook(client: httpx.Client) -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"W1": (2, 2, 1, 1), "b1": (1,), "W2": (4, 2), "b2": (2,)}
+    given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    image = rng.integers(0, 256, (4, 4)).tolist()
+    question = {"parameters": {k: v.tolist() for k, v in given.items()}, "image": image, "label": 1, "rate": 0.2}
+    answer = client.post("/api/explain/tiny-convolution", json=question).json()
+    found, X = arrays(answer), np.reshape(image, (4, 4, 1)) / 255
+    Z = textbook_convolution.convolve(X, given["W1"], given["b1"], 1)
+    M = textbook_convolution.max_pool(Z, 2, 1)
+    A = np.maximum(M, 0).reshape(1, 4)
+    logits = A @ given["W2"] + given["b2"]
+    P = np.exp(logits) / np.exp(logits).sum()
+    dlogits = P - [[0, 1]]
+    dM = (dlogits @ given["W2"].T).reshape(2, 2, 1) * (M > 0)
+    dZ = textbook_convolution.max_pool_backward(Z, dM, 2, 1)
+    _, dW, db = textbook_convolution.convolve_backward(X, given["W1"], dZ, 1)
+    expected = {"Z1": Z, "M1": M, "A1": A, "Z2": logits, "P": P, "dZ1": dZ, "dM1": dM, "dW1": dW, "db1": db}
+    expected |= {"W1 after": given["W1"] - 0.2 * dW, "dW2": A.T @ dlogits}
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name].ravel(), array.ravel(), rtol=1e-12, atol=1e-15, err_msg=name)
+    sums = {stage["name"]: stage["sums"] for stage in answer["stages"]}
+    assert (len(sums["Z1"]), len(sums["dZ1"]), len(sums["dW1"])) == (9, 9, 4)
+    assert answer["parameters"] == question["parameters"]
+
+
+def test_bad_numbers_of_the_tiny_convolution_get_one_line(client: httpx.Client) -> None:
+    for question, line in (
+        ({"image": [[1, 2], [3, 4]]}, "image"),
+        (
+            {"parameters": {"W1": [[1, 2], [3, 4]], "b1": [0], "W2": 1, "b2": 0}},
+            "W1: give numbers of shape (2, 2, 1",
+        ),
+        ({"parameters": {"W1": 1}}, "give W1, b1, W2, b2, not W1"),
+    ):
+        answer = client.post("/api/explain/tiny-convolution", json=question)
+        assert answer.status_code == 400
+        assert line in answer.json()["error"]
+        assert "\n" not in answer.json()["error"]
 
 
 WRONG: list[tuple[Any, str]] = [

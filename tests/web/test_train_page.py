@@ -98,6 +98,45 @@ def test_what_is_wrong_stands_beside_its_field(page: Page, site: Site) -> None:
     expect(page.get_by_text("There is no run 20010101-000000-gone here any more.")).to_be_visible()
 
 
+def test_all_that_is_wrong_is_said_at_once(page: Page) -> None:
+    page.goto("/#train?data=digits&learning_rate=-1&epochs=0&dropout=2")
+    for label, words in (("Learning rate", "more than 0"), ("Epochs", "at least 1"), ("Dropout", "less than 1")):
+        field = page.get_by_label(label, exact=True)
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+    expect(page.get_by_text("3 things are wrong with these settings.")).to_be_visible()
+
+
+def test_a_network_that_is_too_large_is_refused_before_it_starts(page: Page) -> None:
+    page.goto("/#train?data=digits&hidden=100000,100000")
+    expect(page.get_by_role("alert").filter(has_text="10,007,600,010 parameters")).to_be_visible()
+    page.get_by_label("Hidden", exact=True).fill("32")
+    expect(page.get_by_text("64-32-10 · 2,410 parameters")).to_be_visible()
+
+
+def test_start_is_seen_wherever_one_is_in_the_form(page: Page) -> None:
+    page.goto("/#train?data=digits")
+    page.get_by_text("Run", exact=True).click()
+    page.get_by_label("Data", exact=True).scroll_into_view_if_needed()
+    for place in ("Data", "Epochs", "Seed"):
+        page.get_by_label(place, exact=True).scroll_into_view_if_needed()
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_a_run_begins_at_a_pace_and_its_curve_has_all_points(page: Page) -> None:
+    page.goto("/#train?data=digits&hidden=8&epochs=400")
+    page.get_by_label("Pace").first.select_option("2")
+    press(page, "Start")
+    expect(page.get_by_role("group", name="Steer the run").get_by_label("Pace")).to_have_value("2")
+    page.wait_for_timeout(2500)
+    press(page, "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    step = int(fact(page, "Step").inner_text().split()[0])
+    assert 2 <= step <= 20
+    xs = page.evaluate("document.querySelector('.train .chart').data[0].x")
+    assert xs == list(range(1, step + 1))  # a slow run is seen step by step
+
+
 def test_a_notebook_can_be_had_as_written(page: Page) -> None:
     page.goto("/#train?data=digits&recipe=small")
     expect(page.get_by_label("As written")).to_be_hidden()
@@ -121,6 +160,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(said(page)).to_have_text("Paused")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # one step
+    page.keyboard.press("Tab")  # one epoch
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(said(page)).to_have_text("Stopped; nothing is lost")

@@ -106,6 +106,7 @@ def test_runs_are_listed_with_their_state_and_result(site: Site, digits: Dataset
         "config": done.config.model_dump(mode="json"),
         "members": 1,
         "total_steps": done.history[-1]["step"],
+        "snapshots": done.snapshots,
     }
 
 
@@ -273,7 +274,7 @@ def test_the_units_of_a_convolution_are_its_filters_and_one_that_is_zero_everywh
     model = train(digits, "small", layers=layers, epochs=1, threads=1, out=site.runs / "conv").model
     model.network.named_parameters["1.b"][2] = -100
     examples = digits.test.take(np.arange(30))
-    weights, answer = look_at_weights(model), look_at_layers(model, examples)
+    weights, answer = look_at_weights(model, np.arange(6)), look_at_layers(model, examples)
     assert (weights["height"], weights["width"], len(weights["units"]), weights["of"]) == (3, 3, 6, 6)
     found = [(layer["name"], layer["units"], layer["filters"]) for layer in answer["layers"]]
     assert found == [("hidden 1", 6, True), ("hidden 2", 5, True), ("hidden 3", 8, False), ("output", 10, False)]
@@ -299,7 +300,7 @@ def test_the_confusion_matrix_and_the_images_in_its_cells(run: Run, digits: Data
         cell = client.get(f"/api/runs/one/confusion/{true}/{said}").json()
         assert len(cell["images"]) == cell["of"] == answer["matrix"][true][said]
         chances = [image["probability"] for image in cell["images"]]
-        assert chances == sorted(chances, reverse=True)
+        assert chances == sorted(chances, reverse=true != said)  # the least sure of the correct answers first
         for image in cell["images"]:
             alike = (held.images == np.array(image["pixels"])).all(axis=(1, 2))
             assert (held.labels[alike] == true).all()
@@ -311,7 +312,9 @@ def test_answers_are_worked_out_once_until_there_is_another_model(
     run: Run, digits: Dataset, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr("glassnet.web.insight.look_at_weights", lambda model: asked.append(1) or look_at_weights(model))
+    monkeypatch.setattr(
+        "glassnet.web.insight.look_at_weights", lambda *given: asked.append(1) or look_at_weights(*given)
+    )
     answers = []
     threads = [
         threading.Thread(target=lambda: answers.append(httpx.get(f"{client.base_url}/api/runs/one/weights").json()))
@@ -460,10 +463,25 @@ def test_a_damaged_line_of_one_run_leaves_the_list_of_all_as_it_is(
     for name in ("history.jsonl", "steps.jsonl"):
         with (run.path / name).open("ab") as file:
             file.write(line + b"\n")
-    assert client.get("/api/runs").json() == before
+    listed = client.get("/api/runs").json()
+    told = [run.pop("damaged") for run in listed if "damaged" in run]
+    assert told == ["line 4 of history.jsonl is damaged and left out"]
+    assert listed == before
     (run.path / "steps.jsonl").unlink()
     os.mkfifo(run.path / "steps.jsonl")
     assert [one["epoch"] for one in client.get("/api/runs").json()] == [3, 3]
+
+
+def test_the_damaged_lines_of_a_history_are_told_by_their_numbers(run: Run) -> None:
+    kept, path = record.Record(run.path), run.path / "history.jsonl"
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, b"null\n", *others, b"{}\n"]))
+    assert kept.facts()["damaged"] == "2 lines of history.jsonl are damaged and left out: 2, 5"
+    with path.open("ab") as file:
+        file.writelines([b"[]\n"] * 5)
+    assert kept.facts()["damaged"] == "7 lines of history.jsonl are damaged and left out: 2, 5, 6, 7, 8, …"
+    path.write_bytes(b"".join([first, *others]))
+    assert "damaged" not in kept.facts()
 
 
 def test_a_row_more_in_a_long_history_costs_milliseconds(run: Run) -> None:

@@ -59,7 +59,7 @@ def finish(site: Site, digits: Dataset, name: str, **settings: object) -> Path:
 
 
 def step(page: Page) -> int:
-    words = page.locator(".head").get_by_text("step ").inner_text()
+    words = page.locator(".head").get_by_text(" · step ").inner_text()
     return int(re.search(r"step ([\d,]+)", words)[1].replace(",", ""))
 
 

@@ -29,6 +29,7 @@ from ..nn import (
     MaxPool2D,
     ReLU,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
 )
 from .reading import Numbers, Reading
@@ -148,8 +149,8 @@ def _add(reading: Reading, kind: str, config: Config, variables: Variables) -> N
         reading.add(LeakyReLU(float(config.get("negative_slope", config.get("alpha", 0.3)))))
     elif kind == "Softmax" and config.get("axis", -1) in (-1, 1):
         reading.end("softmax")
-    elif kind == "Dropout":
-        reading.add(Dropout(config["rate"]))
+    elif kind in ("Dropout", "SpatialDropout2D"):
+        reading.add((Dropout if kind == "Dropout" else SpatialDropout2D)(config["rate"]))
     elif kind == "Flatten":
         reading.add(Flatten())
     elif kind != "InputLayer" and not (kind == "Reshape" and not reading.parts and config["target_shape"][-1] == 1):

@@ -17,6 +17,7 @@ from ..nn import (
     MaxPool2D,
     ReLU,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
 )
 from .reading import Numbers, Reading
@@ -77,9 +78,9 @@ def _add(reading: Reading, name: str, layer: Any) -> None:
         reading.add(GELU())
     elif kind == "GELU":
         raise reading.unknown(name, "is exact; glassnet has GELU(approximate='tanh')")
-    elif kind == "Dropout":
+    elif kind in ("Dropout", "Dropout2d"):
         if layer.p < 1:
-            reading.add(Dropout(layer.p))
+            reading.add((Dropout if kind == "Dropout" else SpatialDropout2D)(layer.p))
     elif kind in ("Softmax", "LogSoftmax") and layer.dim in (1, -1):
         reading.end("softmax" if kind == "Softmax" else "log-softmax")
     elif kind == "Flatten" and (layer.start_dim, layer.end_dim) == (1, -1):

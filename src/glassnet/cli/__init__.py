@@ -63,6 +63,13 @@ for _name, _function, _help in (
 ):
     _lesson.command(f"glassnet.cli.lesson:{_function}", name=_name, help=_help)
 
+assignment = App(
+    name="assignment", help="Networks with planted mistakes for a class, and a check of the repaired ones."
+)
+assignment.command("glassnet.cli.assignment:new", help="Write a network with planted mistakes, a task and a key.")
+assignment.command("glassnet.cli.assignment:check", help="Say which mistakes of repaired networks are gone.")
+app.command(assignment)
+
 
 def main(tokens: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 2 for a user error, 130 after Ctrl-C.
@@ -77,10 +84,8 @@ def main(tokens: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
     tokens = [_at_home(token) for token in (sys.argv[1:] if tokens is None else tokens)]
     try:
-        called = app[tokens[0]] if tokens and tokens[0] in app else app
-        called = called[tokens[1]] if called is _lesson and tokens[1:] and tokens[1] in _lesson else called
-        if called not in (app, _lesson):
-            called.help = None  # then its --help is its docstring, and not only the line in the list
+        if command := _named(tokens):
+            command.help = None  # then its --help is its docstring, and not only the line in the list
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -107,6 +112,16 @@ def main(tokens: list[str] | None = None) -> int:
     except MemoryError:
         return _fail("not enough memory; use fewer units, smaller batches, or less data")
     return 0
+
+
+def _named(tokens: list[str]) -> App | None:
+    """Return the command that words begin with, if it is one that does something itself."""
+    found = app
+    for token in tokens:
+        if token.startswith("-") or token not in found:
+            break
+        found = found[token]
+    return found if found.default_command is not None else None
 
 
 def _at_home(token: str) -> str:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from ..data import read_csv
 from ..errors import ConfigError, DataError
-from ..export import numpy_source, onnx_graph, submission, torch_state_dict
+from ..export import Record, html_page, numpy_source, onnx_graph, record_of, submission, torch_state_dict
 from ..files import write_atomically, write_together
-from ..training import open_model
+from ..model import Model
+from ..training import Run, open_model
 from .output import print_facts, print_json, require_ending
 
 __all__ = ["export", "submit"]
@@ -19,9 +20,10 @@ def export(
     onnx: Path | None = None,
     numpy: Path | None = None,
     torch: Path | None = None,
+    html: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Export a model to ONNX, to PyTorch, or to a Python file that needs only NumPy.
+    """Export a model to ONNX, PyTorch, a Python file that needs only NumPy, or a page that needs only a browser.
 
     ONNX and the Python file include the preprocessing: they take images of the model's height and width with gray
     values from 0 to 255 (uint8), light on dark or dark on light as in training, and return the same probabilities as
@@ -39,14 +41,19 @@ def export(
     torch
         Safetensors file to write with the state_dict of a torch.nn.Sequential. The metadata have the expression that
         makes this network, and the scale and shift of the pixels.
+    html
+        HTML page to write, which opens by a double click, without a server: draw a digit and see how it is recognised,
+        the network layer by layer, and of a run its learning curves.
     json
         Print the paths of the written files as JSON.
     """
-    if not (onnx or numpy or torch):
-        raise ConfigError("nothing to write; give --onnx FILE.onnx, --numpy FILE.py or --torch FILE.safetensors")
+    if not (onnx or numpy or torch or html):
+        flags = "--onnx FILE.onnx, --numpy FILE.py, --torch FILE.safetensors or --html FILE.html"
+        raise ConfigError(f"nothing to write; give {flags}")
     require_ending("--onnx", onnx, ".onnx")
     require_ending("--numpy", numpy, ".py")
     require_ending("--torch", torch, ".safetensors")
+    require_ending("--html", html, ".html")
     if run is not None and torch is not None and torch.resolve() == run.resolve():
         raise ConfigError(f"--torch {torch}: is the model itself; give another name")
     model = open_model(run)
@@ -57,11 +64,20 @@ def export(
         contents[numpy] = numpy_source(model, numpy.stem).encode()
     if torch is not None:
         contents[torch] = torch_state_dict(model)
+    if html is not None:
+        contents[html] = html_page(model, _record(model, run))
     write_together(contents)
     if json:
         print_json([str(path) for path in contents])
     else:
         print_facts({str(path): f"{len(content):,} bytes" for path, content in contents.items()})
+
+
+def _record(model: Model, path: Path | None) -> Record:
+    """Return what a page tells of the training of a model that was opened."""
+    if path is None:
+        return record_of(model, "The bundled model")
+    return record_of(model, path.resolve().stem, Run(path) if path.is_dir() else None)
 
 
 def submit(

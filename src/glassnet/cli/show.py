@@ -2,6 +2,7 @@
 
 import os
 import platform
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..data import Dataset, Preprocessing, cache_folder, card, load_dataset
 from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
+from ..training.folder import SNAPSHOTS
 from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable
 
 __all__ = ["data", "info", "recipes", "show"]
@@ -120,16 +122,18 @@ def show(run: Path, /, *, json: bool = False) -> None:
         Print them as JSON.
     """
     opened = Run(run)
-    config, rows = opened.config, opened.history
+    config, rows, steps = opened.config, opened.history, opened.snapshots
     state = "finished" if opened.finished else "broken by a planted mistake" if opened.broken else "not finished"
     if json:
         print_json(
             {"run": str(run), "state": state, "rows": len(rows), "best": opened.best if rows else None}
-            | {"settings": config.model_dump()}
+            | {"snapshots": steps, "settings": config.model_dump()}
         )
         return
     best = opened.best["validation_accuracy"] if rows else None
-    print_facts({"run": run, "state": state, "recipe": config.recipe} | ({"validation": percent(best)} if best else {}))
+    kept = f"{len(steps)}, from step {steps[0]} to {steps[-1]}: RUN/{SNAPSHOTS}/STEP.safetensors" if steps else "none"
+    facts = {"run": run, "state": state, "recipe": config.recipe, "snapshots": kept}
+    print_facts(facts | ({"validation": percent(best)} if best else {}))
     print()
     known = config.recipe in recipe_names()
     recipe = Config.resolve(config.recipe) if known else config
@@ -164,7 +168,8 @@ def info(*, json: bool = False) -> None:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
-        "engines": f"numpy, {_compiled()}",
+        "engines": "numpy" if why_not_compiled() else "numpy, compiled",
+        "compiled": _compiled(),
         "processors": available_threads(),
         "threads": f"1, or {available_threads()} for large networks or augmentation",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
@@ -178,19 +183,19 @@ def info(*, json: bool = False) -> None:
     if measured:
         print("\nthreads that were measured to be the fastest, by the kind of run:")
         for kind, threads in measured.items():
-            print(f"{threads:4}  {kind}")
+            print(textwrap.fill(kind, 80, initial_indent=f"{threads:4}  ", subsequent_indent=" " * 6))
 
 
 def _compiled() -> str:
     """Say what the compiled engine consists of, or why there is none."""
     if reason := why_not_compiled():
-        return f"not compiled: {reason}"
+        return f"no: {reason}"
     import numba
 
     from ..engines.bfloat16 import how
     from ..engines.blas import find_blas
 
-    return f"compiled (numba {numba.__version__}, {find_blas().name}, bfloat16 {how()})"
+    return f"numba {numba.__version__}, {find_blas().name}, bfloat16 {how()}"
 
 
 def _show_image(dataset: Dataset, number: int, json: bool) -> None:

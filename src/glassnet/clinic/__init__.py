@@ -2,10 +2,10 @@
 
 One small class each, they are kept out of `glassnet.nn`, whose mathematics stays the right one. A run is given mistakes
 by their names, ``train(dataset, mistakes=["one-bias-gradient"])``. `examine` says which of them are in somebody's own
-network.
+network, and `examine_convolution` which are in somebody's own convolution.
 """
 
-from .doctor import Diagnosis, Finding, examine
+from .doctor import Diagnosis, Finding, examine, examine_convolution
 from .mistakes import MISTAKES, Mistake
 
-__all__ = ["MISTAKES", "Diagnosis", "Finding", "Mistake", "examine"]
+__all__ = ["MISTAKES", "Diagnosis", "Finding", "Mistake", "examine", "examine_convolution"]

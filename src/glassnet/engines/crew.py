@@ -33,7 +33,8 @@ State = NDArray[np.int64]
 # Where things are in a crew's memory, 64 bits each; those that several threads write lie in cache lines of their own.
 HELPERS, FUNCTION, ARGUMENTS = 0, 1, 2  # how many helpers there are; what `put_kernel` writes
 LEFT, DONE, BUSY, ASLEEP, STOP, HELPED = 16, 32, 48, 64, 80, 96  # HELPED: how many parts helpers have done
-SIZE = 112
+FAILED = 112  # whether a part of the job got no memory
+SIZE = 128
 
 RANGE = 16  # bits of the number of a part
 MOST = (1 << RANGE) - 1
@@ -48,7 +49,9 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
     interpreter's lock. Parts may not write to the same numbers.
 
     Args:
-        function: returns nothing, and raises nothing; of memory it takes little.
+        function: returns nothing, and raises nothing itself; of memory it takes little.
+
+    What is returned raises MemoryError where a part got no memory.
     """
     kernel = njit(error_model="numpy")(function)
 
@@ -57,7 +60,7 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
             for part in range(parts):
                 kernel(part, parts, *args)
             return
-        put_kernel(state, FUNCTION, kernel, (parts, *args))
+        put_kernel(state, FUNCTION, FAILED, kernel, (parts, *args))
         store(state, DONE, 0)
         job = (load(state, LEFT) >> (2 * RANGE)) + 1
         store(state, LEFT, (job << (2 * RANGE)) + (int64(parts) << RANGE))
@@ -69,7 +72,11 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
             looks += 1
             if looks > PATIENCE:
                 give_way()
+        failed = load(state, FAILED) == 1
+        store(state, FAILED, 0)
         store(state, BUSY, 0)
+        if failed:
+            raise MemoryError("no memory for a part of the work of the compiled engine")
 
     work.__qualname__ = work.__name__ = function.__name__
     return keep(work)

@@ -96,31 +96,36 @@ else:
 
 
 @intrinsic
-def put_kernel(typing: Any, state: Any, i: Any, kernel: Any, args: Any) -> Any:
+def put_kernel(typing: Any, state: Any, i: Any, failed: Any, kernel: Any, args: Any) -> Any:
     """Write to ``state[i]`` and ``state[i + 1]`` by what `call_kernel` finds a kernel and its arguments.
 
-    The kernel is a function of (part, *args), compiled by Numba, that returns nothing and raises nothing. The arguments
-    are a tuple, which lies in the frame of the function that asks: they are there until it returns.
+    The kernel is a function of (part, *args), compiled by Numba, that returns nothing. Where it raises, which is where
+    it gets no memory, 1 is written to ``state[failed]``. The arguments are a tuple, which lies in the frame of the
+    function that asks: they are there until it returns.
     """
     signature = types.void(types.intp, *args.types)
     compiled = kernel.dispatcher.get_compile_result(signature)
 
     def code(context: Any, builder: Any, own: Any, given: Any) -> Any:
-        slot = cgutils.alloca_once_value(builder, given[3])
+        pair = cgutils.pack_struct(builder, [given[4], _pointer(context, builder, own, [given[0], given[2]])])
+        slot = cgutils.alloca_once_value(builder, pair)
         context.add_linking_libs([compiled.library])
         name = builder.module.get_unique_name(f"part_of_{compiled.fndesc.llvm_func_name}")
         entry = ir.Function(builder.module, PART, name)
         entry.linkage = "internal"
         inner = ir.IRBuilder(entry.append_basic_block())
-        values = cgutils.unpack_tuple(inner, inner.load(inner.bitcast(entry.args[0], slot.type)))
-        context.call_internal_no_propagate(inner, compiled.fndesc, signature, [entry.args[1], *values])
+        packed, flag = cgutils.unpack_tuple(inner, inner.load(inner.bitcast(entry.args[0], slot.type)))
+        values = [entry.args[1], *cgutils.unpack_tuple(inner, packed)]
+        status, _ = context.call_internal_no_propagate(inner, compiled.fndesc, signature, values)
+        with inner.if_then(status.is_error):
+            inner.store_atomic(WORD(1), flag, "release", 8)
         inner.ret_void()
         pointer = _pointer(context, builder, own, given)
         builder.store(builder.ptrtoint(entry, WORD), pointer)
         builder.store(builder.ptrtoint(slot, WORD), builder.gep(pointer, [WORD(1)]))
         return context.get_dummy_value()
 
-    return types.void(state, types.intp, kernel, args), code
+    return types.void(state, types.intp, types.intp, kernel, args), code
 
 
 @intrinsic

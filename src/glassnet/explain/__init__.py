@@ -6,9 +6,10 @@
 
 The numbers are those of `glassnet.nn`, a layer at a time. Read `stages` first; `wording` has the equation and the words
 of each layer, `sums` writes a small network's arithmetic out, `images` has both of convolutions and pools, and
-`explanation` prints it all.
+`explanation` prints it all. `answer` is what a page gets of it.
 """
 
+from .answer import as_answer
 from .explanation import Explanation, Stage
 from .mathml import mathml
 from .of_run import images_to_explain, training_notes
@@ -18,6 +19,7 @@ from .tiny import explain_tiny, explain_tiny_convolution
 __all__ = [
     "Explanation",
     "Stage",
+    "as_answer",
     "explain",
     "explain_tiny",
     "explain_tiny_convolution",

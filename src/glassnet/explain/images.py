@@ -21,6 +21,7 @@ __all__ = [
     "forward",
     "gradient_sums",
     "input_gradient",
+    "input_gradient_sums",
     "parameter_gradient",
     "sums",
 ]
@@ -126,6 +127,21 @@ def gradient_sums(name: str, dY: Array, p: LayerPass) -> Iterator[str]:
         given = [_seen(p.X, p.window, i, j)[u, v, c] for i, j in places]
         total = products(np.array(given), np.array([dY[0, i, j, f] for i, j in places])) if places else "0"
         yield f"dw{_index(u, v, c, f)} = {total} = {number(dw)}"
+
+
+def input_gradient_sums(layer: OfImages, x: str, dY: Array, dX: Array, p: LayerPass) -> Iterator[str]:
+    """What each number that a max pool was given gets back; of other layers nothing is written out."""
+    if not isinstance(layer, MaxPool2D):
+        return
+    window, handed = layer.window(), np.zeros((*dX.shape[1:], dY[0].size))
+    for count, ((i, j, f), dy) in enumerate(np.ndenumerate(dY[0])):
+        seen = _seen(p.X, window, i, j)[..., f]
+        u, v = np.unravel_index(seen.argmax(), seen.shape)
+        handed[i * window.stride + u, j * window.stride + v, f, count] = dy
+    for place, dx in np.ndenumerate(dX[0]):
+        given = handed[place]
+        total = f" = {_sum(given)}" if np.count_nonzero(given) > 1 else ""
+        yield f"d{x[0].lower()}{_index(*place)}{total} = {number(dx)}"
 
 
 def _seen(X: Array, window: Window, i: int, j: int) -> Array:

@@ -132,7 +132,8 @@ class _Step:
                 if y == x:
                     continue
                 if isinstance(layer, images.OF_IMAGES):
-                    words, arithmetic = images.input_gradient(layer, x, y, dY, above), iter(())
+                    words = images.input_gradient(layer, x, y, dY, above)
+                    arithmetic = images.input_gradient_sums(layer, x, above, dY, p)
                 else:
                     words = wording.input_gradient(layer, x, y, dY.shape)
                     arithmetic = sums.input_gradient(layer, x, above, dY, p)

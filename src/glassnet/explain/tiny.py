@@ -1,6 +1,7 @@
 """A network of 23 numbers whose whole training step fits on a page and can be followed with a pocket calculator."""
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,12 @@ CONVOLUTION: dict[str, list[Any]] = {
 }
 
 
-def explain_tiny_convolution(learning_rate: float = LEARNING_RATE) -> Explanation:
+def explain_tiny_convolution(
+    learning_rate: float = LEARNING_RATE,
+    parameters: Mapping[str, ArrayLike] = CONVOLUTION,
+    image: ArrayLike = CONVOLUTION_IMAGE,
+    label: int = 0,
+) -> Explanation:
     """Explain a step of a convolution with one filter of 2×2 on an image of 4×4 pixels, which looks like a 7.
 
     The filter stands at 3×3 places; of each 2×2 of them the largest number stays; and two units say whether it is a 7
@@ -45,16 +51,18 @@ def explain_tiny_convolution(learning_rate: float = LEARNING_RATE) -> Explanatio
 
     Args:
         learning_rate: η, more than 0.
+        parameters: ``W1`` (2, 2, 1, 1), ``b1`` (1,), ``W2`` (4, 2) and ``b2`` (2,).
+        image: (4, 4) pixels, from 0 to 255.
+        label: 0 for a 7, 1 for a 1.
 
     Raises:
-        ConfigError: as `explain`.
+        ConfigError: parameters of other names or shapes, or that are not numbers; and as `explain`.
+        DataError: as `explain`.
     """
     layers = [Reshape((4, 4, 1)), Conv2D(1, 2), MaxPool2D(2, 1), ReLU(), Flatten(), Dense(2)]
-    network = Network(layers, 16, dtype=np.float64, seed=None)
-    for array, values in zip(network.named_parameters.values(), CONVOLUTION.values(), strict=True):
-        array[...] = values
-    form = Preprocessing(height=4, width=4, scale=1 / 255, shift=0.0, box=4, dark_on_light=False)
-    return explain(Model(network, form, ("7", "1")), CONVOLUTION_IMAGE, 0, learning_rate)
+    return _explain(
+        Network(layers, 16, dtype=np.float64, seed=None), parameters, image, label, ("7", "1"), learning_rate
+    )
 
 
 def explain_tiny(
@@ -78,13 +86,27 @@ def explain_tiny(
         DataError: as `explain`.
     """
     network = Network([Dense(3), ReLU(), Dense(2)], 4, dtype=np.float64, seed=None)
+    return _explain(network, parameters, image, label, ("top", "bottom"), learning_rate)
+
+
+def _explain(
+    network: Network,
+    parameters: Mapping[str, ArrayLike],
+    image: ArrayLike,
+    label: int,
+    classes: tuple[str, str],
+    learning_rate: float,
+) -> Explanation:
+    """Give a network its parameters, and explain a step of it on a square image."""
     if set(parameters) != set(PARAMETERS):
         given = ", ".join(map(str, parameters)) or "none"
         raise ConfigError(f"parameters: give {', '.join(PARAMETERS)}, not {given:.80}")
     for name, array in zip(PARAMETERS, network.named_parameters.values(), strict=True):
         array[...] = _numbers(name, parameters[name], array.shape)
-    form = Preprocessing(height=2, width=2, scale=1 / 255, shift=0.0, box=2, dark_on_light=False)
-    return explain(Model(network, form, ("top", "bottom")), as_pixels(image, (2, 2), "image"), label, learning_rate)
+    side = isqrt(network.input_shape[0])
+    form = Preprocessing(height=side, width=side, scale=1 / 255, shift=0.0, box=side, dark_on_light=False)
+    model = Model(network, form, classes)
+    return explain(model, as_pixels(image, (side, side), "image"), label, learning_rate)
 
 
 def _numbers(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:

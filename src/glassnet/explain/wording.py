@@ -13,6 +13,7 @@ from ..nn import (
     GELU,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -85,6 +86,8 @@ def symbols(layers: Sequence[Layer]) -> list[str]:
     """
     found, level = ["X"], 0
     for layer in layers:
+        if isinstance(layer, Bias):
+            raise DataError("this network has a bias for each place of an image, which explain has no words for")
         level += isinstance(layer, Dense | Conv2D)
         letter = next((letter for letter, kinds in _SYMBOLS.items() if isinstance(layer, kinds)), "")
         symbol = letter + subscript(level) if letter else found[-1]

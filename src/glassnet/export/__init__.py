@@ -1,8 +1,18 @@
-"""Trained models in forms that others take: ONNX, PyTorch, a Python file that needs only NumPy, Kaggle's submission."""
+"""Trained models in forms that others take: ONNX, PyTorch, a NumPy file, an HTML page, Kaggle's submission."""
 
+from .html_file import html_page
+from .html_record import Record, record_of
 from .numpy_file import numpy_source
 from .onnx_file import onnx_graph
 from .submission import submission
 from .torch_file import torch_state_dict
 
-__all__ = ["numpy_source", "onnx_graph", "submission", "torch_state_dict"]
+__all__ = [
+    "Record",
+    "html_page",
+    "numpy_source",
+    "onnx_graph",
+    "record_of",
+    "submission",
+    "torch_state_dict",
+]

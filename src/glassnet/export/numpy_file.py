@@ -18,6 +18,7 @@ from ..nn import (
     GELU,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -30,6 +31,7 @@ from ..nn import (
     ReLU,
     Reshape,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
 )
 from ..nn.types import Shape
@@ -189,6 +191,7 @@ def _pool(layer: Any, rule: str) -> tuple[tuple[str, ...], str]:
 # of them; no line where it does nothing.
 LINES: dict[type[Layer], Callable[[Any, Shape], tuple[tuple[str, ...], str]]] = {
     Dense: lambda _layer, _shape: (("W", "b"), "X @ {} + {}"),
+    Bias: lambda _layer, _shape: (("b",), "X + {}"),
     Conv2D: _conv,
     MaxPool2D: lambda layer, _shape: _pool(layer, "max"),
     AveragePool2D: lambda layer, _shape: _pool(layer, "mean"),
@@ -200,6 +203,7 @@ LINES: dict[type[Layer], Callable[[Any, Shape], tuple[tuple[str, ...], str]]] = 
         f"(X - {{}}) / np.sqrt({{}} + {layer.epsilon!r}) * {{}} + {{}}",
     ),
     Dropout: lambda _layer, _shape: ((), ""),
+    SpatialDropout2D: lambda _layer, _shape: ((), ""),
     ReLU: lambda _layer, _shape: ((), "np.maximum(X, 0)"),
     LeakyReLU: lambda layer, _shape: ((), f"np.maximum(X, {layer.slope!r} * X)"),
     GELU: lambda _layer, _shape: ((), "0.5 * X * (1 + np.tanh((2 / np.pi) ** 0.5 * (X + 0.044715 * X * X * X)))"),

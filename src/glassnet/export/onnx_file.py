@@ -21,6 +21,7 @@ from ..nn import (
     GELU,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -33,6 +34,7 @@ from ..nn import (
     ReLU,
     Reshape,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
     softmax,
 )
@@ -195,6 +197,11 @@ def _dense(graph: _Graph, X: str, layer: Any) -> str:
     return graph.add("Gemm", X, *graph.parameters(layer, "W", "b"))
 
 
+def _bias(graph: _Graph, X: str, layer: Any) -> str:
+    b = layer.b.transpose(2, 0, 1) if layer.b.ndim == 3 else layer.b
+    return graph.add("Add", X, graph.constant("b", b))
+
+
 def _conv(graph: _Graph, X: str, layer: Any) -> str:
     window = layer.window(*graph.shape[:2])
     W, b = graph.constant("W", layer.W.transpose(3, 2, 0, 1)), graph.constant("b", layer.b)
@@ -248,8 +255,10 @@ def _gelu(graph: _Graph, Z: str, _layer: Any) -> str:
 
 NODES: dict[type[Layer], Callable[[_Graph, str, Any], str]] = {
     Dense: _dense,
+    Bias: _bias,
     BatchNorm: _batch_norm,
     Dropout: lambda _graph, X, _layer: X,  # predicting, it does nothing
+    SpatialDropout2D: lambda _graph, X, _layer: X,
     Conv2D: _conv,
     MaxPool2D: lambda graph, X, layer: _pool(graph, "MaxPool", X, layer),
     AveragePool2D: lambda graph, X, layer: _pool(graph, "AveragePool", X, layer),

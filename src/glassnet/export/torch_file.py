@@ -28,6 +28,7 @@ from ..nn import (
     ReLU,
     Reshape,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
 )
 from ..nn.types import Shape
@@ -151,6 +152,7 @@ MODULES: dict[type[Layer], Callable[[_Sequential, Any], None]] = {
     Flatten: _flatten,
     BatchNorm: _batch_norm,
     Dropout: _plain(lambda dropout: f"Dropout({dropout.rate!r})"),
+    SpatialDropout2D: _plain(lambda dropout: f"Dropout2d({dropout.rate!r})"),
     ReLU: _plain(lambda _: "ReLU()"),
     LeakyReLU: _plain(lambda leaky: f"LeakyReLU({leaky.slope!r})"),
     GELU: _plain(lambda _: "GELU(approximate='tanh')"),

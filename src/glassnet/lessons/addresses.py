@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..clinic import MISTAKES
 from ..errors import ConfigError, nearest
-from ..explain import explain_tiny
+from ..explain import explain_tiny, explain_tiny_convolution
 from ..study.compare import BASE, pair
 from ..training import Config, Settings, explain, recipe_names
 
@@ -19,10 +19,11 @@ DATA = ("digits", "mnist", "drawings")
 RUN = ("data", "recipe", "as_written", "run")
 PAIR = ("hidden", "learning_rate", "batch_size", "epochs", "seed")  # what the clinic lets one change
 LARGEST = 255  # of a pixel
+TINY = {"tiny": explain_tiny, "convolution": explain_tiny_convolution}  # networks small enough to be followed by hand
 
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "draw": ("run",),
-    "watch": ("run", "by"),
+    "watch": ("run", "by", "step"),
     "train": (*RUN, *Settings.model_fields),
     "step": ("show", "run", "image", "label", "rate", "stage", "parameters", "losses"),
     "clinic": ("show", "mistake", "round", "from", "planted", "cured", *PAIR),
@@ -68,20 +69,22 @@ def _check_train(given: Mapping[str, str]) -> None:
 
 
 def _check_step(given: Mapping[str, str]) -> None:
-    _require("show", given, ("tiny", "trained"))
+    kind = given.get("show", "tiny")
+    _require("show", given, (*TINY, "trained"))
     rate = _numbers("rate", given, 1)
     if rate and rate[0] <= 0:
         raise ConfigError(f"rate: must be more than 0, not {given['rate']!r:.80}")
-    if given.get("show") == "trained":
+    if kind == "trained":
         image = _numbers("image", given, 1)
         if image and (image[0] < 0 or image[0] % 1):
             raise ConfigError(f"image: must be the number of a test image, from 0, not {given['image']!r:.80}")
         return
-    _numbers("parameters", given, 23)
-    if any(not 0 <= pixel <= LARGEST or pixel % 1 for pixel in _numbers("image", given, 4)):
-        raise ConfigError(f"image: must be four whole numbers from 0 to {LARGEST}, not {given['image']!r:.80}")
+    explanation = TINY[kind]()
+    _numbers("parameters", given, sum(array.size for array in explanation.parameters.values()))
+    if any(not 0 <= pixel <= LARGEST or pixel % 1 for pixel in _numbers("image", given, explanation.image.size)):
+        raise ConfigError(f"image: must be whole numbers from 0 to {LARGEST}, not {given['image']!r:.80}")
     _require("label", given, ("0", "1"))
-    _require("stage", given, [stage.name for stage in explain_tiny().stages])
+    _require("stage", given, [stage.name for stage in explanation.stages])
 
 
 def _check_clinic(given: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from .convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from .engine import NUMPY, Engine
 from .gradient_check import GradientCheck, check_gradients
 from .initializers import INITIALIZERS, initialize
-from .layers import Dense, Dropout, Flatten, Layer, Reshape
+from .layers import Bias, Dense, Dropout, Flatten, Layer, Reshape, SpatialDropout2D
 from .losses import Loss, LossAndGradient, MeanSquaredError, SoftmaxCrossEntropy, softmax
 from .network import Network, tensor_shapes
 from .normalization import BatchNorm
@@ -54,6 +54,7 @@ __all__ = [
     "AveragePool2D",
     "Batch",
     "BatchNorm",
+    "Bias",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -80,6 +81,7 @@ __all__ = [
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "SomeColumns",
+    "SpatialDropout2D",
     "Tanh",
     "WeightAverage",
     "Window",

@@ -25,7 +25,7 @@ from .passes import LayerPass
 from .products import SomeColumns
 from .types import Array, Shape
 
-__all__ = ["Dense", "Dropout", "Flatten", "Layer", "Reshape"]
+__all__ = ["Bias", "Dense", "Dropout", "Flatten", "Layer", "Reshape", "SpatialDropout2D"]
 
 
 @dataclass(eq=False)
@@ -131,6 +131,34 @@ class Dense(Layer):
 
 
 @dataclass(eq=False)
+class Bias(Layer):
+    """A bias for each number of an example, which for images (n, h, w, c) is one for each place of each channel.
+
+        Y = X + b            X (n, …)      b (…)      Y (n, …)
+
+        db = Σₙ dY           dX = dY
+
+    After a `Conv2D` these are untied biases: then it no longer does the same at each place.
+    """
+
+    b: Array = field(init=False, repr=False)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"b": input_shape}
+
+    def forward(self, X: Array, p: LayerPass) -> Array:
+        Y = p.array("Y", *X.shape)
+        p.engine.centred(X.reshape(len(X), -1), -self.b.reshape(-1), out=Y.reshape(len(X), -1))
+        return Y
+
+    def parameter_gradients(self, dY: Array, p: LayerPass) -> None:
+        p.engine.column_sums(dY.reshape(len(dY), -1), p.db.reshape(-1))
+
+    def input_gradient(self, dY: Array, p: LayerPass) -> Array:
+        return dY
+
+
+@dataclass(eq=False)
 class Flatten(Layer):
     """Lay each example out as one row: (n, h, w) becomes (n, h·w). The gradient is folded back the same way."""
 
@@ -201,15 +229,46 @@ class Dropout(Layer):
 
     def forward(self, X: Array, p: LayerPass) -> Array:
         p.mask = None
-        batch = p.batch
-        if not batch.training:
+        if not p.batch.training:
             return X
-        key = (batch.seed, batch.step, batch.block, p.number)
-        whole = p.array("M", batch.count or len(X), *X.shape[1:])
-        p.mask = p.engine.dropout_mask(self.rate, key, batch.rows, out=whole)
+        p.mask = self.mask(X, p)
         return p.engine.apply(formulas.product, (X, p.mask), (), out=p.array("Y", *X.shape))
+
+    def mask(self, X: Array, p: LayerPass) -> Array:
+        """Return M / (1 − p) for a batch X."""
+        return self.draw(X.shape[1:], len(X), p)
+
+    def draw(self, shape: Shape, n: int, p: LayerPass) -> Array:
+        """Draw M / (1 − p) of this shape for each of n examples."""
+        batch = p.batch
+        key = (batch.seed, batch.step, batch.block, p.number)
+        whole = p.array("M", batch.count or n, *shape)
+        drawn: Array = p.engine.dropout_mask(self.rate, key, batch.rows, out=whole)
+        return drawn
 
     def input_gradient(self, dY: Array, p: LayerPass) -> Array:
         if p.mask is not None:
             p.engine.update(formulas.product, (dY,), (p.mask,))
         return dY
+
+
+@dataclass(eq=False)
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels: of images (n, h, w, c), M is drawn for each channel and is the same at all places.
+
+        Y = X ⊙ M / (1 − p)      M (n, 1, 1, c) is 0 with probability p, else 1
+        dX = dY ⊙ M / (1 − p)
+
+    Neighbouring places of a feature map are so alike that silencing single numbers takes little away. Tompson et al.,
+    Efficient Object Localization Using Convolutional Networks, 2015; SpatialDropout2D in Keras, Dropout2d in PyTorch.
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3:
+            raise ValueError(f"SpatialDropout2D takes images (h, w, c), not examples of shape {input_shape}")
+        return input_shape
+
+    def mask(self, X: Array, p: LayerPass) -> Array:
+        whole = p.array("M at all places", *X.shape)
+        whole[...] = self.draw(X.shape[3:], len(X), p)[:, None, None]
+        return whole

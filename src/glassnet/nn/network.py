@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from .activations import ACTIVATIONS
 from .convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from .engine import NUMPY, Engine
-from .layers import Dense, Dropout, Flatten, Layer, Reshape
+from .layers import Bias, Dense, Dropout, Flatten, Layer, Reshape, SpatialDropout2D
 from .normalization import BatchNorm
 from .passes import Pass
 from .products import SomeColumns
@@ -20,7 +20,8 @@ from .types import Array, Shape
 __all__ = ["Network", "tensor_shapes"]
 
 MOST_NUMBERS = 4_000_000  # of a layer's output at once, where many examples go through
-_KINDS = (Dense, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, Reshape, Flatten, Dropout, BatchNorm)
+_OF_IMAGES = (Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, SpatialDropout2D)
+_KINDS = (Dense, Bias, *_OF_IMAGES, Reshape, Flatten, Dropout, BatchNorm)
 _LAYERS = {layer.__name__: layer for layer in (*_KINDS, *ACTIVATIONS.values())}
 _Plan: TypeAlias = dict[str, tuple[Layer, Shape]]
 

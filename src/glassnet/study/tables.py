@@ -63,11 +63,12 @@ def breaks(course: Course) -> str:
 
 def doctor_words(course: Course, planted: Sequence[str]) -> str:
     """Return the sentence that stands before what the doctor finds in the network of ``course``."""
-    if any(MISTAKES[name].needs for name in planted):
-        return "The doctor (glassnet.clinic.examine) examines networks of dense layers only; a gradient check shows it."
     others = [name for name, _ in course.findings if name not in planted]
     told = (
-        "The doctor (glassnet.clinic.examine), given this network and some of its images before the first step, finds"
+        "The doctor (glassnet.clinic.examine_convolution), given this network's convolutions and pools, finds"
+        if any(MISTAKES[name].needs for name in planted)
+        else "The doctor (glassnet.clinic.examine), given this network and some of its images before the first step, "
+        "finds"
     )
     if others:
         told = f"{told} the following ({' and '.join(others)} is due to the common settings, cured or not)"

@@ -6,6 +6,7 @@
     global pool               the mean of each channel over the whole image
     dense 128                 128 units
     dropout 0.5               each number silenced with this probability while training
+    spatial dropout 0.2       each channel likewise, at all places of the image
 
 Batch normalisation and the activation follow each convolution and each dense layer, and the output layer comes by
 itself, so an entry says only what is different from one network to the next.
@@ -34,15 +35,25 @@ from ..nn import (
     Layer,
     MaxPool2D,
     Reshape,
+    SpatialDropout2D,
 )
 from ..nn.types import Shape
 
 if TYPE_CHECKING:
     from .settings import Architecture
 
-__all__ = ["build_layers", "layer_of", "multiply_adds", "network_words", "split_entries", "tiny_entry", "weighted"]
+__all__ = [
+    "build_layers",
+    "is_a",
+    "layer_of",
+    "multiply_adds",
+    "network_words",
+    "split_entries",
+    "tiny_entry",
+    "weighted",
+]
 
-OF_IMAGES = Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D
+OF_IMAGES = Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, SpatialDropout2D
 LARGEST = 100_000  # of units, filters and sides
 
 KINDS = {
@@ -52,10 +63,11 @@ KINDS = {
     "global pool": r"global pool",
     "dense": r"dense (\d+)",
     "dropout": r"dropout (\d*\.?\d+)",
+    "spatial dropout": r"spatial dropout (\d*\.?\d+)",
 }
 """How the entries of each kind are written."""
 
-WRITTEN = "conv 32 5x5, pool 2, average pool 2, global pool, dense 128 or dropout 0.5"
+WRITTEN = "conv 32 5x5, pool 2, average pool 2, global pool, dense 128, dropout 0.5 or spatial dropout 0.2"
 
 
 def split_entries(value: object) -> object:
@@ -75,7 +87,7 @@ def layer_of(entry: str) -> Layer:
     for kind, pattern in KINDS.items():
         if found := re.fullmatch(pattern, entry, re.ASCII):
             numbers = [part if part is None or not part.isdigit() else int(part) for part in found.groups()]
-            if kind != "dropout" and any(isinstance(n, int) and not 1 <= n <= LARGEST for n in numbers):
+            if not kind.endswith("dropout") and any(isinstance(n, int) and not 1 <= n <= LARGEST for n in numbers):
                 raise ValueError(f"numbers in {entry!r} must be from 1 to {LARGEST:,}")
             return _layer(kind, numbers)
     raise ValueError(f"{entry[:60]!r} is not a layer; write {WRITTEN}")
@@ -94,12 +106,22 @@ def _layer(kind: str, numbers: Sequence[Any]) -> Layer:
             return GlobalAveragePool2D()
         case "dense", (units,):
             return Dense(units)
+        case "spatial dropout", _:
+            return SpatialDropout2D(float(numbers[0]))
     return Dropout(float(numbers[0]))
 
 
 def weighted(entries: Sequence[str]) -> int:
     """Return how many of the entries have weights, each of which gets an activation."""
     return sum(entry.startswith(("conv", "dense")) for entry in entries)
+
+
+def is_a(kind: str, entry: str) -> bool:
+    """Return whether an entry is a ``conv``, a ``padded conv`` or a (max) ``pool``."""
+    layer = layer_of(entry)
+    if kind == "pool":
+        return isinstance(layer, MaxPool2D)
+    return isinstance(layer, Conv2D) and (kind == "conv" or layer.padding != "valid")
 
 
 def tiny_entry(entry: str) -> str:

@@ -34,7 +34,16 @@ from ..nn.types import Shape
 from .architecture import build_layers, multiply_adds, network_words
 from .config import Config
 
-__all__ = ["Task", "build_loss", "build_network", "build_optimizer", "build_schedule", "prepare", "shares_out_images"]
+__all__ = [
+    "Task",
+    "build_loss",
+    "build_network",
+    "build_optimizer",
+    "build_schedule",
+    "check_size",
+    "prepare",
+    "shares_out_images",
+]
 
 
 class Task(NamedTuple):
@@ -74,7 +83,7 @@ def prepare(config: Config, dataset: Dataset) -> Task:
         )
     inputs = math.prod(dataset.image_shape)
     layers = build_layers(config, dataset.image_shape, len(dataset.classes))
-    _check_size(config, layers, inputs)
+    check_size(config, layers, inputs)
     work = multiply_adds(layers, inputs)
     products = config.threads or choose_threads(size * max(work))
     # To distort a batch takes milliseconds, which is always worth another thread.
@@ -92,8 +101,8 @@ def shares_out_images(layers: Sequence[Layer]) -> bool:
     return any(isinstance(layer, Conv2D) for layer in layers)
 
 
-def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
-    """Refuse networks whose files would be larger than a file may be."""
+def check_size(config: Config, layers: Sequence[Layer], inputs: int) -> int:
+    """Return how many parameters a network has; raise TrainingError where its files would be too large."""
     parameters = statistics = 0
     shape: tuple[int, ...] = (inputs,)
     for layer in layers:
@@ -114,6 +123,7 @@ def _check_size(config: Config, layers: Sequence[Layer], inputs: int) -> None:
             f"members: {config.members} networks of {parameters:,} parameters make a model file of {joined:,} bytes, "
             f"more than the {MAX_TENSOR_FILE_BYTES:,} allowed; use fewer members or units"
         )
+    return parameters
 
 
 def build_network(
@@ -133,7 +143,7 @@ def build_network(
     """
     layers = build_layers(config, shape, classes)
     for mistake in mistakes:
-        layers = [mistake.layer(layer) for layer in layers]
+        layers = mistake.layers(layers)
     network = Network(layers, math.prod(shape), dtype=config.dtype, seed=config.seed, engine=engine)
     rng = np.random.default_rng((config.seed, 1))
     for mistake in mistakes:

@@ -15,7 +15,8 @@ from ..nn.types import Array
 
 __all__ = ["State", "load_checkpoint", "read_state", "run_tensors", "save_checkpoint"]
 
-VERSION = "2"
+VERSION = "3"  # it has a digest, so that a damaged one is not taken for an older file
+UNDIGESTED = "2"  # of versions before 0.2, most of which have one, too
 WITH_GENERATOR = "1"  # of glassnet 0.1.0, whose dropout masks came from a generator
 
 Count = Annotated[int, Field(ge=0)]
@@ -84,7 +85,7 @@ def load_checkpoint(
     """
     with open_tensors(path, "checkpoint") as file:
         version = file.metadata.get("version")
-        if version not in (VERSION, WITH_GENERATOR):
+        if version not in (VERSION, UNDIGESTED, WITH_GENERATOR):
             raise FileError(f"{path}: a checkpoint of version {version!r}, expected {VERSION!r}")
         if version == WITH_GENERATOR and any(isinstance(layer, Dropout) for layer in network.layers):
             raise TrainingError(
@@ -96,7 +97,8 @@ def load_checkpoint(
                 f"{path}: the data has changed since this run began; restore the old data, or train again"
             )
         targets = run_tensors(network, optimizer, average)
-        tensors = file.read_all({name: (target.shape, target.dtype) for name, target in targets.items()})
+        described = {name: (target.shape, target.dtype) for name, target in targets.items()}
+        tensors = file.read_all(described, undigested=version != VERSION)
         try:
             state = _state().validate_json(file.metadata.get("state", ""))
         except ValidationError as error:

@@ -20,7 +20,7 @@ from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
 from ..data.augmentation import RANGES
 from ..errors import ConfigError
-from .architecture import weighted
+from .architecture import is_a, weighted
 from .recipe import notebook_names, read_recipe, read_toml, recipe_names
 from .settings import LARGEST_SEED, Positive, Seed, Settings, one_of
 from .wording import explain
@@ -212,7 +212,7 @@ class Config(Settings):
         planted = [MISTAKES[name] for name in self.mistakes]
         for mistake in planted:
             for kind, count in mistake.needs.items():
-                if sum(entry.startswith(kind) for entry in self.entries) < count:
+                if sum(is_a(kind, entry) for entry in self.entries) < count:
                     times = f"{count} entries" if count > 1 else "an entry"
                     raise ConfigError(
                         f"mistakes: {mistake.name} needs {times} {kind} in layers; give such layers as well"

@@ -6,6 +6,7 @@
     model.safetensors        the best model so far
     checkpoint.safetensors   all that going on takes
     live.safetensors         the network of this moment, while somebody watches
+    snapshots/               the weights at some forty steps, see `glassnet.training.snapshots`
 
 `Run` reads what is there.
 """
@@ -21,11 +22,12 @@ from .checkpoint import State, load_checkpoint, run_tensors, save_checkpoint
 from .history import Row, append_row, read_history, write_rows
 from .loop import Loop, Storage
 
-__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "STEPS", "RunFolder", "is_run_folder"]
+__all__ = ["CHECKPOINT", "CONFIG", "HISTORY", "LIVE", "MODEL", "SNAPSHOTS", "STEPS", "RunFolder", "is_run_folder"]
 
 CONFIG = "config.toml"
 HISTORY, STEPS = "history.jsonl", "steps.jsonl"
 MODEL, CHECKPOINT, LIVE = "model.safetensors", "checkpoint.safetensors", "live.safetensors"
+SNAPSHOTS = "snapshots"
 
 SAVE_EVERY = 5.0  # seconds: what a killed run has to do again
 

@@ -116,7 +116,7 @@ def read_history(path: Path, until: int | None = None) -> list[Row]:
 
 def read_steps(path: Path) -> list[Row]:
     """Return the rows of a ``steps.jsonl``; of one that is not there, as after a full disk, none."""
-    return parse_steps(_read(path))
+    return [row for row in parse_steps(_read(path)) if row]
 
 
 def _read(path: Path) -> bytes:
@@ -130,14 +130,14 @@ def _read(path: Path) -> bytes:
         raise FileError(f"{path}: cannot be read ({error.strerror}); {what}") from error
 
 
-def parse_history(text: bytes) -> list[Row]:
-    """Return the rows of whole lines of a ``history.jsonl``; what is no row is left out."""
-    return [row for row in _parse(text, EPOCH, LOSSES) if row]
+def parse_history(text: bytes) -> list[Row | None]:
+    """Return the row of each whole line of a ``history.jsonl``, None for one that is no row."""
+    return list(_parse(text, EPOCH, LOSSES))
 
 
-def parse_steps(text: bytes) -> list[Row]:
-    """Return the rows of whole lines of a ``steps.jsonl``; what is no row is left out."""
-    return [row for row in _parse(text, ("step", "seconds")) if row]
+def parse_steps(text: bytes) -> list[Row | None]:
+    """Return the row of each whole line of a ``steps.jsonl``, None for one that is no row."""
+    return list(_parse(text, ("step", "seconds")))
 
 
 def append_row(path: Path, row: Row) -> None:

@@ -99,7 +99,7 @@ class MPIRanks(Ranks):
             raise ConfigError("members: an ensemble is not shared out among ranks; leave out members or --parallel")
         if config.mistakes:
             raise ConfigError("mistakes: they are shown in one process; leave out --parallel mpi, or the mistakes")
-        if config.batch_size == "all" and config.dropout:
+        if config.batch_size == "all" and (config.dropout or any("dropout" in entry for entry in config.entries)):
             raise ConfigError("dropout: with batch_size all its masks are not shared out; give a number of images")
         if config.batch_size != "all" and int(config.batch_size) < self.size:
             raise ConfigError(

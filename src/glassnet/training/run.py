@@ -11,8 +11,9 @@ from ..model import Model
 from ..notebook import card, curves
 from .checkpoint import read_state
 from .config import Config
-from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
+from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL, SNAPSHOTS
 from .history import Row, best_row, read_history
+from .snapshots import find_snapshots
 
 __all__ = ["BUNDLED", "Run", "find_runs", "open_model"]
 
@@ -90,6 +91,32 @@ class Run:
                 values[...] = file.read(average + name, values.shape, values.dtype)
         return model
 
+    @property
+    def snapshots(self) -> list[int]:
+        """The steps at which its weights were kept, from 0 to the last; of an ensemble those that all members have."""
+        kept = [set(find_snapshots(folder)) for folder in self._networks()]
+        return sorted(set.intersection(*kept)) if kept else []
+
+    def model_at(self, step: int) -> Model:
+        """Return the model as it was after so many steps, with weights rounded to float16; 0 is before the first.
+
+        Raises:
+            FileError: no snapshot of that step, or a damaged one.
+        """
+        steps = self.snapshots
+        if step not in steps:
+            near = sorted(sorted(steps, key=lambda other: abs(other - step))[:4])
+            there = f"the nearest are those of steps {', '.join(map(str, near))}" if near else "there are none"
+            raise FileError(f"{self.path}: no snapshot of step {step}; {there}")
+        models = [Model.load(folder / SNAPSHOTS / f"{step}.safetensors") for folder in self._networks()]
+        return models[0] if len(models) == 1 else Model.join(models)
+
+    def _networks(self) -> list[Path]:
+        """Return the folders in which the networks of the run are: its own, or those of the members so far."""
+        if self.config.members == 1:
+            return [self.path]
+        return [folder for i in range(self.config.members) if (folder := self.path / f"member-{i + 1}").is_dir()]
+
     def dataset(self) -> Dataset:
         """Load the data that the run learns.
 
@@ -156,5 +183,7 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
     """
     path = BUNDLED if path is None else as_path(path)
     if not path.exists():
+        if path.parent.name == SNAPSHOTS and path.stem.isdecimal():
+            return Run(path.parent.parent).model_at(int(path.stem))  # which says which there are
         raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)

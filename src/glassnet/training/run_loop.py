@@ -16,6 +16,7 @@ from .interruption import TrainingInterrupted, interruptible
 from .live import StepLog, remove_live
 from .loop import Loop
 from .ranks import ALONE, Ranks
+from .snapshots import Snapshots
 from .validation import validate
 from .warm_up import warm_up
 
@@ -72,14 +73,14 @@ class RunLoop(Loop):
             ranks=ranks,
         )
         self.broken: str | None = None
-        self._log = StepLog()
+        self._log, self._snapshots = StepLog(), Snapshots()
         super().__init__(
             config,
             network,
             build_loss(config, training.labels, classes, task.mistakes, engine),
             self.batches,
             lambda: validate(self.model, self.validation),
-            [*([self._log] if folder else []), *callbacks],
+            [*([self._log, self._snapshots] if folder else []), *callbacks],
             until=until,
             advice=f"another scaling than {config.scaling!r}",
         )
@@ -117,12 +118,17 @@ class RunLoop(Loop):
             try:
                 super().run()
             finally:
+                self._snapshots.close()
                 if isinstance(self.storage, RunFolder):
                     remove_live(self.folder)
         if interrupted() and not self.state.finished:
             if not isinstance(self.storage, RunFolder):
                 raise KeyboardInterrupt(f"stopped at step {self.state.step}")
             raise TrainingInterrupted(self.folder, self.state.step)
+
+    def _save(self) -> None:
+        self._snapshots.settle()
+        super()._save()
 
     def break_off(self, error: TrainingError) -> bool:
         """A planted mistake may have broken the run: then end it here, and report what the network answers now.

@@ -127,7 +127,7 @@ class Architecture(BaseModel):
         Field(
             (),
             description="Layers from input to output, instead of hidden: conv 32 5x5, pool 2, dense 128; also conv 32 "
-            "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5.",
+            "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5, spatial dropout 0.2.",
         )
     )
     activation: Annotated[tuple[Annotated[str, one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
@@ -216,6 +216,11 @@ class Running(BaseModel):
     )
     members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = Field(
         1, description="Networks in an ensemble, trained with consecutive seeds; their probabilities are averaged."
+    )
+    snapshots: Annotated[int, Field(ge=0, le=1000)] = Field(
+        40,
+        description="Snapshots of the weights kept in the run folder, evenly spaced in the logarithm of the step, for "
+        "looking back; fewer of a large network. 0: none.",
     )
     engine: Annotated[str, one_of(ENGINES)] = Field(
         "auto",

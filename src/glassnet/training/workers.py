@@ -26,6 +26,7 @@ from ..errors import TrainingError, check_count
 from ..files import write_atomically
 from .callbacks import Callback, LoopUnderWay
 from .cluster import connect
+from .folder import SNAPSHOTS
 
 __all__ = ["ASKED", "Workers", "pack", "unpack"]
 
@@ -254,8 +255,9 @@ def _is_gone(error: Exception) -> bool:
 
 
 def pack(folder: Path) -> dict[str, bytes]:
-    """Return the files of a run folder by name; of one that is not there, none."""
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("[!.]*")) if file.is_file()}
+    """Return the files of a run folder by name, its snapshots included; of one that is not there, none."""
+    files = [*folder.glob("[!.]*"), *folder.glob(f"{SNAPSHOTS}/[!.]*")]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(files) if file.is_file()}
 
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:

@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import GlassnetError
 from ..training import available_threads
-from . import clinic, draw, drawings, insight, lessons, service, step, train, watch
+from . import clinic, draw, drawings, insight, lessons, look_back, manage, service, step, train, watch
 from .batcher import Batcher
 from .guard import guards
 from .jobs import Jobs
+from .moments import Insight
 from .questions import error_line
 from .site import Site
 from .store import Store
@@ -62,12 +63,12 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
         },
     )
     app.state.store, app.state.jobs, app.state.batcher = store, jobs, Batcher()
-    app.state.insight, app.state.watching = insight.Insight(store), watch.Watching(store, jobs)
+    app.state.insight, app.state.watching = Insight(store), watch.Watching(store, jobs)
     # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
     app.state.preparing = CapacityLimiter(available_threads())
     app.include_router(service.direct)
     app.include_router(service.router)
-    for view in (watch, insight, train, step, clinic, lessons, draw, drawings):
+    for view in (watch, insight, look_back, manage, train, step, clinic, lessons, draw, drawings):
         app.include_router(view.router, include_in_schema=False)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/charts.js", _charts, methods=["GET", "HEAD"], include_in_schema=False)

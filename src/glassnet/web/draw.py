@@ -25,10 +25,12 @@ router = APIRouter()
 
 
 @router.post("/api/draw")
-async def draw(request: Request, store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
-    """Answer a drawing by the site's model, or by that of the run that is named."""
+async def draw(
+    request: Request, store: TheStore, preparing: Preparing, run: str | None = None, step: int | None = None
+) -> dict[str, Any]:
+    """Answer a drawing by the site's model, or by that of the run that is named, as it is now or was at a step."""
     picture = await request.body()
-    return await run_sync(lambda: look(store.model(run), picture), limiter=preparing)
+    return await run_sync(lambda: look(store.model(run, step), picture), limiter=preparing)
 
 
 def look(model: Model, picture: bytes) -> dict[str, Any]:

@@ -1,33 +1,21 @@
-"""What is inside a run's network as it is now: first-layer weights, layers, and the confusion matrix.
+"""What is inside a run's network, now or at a past step: first-layer weights, layers, and the confusion matrix."""
 
-Each answer is worked out once for a model, in a thread, however many watch. It looks at validation images of the run.
-"""
-
-import asyncio
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi import Path as InPath
 from numpy.typing import NDArray
-from starlette.concurrency import run_in_threadpool
 
 from ..data import Examples
 from ..errors import DataError
-from ..evaluation import Evaluation, evaluate
+from ..evaluation import Evaluation
 from ..model import Model
 from ..nn import Conv2D, Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
-from ..training import Run
 from .dependencies import NamedRun, from_state
-from .record import Record
-from .store import Store, newest_model
-from .watch import step_of
+from .moments import Answer, Insight, Moment
 
-__all__ = ["Insight", "confused", "look_at_layers", "look_at_weights", "router"]
+__all__ = ["confused", "look_at_layers", "look_at_weights", "router"]
 
 UNITS = 64  # first-layer images
 SEEN = 256  # images on which activations and gradients are looked at
@@ -35,79 +23,9 @@ BARS = 40  # of a histogram
 FULL = 127  # what a large weight is sent as: whole numbers are a third of the text
 LARGE = 0.995  # share of the weights that are no larger: a few huge ones would make all others pale
 CELL = 60  # images of a cell of the confusion matrix
-RUNS = 4  # whose answers are kept
 
-Answer: TypeAlias = dict[str, Any]
 Index: TypeAlias = Annotated[int, InPath(ge=0)]  # of a class
-
-
-@dataclass
-class Snapshot:
-    """A run's network at one moment, with what has been worked out of it.
-
-    Attributes:
-        model: the network.
-        written: when its file was written.
-        step: at which it was.
-        answers: JSON by kind.
-        evaluation: on all validation images, once somebody asked.
-    """
-
-    model: Model
-    written: int
-    step: int
-    answers: dict[str, bytes]
-    evaluation: Evaluation | None = None
-
-
-class Insight:
-    """The networks that are looked at.
-
-    Args:
-        store: where the models and the images come from.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._snapshots: dict[Path, Snapshot] = {}
-        self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
-
-    async def answer(self, run: Run, kind: str, work_out: Callable[[Snapshot], Answer]) -> Response:
-        """Return the JSON of what is asked of a run's network, worked out anew only where the network is a new one.
-
-        Raises:
-            DataError, TrainingError, FileError: no model or no images, and why.
-        """
-        async with self._one_at_a_time:
-            content = await run_in_threadpool(self._answer, run, kind, work_out)
-        return Response(content, media_type="application/json")
-
-    def _answer(self, run: Run, kind: str, work_out: Callable[[Snapshot], Answer]) -> bytes:
-        snapshot = self._snapshot(run)
-        if kind not in snapshot.answers:
-            answer = {"step": snapshot.step} | work_out(snapshot)
-            snapshot.answers[kind] = json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
-        return snapshot.answers[kind]
-
-    def _snapshot(self, run: Run) -> Snapshot:
-        newest = newest_model(run.path)
-        known = self._snapshots.pop(run.path, None)
-        if known is None or newest is None or known.written != newest[1]:
-            model = self.store.model(run.path.name)  # which says so where there is none
-            file, written = newest or (run.path, 0)
-            record = Record(run.path)
-            record.read()
-            known = Snapshot(model, written, step_of(file, record), {})
-        self._snapshots[run.path] = known
-        while len(self._snapshots) > RUNS:
-            del self._snapshots[next(iter(self._snapshots))]
-        return known
-
-    def evaluation(self, run: Run, snapshot: Snapshot) -> Evaluation:
-        """Return what the network says of all validation images; raises as `Store.validation_images`."""
-        if snapshot.evaluation is None:
-            snapshot.evaluation = evaluate(snapshot.model, self.store.validation_images(run, snapshot.model))
-        return snapshot.evaluation
+Step: TypeAlias = Annotated[int | None, Query(ge=0)]  # of a snapshot; None for the network as it is now
 
 
 TheInsight = Annotated[Insight, from_state("insight")]
@@ -115,64 +33,95 @@ router = APIRouter()
 
 
 @router.get("/api/runs/{name}/weights")
-async def weights(run: NamedRun, insight: TheInsight) -> Response:
+async def weights(run: NamedRun, insight: TheInsight, step: Step = None) -> Response:
     """Return the weights of a run's first layer."""
-    return await insight.answer(run, "weights", lambda snapshot: look_at_weights(snapshot.model))
+
+    def work_out(moment: Moment) -> Answer:
+        return look_at_weights(moment.model, insight.units(run, moment, UNITS))
+
+    return await insight.answer(run, step, "weights", work_out)
+
+
+@router.get("/api/runs/{name}/changes")
+async def changes(run: NamedRun, insight: TheInsight, step: Step = None) -> Response:
+    """Return how the weights of a run's first layer differ from those of the moment before, and ``since`` which step.
+
+    Where there is none before, ``since`` is None, and nothing differs.
+    """
+
+    def work_out(moment: Moment) -> Answer:
+        before, since = moment.before or (moment.model, None)
+        return look_at_weights(moment.model, insight.units(run, moment, UNITS), before) | {"since": since}
+
+    return await insight.answer(run, step, "changes", work_out)
 
 
 @router.get("/api/runs/{name}/layers")
-async def layers(run: NamedRun, insight: TheInsight) -> Response:
+async def layers(run: NamedRun, insight: TheInsight, step: Step = None) -> Response:
     """Return what goes forward and back through a run's layers for some validation images."""
 
-    def work_out(snapshot: Snapshot) -> Answer:
-        examples = insight.store.validation_images(run, snapshot.model)
+    def work_out(moment: Moment) -> Answer:
+        examples = insight.store.validation_images(run, moment.model)
         few = np.arange(0, len(examples), -(-len(examples) // SEEN))
-        return look_at_layers(snapshot.model, examples.take(few))
+        return look_at_layers(moment.model, examples.take(few))
 
-    return await insight.answer(run, "layers", work_out)
+    return await insight.answer(run, step, "layers", work_out)
 
 
 @router.get("/api/runs/{name}/confusion")
-async def confusion(run: NamedRun, insight: TheInsight) -> Response:
+async def confusion(run: NamedRun, insight: TheInsight, step: Step = None) -> Response:
     """Return a run's confusion matrix on its validation images."""
 
-    def work_out(snapshot: Snapshot) -> Answer:
-        evaluation = insight.evaluation(run, snapshot)
+    def work_out(moment: Moment) -> Answer:
+        evaluation = insight.evaluation(run, moment)
         matrix = evaluation.confusion.tolist()
         return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
 
-    return await insight.answer(run, "confusion", work_out)
+    return await insight.answer(run, step, "confusion", work_out)
 
 
 @router.get("/api/runs/{name}/confusion/{true}/{said}")
-async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index) -> Response:
+async def cell(run: NamedRun, insight: TheInsight, true: Index, said: Index, step: Step = None) -> Response:
     """Return the images in a cell of a run's confusion matrix."""
 
-    def work_out(snapshot: Snapshot) -> Answer:
-        if max(true, said) >= len(snapshot.model.classes):
-            raise HTTPException(404, f"no such cell: the classes are 0 to {len(snapshot.model.classes) - 1}")
-        return confused(
-            insight.evaluation(run, snapshot), insight.store.validation_images(run, snapshot.model), true, said
-        )
+    def work_out(moment: Moment) -> Answer:
+        if max(true, said) >= len(moment.model.classes):
+            raise HTTPException(404, f"no such cell: the classes are 0 to {len(moment.model.classes) - 1}")
+        return confused(insight.evaluation(run, moment), insight.images(run, moment), true, said)
 
-    return await insight.answer(run, f"confusion/{true}/{said}", work_out)
+    return await insight.answer(run, step, f"confusion/{true}/{said}", work_out)
 
 
-def look_at_weights(model: Model) -> Answer:
-    """Return the weights of the first layer as images, of an ensemble those of its first network.
+def look_at_weights(model: Model, units: NDArray[np.int64], before: Model | None = None) -> Answer:
+    """Return the weights of some units of the first layer as images, of an ensemble those of its first network.
+
+    Args:
+        model: whose weights.
+        units: which, by their index.
+        before: an earlier model, from whose weights the differences are shown instead.
 
     Returns:
-        ``height``, ``width``, ``units`` (up to 64 images, in 127ths of ``full`` and no more than that), ``full``, and
-        ``of`` (how many units there are).
+        ``height``, ``width``, ``units`` (an image each, in 127ths of ``full`` and no more than that), ``numbers`` (of
+        the units, from 1), ``full``, and ``of`` (how many units there are).
 
     Raises:
         DataError: no layer has weights.
     """
     images = model.first_weights()
-    W = images[:UNITS]  # (units, h, w)
-    full = float(np.quantile(np.abs(W), LARGE)) or 1.0
-    units = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
-    return {"height": W.shape[1], "width": W.shape[2], "units": units, "of": len(images), "full": full}
+    W = images[units]  # (units, h, w)
+    if before is not None:
+        W = W - before.first_weights()[units]
+    full = float(np.quantile(np.abs(W), LARGE)) or float(np.abs(W).max()) or 1.0
+    shades = np.rint(np.clip(W / full, -1, 1) * FULL).astype(int).tolist()
+    numbers = (units + 1).tolist()
+    return {
+        "height": W.shape[1],
+        "width": W.shape[2],
+        "units": shades,
+        "numbers": numbers,
+        "of": len(images),
+        "full": full,
+    }
 
 
 def look_at_layers(model: Model, examples: Examples) -> Answer:
@@ -212,10 +161,13 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
 
 def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -> Answer:
-    """Return the images of class ``true`` of which the network said ``said``, up to 60, the most probable first."""
+    """Return the images of class ``true`` of which the network said ``said``, up to 60, the most striking first.
+
+    Those are the mistakes that the network was most sure of, and the correct answers that it was least sure of.
+    """
     cell = np.flatnonzero((evaluation.labels == true) & (evaluation.predictions == said))
     sure = evaluation.probabilities[cell, said]
-    order = np.argsort(-sure, kind="stable")[:CELL]
+    order = np.argsort(sure if true == said else -sure, kind="stable")[:CELL]
     pixels = examples.images_at(cell[order]).tolist()
     chances = sure[order].astype(float).tolist()
     images = [{"pixels": image, "probability": chance} for image, chance in zip(pixels, chances, strict=True)]

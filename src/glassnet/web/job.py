@@ -5,6 +5,8 @@ A pipe from the server is its standard input. The first line says what to train,
     pause   pause the run after the current step
     go      continue it
     step    take one step, and pause again
+    epoch   go on to the end of the epoch and its validation, and pause again
+    pace N  take at most N steps a second; 0: as many as it can
     stop    save and end; the run can be resumed
 
 The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too:
@@ -16,39 +18,50 @@ import os
 import sys
 from io import FileIO
 from threading import Condition, Thread, Timer
+from time import perf_counter
 from typing import Any
 
 from ..data import load_dataset
 from ..errors import GlassnetError
 from ..training import Live, RunCallback, RunUnderWay, TrainingInterrupted, resume, train
+from ..training.history import Row
 from .jobs import GRACE
 
 __all__ = ["Control", "main"]
 
 LOOK = 0.2  # seconds after which a paused run checks whether a signal has stopped it
+SLOW = 5.0  # steps a second, up to which each is shown
 
 
 class Control(RunCallback):
-    """Pauses a run between two steps, lets it go on, or ends it, as the words say.
+    """Pauses a run between two steps, slows it down, lets it go on, or ends it, as the words say.
 
-    The seconds that a run counts are those of its steps, so they stand still while it is paused.
+    The seconds that a run counts are those of its steps, so they stand still while it is paused. At the end of an epoch
+    it is paused after the validation.
 
     Args:
         paused: whether the run is to wait before its first step.
         live: shows the network as it is while the run is paused.
+        pace: steps a second, at most; 0 for as many as it can.
     """
 
-    def __init__(self, paused: bool, live: Live) -> None:
-        self._changed, self._live = Condition(), live
+    def __init__(self, paused: bool, live: Live, pace: float = 0.0) -> None:
+        self._changed, self._live, self._pace = Condition(), live, pace
         self._paused, self._steps, self._ended = paused, 0, False
+        self._epoch, self._goal = False, 0  # whether an epoch was asked for, and the step that it ends with
+        self._last = 0.0  # when the last step was let go
 
     def obey(self, word: str) -> None:
         """Take a word; an unknown one changes nothing. Called by the thread that listens."""
         with self._changed:
             if word in ("pause", "go"):
-                self._paused, self._steps = word == "pause", 0
+                self._paused, self._steps, self._goal = word == "pause", 0, 0
             elif word == "step":  # a run that is going is paused after its step
-                self._paused, self._steps = True, self._steps + self._paused
+                self._paused, self._steps, self._goal = True, self._steps + self._paused, 0
+            elif word == "epoch":
+                self._paused, self._steps, self._epoch = True, 0, True
+            elif word.startswith("pace "):
+                self._pace = float(word.removeprefix("pace "))
             elif word == "stop":
                 self._ended = True
             self._changed.notify()
@@ -59,20 +72,34 @@ class Control(RunCallback):
             self._wait(run)
 
     def on_step(self, run: RunUnderWay, loss: float) -> None:
+        state = run.state
+        if state.step % len(run.batches) or (state.epoch + 1) % run.config.report_every:  # else `on_epoch` comes
+            self._wait(run)
+
+    def on_epoch(self, run: RunUnderWay, row: Row) -> None:
         self._wait(run)
 
     def _wait(self, run: RunUnderWay) -> None:
         """Return when the next step may be taken, or the run is to end."""
-        if self._paused:
+        if self._paused or 0 < self._pace <= SLOW:
             self._live.write(run)
             run.tell()
         with self._changed:
-            while self._paused and not (self._steps or self._ended or run.stopped):
-                self._changed.wait(LOOK)
+            while not self._ended and not run.stopped and (rest := self._rest(run)) > 0:
+                self._changed.wait(rest)
                 self._ended |= not run.folder.exists()  # nobody can continue it any more
             self._steps = max(self._steps - 1, 0)
+            self._last = perf_counter()
             if self._ended:
                 run.stop("as the page asked")
+
+    def _rest(self, run: RunUnderWay) -> float:
+        """Return for how many seconds to wait before looking again whether the next step may be taken."""
+        if self._epoch:
+            self._goal, self._epoch = (run.state.step // len(run.batches) + 1) * len(run.batches), False
+        if self._paused and not self._steps and run.state.step >= self._goal:
+            return LOOK
+        return min(self._last + 1 / self._pace - perf_counter(), LOOK) if self._pace else 0.0
 
 
 def main() -> None:
@@ -83,7 +110,7 @@ def main() -> None:
         return
     order = json.loads(first)
     live = Live()
-    control = Control(order["paused"], live)
+    control = Control(order["paused"], live, order["pace"] or 0.0)
     Thread(target=_listen, args=(words, control), daemon=True).start()
     try:
         _train(order, [live, control])

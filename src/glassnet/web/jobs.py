@@ -39,7 +39,8 @@ class Jobs:
 
         Args:
             spec: ``name`` (of the data, for the folder), ``data`` (a source for `load_dataset`), ``recipe``,
-                ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, and whether it begins ``paused``.
+                ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, whether it begins ``paused``, and its
+                ``pace`` (steps a second, or None).
 
         Raises:
             TrainingError: the run cannot begin; the line of its process says why.
@@ -69,11 +70,13 @@ class Jobs:
             HTTPException: it is running already or finished, or enough others are running.
         """
         folder = self.store.run(name).path
+        if (stopping := self._jobs.get(name)) and stopping.stopping:
+            stopping.wait(BEGIN)
         with self._lock:
-            if self._is_running(name):
+            if self._under_way(name):
                 raise HTTPException(409, f"{name}: is already running")
             self._check_limit()
-            job = self._begin(folder, {"resume": True, "paused": False})
+            job = self._begin(folder, {"resume": True, "paused": False, "pace": None})
         job.begun.wait(BEGIN)
         if job.error:
             raise TrainingError(job.error)
@@ -83,21 +86,27 @@ class Jobs:
     def control(self, name: str, word: str) -> None:
         """Pass a word on to a run, as `job` has them; after "stop", wait until it has saved and ended.
 
+        A pace is given as "pace 5".
+
         Raises:
             FileError: no such run.
             HTTPException: this server does not train it.
         """
-        with self._lock:
-            going = self._is_running(name)
-        if not going:
+        if not self.is_running(name):
             self.store.run(name)
             raise HTTPException(409, f"{name}: is not being trained by this page")
         self._jobs[name].obey(word)
 
+    def is_running(self, name: str) -> bool:
+        """Return whether this server trains a run now."""
+        with self._lock:
+            return self._under_way(name)
+
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder; it takes precedence over what is seen there.
 
-        That is ``state``, "paused", of a run that is paused, and ``ended``: why its process ended early, or None.
+        That is ``state``, "paused", of a run that is paused, ``ended``: why its process ended early, or None,
+        ``steered``: whether it obeys `control`, and ``pace``: steps a second, or None.
         """
         with self._lock:
             return {name: job.known() for name, job in self._jobs.items()}
@@ -116,7 +125,7 @@ class Jobs:
         if sum(job.is_running for job in self._jobs.values()) >= AT_ONCE:
             raise HTTPException(429, f"{AT_ONCE} runs are already running; stop one of them, or wait until it ends")
 
-    def _is_running(self, name: str) -> bool:
+    def _under_way(self, name: str) -> bool:
         return name in self._jobs and self._jobs[name].is_running
 
     def _begin(self, folder: Path, order: Mapping[str, Any]) -> "_Job":
@@ -132,13 +141,16 @@ class _Job:
         error: why it ended early.
         under_way: whether it reached its first step.
         begun: set as soon as it is under way, or has ended.
+        stopping: whether it was told to end.
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self.process = start_module("glassnet.web.job")
         self.paused: bool = order["paused"]
+        self.pace: float | None = order["pace"]
         self.error: str | None = None
         self.under_way, self.begun, self._closing = False, Event(), False
+        self.stopping = False
         self._tell(json.dumps(order))
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -150,14 +162,21 @@ class _Job:
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
         paused = {"state": "paused"} if self.is_running and self.paused else {}
-        return {"ended": self.error} | paused
+        return {"ended": self.error, "steered": self.is_running, "pace": self.pace} | paused
 
     def obey(self, word: str) -> None:
         """Tell the process a word; "stop" waits for its end."""
-        self.paused = word in ("pause", "step") or (self.paused and word != "go")
+        self.paused = word in ("pause", "step", "epoch") or (self.paused and word != "go")
+        if word.startswith("pace "):
+            self.pace = float(word.removeprefix("pace ")) or None
         self._tell(word)
         if word == "stop":
-            self._listener.join(GRACE)
+            self.stopping = True
+            self.wait(GRACE)
+
+    def wait(self, seconds: float) -> None:
+        """Return when the process has ended, or after so many seconds."""
+        self._listener.join(seconds)
 
     def close_pipe(self) -> None:
         """Close the pipe, which ends the process as the server's own end would."""

@@ -18,6 +18,7 @@ Facts: TypeAlias = dict[str, Any]
 """A run as the page's list shows it; see `Record.facts`."""
 
 MOST = 20_000  # lines of a file that are kept: an hour and a half of steps, or as many epochs
+NAMED = 5  # damaged lines that are told by their numbers
 LINE = 2048  # bytes: more than a line of steps.jsonl has
 
 
@@ -30,16 +31,19 @@ class Lines:
 
     Args:
         path: of the file, which need not be there yet.
-        parse: returns the rows of whole lines.
+        parse: returns the row of each whole line, None for one that is no row.
 
     Attributes:
         rows: what has been read.
+        damaged: the numbers of the lines that are no rows, from 1.
         beginnings: how often it was read from its beginning.
     """
 
-    def __init__(self, path: Path, parse: Callable[[bytes], list[Row]]) -> None:
+    def __init__(self, path: Path, parse: Callable[[bytes], list[Row | None]]) -> None:
         self.path, self._parse = path, parse
         self.rows: list[Row] = []
+        self.damaged: list[int] = []
+        self._lines = 0  # that have been read
         self.beginnings = 0
         self._file, self._size = 0, 0  # which file, and how much of it has been read
         self._last = b""  # the end of what has been read: where it is no longer there, the file was written anew
@@ -57,7 +61,11 @@ class Lines:
         whole = content[: content.rfind(b"\n") + 1]
         self._size += len(whole)
         self._last = (self._last + whole)[-LINE:]
-        new = self._parse(whole)
+        lines = self._parse(whole)
+        new = [row for row in lines if row]
+        if len(self.damaged) < MOST:
+            self.damaged += [number for number, row in enumerate(lines, self._lines + 1) if not row]
+        self._lines += len(lines)
         self.rows += new
         while len(self.rows) > MOST:
             half = len(self.rows) // 2
@@ -70,6 +78,7 @@ class Lines:
         file.seek(self._size - len(self._last))
         if number != self._file or file.read(len(self._last)) != self._last:
             self.rows, self._file, self._size, self._last = [], number, 0, b""
+            self.damaged, self._lines = [], 0
             self.beginnings += 1
             file.seek(0)
         return file.read()
@@ -98,7 +107,8 @@ class Record:
 
         That is ``name``, ``state`` (running, paused, stopped, finished or broken), ``data``, ``recipe``, ``mistakes``,
         ``epoch`` (completed), ``epochs``, ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds``
-        (of training), ``started`` (seconds since 1970), and ``error`` where the folder cannot be read.
+        (of training), ``started`` (seconds since 1970), ``error`` where the folder cannot be read, and ``damaged``
+        where lines of its history had to be left out.
         """
         path = self.run.path
         last = last_step(path)
@@ -114,6 +124,8 @@ class Record:
         except GlassnetError as error:
             return facts | {"error": str(error)}
         facts |= {key: self.best.get(key) for key in ("accuracy", "validation_accuracy")}
+        if damaged := self.history.damaged:
+            facts["damaged"] = _damaged_words(damaged)
         rows = self.history.rows
         facts["epoch"] = max(rows[-1]["epoch"] if rows else 0, last.get("epoch", 1) - 1)
         facts["seconds"] = max(rows[-1]["seconds"] if rows else 0.0, last.get("seconds", 0.0))
@@ -126,13 +138,21 @@ class Record:
         return facts
 
     def details(self) -> Facts:
-        """Return `facts` and ``config`` (all settings), ``members`` and ``total_steps`` (None where nobody knows)."""
+        """Return `facts` and more.
+
+        That is ``config`` (all settings), ``members``, ``total_steps`` (None where nobody knows) and ``snapshots`` (the
+        steps of which there is one).
+        """
         facts = self.facts()
         if "error" in facts:
-            return facts | {"config": {}, "members": 1, "total_steps": None}
+            return facts | {"config": {}, "members": 1, "total_steps": None, "snapshots": []}
         config = self.run.config
         total = last_step(self.run.path).get("total_steps")
-        return facts | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
+        return (
+            facts
+            | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
+            | {"snapshots": self.run.snapshots}
+        )
 
     def read(self) -> None:
         """Take in the rows that have come, and whether the run has ended if it has saved since the last time."""
@@ -149,6 +169,14 @@ class Record:
             self._saved = saved
 
 
+def _damaged_words(lines: list[int]) -> str:
+    """Say which lines of a history are left out."""
+    some = ", ".join(map(str, lines[:NAMED])) + (", …" if len(lines) > NAMED else "")
+    if len(lines) == 1:
+        return f"line {some} of {HISTORY} is damaged and left out"
+    return f"{len(lines):,} lines of {HISTORY} are damaged and left out: {some}"
+
+
 def last_step(folder: Path) -> Row:
     """Return the last whole line of a run's ``steps.jsonl``, or an empty row where there is none."""
     try:
@@ -157,7 +185,7 @@ def last_step(folder: Path) -> Row:
             content = file.read()
     except OSError:
         return {}
-    rows = parse_steps(content[: content.rfind(b"\n") + 1])
+    rows = [row for row in parse_steps(content[: content.rfind(b"\n") + 1]) if row]
     return rows[-1] if rows else {}
 
 

@@ -56,19 +56,21 @@ class Store:
             raise FileError(f"{name[:80]!r}: no such run{similar(name, names) if names else '; there are no runs yet'}")
         return Run(self.site.runs / name)
 
-    def model(self, name: str | None) -> Model:
-        """Return a run's model as it is now, or the site's own where no run is named.
+    def model(self, name: str | None, step: int | None = None) -> Model:
+        """Return a run's model as it is now or was at a step, or the site's own where no run is named.
 
         While a run is watched that is the network of a moment ago; otherwise the best that it has kept.
 
         Raises:
-            FileError: no such run, or it has no model yet.
+            FileError: no such run, or it has no model yet, or no snapshot of this step.
         """
         if name is None:
             place = self.site.model or BUNDLED
             path = place / MODEL if place.is_dir() else place
             return self._read(path) if path.is_file() else open_model(place)  # which says what is missing
         run = self.run(name)
+        if step is not None:
+            return run.model_at(step)
         newest = newest_model(run.path)
         if newest is None:
             return run.model  # which says that there is none yet

@@ -1,18 +1,22 @@
 """Runs that the page begins and steers: what can be chosen, whether it can be, and the buttons."""
 
+import math
 from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Body
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ..clinic import MISTAKES
 from ..data import needs_download
-from ..data.augmentation import RANGES
-from ..data.folder import class_folders
+from ..data.folder import MNIST_FORM, class_folders
 from ..engines import choose_engine
 from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, notebook_names, recipe_names, recipe_summary
+from ..training.architecture import build_layers, network_words
+from ..training.assembly import check_size
 from ..training.recipe import read_recipe
+from ..training.settings import Architecture, Augmentations, Data, Optimization, Running
+from ..training.wording import fault
 from .dependencies import TheJobs, TheStore
 from .questions import Question, SettingsByName, error_line, typed
 from .record import Facts
@@ -20,6 +24,9 @@ from .site import Site
 from .watch import TheWatching
 
 __all__ = ["router"]
+
+
+Pace: TypeAlias = Annotated[float | None, Field(ge=0.01, le=1000)]  # steps a second; None for as many as it can
 
 
 class Order(Question):
@@ -32,9 +39,24 @@ class Order(Question):
     mistakes: list[str] = Field(default=[])
     mistakes_from: int | None = None
     paused: bool = False
+    pace: Pace = None
 
 
-Word: TypeAlias = Literal["pause", "go", "step", "stop", "resume"]
+class Slower(Question):
+    """At what pace a run is to go on."""
+
+    pace: Pace
+
+
+Word: TypeAlias = Literal["pause", "go", "step", "epoch", "stop", "resume"]
+SECTIONS: dict[str, type[BaseModel]] = {
+    "Network": Architecture,
+    "Optimization": Optimization,
+    "Augmentation": Augmentations,
+    "Data": Data,
+    "Run": Running,
+}
+"""Of the form."""
 router = APIRouter()
 
 
@@ -60,12 +82,15 @@ def options(store: TheStore) -> dict[str, Any]:
 def check(body: Annotated[Any, Body()], store: TheStore) -> dict[str, Any]:
     """Return what the settings come to, or what is wrong with them: to be asked is not a mistake."""
     try:
-        spec, config = _spec(store.site, Order.model_validate(body))
+        order = Order.model_validate(body)
+        spec, config = _spec(store.site, order)
+        network = _network(config, _sources(store.site)[order.data])
     except ValidationError as error:
         return {"error": error_line(error.errors())}
     except GlassnetError as error:
-        return {"error": str(error)}
-    return {"recipe": spec["recipe"], "settings": config.model_dump(include=set(Settings.model_fields))}
+        others = _others(error)
+        return {"error": str(error)} | ({"others": others} if others else {})
+    return {"recipe": spec["recipe"], "settings": config.model_dump(include=set(Settings.model_fields))} | network
 
 
 @router.post("/api/runs", status_code=201)
@@ -73,6 +98,13 @@ def start(order: Order, store: TheStore, jobs: TheJobs) -> dict[str, str]:
     """Begin a run and return its name."""
     spec, _ = _spec(store.site, order)
     return {"name": jobs.start(spec)}
+
+
+@router.post("/api/runs/{name}/pace")
+def pace(name: str, slower: Slower, jobs: TheJobs, watching: TheWatching) -> Facts:
+    """Tell a run its pace, and return how it then stands."""
+    jobs.control(name, f"pace {slower.pace or 0:g}")
+    return watching.details(jobs.store.run(name))
 
 
 @router.post("/api/runs/{name}/{word}")
@@ -85,18 +117,42 @@ def steer(name: str, word: Word, jobs: TheJobs, watching: TheWatching) -> Facts:
     return watching.details(jobs.store.run(name))
 
 
+def _others(error: GlassnetError) -> list[str]:
+    """Return what else is wrong with the settings, where their types and bounds have several faults at once."""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return []
+    lines = {str(found["loc"][0]): fault(found, str(found["loc"][0]), ()) for found in reversed(cause.errors())}
+    return list(reversed(lines.values()))[1:]
+
+
+def _network(config: Config, source: dict[str, Any]) -> dict[str, Any]:
+    """Return what a network would be: its layers in words, and its ``parameters``; raise where it is too large."""
+    shape, classes = source["image_shape"], len(source["classes"])
+    parameters = check_size(config, build_layers(config, shape, classes), math.prod(shape))
+    return {"network": network_words(config, shape, classes), "parameters": parameters}
+
+
 def _sources(site: Site) -> dict[str, dict[str, Any]]:
-    """Return the data that there are by name: their classes, the recipe that suits them, and what the shell calls them.
+    """Return the data that there are by name.
+
+    That is their classes, the shape of their images, the recipe that suits them, and what the shell calls them.
 
     Nothing is offered that would first have to be downloaded.
     """
     digits = [str(digit) for digit in range(10)]
-    sources = {"digits": {"classes": digits, "recipe": "small", "source": "digits"}}
+    large = (MNIST_FORM.height, MNIST_FORM.width)
+    sources = {"digits": {"classes": digits, "image_shape": (8, 8), "recipe": "small", "source": "digits"}}
     if not needs_download("mnist"):
-        sources["mnist"] = {"classes": digits, "recipe": "default", "source": "mnist"}
+        sources["mnist"] = {"classes": digits, "image_shape": large, "recipe": "default", "source": "mnist"}
     kept = [folder.name for folder in class_folders(site.drawings)] if site.drawings.is_dir() else []
     if len(kept) > 1:
-        sources["drawings"] = {"classes": kept, "recipe": "small", "source": str(site.drawings)}
+        sources["drawings"] = {
+            "classes": kept,
+            "image_shape": large,
+            "recipe": "small",
+            "source": str(site.drawings),
+        }
     return sources
 
 
@@ -114,7 +170,7 @@ def _setting(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         "default": properties["default"],
         "type": " or ".join(kind["type"] for kind in kinds),
         **({"choices": choices} if choices else {}),
-        "distorts": name in RANGES,
+        "section": next(section for section, part in SECTIONS.items() if name in part.model_fields),
     }
 
 
@@ -137,4 +193,4 @@ def _spec(site: Site, order: Order) -> tuple[dict[str, Any], Config]:
     config = Config.resolve(recipe, **how, **settings, data=source["source"])
     choose_engine(config.engine, 0)  # which refuses one that cannot be had
     spec = {"name": order.data, "data": source["source"], "recipe": recipe, "settings": settings}
-    return {**spec, **how, "paused": order.paused}, config
+    return {**spec, **how, "paused": order.paused, "pace": order.pace}, config

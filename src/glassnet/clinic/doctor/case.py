@@ -139,8 +139,8 @@ def open_case(parameters: Sequence[ArrayLike], X: ArrayLike, y: ArrayLike, examp
     for i, W in enumerate(arrays[::2]):
         if W.ndim == 4:
             raise DataError(
-                f"W{i + 1} (parameter {2 * i + 1}) of shape {W.shape} are filters of a convolution; only networks of "
-                "dense layers can be examined: give those behind the convolutions, and what goes into them as X"
+                f"W{i + 1} (parameter {2 * i + 1}) of shape {W.shape} are filters of a convolution, which is for "
+                "examine_convolution; give the dense layers behind it here, and what goes into them as X"
             )
         if W.ndim != 2:
             raise DataError(f"W{i + 1} (parameter {2 * i + 1}) is a matrix, not of shape {W.shape}; order: W1, b1, …")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ...notebook import card, table
 
-__all__ = ["KNOWN", "Diagnosis", "Finding", "Report"]
+__all__ = ["KNOWN", "OF_CONVOLUTIONS", "Diagnosis", "Finding", "Report"]
 
 
 class Advice(NamedTuple):
@@ -85,6 +85,32 @@ KNOWN: dict[str, Advice] = {
 }
 """The known mistakes by name, in the order in which they are reported."""
 
+OF_CONVOLUTIONS: dict[str, Advice] = {
+    "wrong-padding": Advice(
+        "the zeros around an image, or what is cut off again on the way back, are not where they belong",
+        "put the zeros where the padding says, and take dX from inside the gradient of the padded image: "
+        "dP[top : top + h, left : left + w]",
+    ),
+    "unflipped-filters": Advice(
+        "the gradient of a convolution's input is computed with the filters as they are",
+        "flip them in both directions: W[::-1, ::-1]; or add W dZ up where each patch lies",
+    ),
+    "pool-gradient-to-all-places": Advice(
+        "a max pool hands its gradient to every number under the window",
+        "hand it to the largest alone: multiply by a mask of where X equals the maximum, or keep argmax",
+    ),
+    "channels-folded-first": Advice(
+        "numbers that lie in the order of one set of axes are given the shape of another",
+        "transpose before reshape, and on the way back reshape before transpose, by the same axes",
+    ),
+    "bias-per-pixel": Advice(
+        "there is a bias, or a gradient of it, for each place, not one for each filter",
+        "sum dZ over the examples and both axes of the image: one number for each filter",
+    ),
+    **{name: KNOWN[name] for name in ("one-bias-gradient", "wrong-row-count")},
+}
+"""Those of convolutions, pools and reshapes."""
+
 UNEXPLAINED: dict[str, Advice] = {
     "unexplained-probabilities": Advice(
         "the probabilities are not those of the equations, and none of the known mistakes explains them",
@@ -94,6 +120,10 @@ UNEXPLAINED: dict[str, Advice] = {
         "a gradient is not the derivative of the loss, and none of the known mistakes explains it",
         "compare with glassnet.textbook.backward layer by layer, from the last layer down",
     ),
+    "unexplained-convolution": Advice(
+        "what is returned is not what the equations give, and none of the known mistakes explains it",
+        "compare with glassnet.textbook_convolution, on one small image with one filter",
+    ),
 }
 
 
@@ -102,7 +132,8 @@ class Finding:
     """One mistake.
 
     Attributes:
-        name: one of the catalogue's, or ``unexplained-probabilities`` or ``unexplained-gradient``.
+        name: one of the catalogue's, or ``unexplained-probabilities``, ``unexplained-gradient`` or
+            ``unexplained-convolution``.
         evidence: the numbers that show it.
     """
 
@@ -112,12 +143,12 @@ class Finding:
     @property
     def what(self) -> str:
         """What the mistake is."""
-        return (KNOWN | UNEXPLAINED)[self.name].what
+        return (KNOWN | OF_CONVOLUTIONS | UNEXPLAINED)[self.name].what
 
     @property
     def cure(self) -> str:
         """What to change."""
-        return (KNOWN | UNEXPLAINED)[self.name].cure
+        return (KNOWN | OF_CONVOLUTIONS | UNEXPLAINED)[self.name].cure
 
     def __str__(self) -> str:
         parts = (("what", self.what), ("evidence", self.evidence), ("cure", self.cure))
@@ -169,9 +200,14 @@ class Diagnosis:
 
 
 class Report:
-    """A diagnosis while it is being made."""
+    """A diagnosis while it is being made.
 
-    def __init__(self) -> None:
+    Args:
+        known: the mistakes that are looked for, by name.
+    """
+
+    def __init__(self, known: Mapping[str, Advice] = KNOWN) -> None:
+        self.known = known
         self.findings: list[Finding] = []
         self.unchecked: dict[str, str] = {}
 
@@ -185,11 +221,11 @@ class Report:
 
     def diagnosis(self) -> Diagnosis:
         """Bring everything into the catalogue's order."""
-        order = [*KNOWN, *UNEXPLAINED]
+        order = [*self.known, *UNEXPLAINED]
         findings = tuple(sorted(self.findings, key=lambda finding: order.index(finding.name)))
         seen = {finding.name for finding in findings}
-        unchecked = {name: self.unchecked[name] for name in KNOWN if name in self.unchecked and name not in seen}
-        return Diagnosis(findings, tuple(name for name in KNOWN if name not in unchecked), unchecked)
+        unchecked = {name: self.unchecked[name] for name in self.known if name in self.unchecked and name not in seen}
+        return Diagnosis(findings, tuple(name for name in self.known if name not in unchecked), unchecked)
 
 
 def _wrap(label: str, text: str) -> str:

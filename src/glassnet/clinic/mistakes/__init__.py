@@ -31,9 +31,12 @@ MISTAKES: dict[str, type[Mistake]] = {
         convolution_mistakes.PoolGradientToAllPlaces,
         convolution_mistakes.UnflippedFilters,
         convolution_mistakes.ChannelsFoldedFirst,
+        convolution_mistakes.WrongPadding,
+        convolution_mistakes.BiasPerPixel,
     )
 }
-"""The mistakes by name: sixteen that `examine` looks for, then four that it does not, then three of convolutions.
+"""The mistakes by name: sixteen that `examine` looks for, four that it does not, and five of convolutions, which
+`examine_convolution` looks for.
 
 What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
 """

@@ -1,18 +1,18 @@
-"""Mistakes on the way back through convolutions and pools, where indices are easily mixed up."""
+"""Mistakes in convolutions and pools, where indices and axes are easily mixed up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ...nn import Conv2D, Flatten, Layer, LayerPass, MaxPool2D
+from ...nn import Bias, Conv2D, Flatten, Layer, LayerPass, MaxPool2D
 from ...nn.types import Array
 from .gradient_mistakes import settings_of
 from .mistake import Mistake
 
-__all__ = ["ChannelsFoldedFirst", "PoolGradientToAllPlaces", "UnflippedFilters"]
+__all__ = ["BiasPerPixel", "ChannelsFoldedFirst", "PoolGradientToAllPlaces", "UnflippedFilters", "WrongPadding"]
 
 # Two convolutions: nothing below the first one needs a gradient.
 LAYERS: Mapping[str, Any] = {
@@ -100,3 +100,65 @@ class _FoldedChannelsFirst(Flatten):
         n, h, w, c = p.shape
         dX: Array = np.ascontiguousarray(dY.reshape(n, c, h, w).transpose(0, 2, 3, 1))
         return dX
+
+
+class WrongPadding(Mistake):
+    """A slice from zero, where the image begins inside of its padding."""
+
+    name = "wrong-padding"
+    summary = "The gradient of a padded image is cut down to the image from its corner, not from inside the padding."
+    wrong = "dX = dP[0 : h, 0 : w]        P is X with zeros around it"
+    right = "dX = dP[top : top + h, left : left + w]"
+    effect = (
+        "The layers below a padded convolution get its gradient moved down and to the right by the width of the "
+        "padding: each place learns from what its neighbour did wrong."
+    )
+    symptom = "Little to see: neighbours are alike, so the gradient is not far off. It ends some points lower."
+    check = "gradient check of the layers below the convolution"
+    circumstances = LAYERS
+    needs: ClassVar[Mapping[str, int]] = {"padded conv": 2}
+
+    def layer(self, layer: Layer) -> Layer:
+        return _CutFromTheCorner(**settings_of(layer)) if isinstance(layer, Conv2D) else layer
+
+
+@dataclass(eq=False)
+class _CutFromTheCorner(Conv2D):
+    def input_gradient(self, dZ: Array, p: LayerPass) -> Array:
+        (n, h, w, c), window = p.X.shape, p.window
+        padded = p.array("dP", n, h + window.top + window.bottom, w + window.left + window.right, c)
+        p.engine.convolution_input_gradient(dZ, self.W, window._replace(top=0, bottom=0, left=0, right=0), out=padded)
+        dX = p.array("dX", n, h, w, c)
+        dX[...] = padded[:, :h, :w]
+        return dX
+
+
+class BiasPerPixel(Mistake):
+    """np.sum over the examples alone, and b = b − η db, which by broadcasting takes the shape of db."""
+
+    name = "bias-per-pixel"
+    summary = "A convolution has a bias for each place of the image, not one for each filter."
+    wrong = "db = Σ over examples of dZ                  one number for each place of each filter"
+    right = "db = Σ over examples and places of dZ       one number for each filter"
+    effect = (
+        "A filter is no longer the same everywhere: what it learns at one place is not known at another, and there "
+        "are as many biases to learn as a feature map has numbers."
+    )
+    symptom = "Little to see on digits in the middle of their images; biases have three axes, and files grow."
+    check = "shapes: b and db have one number for each filter"
+    circumstances = LAYERS
+    from_the_start = True
+    needs: ClassVar[Mapping[str, int]] = {"conv": 1}
+
+    def layers(self, layers: Sequence[Layer]) -> list[Layer]:
+        found: list[Layer] = []
+        for layer in layers:
+            found += [_WithoutBias(**settings_of(layer)), Bias()] if isinstance(layer, Conv2D) else [layer]
+        return found
+
+
+@dataclass(eq=False)
+class _WithoutBias(Conv2D):
+    def parameter_gradients(self, dZ: Array, p: LayerPass) -> None:
+        super().parameter_gradients(dZ, p)
+        p.db[...] = 0

@@ -1,6 +1,6 @@
 """What every mistake of the clinic says of itself, and where in a run it can be planted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +57,8 @@ class Mistake:
         replaces: the part of a run that it replaces; only one mistake can replace it.
         from_the_start: whether it is made before the first step, or changes how many steps there are, so that it cannot
             be planted in a run that has begun.
-        needs: of which entries of ``layers`` the network has at least how many, so that there is a place for it.
+        needs: of which entries of ``layers`` (conv, padded conv, pool) the network has at least how many, so that there
+            is a place for it.
     """
 
     name: ClassVar[str]
@@ -89,6 +90,10 @@ class Mistake:
     def layer(self, layer: Layer) -> Layer:
         """Return a layer of the network, or the one that takes its place."""
         return layer
+
+    def layers(self, layers: Sequence[Layer]) -> list[Layer]:
+        """Return the layers of the network, some of which may have others beside them or in their place."""
+        return [self.layer(layer) for layer in layers]
 
     def initialize(self, network: Network, rng: np.random.Generator) -> None:
         """Change the first values of the parameters; random ones come from ``rng``."""

@@ -23,6 +23,8 @@ export const get = (path, options) => ask(path, options);
 export const post = (path, body = {}, options = {}) =>
   ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), ...options });
 
+export const remove = (path) => ask(path, { method: "DELETE" });
+
 export const postImage = (path, blob, options = {}) =>
   ask(path, { method: "POST", headers: { "content-type": blob.type }, body: blob, ...options });
 

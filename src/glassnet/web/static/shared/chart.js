@@ -17,12 +17,12 @@ function loaded() {
   return library;
 }
 
-function layout({ title, x, y, percent = false, log = false, height = 260 }, legend, empty) {
+function layout({ title, x, y, percent = false, log = false, logX = false, height = 260 }, legend, empty) {
   const axis = { color: colour("soft"), gridcolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
   return {
     title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 8 } },
-    xaxis: { ...axis, title: { text: x, font: { size: 13 } }, showgrid: false },
-    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : "" },
+    xaxis: { ...axis, title: { text: x, font: { size: 13 } }, type: logX ? "log" : "linear", dtick: logX ? 1 : null, showgrid: false },
+    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : log ? "~g" : "" },
     font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
     margin: { l: 10, r: 10, t: legend ? 56 : 36, b: 10 },
     height,
@@ -53,7 +53,7 @@ export function chart(element, options) {
       return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
     const legend = options.legend ?? lines.length > 1;
-    await Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment) }, { displayModeBar: false, responsive: true });
+    await Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true });
   }
 
   const redraw = () => { drawing = draw(); return drawing; };
@@ -73,9 +73,10 @@ export function chart(element, options) {
   };
 }
 
-const marked = (moment) => moment && {
+// On a logarithmic axis the library wants the place of words as a logarithm, and that of a line as it is.
+const marked = (moment, logX) => moment && {
   shapes: [{ type: "line", x0: moment.x, x1: moment.x, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: colour("soft") } }],
-  annotations: [{ x: moment.x, yref: "paper", y: 1, xanchor: "left", yanchor: "top", showarrow: false, text: moment.words, font: { color: colour("soft") }, bgcolor: colour("card") }],
+  annotations: [{ x: logX ? Math.log10(moment.x) : moment.x, yref: "paper", y: 1, xanchor: "left", yanchor: "top", showarrow: false, text: moment.words, font: { color: colour("soft") }, bgcolor: colour("card") }],
 };
 
 const spoken = (lines) =>

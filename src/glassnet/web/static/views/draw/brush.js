@@ -73,16 +73,16 @@ export class Drawing {
 
   // Which share of the sheet's width and height the picture takes that `picture` sends; it is in the middle.
   get share() {
-    return this.#alone?.share ?? [1, 1];
+    return this.lone?.share ?? [1, 1];
   }
 
-  get #alone() {
+  get lone() {
     const shown = this.#shown;
     return shown.length === 1 && shown[0].sheet ? shown[0] : null;
   }
 
   picture() {
-    if (this.#alone) return Promise.resolve(this.#alone.sent);
+    if (this.lone) return Promise.resolve(this.lone.sent);
     const canvas = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
     this.paint(canvas.getContext("2d"), SENT);
     return new Promise((done) => canvas.toBlob(done));

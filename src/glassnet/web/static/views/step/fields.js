@@ -6,20 +6,39 @@ import { plain } from "./stages.js";
 const REACH = 2; // of the slider, either way
 
 const below = (numbers) => numbers.map((i) => "₁₂₃₄"[i]).join("");
-const WORDS = {
-  W1: ([i, j]) => `w${below([i, j])}, from pixel ${i + 1} to hidden unit ${j + 1}`,
-  b1: ([j]) => `b${below([j])}, bias of hidden unit ${j + 1}`,
-  W2: ([i, j]) => `w${below([i, j])}, from hidden unit ${i + 1} to “${["top", "bottom"][j]}”`,
-  b2: ([j]) => `b${below([j])}, bias of “${["top", "bottom"][j]}”`,
-};
-const TABLES = [
-  { weights: "W1", biases: "b1", title: "Layer 1", rows: "pixel", columns: ["unit 1", "unit 2", "unit 3"] },
-  { weights: "W2", biases: "b2", title: "Layer 2", rows: "unit", columns: ["top", "bottom"] },
-];
 
-export function parameterFields({ onchange, onselect }) {
+// For each parameter how it is called, and the tables in which they stand: rows and columns of weights, and biases below.
+export const DENSE = {
+  title: "The 23 parameters",
+  words: {
+    W1: ([i, j]) => `w${below([i, j])}, from pixel ${i + 1} to hidden unit ${j + 1}`,
+    b1: ([j]) => `b${below([j])}, bias of hidden unit ${j + 1}`,
+    W2: ([i, j]) => `w${below([i, j])}, from hidden unit ${i + 1} to “${["top", "bottom"][j]}”`,
+    b2: ([j]) => `b${below([j])}, bias of “${["top", "bottom"][j]}”`,
+  },
+  tables: [
+    { weights: "W1", biases: "b1", title: "Layer 1", rows: ["pixel 1", "pixel 2", "pixel 3", "pixel 4"], columns: ["unit 1", "unit 2", "unit 3"] },
+    { weights: "W2", biases: "b2", title: "Layer 2", rows: ["unit 1", "unit 2", "unit 3"], columns: ["top", "bottom"] },
+  ],
+};
+
+export const CONVOLUTION = {
+  title: "The 15 parameters",
+  words: {
+    W1: ([i, j]) => `w${below([i, j])} of the filter, row ${i + 1}, column ${j + 1}`,
+    b1: () => "b₁, bias of the filter",
+    W2: ([i, j]) => `w${below([i, j])}, from pooled number ${i + 1} to “${["7", "1"][j]}”`,
+    b2: ([j]) => `b${below([j])}, bias of “${["7", "1"][j]}”`,
+  },
+  tables: [
+    { weights: "W1", biases: "b1", title: "The filter", rows: ["row 1", "row 2"], columns: ["column 1", "column 2"], at: (i, j) => [i, j, 0, 0], shared: 1 },
+    { weights: "W2", biases: "b2", title: "Layer 2", rows: ["pooled 1", "pooled 2", "pooled 3", "pooled 4"], columns: ["7", "1"] },
+  ],
+};
+
+export function parameterFields({ title: heading, words, tables }, { onchange, onselect }) {
   let parameters = null;
-  let selected = { name: "W1", index: [0, 0] };
+  let selected = { name: "W1", index: tables[0].at?.(0, 0) ?? [0, 0] };
   const inputs = new Map();
   const slider = h("input", { type: "range", min: -REACH, max: REACH, step: 0.01, oninput: () => set(selected, slider.valueAsNumber) });
   const chosen = h("span", {});
@@ -30,7 +49,7 @@ export function parameterFields({ onchange, onselect }) {
   function field(name, index) {
     const place = { name, index };
     const input = h("input", {
-      type: "number", step: 0.1, "aria-label": WORDS[name](index),
+      type: "number", step: 0.1, "aria-label": words[name](index),
       onfocus: () => select(name, index),
       oninput: () => Number.isFinite(input.valueAsNumber) && set(place, input.valueAsNumber),
     });
@@ -38,15 +57,13 @@ export function parameterFields({ onchange, onselect }) {
     return h("td", {}, input);
   }
 
-  function table({ weights, biases, title, rows, columns }) {
-    const lines = { W1: 4, W2: 3 }[weights];
+  function table({ weights, biases, title, rows, columns, at = (i, j) => [i, j], shared = columns.length }) {
     return h("div", { class: "scroll" }, h("table", { class: "parameters" },
       h("caption", {}, title),
       h("thead", {}, h("tr", {}, h("td", {}), columns.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {},
-        Array.from({ length: lines }, (_, i) =>
-          h("tr", {}, h("th", { scope: "row" }, `${rows} ${i + 1}`), columns.map((_name, j) => field(weights, [i, j])))),
-        h("tr", {}, h("th", { scope: "row" }, "bias"), columns.map((_name, j) => field(biases, [j]))))));
+        rows.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name), columns.map((_name, j) => field(weights, at(i, j))))),
+        h("tr", {}, h("th", { scope: "row" }, "bias"), columns.slice(0, shared).map((_name, j) => field(biases, [j]))))));
   }
 
   function set({ name, index }, number) {
@@ -64,15 +81,15 @@ export function parameterFields({ onchange, onselect }) {
   }
 
   function mark() {
-    chosen.textContent = `${WORDS[selected.name](selected.index)}: ${plain(value(selected))}`;
+    chosen.textContent = `${words[selected.name](selected.index)}: ${plain(value(selected))}`;
     if (document.activeElement !== slider) slider.value = value(selected);
     for (const [name, { input }] of inputs) input.classList.toggle("chosen", name === key(selected));
   }
 
   const element = h("section", { class: "card", "aria-label": "Weights and biases" },
-    h("h2", {}, "The 23 parameters"),
+    h("h2", {}, heading),
     h("p", { class: "soft" }, "Type a number or use the arrow keys; the slider moves the one that was touched last."),
-    h("div", { class: "row parameterTables" }, TABLES.map(table)));
+    h("div", { class: "row parameterTables" }, tables.map(table)));
 
   return {
     element,

@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [520, 400];
 const COLUMNS = [70, 262, 440]; // of inputs, hidden units and outputs
 const WORDS = {
-  forward: "Lines are weights: blue is positive, vermillion negative, thick is large. Circles show the output of each unit. Click a line to move its weight with the slider.",
+  forward: "Lines are weights: blue is positive, vermillion negative, thick is large. Circles show the output of each unit.",
   backward: "Lines are the gradients of the weights: how the loss would rise with each. Circles show the gradient at each unit, dZ.",
   update: "Lines show how far each weight moves, circles how far each bias moves.",
   after: "The network after the step, and its new outputs.",
@@ -18,8 +18,9 @@ const WORDS = {
 function s(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
     if (name === "onclick") element.addEventListener("click", value);
-    else if (value !== false && value != null) element.setAttribute(name, value);
+    else element.setAttribute(name, value);
   }
   element.append(...children);
   return element;
@@ -49,6 +50,7 @@ function layerOf(name) {
   return name.startsWith("dA1") || !/1/.test(name) ? 1 : 0;
 }
 
+// onedge: what a click on a line does, if anything.
 export function network({ onpart, onedge }) {
   const drawing = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const words = h("p", { class: "small" });
@@ -64,7 +66,7 @@ export function network({ onpart, onedge }) {
         x1: COLUMNS[layer], y1: from[i], x2: COLUMNS[layer + 1], y2: to[j],
         class: `${value < 0 ? "less" : "more"}${chosen ? " chosen" : ""}`,
         "stroke-width": (1 + 8 * share).toFixed(2), "stroke-opacity": ((lively ? 1 : 0.35) * (0.2 + 0.8 * share)).toFixed(3),
-        onclick: () => onedge(`W${layer + 1}`, [i, j]),
+        onclick: onedge && (() => onedge(`W${layer + 1}`, [i, j])),
       }, s("title", {}, `from ${i + 1} to ${j + 1}: ${plain(value)}`));
     }));
   }
@@ -105,7 +107,7 @@ export function network({ onpart, onedge }) {
       drawing.setAttribute("aria-label",
         `Four pixels, three hidden units, two classes. ${symbol(names[1])} of the hidden units: ${nodes[0].map((each) => plain(each)).join(", ")}; `
         + `of ${answer.classes.join(" and ")}: ${nodes[1].map((each) => plain(each)).join(", ")}.`);
-      words.textContent = WORDS[stage.part];
+      words.textContent = `${WORDS[stage.part]}${onedge && stage.part === "forward" ? " Click a line to move its weight with the slider." : ""}`;
       const focused = toggle.contains(document.activeElement);
       toggle.replaceChildren(...Object.keys(WORDS).map((part) =>
         h("button", { "aria-pressed": String(part === stage.part), onclick: () => onpart(part) }, part[0].toUpperCase() + part.slice(1))));

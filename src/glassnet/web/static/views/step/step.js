@@ -1,8 +1,13 @@
 import { h } from "../../shared/dom.js";
+import { mountConvolution } from "./convolution.js";
 import { mountTiny } from "./tiny.js";
 import { mountTrained } from "./trained.js";
 
-const KINDS = { tiny: "A network with 23 parameters", trained: "A trained network" };
+const KINDS = {
+  tiny: { words: "A network with 23 parameters", mount: mountTiny },
+  convolution: { words: "A convolution with 15 parameters", mount: mountConvolution },
+  trained: { words: "A trained network", mount: mountTrained },
+};
 
 // Settings go into the address without a new entry in the history: there would be one for each movement of a slider.
 function keep(settings) {
@@ -12,13 +17,13 @@ function keep(settings) {
 }
 
 export async function mount(root, settings) {
-  const kind = settings.get("show") === "trained" ? "trained" : "tiny";
+  const kind = Object.hasOwn(KINDS, settings.get("show") ?? "") ? settings.get("show") : "tiny";
   root.append(
     h("h1", {}, "Step through"),
     h("p", { class: "lede" },
       "One image goes through one training step: forward to a prediction, backward to the gradients, "
       + "and a small update of every parameter. Walk through it with the arrow keys, and change what you like."),
-    h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, words]) =>
-      h("a", { class: "button", href: name === "tiny" ? "#step" : "#step?show=trained", "aria-current": name === kind && "true" }, words))));
-  return (kind === "tiny" ? mountTiny : mountTrained)(root, settings, keep);
+    h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, { words }]) =>
+      h("a", { class: "button", href: name === "tiny" ? "#step" : `#step?show=${name}`, "aria-current": name === kind && "true" }, words))));
+  return KINDS[kind].mount(root, settings, keep);
 }

@@ -3,28 +3,18 @@
 import { post } from "../../shared/api.js";
 import { chart } from "../../shared/chart.js";
 import { h } from "../../shared/dom.js";
-import { notice } from "../../shared/notice.js";
 import { paintGray } from "../../shared/pixels.js";
-import { parameterFields } from "./fields.js";
+import { DENSE, parameterFields } from "./fields.js";
+import { fromAddress, lastOnly, short } from "./live.js";
 import { network } from "./network.js";
 import { stages } from "./stages.js";
 
 const MANY = 10; // steps that one press takes
 const SHAPES = { W1: [4, 3], b1: [3], W2: [3, 2], b2: [2] };
 
-// 23 numbers of an address as parameters, or null where they are not that.
-function fromAddress(text) {
-  const numbers = (text ?? "").split(",").map(Number);
-  if (!text || numbers.length !== 23 || !numbers.every(Number.isFinite)) return null;
-  const take = ([first, ...rest]) => (first == null ? numbers.shift() : Array.from({ length: first }, () => take(rest)));
-  return Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, take(shape)]));
-}
-
-const short = (numbers) => numbers.map((value) => Number(value.toPrecision(6))).join(",");
-
 function question(settings) {
   const asked = {};
-  const parameters = fromAddress(settings.get("parameters"));
+  const parameters = fromAddress(settings.get("parameters"), SHAPES);
   const pixels = (settings.get("image") ?? "").split(",").map(Number);
   if (parameters) asked.parameters = parameters;
   if (settings.has("image") && pixels.length === 4) asked.image = [pixels.slice(0, 2), pixels.slice(2)];
@@ -38,12 +28,10 @@ export async function mountTiny(root, settings, keep) {
   let stage = settings.get("stage");
   let losses = (settings.get("losses") ?? "").split(",").filter(Boolean).map(Number).filter(Number.isFinite);
   let answer = null;
-  let asking = null; // the request under way
-  let again = false; // whether something has changed since it was sent
 
   const walk = stages((chosen) => { stage = chosen.name; draw(); });
   const picture = network({ onpart: (part) => walk.choose((each) => each.part === part), onedge: (name, index) => fields.select(name, index) });
-  const fields = parameterFields({ onchange: (parameters) => change({ parameters }), onselect: () => answer && draw() });
+  const fields = parameterFields(DENSE, { onchange: (parameters) => change({ parameters }), onselect: () => answer && draw() });
   const image = h("canvas", { class: "pixels", role: "img", "aria-label": "The image of two by two pixels" });
   const sliders = [0, 1, 2, 3].map((i) => h("input", { type: "range", min: 0, max: 255, oninput: (event) => shade(i, event.target.valueAsNumber) }));
   const figures = sliders.map(() => h("span", {}));
@@ -76,25 +64,13 @@ export async function mountTiny(root, settings, keep) {
     return refresh();
   }
 
-  // Ask for the numbers of what there is now. While an answer is under way, only the last change waits for its turn.
-  function refresh() {
-    again = true;
-    asking ??= (async () => {
-      try {
-        while (again) {
-          again = false;
-          answer = await post("/api/explain/tiny", asked);
-        }
-        fill();
-        draw();
-      } catch (error) {
-        notice(error.message);
-      } finally {
-        asking = null;
-      }
-    })();
-    return asking;
-  }
+  // Ask for the numbers of what there is now.
+  const refresh = lastOnly(async () => {
+    answer = await post("/api/explain/tiny", asked);
+  }, () => {
+    fill();
+    draw();
+  });
 
   function fill() {
     asked = { parameters: answer.parameters, image: answer.image, label: answer.label, rate: answer.rate };
@@ -124,7 +100,7 @@ export async function mountTiny(root, settings, keep) {
 
   async function take(count) {
     for (let i = 0; i < count; i += 1) {
-      await asking;
+      await refresh.done();
       const moved = (name) => answer.stages.find((each) => each.name === `${name} after`).array;
       losses.push(loss());
       await change({ parameters: Object.fromEntries(Object.keys(SHAPES).map((name) => [name, moved(name)])) });

@@ -2,7 +2,8 @@
 
 import { h } from "../../shared/dom.js";
 
-const FIRST = ["hidden", "layers", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
+const OPEN = ["Network", "Optimization"]; // sections of which the usual settings are seen at once
+const USUAL = ["hidden", "layers", "activation", "optimizer", "learning_rate", "batch_size", "epochs"];
 const RECIPE = "from the recipe";
 
 const spoken = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
@@ -65,16 +66,19 @@ export function settingsForm(options, given, changed) {
   const notebook = h("label", { class: "row", for: "as-written" }, asWritten, "As written, with the notebook's own mistakes");
   const general = h("p", { class: "wrong", role: "alert" });
 
-  const rest = Object.keys(options.settings).filter((name) => !FIRST.includes(name));
-  const some = (distorts) => rest.filter((name) => options.settings[name].distorts === distorts);
   const grid = (names) => h("div", { class: "fields" }, names.map((name) => fields[name].element));
   const folded = (title, names) => {
     const open = names.some((name) => fields[name].control.value);
     return h("details", { open }, h("summary", {}, title), grid(names));
   };
+  const sections = Object.groupBy(Object.keys(options.settings), (name) => options.settings[name].section);
+  const usual = (is) => (name) => USUAL.includes(name) === is;
   const element = h("div", { class: "settings" },
-    grid(["data", "recipe"]), notebook, grid(FIRST),
-    folded("Augmentation of the training images", some(true)), folded("All other settings", some(false)), general);
+    grid(["data", "recipe"]), notebook,
+    Object.entries(sections).sort(([a], [b]) => OPEN.includes(b) - OPEN.includes(a)).map(([section, names]) => (OPEN.includes(section)
+      ? h("section", {}, h("h3", {}, section), grid(USUAL.filter((name) => names.includes(name))), folded("More", names.filter(usual(false))))
+      : h("section", {}, folded(section, names)))),
+    general);
 
   const absent = (name) => ({ name: fields[name].control.value, source: fields[name].control.value, classes: [], recipe: "default", summary: "" });
   const source = () => data[fields.data.control.value] ?? absent("data");
@@ -85,6 +89,7 @@ export function settingsForm(options, given, changed) {
 
   function explain() {
     fields.data.help.textContent = source().classes.length ? `${source().classes.length} classes: ${source().classes.join(", ")}.` : "";
+    fields.recipe.control.options[0].textContent = `${source().recipe} (suits these data)`;
     fields.recipe.help.textContent = recipe().summary;
     notebook.hidden = !recipe().as_written;
   }
@@ -123,11 +128,11 @@ export function settingsForm(options, given, changed) {
     suggest(resolved) {
       for (const [name, value] of Object.entries(resolved)) fields[name].suggest(value);
     },
-    // A line of the server's goes to the field that it names, and without a line all is well.
-    complain(line = "") {
-      const name = Object.keys(fields).find((known) => line.startsWith(`${known}:`));
-      for (const [known, { complain }] of Object.entries(fields)) complain(known === name ? line.slice(known.length + 2) : "");
-      general.textContent = name ? "" : line;
+    // Each line of the server's goes to the field that it names, and without a line all is well.
+    complain(...lines) {
+      const of = (known) => lines.find((line) => line.startsWith(`${known}:`));
+      for (const [known, { complain }] of Object.entries(fields)) complain(of(known)?.slice(known.length + 2) ?? "");
+      general.textContent = lines.filter((line) => !Object.keys(fields).some((known) => line.startsWith(`${known}:`))).join(" ");
     },
   };
 }

@@ -5,15 +5,17 @@ import { chart } from "../../shared/chart.js";
 import { h } from "../../shared/dom.js";
 import { quoted, settingsForm } from "./form.js";
 import { count, number, percent, seconds } from "../../shared/format.js";
+import { denser } from "../../shared/denser.js";
 import { notice } from "../../shared/notice.js";
+import { paceField, steering } from "../../shared/steer.js";
 
 const WAIT = 250; // milliseconds after a key before the settings are looked at
 const STATES = {
-  running: { said: "Running", next: "Pause", word: "pause", going: true },
-  paused: { said: "Paused", next: "Continue", word: "go", going: true },
-  stopped: { said: "Stopped; nothing is lost", next: "Resume", word: "resume" },
-  finished: { said: "Finished", next: "Resume" },
-  broken: { said: "Broken by a planted mistake", next: "Resume" },
+  running: "Running",
+  paused: "Paused",
+  stopped: "Stopped; nothing is lost",
+  finished: "Finished",
+  broken: "Broken by a planted mistake",
 };
 
 export async function mount(root, settings) {
@@ -29,10 +31,13 @@ export async function mount(root, settings) {
   });
   const train = command("The same on the command line");
   const begin = h("button", { class: "main" }, "Start");
+  const pace = paceField(() => {});
+  const summary = h("p", { class: "summary small", "aria-live": "polite" });
   const element = h("form", { class: "card", novalidate: true, onsubmit: start, "aria-label": "What to train" },
     h("h2", {}, "What to train"), form.element,
-    h("div", { class: "row" }, begin, h("button", { value: "paused" }, "Start paused")),
-    train.element);
+    train.element,
+    h("div", { class: "begin" }, summary,
+      h("div", { class: "row" }, begin, h("button", { value: "paused" }, "Start paused"), h("label", { class: "pace" }, "Pace", pace))));
   root.append(
     h("div", {}, h("h1", {}, "Train"),
       h("p", { class: "soft" }, "Choose settings, start a run, and control it step by step. The address keeps your settings, so a link can be shared.")),
@@ -50,8 +55,11 @@ export async function mount(root, settings) {
     const mine = ++asked;
     const answer = await post("/api/settings", form.order());
     if (mine === asked) {
-      form.complain(answer.error);
+      const wrong = [answer.error, ...(answer.others ?? [])].filter(Boolean);
+      form.complain(...wrong);
       if (!answer.error) form.suggest(answer.settings);
+      summary.textContent = answer.error ? `${wrong.length === 1 ? "One thing is" : `${wrong.length} things are`} wrong with these settings.` : inShort(answer);
+      summary.classList.toggle("wrong", Boolean(answer.error));
     }
     return !answer.error;
   }
@@ -68,7 +76,7 @@ export async function mount(root, settings) {
         element.querySelector("[aria-invalid]")?.focus();
         return;
       }
-      const { name } = await post("/api/runs", { ...form.order(), paused });
+      const { name } = await post("/api/runs", { ...form.order(), paused, pace: pace.value ? Number(pace.value) : null });
       panel.show(name);
       keepAddress();
     } catch (error) {
@@ -88,6 +96,14 @@ export async function mount(root, settings) {
   };
 }
 
+// What the settings come to, in a line.
+function inShort({ network, parameters, settings }) {
+  const { optimizer, learning_rate: rate, batch_size: batch, epochs, members } = settings;
+  const images = batch === "all" ? "all images per step" : `batches of ${count(batch)}`;
+  const several = members > 1 ? `${members} networks of ` : "";
+  return `${several}${network.join(", ")} · ${count(parameters)} parameters · ${optimizer}, learning rate ${number(rate, 2)} · ${images} · ${count(epochs)} ${epochs === 1 ? "epoch" : "epochs"}`;
+}
+
 // A run: what it does now, the hand on it, and how it has gone so far.
 function runPanel(folder, changed) {
   let run = null;
@@ -97,9 +113,7 @@ function runPanel(folder, changed) {
 
   const state = h("p", { class: "state", "aria-live": "polite" }, "No run yet. Start one and control it here.");
   const wrong = h("p", { class: "wrong", role: "alert" });
-  const next = h("button", { class: "main", type: "button", onclick: () => tell(STATES[run.state].word) }, "Pause");
-  const step = h("button", { type: "button", onclick: () => tell("step") }, "One step");
-  const stop = h("button", { type: "button", onclick: () => tell("stop") }, "Stop");
+  const steer = steering(update);
   const facts = h("dl", { class: "facts" });
   const watch = h("a", {}, "Look inside while it trains");
   const resume = command("Once stopped, it can go on from the shell");
@@ -109,35 +123,17 @@ function runPanel(folder, changed) {
     accuracy: chart(curves.accuracy, { title: "Accuracy", x: "step", y: "share of images", percent: true, height: 240 }),
   };
   const there = h("div", { class: "there", hidden: true },
-    h("div", { class: "row", role: "group", "aria-label": "Steer the run" }, next, step, stop), wrong, facts, curves.loss, curves.accuracy, watch, resume.element);
+    steer.element, wrong, facts, curves.loss, curves.accuracy, watch, resume.element);
   const title = h("h2", {}, "Your run");
   const element = h("section", { class: "card", "aria-label": "The run" }, title, state, there);
   document.addEventListener("visibilitychange", draw);
 
-  async function tell(word) {
-    if (!able(word)) return;
-    try {
-      update(await post(`/api/runs/${encodeURIComponent(run.name)}/${word}`));
-    } catch (error) {
-      wrong.textContent = error.message;
-    }
-  }
-
-  function able(word) {
-    const { going, word: other } = STATES[run.state];
-    return word && (word === other || (going && word !== "resume"));
-  }
-
   function update(more) {
     run = { ...run, ...more };
-    const now = STATES[run.state];
-    if (state.textContent !== now.said) state.textContent = now.said;
-    next.textContent = now.next;
-    for (const [button, word] of [[next, now.word], [step, "step"], [stop, "stop"]]) {
-      button.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
-    }
+    if (state.textContent !== STATES[run.state]) state.textContent = STATES[run.state];
+    steer.update(run);
     wrong.textContent = run.ended ?? run.error ?? "";
-    resume.element.hidden = !now.word;
+    resume.element.hidden = run.state === "finished" || run.state === "broken";
     tellFacts();
   }
 
@@ -165,9 +161,9 @@ function runPanel(folder, changed) {
       const seen = of.filter((row) => row[key] != null);
       return { name, x: seen.map((row) => row.step), y: seen.map((row) => row[key]) };
     };
-    charts.loss.draw([line("training", steps, "loss"), line("validation", rows, "validation_loss")]);
+    charts.loss.draw([line("training", denser(steps, rows), "loss"), line("validation", rows, "validation_loss")]);
     const learned = steps.some((row) => row.accuracy != null) ? steps : rows;
-    charts.accuracy.draw([line("training", learned, "accuracy"), line("validation", rows, "validation_accuracy")]);
+    charts.accuracy.draw([line("training", denser(learned, rows), "accuracy"), line("validation", rows, "validation_accuracy")]);
   }
 
   // A run that goes on from a checkpoint may tell some steps again.
@@ -175,7 +171,7 @@ function runPanel(folder, changed) {
 
   function follow(name) {
     end();
-    [run, steps, rows] = [{ name, state: "running" }, [], []];
+    [run, steps, rows] = [{ name, state: "running", steered: true }, [], []];
     title.textContent = name;
     there.hidden = false;
     watch.href = `#watch?run=${encodeURIComponent(name)}`;
@@ -211,12 +207,14 @@ function runPanel(folder, changed) {
     name: () => run?.name,
     show(name) {
       follow(name);
-      next.focus();
+      steer.focus();
     },
-    // A run that the address names, if there still is one.
+    // A run that the address names, if there still is one; otherwise one that goes, which was begun here.
     async find(name) {
+      const runs = await get("/api/runs");
+      const found = runs.find((known) => (name ? known.name === name : known.steered));
+      name ??= found?.name;
       if (!name) return;
-      const found = (await get("/api/runs")).find((known) => known.name === name);
       if (found) {
         follow(name);
         update(found);

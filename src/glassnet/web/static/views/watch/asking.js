@@ -4,6 +4,9 @@
 const SHARE = 0.1;
 const LONGEST = 4000; // ms that a person waits for the next answer, however busy the server is
 
+// What a path has behind it for a step of the past, or for now.
+export const at = (step) => (step === null ? "" : `?step=${step}`);
+
 // ask: async (signal) => …; failed: told the Error. `again` says that there is something new.
 export function asking(ask, failed, least = 500) {
   const aborter = new AbortController();

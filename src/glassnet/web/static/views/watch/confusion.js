@@ -4,8 +4,9 @@ import { get } from "../../shared/api.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { paintGray } from "../../shared/pixels.js";
-import { asking } from "./asking.js";
+import { asking, at } from "./asking.js";
 
+const FEW = 5; // mistakes of a cell that are the full colour where no cell has more
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // path: of the run; why: a line that says why images cannot be looked at, or null.
@@ -21,21 +22,36 @@ export function confusion(root, path, why) {
   let cells = []; // buttons by row and column
   let classes = [];
   let open = null; // the cell whose images are shown
+  let past = null; // the step that is shown, and null for now
+  let differences = false; // whether cells show how they changed
+  let before = null; // the answer that was shown last
 
-  const matrix = asking(async (signal) => {
-    const answer = await get(`${path}/confusion`, { signal });
+  async function showMatrix(signal) {
+    const asked = past;
+    const answer = await get(`${path}/confusion${at(asked)}`, { signal });
+    if (asked !== past) return;
     if (answer.classes.join() !== classes.join()) build(answer.classes);
     const right = answer.matrix.reduce((sum, row, i) => sum + row[i], 0);
-    words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are correct at step ${count(answer.step)}. Rows are true classes, columns predictions.`;
-    answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, row)));
+    const changed = differences && before?.images === answer.images && before.step !== answer.step;
+    const moves = answer.matrix.map((row, i) => row.map((times, j) => (changed ? times - before.matrix[i][j] : 0)));
+    const moved = moves.flat().reduce((sum, times) => sum + Math.abs(times), 0) / 2;
+    words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are correct at step ${count(answer.step)}. Rows are true classes, columns predictions.`
+      + (changed ? ` Since step ${count(before.step)}, ${moved === 1 ? "1 image has" : `${count(moved)} images have`} come to another cell.` : "");
+    const most = Math.max(FEW, ...answer.matrix.flatMap((row, i) => row.filter((_, j) => i !== j)));
+    answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, moves[i][j], most)));
+    before = answer;
     if (open) images.again();
-  }, (error) => { words.textContent = error.message; }, 1000);
+  }
+
+  const refuse = (error) => { words.textContent = error.message; };
+  const matrix = asking(showMatrix, refuse, 1000);
 
   const images = asking(async (signal) => {
     const [i, j] = open;
-    const answer = await get(`${path}/confusion/${i}/${j}`, { signal });
+    const answer = await get(`${path}/confusion/${i}/${j}${at(past)}`, { signal });
     if (open[0] !== i || open[1] !== j) return;
-    const some = answer.of > answer.images.length ? `, the ${answer.images.length} with the highest probability` : "";
+    const which = i === j ? "least sure" : "most sure";
+    const some = answer.of > answer.images.length ? `, the ${answer.images.length} of which the network is ${which}` : answer.of > 1 ? `, the ${which} first` : "";
     heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} predicted as ${classes[j]}${some}`;
     gallery.replaceChildren(...answer.images.map(({ pixels, probability }) => {
       const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": `A ${classes[i]}` });
@@ -54,14 +70,18 @@ export function confusion(root, path, why) {
     );
   }
 
-  function fill(i, j, times, row) {
+  // Only the mistakes are coloured by their number, on a scale of their own and by its logarithm: 1 is told from 5.
+  function fill(i, j, times, move, most) {
     const cell = cells[i][j];
-    const share = times / Math.max(1, row.reduce((sum, value) => sum + value, 0));
+    const right = i === j;
+    const share = right ? 0.15 : 0.1 + 0.9 * (Math.log1p(times) / Math.log1p(most));
+    const signed = `${move > 0 ? "+" : "−"}${Math.abs(move)}`;
     cell.textContent = times || "·";
-    cell.setAttribute("aria-label", `${classes[i]} predicted as ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}`);
-    // The root makes a few mistakes visible beside a hundred right answers.
-    cell.style.setProperty("--share", `${times ? Math.round(18 + 72 * Math.sqrt(share)) : 0}%`);
-    cell.className = `${i === j ? "right" : "wrong"}${times ? "" : " none"}${share > 0.35 ? " full" : ""}`;
+    cell.setAttribute("aria-label", `${classes[i]} predicted as ${classes[j]}: ${times} ${times === 1 ? "image" : "images"}${move ? `, ${signed}` : ""}`);
+    cell.style.setProperty("--share", times ? share.toFixed(3) : 0);
+    cell.className = `${right ? "right" : "wrong"}${times ? "" : " none"}`;
+    if (move) cell.dataset.move = signed;
+    else delete cell.dataset.move;
   }
 
   function rove(i, j) {
@@ -87,9 +107,14 @@ export function confusion(root, path, why) {
 
   return {
     again() {
-      if (why) return;
+      if (why || past !== null) return;
       if (!cells.length) words.textContent = "Looking …";
       matrix.again();
+    },
+    // Shows a past step, or with null what is now; a promise of when that is done.
+    show(step, changes) {
+      [past, differences] = [step, changes];
+      return why ? undefined : showMatrix().catch(refuse);
     },
     close() { matrix.close(); images.close(); },
   };

@@ -8,38 +8,45 @@ import { LINES } from "../../shared/palette.js";
 const MOST = 600; // points of a line: more than the screen can tell apart
 const BY = { step: "steps", epoch: "epochs", seconds: "seconds of training" };
 
+const SMOOTH = 0.9; // of the smoothed line that was before; it then reaches back over some ten points
+
+const how = { logX: false, logLoss: true, smooth: false }; // kept while the page is there
+
 export function curves(root, by, chosen) {
   const choice = h("select", { onchange: () => { by = choice.value; chosen(by); draw(); } },
     Object.entries(BY).map(([value, words]) => h("option", { value, selected: value === by }, words)));
+  const tick = (key, words) => h("label", { class: "row tick" }, h("input", { type: "checkbox", checked: how[key], onchange: ({ target }) => { how[key] = target.checked; draw(); } }), words);
   const legend = h("p", { class: "small soft" });
   const places = [0, 1, 2, 3].map(() => h("div"));
   root.replaceChildren(
-    h("div", { class: "row" }, h("h2", {}, "How it learns"), h("label", { class: "by" }, "Plot against", choice)),
+    h("div", { class: "row" }, h("h2", {}, "How it learns"),
+      h("div", { class: "row how" }, tick("logLoss", "log loss"), tick("logX", "log axis"), tick("smooth", "smooth"), h("label", { class: "by" }, "Plot against", choice))),
     legend,
     h("div", { class: "columns curves" }, places),
   );
   let runs = [];
   let charts = [];
   let several = null;
+  let past = null;
   const due = new Set();
   let frame = 0;
 
   // The charts' titles and axes are set where they are made, so another axis or another legend makes new ones.
   let made = "";
   function make() {
-    const wanted = `${by} ${several}`;
+    const wanted = `${by} ${several} ${how.logX} ${how.logLoss}`;
     if (made === wanted) return;
     made = wanted;
     charts.forEach(({ close }) => close());
-    const common = { x: BY[by], y: "", legend: several ? false : undefined };
+    const common = { x: how.logX ? `${BY[by]} (logarithmic)` : BY[by], y: "", logX: how.logX, legend: several ? false : undefined };
     charts = [
-      { title: "Loss", values: pair("loss", "validation_loss"), options: {} },
+      { title: "Loss", values: pair("loss", "validation_loss"), options: { log: how.logLoss } },
       { title: "Accuracy", values: pair("accuracy", "validation_accuracy"), options: { percent: true } },
       { title: "Learning rate", values: one("learning_rate"), options: { height: 200 } },
       { title: "Images per second", values: one("images_per_second"), options: { height: 200 } },
     ].map(({ title, values, options }, i) => {
       const { draw, close } = chart(places[i], { title, ...common, ...options });
-      return { draw: () => draw(runs.flatMap(values)), close };
+      return { draw: () => draw(runs.flatMap(values), moment()), close };
     });
   }
 
@@ -59,10 +66,23 @@ export function curves(root, by, chosen) {
   };
 
   function line(run, rows, key) {
-    const known = rows.filter((row) => row[key] != null);
+    const known = smoothed(rows.filter((row) => row[key] != null), key);
     const every = Math.ceil(known.length / MOST);
     const shown = known.filter((_, i) => i % every === 0 || i === known.length - 1);
     return { x: shown.map((row) => place(run, row)), y: shown.map((row) => row[key]) };
+  }
+
+  function smoothed(rows, key) {
+    let mean = rows[0]?.[key];
+    return how.smooth ? rows.map((row) => ({ ...row, [key]: (mean = SMOOTH * mean + (1 - SMOOTH) * row[key]) })) : rows;
+  }
+
+  // Where the past step stands that is shown, among the rows of the first run.
+  function moment() {
+    if (!past) return null;
+    const [run] = runs;
+    const near = [...run.steps, ...run.rows].sort((a, b) => Math.abs(a.step - past) - Math.abs(b.step - past))[0];
+    return { x: by === "step" || !near ? past : place(run, near), words: "" };
   }
 
   function place(run, row) {
@@ -92,6 +112,11 @@ export function curves(root, by, chosen) {
 
   return {
     show(shown) { runs = shown; draw(); },
+    // The past step that is shown, or null.
+    mark(step) {
+      past = step;
+      if (runs.length) draw();
+    },
     close() { cancelAnimationFrame(frame); charts.forEach(({ close }) => close()); },
   };
 }

@@ -4,7 +4,7 @@ import { get } from "../../shared/api.js";
 import { h } from "../../shared/dom.js";
 import { count, number, percent } from "../../shared/format.js";
 import { paintSigned } from "../../shared/pixels.js";
-import { asking } from "./asking.js";
+import { asking, at } from "./asking.js";
 
 const FULL = 127; // what the server sends for a large weight
 
@@ -19,28 +19,51 @@ export function inside(root, path, why) {
     h("section", { class: "card" }, h("h2", {}, "Layer by layer"), words, layers),
   );
 
-  const weights = asking(async (signal) => {
-    const answer = await get(`${path}/weights`, { signal });
+  let past = null; // the step that is shown, and null for now
+  let differences = false; // whether changes are shown in place of weights
+
+  async function showWeights(signal) {
+    const [asked, changes] = [past, differences];
+    const answer = await get(`${path}/${changes ? "changes" : "weights"}${at(asked)}`, { signal });
+    if (asked !== past || changes !== differences) return;
     while (units.children.length > answer.units.length) units.lastChild.remove();
     while (units.children.length < answer.units.length) units.append(h("canvas", { class: "pixels" }));
-    answer.units.forEach((rows, i) => paintSigned(units.children[i], rows, FULL));
-    const which = answer.of > answer.units.length ? `${answer.units.length} of ${count(answer.of)} units` : `All ${answer.of} units`;
-    units.setAttribute("aria-label", `Weights of the first layer at step ${answer.step}, an image for each of ${answer.units.length} units`);
-    caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue raises a unit's activation, ink on orange lowers it; full colour is ±${number(answer.full, 2)} or more.`;
-  }, (error) => { caption.textContent = error.message; });
+    answer.units.forEach((rows, i) => {
+      paintSigned(units.children[i], rows, FULL);
+      units.children[i].title = `unit ${answer.numbers[i]}`;
+    });
+    const which = answer.of > answer.units.length ? `The ${answer.units.length} of ${count(answer.of)} units with the largest weights` : `All ${answer.of} units`;
+    const full = `full colour is ±${number(answer.full, 2)} or more`;
+    if (changes && answer.since == null) caption.textContent = `Step ${count(answer.step)}: nothing before it to compare with.`;
+    else if (changes) caption.textContent = `${which}: how their weights changed from step ${count(answer.since)} to ${count(answer.step)}. Blue grew, orange fell; ${full}.`;
+    else caption.textContent = `${which} at step ${count(answer.step)}. Ink on blue raises a unit's activation, ink on orange lowers it; ${full}.`;
+    units.setAttribute("aria-label", `${changes ? "Changes of the weights" : "Weights"} of the first layer at step ${answer.step}, an image for each of ${answer.units.length} units`);
+  }
 
-  const figures = asking(async (signal) => {
-    const answer = await get(`${path}/layers`, { signal });
-    words.textContent = `Measured on ${answer.images} validation images at step ${count(answer.step)}.`;
+  async function showLayers(signal) {
+    const asked = past;
+    const answer = await get(`${path}/layers${at(asked)}`, { signal });
+    if (asked !== past) return;
+    words.textContent = `${answer.images} validation images at step ${count(answer.step)}: activations (counts on a logarithmic scale), and the gradient on its way back.`;
     layers.replaceChildren(...answer.layers.map(layer));
-  }, (error) => { words.textContent = error.message; });
+  }
+
+  const refuse = (place) => (error) => { place.textContent = error.message; };
+  const weights = asking(showWeights, refuse(caption));
+  const figures = asking(showLayers, refuse(words));
 
   return {
     again() {
+      if (past !== null) return;
       weights.again();
       if (why) return;
       if (!layers.children.length) words.textContent = "Looking …";
       figures.again();
+    },
+    // Shows a past step, or with null what is now; a promise of when that is done.
+    show(step, changes) {
+      [past, differences] = [step, changes];
+      return Promise.all([showWeights().catch(refuse(caption)), why || showLayers().catch(refuse(words))]);
     },
     close() { weights.close(); figures.close(); },
   };

@@ -4,11 +4,15 @@
 import { h } from "../../shared/dom.js";
 import { count, percent, seconds } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
+import { steering } from "../../shared/steer.js";
 import { confusion } from "./confusion.js";
 import { curves } from "./curves.js";
 import { follow } from "./follow.js";
 import { inside } from "./inside.js";
 import { list } from "./list.js";
+import { managing } from "./manage.js";
+import { own } from "./own.js";
+import { timeline } from "./time.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 
@@ -19,15 +23,20 @@ export async function mount(root, settings) {
   let parts = []; // what shows the inside of the first
   let title = null; // what shows how it stands, once that is known
   let absent = false; // whether the first is not there
+  let time = null; // which moment of the first is shown
+  let asked = settings.get("step"); // of the address, until it is shown
+  let differences = false; // whether changes are shown
 
   const places = {
     list: h("section", { class: "card", "aria-label": "Runs" }),
     head: h("section", { class: "card head", hidden: true }),
     curves: h("section", { class: "card", hidden: true }),
+    time: h("section", { class: "card time", "aria-label": "Time", hidden: true }),
     inside: h("div", { class: "columns", hidden: true }),
     confusion: h("div", { hidden: true }),
+    own: h("div", { class: "own", hidden: true }),
   };
-  const within = [places.curves, places.inside, places.confusion];
+  const within = [places.curves, places.inside, places.confusion, places.own];
   root.append(h("h1", {}, "Watch it learn"), ...Object.values(places));
 
   const drawn = curves(places.curves, by, (chosen) => { by = chosen; address("replaceState"); });
@@ -55,6 +64,7 @@ export async function mount(root, settings) {
   function address(how) {
     const query = new URLSearchParams(names.map((name) => ["run", name]));
     if (by !== "step") query.set("by", by);
+    if (time && time.step() !== null) query.set("step", time.step());
     history[how](null, "", `#watch?${query}`);
   }
 
@@ -82,10 +92,14 @@ export async function mount(root, settings) {
   function begin(words) {
     parts.forEach((part) => part.close());
     parts = [];
+    time?.close();
+    time = null;
+    places.time.hidden = true;
     title = null;
     places.head.replaceChildren(h("h2", {}, names[0]), words);
     places.inside.replaceChildren();
     places.confusion.replaceChildren();
+    places.own.replaceChildren();
   }
 
   function heard(run, what) {
@@ -93,18 +107,33 @@ export async function mount(root, settings) {
     const first = run === followed[0];
     if (first && what === "facts" && !title) open(run);
     if (first) title?.(run);
+    if (first && what === "facts") {
+      time?.update(run.facts);
+      parts.forEach((part) => part.more?.(run.facts.snapshots));
+    }
     if (first && what === "model") parts.forEach((part) => part.again());
     if (followed.includes(run) && what !== "model" && what !== "lost") drawn.show(followed);
   }
 
   function open(run) {
-    title = heading(places.head, run.name);
+    title = heading(places.head, run, { stepped: () => time?.differ(), renamed: (name) => show([name, ...names.slice(1)], "replaceState") });
     const path = `/api/runs/${encodeURIComponent(run.name)}`;
     const { data, validation } = run.facts.config;
     let why = null;
     if (data === "") why = "This run learned from arrays in memory, so there are no images of it to show.";
     else if (validation === 0) why = "This run keeps no validation images (validation = 0), so there are none to show.";
-    parts = [inside(places.inside, path, why), confusion(places.confusion, path, why)];
+    parts = [inside(places.inside, path, why), confusion(places.confusion, path, why), own(places.own, path, run.name)];
+    time = timeline(places.time, { show: moment, changes: (are) => { differences = are; } });
+    time.update(run.facts);
+    if (asked !== null) time.place(Number(asked));
+    asked = null;
+  }
+
+  // A step of the past, or with null what is now.
+  async function moment(step) {
+    drawn.mark(step);
+    address("replaceState");
+    await Promise.all(parts.map((part) => part.show(step, differences)));
   }
 
   function lose(run) {
@@ -132,6 +161,7 @@ export async function mount(root, settings) {
     runs.close();
     followed.forEach((run) => run.close());
     parts.forEach((part) => part.close());
+    time?.close();
     drawn.close();
   };
   try {
@@ -151,29 +181,36 @@ const STATES = {
   broken: "broken by the mistake that was planted in it",
 };
 
-function heading(root, name) {
+function heading(root, { name }, { stepped, renamed }) {
+  const steer = steering((facts) => steer.update(facts), stepped);
+  const manage = managing(name, renamed);
   const state = h("span", { class: "state", "aria-live": "polite" });
   const line = h("p", { class: "soft" });
   const bar = h("progress", { "aria-label": "Steps taken" });
   const result = h("p", { class: "result" });
   const about = h("p", { class: "small soft" });
   root.replaceChildren(
-    h("div", { class: "row" }, h("h2", {}, name), state),
+    h("div", { class: "row" }, h("h2", {}, name), state, manage.element),
     h("div", { class: "row split" }, h("div", {}, line, bar), result),
+    steer.element,
     about,
   );
   return function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);
     const words = lost ? "connection lost, trying again …" : facts.error ? "unreadable" : STATES[facts.state] ?? facts.state;
     if (state.textContent !== words) state.textContent = words;
+    steer.update(facts);
+    manage.update(facts);
     state.className = `state ${lost ? "lost" : facts.state}`;
     const total = facts.total_steps;
     line.textContent = last ? `Epoch ${Math.min(facts.state === "finished" ? facts.epoch : last.epoch, facts.epochs)} of ${facts.epochs} · step ${count(last.step)}${total ? ` of ${count(total)}` : ""} · ${seconds(last.seconds)} of training` : "No step taken yet.";
     bar.max = total ?? facts.epochs ?? 1;
     bar.value = total ? last?.step ?? 0 : facts.epoch;
     const best = facts.validation_accuracy ?? facts.accuracy;
-    result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, facts.validation_accuracy == null ? " of the training images, in the best epoch" : " of the validation images, in the best epoch"));
+    const of = facts.validation_accuracy == null ? "training" : "validation";
+    if (best == null) result.replaceChildren(h("span", { class: "small soft" }, "No epoch is complete yet."));
+    else result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, ` of the ${of} images, in the best epoch`));
     const { hidden = [], layers = [], optimizer, batch_size: batch } = facts.config;
-    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`].filter(Boolean).join(" · ");
+    about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`, facts.damaged].filter(Boolean).join(" · ");
   };
 }

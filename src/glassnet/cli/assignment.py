@@ -1,0 +1,208 @@
+"""``glassnet assignment``: make pages to be repaired, and check what comes back."""
+
+import csv as csv_format
+import sys
+import textwrap
+from pathlib import Path
+
+from ..assignment import Finding, Verdict, draw, new_assignment, read_key
+from ..assignment import check as check_submission
+from ..errors import ConfigError, DataError
+from .output import command, percent, print_facts, print_json, print_table, printable, say
+
+__all__ = ["check", "new"]
+
+WIDTH = 80
+SUBMISSIONS = (".py", ".ipynb")
+
+
+def new(
+    folder: Path,
+    /,
+    *,
+    mistakes: str | None = None,
+    level: int = 1,
+    seed: int | None = None,
+    format: str = "py",  # noqa: A002
+    kind: str | None = None,
+) -> None:
+    """Write a network in NumPy with planted mistakes, a task, and a key for the teacher.
+
+    FOLDER/student is what is given out; FOLDER/teacher has the key, the solution, and tests for an autograder.
+
+    Parameters
+    ----------
+    folder
+        A new folder.
+    mistakes
+        How many, or their names, separated by commas. Default: 2, 3 and 4 at levels 1, 2 and 3.
+    level
+        1: they show at once. 2: training is worse, or fails sometimes. 3: they hardly show. At least half are of this
+        level, the others of lower ones.
+    seed
+        The same seed gives the same assignment. Default: a new one each time, which key.json has.
+    format
+        py or ipynb.
+    kind
+        dense-columns, dense-rows or convolution. Default: by the seed.
+    """
+    drawn = draw(_mistakes(mistakes), level, seed, kind)
+    new_assignment(folder, drawn, format)
+    print_facts(
+        {
+            "page": drawn.page.name,
+            "mistakes": len(drawn.plants),
+            "level": drawn.key.level,
+            "seed": drawn.key.seed,
+            "give out": folder / "student",
+            "keep": folder / "teacher",
+        }
+    )
+    print(f"\nCheck it: {command('assignment', 'check', folder / 'student' / f'repair.{format}', '--key', folder)}")
+
+
+def _mistakes(given: str | None) -> int | list[str] | None:
+    """Return a number, or names, as given on the command line."""
+    if given is None or given.lstrip("-").isdecimal():
+        return None if given is None else int(given[:9])
+    names = [name.strip() for name in given.split(",")]
+    if not all(names):
+        raise ConfigError(f"--mistakes {given}: a number, or names separated by commas")
+    return names
+
+
+def check(
+    submissions: list[Path],
+    /,
+    *,
+    key: Path | None = None,
+    hint: bool = False,
+    json: bool = False,
+    csv: bool = False,
+) -> None:
+    """Check repaired networks: which mistakes are gone, which remain, and what they reach.
+
+    Each runs in a process of its own, with limits of time and memory, without network or files.
+
+    Parameters
+    ----------
+    submissions
+        Files .py or .ipynb, or folders of such files.
+    key
+        key.json of the assignment, or its folder. Without it, all mistakes found are listed, planted or not.
+    hint
+        Say for each remaining mistake what would be right.
+    json
+        Print the results as JSON.
+    csv
+        Print a table as CSV, one row for each submission.
+    """  # noqa: D405, D411, D416  # hint is a flag, not a section
+    if json and csv:
+        raise ConfigError("--json or --csv, not both")
+    opened = read_key(key) if key is not None else None
+    files = _files(submissions)
+    verdicts = []
+    for number, file in enumerate(files, 1):
+        if len(files) > 1:
+            say(f"{number} of {len(files)}: {file}")
+        verdicts.append(check_submission(file, opened))
+    if unenforced := dict.fromkeys(line for verdict in verdicts for line in verdict.unenforced):
+        say(f"Not limited on this machine: {'; '.join(unenforced)}")
+    if json:
+        print_json([verdict.to_json(hint) for verdict in verdicts])
+    elif csv:
+        _print_csv(verdicts)
+    elif len(verdicts) == 1:
+        if verdicts[0].error:
+            raise DataError(_with_file(verdicts[0]))
+        _show(verdicts[0], hint)
+    else:
+        _show_all(verdicts)
+
+
+def _files(places: list[Path]) -> list[Path]:
+    """Return the files, those of folders sorted; what is in hidden folders is none of them."""
+    found = []
+    for place in places:
+        if not place.is_dir():
+            found.append(place)
+            continue
+        inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUBMISSIONS and path.is_file())
+        inside = [path for path in inside if not path.with_name("key.json").exists()]  # the teacher's own
+        inside = [path for path in inside if not any(p.startswith(".") for p in path.relative_to(place).parts)]
+        if not inside:
+            raise DataError(f"{place}: there is no .py or .ipynb file in this folder")
+        found += inside
+    return found
+
+
+def _with_file(verdict: Verdict) -> str:
+    return verdict.error if verdict.error.startswith(verdict.file) else f"{verdict.file}: {verdict.error}"
+
+
+def _show(verdict: Verdict, hint: bool) -> None:
+    if verdict.planted is not None:
+        _paragraph(f"gone: {len(verdict.gone)} of {verdict.planted}" + "".join(f"\n  {name}" for name in verdict.gone))
+    for title, findings in (("remaining", verdict.remaining), ("new", verdict.new)):
+        if findings:
+            _paragraph(f"{title}: {len(findings)}")
+            for finding in findings:
+                _show_finding(finding, hint)
+    if verdict.hidden:
+        _paragraph(f"hidden: {len(verdict.hidden)}, which may or may not be there")
+        for each in verdict.hidden:
+            _item(f"{each.name}, in {each.function}: {each.reason}")
+    reached = verdict.training if verdict.accuracy is None else percent(verdict.accuracy)
+    _paragraph(f"accuracy on unseen images: {reached}; a repaired one has at least {percent(verdict.expected)}")
+    print(printable("Repaired." if verdict.repaired else "Not repaired yet."))
+
+
+def _show_finding(finding: Finding, hint: bool) -> None:
+    _item(f"{finding.name}, in {finding.function}: {finding.evidence}")
+    if hint:
+        _item(finding.hint, "    ")
+
+
+def _item(text: str, indent: str = "  ") -> None:
+    print(
+        printable(textwrap.fill(" ".join(text.split()), WIDTH, initial_indent=indent, subsequent_indent=indent + "  "))
+    )
+
+
+def _paragraph(text: str) -> None:
+    for line in text.splitlines():
+        print(printable(textwrap.fill(line, WIDTH, subsequent_indent="  ")))
+
+
+def _show_all(verdicts: list[Verdict]) -> None:
+    header = ["submission", "repaired", "gone", "left", "new", "hidden", "accuracy"]
+    rows = [
+        [
+            verdict.file,
+            "yes" if verdict.repaired else "no",
+            "" if verdict.planted is None else f"{len(verdict.gone)} of {verdict.planted}",
+            len(verdict.remaining),
+            len(verdict.new),
+            len(verdict.hidden),
+            "–" if verdict.accuracy is None else percent(verdict.accuracy),
+        ]
+        for verdict in verdicts
+        if not verdict.error
+    ]
+    if rows:
+        print_table(header, rows)
+    for verdict in verdicts:
+        if verdict.error:
+            print(printable(_with_file(verdict)))
+
+
+def _print_csv(verdicts: list[Verdict]) -> None:
+    writer = csv_format.DictWriter(sys.stdout, list(verdicts[0].to_row()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in verdict.to_row().items()} for verdict in verdicts)
+
+
+def _cell(value: object) -> object:
+    """Return text such that a spreadsheet takes it for text: none that begins like a formula."""
+    text = printable(value) if isinstance(value, str) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@")) else text

@@ -1,0 +1,89 @@
+"""What a page that holds a model tells of its training: figures, curves and the confusion matrix."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..data import load_dataset, needs_download
+from ..errors import DataError
+from ..evaluation import Evaluation, evaluate, examples_for
+from ..model import Model
+from ..training import Run
+from ..training.history import Row, percent
+
+__all__ = ["Record", "record_of"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is told of a model.
+
+    Attributes:
+        name: what the page calls it.
+        facts: figures by what they are, both in words.
+        curves: ``title``, ``percent`` (whether its numbers are fractions), ``unit`` of the axis, and ``lines``, each
+            with its ``name``, its ``kind``, ``x`` and ``y``.
+        evaluation: on test images; None where they are not at hand.
+    """
+
+    name: str = "a model"
+    facts: dict[str, str] = field(default_factory=dict)
+    curves: Sequence[dict[str, Any]] = ()
+    evaluation: Evaluation | None = None
+
+
+def record_of(model: Model, name: str, run: Run | None = None) -> Record:
+    """Return what there is to tell of a model.
+
+    Test images are read where the data that it learned are on this machine; nothing is downloaded.
+
+    Args:
+        model: what the page holds.
+        name: what the page calls it.
+        run: that trained it, if it is at hand.
+    """
+    evaluation = _evaluation(model)
+    history = run.history if run else []
+    facts = {"parameters": f"{model.size:,}"}
+    if len(model.networks) > 1:
+        facts["networks"] = f"{len(model.networks)}"
+    if model.trained_on:
+        facts["trained on"] = Path(model.trained_on).name
+    if run and history:
+        facts["epochs"] = f"{history[-1]['epoch']:,}"
+        facts["training time"] = f"{history[-1]['seconds']:,.1f} s"
+        if run.best["validation_accuracy"] is not None:
+            facts["validation accuracy"] = percent(run.best["validation_accuracy"])
+    if evaluation:
+        facts["test accuracy"] = percent(evaluation.accuracy)
+        facts["test loss, nats"] = f"{evaluation.loss:.4f}"
+    return Record(name, facts, [*_curves(history, len(model.networks))], evaluation)
+
+
+def _evaluation(model: Model) -> Evaluation | None:
+    if not model.trained_on or needs_download(model.trained_on):
+        return None
+    try:
+        return evaluate(model, examples_for(model, load_dataset(model.trained_on, classes=model.classes)))
+    except DataError:  # gone, changed, or all of it was learned
+        return None
+
+
+def _curves(history: Sequence[Row], members: int) -> Iterator[dict[str, Any]]:
+    unit = "epoch" if members == 1 else "member"
+    for title, key, is_fraction in (("Loss", "loss", False), ("Accuracy", "accuracy", True)):
+        names = {"training": key, "validation": f"validation_{key}"}
+        lines = [_line(name, own, history, members) for name, own in names.items()]
+        if lines := [line for line in lines if line["x"]]:
+            yield {"title": title, "percent": is_fraction, "unit": unit, "lines": lines}
+
+
+def _line(name: str, key: str, history: Sequence[Row], members: int) -> dict[str, Any]:
+    """Return the points of a curve that have a number: by epoch, of an ensemble by member."""
+    points = [
+        (row["epoch"] if members == 1 else number, float(f"{row[key]:.5g}"))
+        for number, row in enumerate(history, 1)
+        if row[key] is not None
+    ]
+    return {"name": name, "kind": name, "x": [x for x, _ in points], "y": [y for _, y in points]}

@@ -1,0 +1,73 @@
+// The buttons that steer a run: pause, one step, one epoch, a pace, stop, resume. A run that was started elsewhere can
+// only be resumed once it has stopped.
+
+import { post } from "./api.js";
+import { h } from "./dom.js";
+
+const NEXT = {
+  running: { words: "Pause", word: "pause", goes: true },
+  paused: { words: "Continue", word: "go", goes: true },
+  stopped: { words: "Resume", word: "resume" },
+  finished: { words: "Resume" },
+  broken: { words: "Resume" },
+};
+const PACES = [1, 2, 5, 10, 30, 100];
+const ELSEWHERE = "This run was started outside this page, so it can’t be steered from here. Ctrl-C where it was started stops it; then it can be resumed here.";
+
+// A choice of steps a second, in a form or beside a run.
+export const paceField = (changed) => h("select", { name: "pace", onchange: changed },
+  h("option", { value: "" }, "full speed"),
+  PACES.map((steps) => h("option", { value: steps }, `${steps} ${steps === 1 ? "step" : "steps"} a second`)));
+
+// told(facts): what the server answers; stepped(): a step or an epoch was asked for.
+export function steering(told, stepped = () => {}) {
+  let run = null;
+  const button = (words, act, kind) => h("button", { type: "button", class: kind, onclick: act }, words);
+  const next = button("Pause", () => tell(NEXT[run.state].word), "main");
+  const step = button("One step", () => tell("step"));
+  const epoch = button("One epoch", () => tell("epoch"));
+  const stop = button("Stop", () => tell("stop"));
+  const pace = paceField(() => ask("pace", { pace: pace.value ? Number(pace.value) : null }));
+  const pacing = h("label", { class: "pace" }, "Pace", pace);
+  const words = h("p", { class: "small soft" });
+  const wrong = h("p", { class: "wrong", role: "alert" });
+  const buttons = h("div", { class: "row", role: "group", "aria-label": "Steer the run" }, next, step, epoch, stop, pacing);
+
+  function able(word) {
+    const { goes, word: other } = NEXT[run.state] ?? {};
+    return Boolean(word) && (goes ? run.steered && (word === other || word !== "resume") : word === other);
+  }
+
+  function tell(word) {
+    if (!able(word)) return;
+    if (word === "step" || word === "epoch") stepped();
+    ask(word);
+  }
+
+  async function ask(word, body) {
+    wrong.textContent = "";
+    try {
+      told(await post(`/api/runs/${encodeURIComponent(run.name)}/${word}`, body));
+    } catch (error) {
+      wrong.textContent = error.message;
+    }
+  }
+
+  return {
+    element: h("div", { class: "steer" }, buttons, words, wrong),
+    focus: () => next.focus(),
+    update(facts) {
+      run = facts;
+      const now = NEXT[run.state] ?? {};
+      const elsewhere = now.goes && !run.steered;
+      next.textContent = now.words ?? "Pause";
+      buttons.hidden = elsewhere || !now.word;
+      words.textContent = elsewhere ? ELSEWHERE : "";
+      pacing.hidden = !now.goes;
+      if (document.activeElement !== pace) pace.value = run.pace ?? "";
+      for (const [control, word] of [[next, now.word], [step, "step"], [epoch, "epoch"], [stop, "stop"]]) {
+        control.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
+      }
+    },
+  };
+}

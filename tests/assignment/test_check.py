@@ -1,0 +1,207 @@
+"""What a check says of pages as given out, repaired, and repaired wrongly."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from glassnet.assignment import PAGES, Assignment, Verdict, check, draw
+from glassnet.assignment.verdict import UNKNOWN
+
+Changed = Callable[..., Verdict]
+BIAS = "db1 = np.full(b1.shape, dZ1.sum())"
+
+
+def names(verdict: Verdict) -> list[str]:
+    return sorted(each.name for each in verdict.remaining)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_exactly_what_was_planted_is_found_and_the_solution_is_whole(checked: Changed, page: str) -> None:
+    assignment = draw(4, 3, 5, page)
+    broken, whole = checked(assignment), checked(assignment, repaired=True)
+    assert names(broken) == sorted(plant.mistake for plant in assignment.plants)
+    assert all(each.evidence for each in broken.remaining)
+    assert (broken.gone, broken.new, broken.hidden, broken.repaired) == ((), (), (), False)
+    assert whole.repaired, whole
+    assert set(whole.gone) == {plant.mistake for plant in assignment.plants}
+    assert whole.accuracy is not None
+    assert whole.accuracy >= whole.expected
+
+
+def test_one_cured_is_gone_and_the_other_remains(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("np.zeros((y.max() + 1, y.size))", "np.zeros((CLASSES, y.size))"))
+    assert verdict.gone == ("narrow-one-hot",)
+    assert names(verdict) == ["one-bias-gradient"]
+    assert "db1 differs by" in verdict.remaining[0].evidence
+    assert "dW1" not in verdict.remaining[0].evidence
+
+
+def test_another_mistake_put_in_is_named(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("E.sum(axis=0, keepdims=True)", "E.sum(axis=1, keepdims=True)"), repaired=True)
+    assert len(verdict.gone) == 2
+    assert [each.name for each in verdict.new] == ["softmax-wrong-axis"]
+    assert not verdict.repaired
+
+
+def test_a_mistake_of_no_catalogue_is_told_and_hides_those_of_its_function(
+    checked: Changed, columns: Assignment
+) -> None:
+    verdict = checked(columns, (BIAS, "db1 = dZ1.sum(axis=1, keepdims=True) * 1.01"))
+    (other,) = verdict.new
+    assert (other.name, other.function) == (UNKNOWN, "backward")
+    assert [each.name for each in verdict.hidden] == ["one-bias-gradient"]
+
+
+def test_a_function_emptied_is_told(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("return [dW1, db1, dW2, db2]", "return [0 * p for p in params]"), repaired=True)
+    assert [(each.name, each.function) for each in verdict.new] == [(UNKNOWN, "backward")]
+    verdict = checked(columns, ("return [dW1, db1, dW2, db2]", "pass"), repaired=True)
+    assert "nothing (None)" in verdict.new[0].evidence
+
+
+def test_right_for_one_shape_only_is_told(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("n = y.size\n", "n = 32\n"), repaired=True)
+    assert [each.name for each in verdict.new] == ["wrong-row-count"]
+    assert "1 × the right ones with 32 examples, 0.156 × the right ones with 5 examples" in verdict.new[0].evidence
+    verdict = checked(
+        columns,
+        (
+            "    W1, b1, W2, b2 = params\n    Z1 = W1 @ X + b1",
+            "    W1, b1, W2, b2 = params\n    Z1 = W1 @ X + b1 * (len(X) == 64)",
+        ),
+        repaired=True,
+    )
+    (other,) = verdict.new
+    assert other.function == "forward"
+    assert other.evidence.endswith("right with 32 examples")
+
+
+def test_answers_written_into_the_file_are_told(checked: Changed, columns: Assignment) -> None:
+    answer = "return [np.full(p.shape, 0.01) for p in params]"
+    verdict = checked(columns, ("return [dW1, db1, dW2, db2]", answer), repaired=True)
+    assert [each.function for each in verdict.new] == ["backward"]
+    weights = "return [np.eye(hidden, inputs), np.zeros((hidden, 1)), np.eye(outputs, hidden), np.zeros((outputs, 1))]"
+    verdict = checked(
+        columns, ("return [W1, np.zeros((hidden, 1)), W2, np.zeros((outputs, 1))]", weights), repaired=True
+    )
+    assert [each.function for each in verdict.new] == ["init_params"]
+
+
+def test_a_learning_rate_hides_nothing(checked: Changed) -> None:
+    assignment = draw(["times-p-one-minus-p"], 2, 0, "dense-rows")
+    verdict = checked(assignment, ("RATE = 0.3", "RATE = 3.0"))
+    assert names(verdict) == ["times-p-one-minus-p"]
+    assert verdict.accuracy is not None
+    assert verdict.accuracy > 0.8  # it would pass if training alone were looked at
+
+
+def test_functions_that_are_right_in_a_training_that_is_not(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("update(params, grads, RATE)", "update(params, grads, 0)"), repaired=True)
+    assert len(verdict.gone) == 2
+    assert not verdict.new
+    assert verdict.accuracy is not None
+    assert verdict.accuracy < 0.5
+    assert not verdict.repaired
+
+
+def test_other_right_ways_pass(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(
+        columns,
+        ("images.T / 255", "(images.T - 40) / 200"),
+        ("np.sqrt(2 / inputs)", "np.sqrt(1 / inputs)"),
+        ("db2 = dZ2.sum(axis=1, keepdims=True)", "db2 = dZ2 @ np.ones((n, 1))"),
+        ("held = len(images) // 5", "held = len(images) // 4"),
+        ("dZ1 = dA1 * (Z1 > 0)", "dZ1 = np.where(A1 > 0, dA1, 0)"),
+        ("E = np.exp(Z - Z.max(axis=0, keepdims=True))", "E = np.exp((Z - Z.max(axis=0)).astype(np.float64))"),
+        repaired=True,
+    )
+    assert verdict.repaired, verdict
+
+
+def test_without_a_key_everything_found_remains(tmp_path: Path, columns: Assignment) -> None:
+    file = tmp_path / "anything.py"
+    file.write_text(columns.text, "utf-8")
+    verdict = check(file)
+    assert (verdict.page, verdict.planted, names(verdict)) == (
+        "dense-columns",
+        None,
+        ["narrow-one-hot", "one-bias-gradient"],
+    )
+
+
+def test_names_and_arguments_that_were_changed(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("def backward(params, X, y, cache):", "def backward(params, X, y):"), repaired=True)
+    assert "TypeError: backward() takes 3 positional arguments but 4 were given" in verdict.new[0].evidence
+    verdict = checked(columns, ("def one_hot(y):", "def onehot(y):"), repaired=True)
+    assert "there is no such function (did you mean 'onehot'?)" in verdict.new[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def forward(:\n    pass\n", "SyntaxError: invalid syntax (repair.py, line 1)"),
+        ("a = 1\n", "it defines none of the functions of the page"),
+        ("raise SystemExit(0)\n", "repair.py, line 1: SystemExit: 0"),
+        ("1 / 0\n", "repair.py, line 1: ZeroDivisionError: division by zero"),
+        ("(" * 100_000, "SyntaxError: too many nested parentheses"),
+        ("\0", "source code string cannot contain null bytes"),
+        (b"\xff\xfe", "not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_checked_gets_one_line(tmp_path: Path, content: str | bytes, message: str) -> None:
+    file = tmp_path / "repair.py"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    verdict = check(file)
+    assert message in verdict.error
+    assert "\n" not in verdict.error
+    assert not verdict.repaired
+
+
+FORGED = """
+import json, os, struct
+def answer(tree):
+    header = json.dumps([tree, []]).encode()
+    return struct.pack("<I", len(header)) + header
+"""
+
+
+@pytest.mark.parametrize(
+    "tree", ["[]", "{'dict': {'functions': [[1]], 'error': 3}}", "{'dict': {'functions': ['split'] * 9, 'error': ''}}"]
+)
+def test_answers_written_past_the_worker_are_no_repair(checked: Changed, columns: Assignment, tree: str) -> None:
+    """A submission can write into the pipe of its answers; all that it can say there is arrays."""
+    forge = f"{FORGED}for descriptor in range(3, 30):\n    try: os.write(descriptor, answer({tree}) * 40)\n"
+    forge += "    except OSError: pass\n"
+    verdict = checked(columns, ("CLASSES = 10\n", f"CLASSES = 10\n{forge}"), repaired=True)
+    assert not verdict.repaired
+    assert not verdict.gone or verdict.new or verdict.error
+
+
+@pytest.mark.parametrize(
+    "params", ["None", "[]", "{}", "[np.ones((1, 64)), np.ones((10**6, 1)), W2, b2]", "X", "3 * params"]
+)
+def test_trainings_that_return_something_else(checked: Changed, columns: Assignment, params: str) -> None:
+    verdict = checked(
+        columns,
+        (
+            "            params = update(params, grads, RATE)\n    return params",
+            f"            params = update(params, grads, RATE)\n        W1, b1, W2, b2 = params\n    return {params}",
+        ),
+        repaired=True,
+    )
+    assert verdict.accuracy is None
+    assert "train does not return the parameters" in verdict.training
+    assert not verdict.repaired
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}', "[" * 9999])
+def test_what_is_not_a_notebook(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "repair.ipynb"
+    file.write_text(content)
+    assert "not a Jupyter notebook" in check(file).error
+
+
+def test_files_of_other_kinds_and_none(tmp_path: Path) -> None:
+    assert "is a .py or .ipynb file" in check(tmp_path / "repair.txt").error
+    assert "No such file" in check(tmp_path / "repair.py").error
