@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SHARE ?= 1
-EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,keras,mlflow,wandb,trackio]"
+EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,heic,keras,mlflow,wandb,trackio,umap]"
 
 .PHONY: help setup demo test faults lint format docs site screenshots bench notebooks model wheel clean
 
@@ -66,9 +66,11 @@ notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and 
 	$(BIN)/python benchmarks/notebook_convolutions.py
 	$(BIN)/python benchmarks/table.py
 
-model: $(VENV)/installed-dev  ## train the bundled model again and calibrate its doubt; writes src/glassnet/bundled
+model: $(VENV)/installed-dev  ## train the bundled model again and measure it; writes src/glassnet/bundled
 	$(BIN)/python benchmarks/bundled.py
 	$(BIN)/python benchmarks/doubt.py
+	$(BIN)/python benchmarks/pictures.py --test
+	$(BIN)/python benchmarks/table.py
 
 wheel: $(VENV)/installed-dev  ## build dist/*.whl
 	$(BIN)/python -m build

@@ -1,6 +1,6 @@
 """Made-up pictures of what is no digit: letters, words, several digits, parts of digits, scribbles, shapes and blots.
 
-A model's doubt is calibrated on them (doubt.py) and measured on others of the same kinds.
+A model's doubt is measured on them (doubt.py). What it is calibrated on is drawn otherwise (`glassnet.data.strangers`).
 """
 
 from collections.abc import Callable
@@ -23,12 +23,10 @@ LETTERS = "ACDEFGHJKLMNPQRTUVWXYabcdefhijkmnprtuvwxy?!&@%$#+*=<>"  # those that 
 SIDE = 200
 
 
-def fonts(held_out: bool) -> list[str]:
-    """The fonts that come with matplotlib: those to calibrate on, or those to measure on."""
-    found = sorted(Path(mpl.get_data_path(), "fonts", "ttf").glob("*.ttf"))
-    kept = ("DejaVuSerif", "DejaVuSansMono")
-    names = ("cmr10", "cmb10", "cmtt10", "cmss10", "STIXGeneral", "DejaVuSans.", "DejaVuSans-")
-    return [str(path) for path in found if path.name.startswith(kept if held_out else names)]
+def fonts() -> list[str]:
+    """Return fonts that come with matplotlib and have letters."""
+    folder = Path(mpl.get_data_path(), "fonts", "ttf")
+    return sorted(map(str, (*folder.glob("DejaVuSerif*.ttf"), *folder.glob("DejaVuSansMono*.ttf"))))
 
 
 def _text(text: str, width: int, size: int, stroke: int, font: str) -> Image.Image:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from card_lines import CARD, doubt_lines, model_lines, picture_lines
 from glassnet.training import Config
 from machine import RESULTS, load_result, spread
 from speed_lines import (
@@ -195,6 +196,7 @@ NOTEBOOKS: dict[str, Lines] = {"notebooks": notebook_lines, "notebook_convolutio
 PAGES: dict[Path, tuple[str, Callable[[], list[list[str]]]]] = {
     DOCS.parent / "README.md": ("make bench", readme_blocks),
     DOCS / "benchmarks.md": ("make bench", partial(measured, BENCH)),
+    CARD: ("make model", lambda: [model_lines(), *measured({"pictures": picture_lines, "doubt": doubt_lines})]),
     DOCS / "notebooks.md": ("make notebooks", partial(measured, NOTEBOOKS)),
 }
 

@@ -31,6 +31,13 @@ def draw_seven(page: Page) -> None:
     page.mouse.up()
 
 
+def network(page: Page) -> None:
+    page.goto("/#network?image=drawing")
+    page.get_by_role("application", name="hidden layer 2").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(".looks canvas").nth(8).wait_for()
+
+
 def train(page: Page) -> None:
     page.goto("/#train?data=digits&recipe=small&hidden=48&epochs=150")
     page.get_by_role("button", name="Start", exact=True).click()
@@ -80,7 +87,7 @@ def main() -> None:
             address = server.stdout.readline().split()[-1]
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
-            for view in (draw, train, watch, step, clinic, lessons, export):
+            for view in (draw, network, train, watch, step, clinic, lessons, export):
                 view(page)
                 page.wait_for_timeout(2000)  # charts and fonts
                 page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=view is not lessons)

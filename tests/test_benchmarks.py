@@ -98,5 +98,5 @@ def test_what_is_not_measured_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_p
 @pytest.mark.parametrize("page", table.PAGES, ids=lambda page: page.stem)
 def test_a_page_shows_what_was_measured(page: Path) -> None:
     text, (command, blocks) = page.read_text("utf-8"), table.PAGES[page]
-    assert "±" in text
+    assert len(blocks()) > 0
     assert table.filled(text, command, blocks()) == text

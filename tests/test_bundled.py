@@ -13,8 +13,9 @@ import bundled
 import glassnet
 from glassnet import load_dataset, train
 from glassnet.cli import main
+from glassnet.data.synthetic import drawn_digits
 from glassnet.errors import FileError
-from glassnet.nn import Dense
+from glassnet.nn import Conv2D, Dense
 from glassnet.training import BUNDLED, Config, open_model
 
 FIGURES = json.loads(BUNDLED.with_name("figures.json").read_text())
@@ -39,9 +40,9 @@ def test_the_file_is_the_one_that_was_measured_and_small():
 def test_its_configuration_is_beside_it():
     settings = tomllib.loads(BUNDLED.with_name("config.toml").read_text())
     model = open_model()
-    layers = [layer.W.shape[1] for layer in model.network.layers if isinstance(layer, Dense)]
-    assert layers == [*settings["hidden"], 10]
-    assert tuple(settings["hidden"]) == Config.resolve("bundled").hidden
+    units = [layer.W.shape[-1] for layer in model.network.layers if isinstance(layer, Dense | Conv2D)]
+    assert units == [32, 64, 192, 10]
+    assert tuple(settings["layers"]) == Config.resolve("bundled").layers
     assert (settings["recipe"], settings["data"], settings["seed"]) == ("bundled", "mnist", FIGURES["seed"])
     assert model.classes == tuple("0123456789")
 
@@ -91,16 +92,26 @@ def test_explain_needs_no_run(capsys):
 
 
 def test_a_bundle_is_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):
-    digits = load_dataset("digits")
-    run = train(digits, out=tmp_path / "run", epochs=2)
-    figures = bundled.write_bundle(run, tmp_path / "bundle" / "digits.safetensors")
+    rng = np.random.default_rng(0)
+    drawn = [drawn_digits(count, rng) for count in (1500, 200, 300)]
+    mnist = load_dataset((drawn[0].images, drawn[0].labels, drawn[1].images, drawn[1].labels))
+    synthetic = load_dataset((drawn[2].images, drawn[2].labels))
+    monkeypatch.setattr(bundled, "STRANGERS", 180)
+    data = bundled.training_data(mnist, synthetic)
+    assert data.classes == (*mnist.classes, "no digit")
+    assert np.count_nonzero(data.train.labels == 10) >= 180
+    run = train(data, "fast", out=tmp_path / "run", epochs=4)
+    figures = bundled.write_bundle(run, data, mnist, tmp_path / "bundle" / "digits.safetensors")
     names = {path.name for path in (tmp_path / "bundle").iterdir()}
     assert names == {"digits.safetensors", "config.toml", "figures.json"}
     model = open_model(tmp_path / "bundle" / "digits.safetensors")
-    assert figures["test_accuracy"] == np.mean(model.predict(digits.test.images) == digits.test.labels)
+    assert model.classes == mnist.classes
+    assert model.doubts is not None
+    np.testing.assert_allclose(model.logits(mnist.test.images), run.model.logits(mnist.test.images)[:, :10], atol=1e-4)
+    assert figures["test_accuracy"] == np.mean(model.predict(mnist.test.images) == mnist.test.labels) > 0.7
     assert json.loads((tmp_path / "bundle" / "figures.json").read_text()) == figures
 
     monkeypatch.setattr(bundled, "MAX_BYTES", figures["bytes"] - 1)
     with pytest.raises(FileError, match="use fewer units"):
-        bundled.write_bundle(run, tmp_path / "full" / "digits.safetensors")
+        bundled.write_bundle(run, data, mnist, tmp_path / "full" / "digits.safetensors")
     assert not (tmp_path / "full").exists()

@@ -572,7 +572,7 @@ def images() -> tuple[Table, Labels]:
     return examples.images[:300] / 255, examples.labels[:300]
 
 
-AMOUNTS = {"rotation": 15, "zoom": 0.1, "shear": 0.2, "shift": 1.5, "elastic": 0.5}
+AMOUNTS = {"rotation": 15, "zoom": 0.1, "shear": 0.2, "shift": 1.5, "elastic": 0.5, "robust": True}
 
 
 @pytest.mark.parametrize("name", AMOUNTS)

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 import glassnet
 from glassnet.cli import main
+from glassnet.clinic import MISTAKES
 from glassnet.lessons import lesson_files
 from glassnet.training import Config, notebook_names
 
@@ -66,6 +67,22 @@ def test_the_pages_are_in_the_table_of_contents() -> None:
     assert re.findall(r"\]\(tutorial/(\S+)\.md\)", index) == listed
     used = (DOCS / "use/index.md").read_text("utf-8")
     assert re.findall(r"\]\((\S+)\.md\)", used) == [page.stem for page in USE]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_names_its_view_and_every_address_is_one(page: Path) -> None:
+    seen = re.search(r"^See it live: (.+?)\n\n", TEXTS[page] + "\n", re.MULTILINE | re.DOTALL)
+    assert seen
+    views = {folder.name for folder in (ROOT / "src/glassnet/web/static/views").iterdir()}
+    addresses = re.findall(r"`#(\w+)(?:\?mistake=([\w-]+))?", seen[1])
+    assert addresses
+    for view, mistake in addresses:
+        assert view in views
+        assert not mistake or mistake in MISTAKES
+
+
+def test_every_mistake_names_a_page_of_the_tutorial() -> None:
+    assert {mistake.tutorial for mistake in MISTAKES.values()} <= {page.stem for page in PAGES}
 
 
 def test_the_page_of_the_notebooks_names_each_and_every_mistake_of_it() -> None:

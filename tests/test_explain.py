@@ -434,7 +434,7 @@ def test_of_a_larger_convolution_one_filter_at_one_place_is_worked_out():
     stage = explain(trained, IMAGE, 0)["Z1"]
     [line] = stage.example
     i, j, f = np.unravel_index(stage.array[0].argmax(), stage.array.shape[1:])
-    assert line.startswith(f"filter {f} at row {i}, column {j}, where it finds most: ")
+    assert line.startswith(f"filter {f + 1} at row {i + 1}, column {j + 1}, where it finds most: ")
     total, _, shown = line.partition(": ")[2].replace("−", "-").replace("·", "*").rpartition(" = ")
     assert total.count("*") == 4
     assert eval(total) == pytest.approx(float(shown), abs=1e-3)

@@ -311,3 +311,24 @@ def test_blue_is_positive_and_orange_negative_wherever_numbers_have_a_sign() -> 
     for share, colour in ((1.0, above), (0.0, below)):
         assert plots.SIGNED(share, bytes=True)[:3] == colour
     np.testing.assert_array_equal(signed(np.array([[1.0, -1.0, 0.0]]))[0], [above, below, (255, 255, 255)])
+
+
+def test_a_map_names_its_classes_beside_their_colours():
+    rng = np.random.default_rng(0)
+    labels = np.arange(30) % 3
+    for classes in (("0", "1", "2"), ("ant", "bee", "a very long name")):
+        figure = draw(plots.projection(rng.normal(size=(30, 2)), labels, classes, "umap"))
+        (axes,) = figure.axes
+        assert "30 images" in axes.get_title(loc="left")
+        assert "UMAP" in axes.get_title(loc="left")
+        names = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert len(names) == 3
+        assert all("(10)" in name for name in names)
+        signs = {tuple(map(tuple, points.get_paths()[0].vertices.round(3))) for points in axes.collections}
+        assert len(signs) == 3  # no class is told by its colour alone
+
+
+def test_a_map_without_points_or_with_other_labels():
+    for points, labels in ((0, 0), (3, 2)):
+        with pytest.raises(DataError, match="one label for each point"):
+            plots.projection(np.zeros((points, 2)), np.zeros(labels, np.int64), ("a", "b"))

@@ -89,13 +89,14 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         epochs: passes over the training examples. None is 100, or 300 where there are fewer than 512 examples, which
             make few steps an epoch.
         batch_size: examples per step, or "all"; at most as many as there are.
-        rotation: maximum random rotation in degrees, redrawn every epoch. This and the next five distort training
+        rotation: maximum random rotation in degrees, redrawn every epoch. This and the next six change training
             images, as in `glassnet.train`, and need X of shape (n, h, w), or ``image_shape``.
         zoom: maximum random zoom in or out, as a fraction of the image size.
         shear: maximum random horizontal shear, in pixels per row.
         shift: maximum random shift in pixels, along each axis.
         elastic: random elastic distortion: standard deviation of the displacement, in pixels.
         smoothness: standard deviation of the Gaussian filter that smooths the elastic distortion, in pixels.
+        robust: also perspective, and ink as pens, paper and cameras leave it, see `glassnet.data.degradation`.
         class_weight: None, "balanced", or a dictionary of weights by class, 1 for classes not in it. Multiplied
             with the sample weights. With "balanced", all classes have the same total weight.
         validation_fraction: share of the examples that `fit` holds out, stratified, if it is given no validation
@@ -149,6 +150,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         shift: float = 0.0,
         elastic: float = 0.0,
         smoothness: float = 4.0,
+        robust: bool = False,
         class_weight: str | Mapping[Any, float] | None = None,
         validation_fraction: float | None = None,
         monitor: str = "validation_loss",
@@ -166,7 +168,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self.l2, self.weight_decay, self.clip_norm, self.ema = l2, weight_decay, clip_norm, ema
         self.label_smoothing = label_smoothing
         self.rotation, self.zoom, self.shear, self.shift = rotation, zoom, shear, shift
-        self.elastic, self.smoothness = elastic, smoothness
+        self.elastic, self.smoothness, self.robust = elastic, smoothness, robust
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight
         self.validation_fraction, self.monitor, self.patience = validation_fraction, monitor, patience
         self.engine, self.precision, self.verbose = engine, precision, verbose

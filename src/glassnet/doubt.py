@@ -1,6 +1,6 @@
 """How little an image is like those that a network has learned: a measure on top of the softmax.
 
-A softmax is sure of many an image of something else. What it was computed from says more: the activations of the hidden
+A softmax is sure of many an image of something else. What it was computed from says more: what goes into the dense
 layers, and the energy of the logits (Liu, Wang, Owens and Li, Energy-based Out-of-distribution Detection, 2020). A
 logistic regression of these tells images of classes from strangers.
 """
@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .nn import Dense, Network, Pass
+from .nn import Conv2D, Dense, Network, Pass
 from .nn.types import Array
 
 __all__ = ["THRESHOLD", "Doubt", "evidence"]
 
 THRESHOLD = 0.5
 """More doubt than this: the image is not like the classes. One in a hundred of true digits has more."""
+
+WIDEST = 2048  # numbers of a layer: more would fill the model's file
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,17 @@ class Doubt:
 
 
 def evidence(network: Network, p: Pass, Z: Array) -> Array:
-    """Return the activations of all hidden layers, the energy of the logits and the largest of them (n, m)."""
+    """Return the inputs of all dense layers but the image itself, the energy of the logits and their largest (n, m)."""
     largest = Z.max(axis=1, keepdims=True)
     energy = largest + np.log(np.exp(Z - largest).sum(axis=1, keepdims=True))
-    return np.concatenate([*(p.layers[number].X for number in _dense(network)[1:]), energy, largest], axis=1)
+    inputs = [p.layers[number].X for number in _hidden(network)]
+    return np.concatenate([*(X for X in inputs if X.shape[1] <= WIDEST), energy, largest], axis=1)
 
 
-def _dense(network: Network) -> list[int]:
-    return [number for number, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+def _hidden(network: Network) -> list[int]:
+    """Return the dense layers that something with weights comes before."""
+    weighted = [number for number, layer in enumerate(network.layers) if isinstance(layer, Dense | Conv2D)]
+    return [number for number in weighted[1:] if isinstance(network.layers[number], Dense)]
 
 
 def _size(network: Network) -> int:

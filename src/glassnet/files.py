@@ -81,6 +81,10 @@ def write_together(contents: Mapping[Path, bytes], *, durable: bool = True) -> N
     The bytes go into files beside them, are forced to the disk, and are then renamed over them (a rename is atomic on
     POSIX and on Windows); the folders are synced too, since it is the folder that holds the name.
 
+    Args:
+        contents: what goes into which file.
+        durable: whether the files have to outlast a power cut, for which a disk may take a tenth of a second.
+
     Raises:
         FileError: the disk is full or a folder cannot be written to. The old files are still there.
     """
@@ -243,7 +247,8 @@ def write_tensors(
     """Write named arrays and text metadata to a safetensors file, atomically.
 
     The same content makes the same bytes: the metadata go in as one JSON text, since the library writes several in
-    random order. A digest of all of it goes in too, by which a reader sees that a bit has changed.
+    random order. A digest of all of it goes in too, by which a reader sees that a bit has changed. ``durable`` is that
+    of `write_together`.
     """
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     complete = dict(metadata) | {DIGEST: _digest(arrays, metadata)}

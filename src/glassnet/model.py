@@ -146,7 +146,8 @@ class Model:
         forms = {(m.preprocessing, m.classes, m.trained_on, m.fingerprint, m.seen) for m in models}
         if len(forms) != 1:
             raise DataError("the models of an ensemble must have the same preprocessing, classes and data")
-        return cls([network for model in models for network in model.networks], *forms.pop())
+        networks = [network for model in models for network in model.networks]
+        return cls(networks, *forms.pop(), models[0].doubts)
 
     @property
     def network(self) -> Network:
@@ -320,13 +321,14 @@ class Model:
             raise ConfigError(f"grid: {rows}x{columns} has no cells, or more than {MAX_CELLS:,}; give such as 9x9")
         return read_grid(self, gray, rows, columns, name)
 
-    def save(self, path: str | PathLike[str], *, snapshot: bool = False) -> None:
+    def save(self, path: str | PathLike[str], *, snapshot: bool = False, durable: bool = True) -> None:
         """Write the model to one safetensors file, all members of an ensemble included.
 
         Args:
             path: the file.
             snapshot: whether to round the weights to float16, which takes half the space, and not to wait until the
                 file is on the disk.
+            durable: whether to wait until then; a file that is soon overwritten need not outlast a power cut.
 
         Raises:
             FileError: the file cannot be written, or a parameter is not finite, or too large for float16; what was
@@ -357,7 +359,7 @@ class Model:
         metadata = {"kind": "model", "version": VERSION, "header": text}
         if self.doubts is not None:
             metadata["doubt"] = self.doubts.to_json()
-        write_tensors(as_path(path), tensors, metadata, durable=not snapshot)
+        write_tensors(as_path(path), tensors, metadata, durable=durable and not snapshot)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -5,7 +5,6 @@ apart, labels beside the lines in place of a legend, and a title that states the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ __all__ = [
     "hardest_images",
     "learning_curves",
     "learning_rate_search",
+    "projection",
     "samples",
 ]
 
@@ -40,6 +40,20 @@ INK, GREY, PALE = "#222222", "#666666", "#ebebeb"
 BLUE, VERMILLION = "#0072b2", "#d55e00"
 # Of numbers around 0, the same in figures, pages and tutorial: blue above, orange below, white at 0.
 SIGNED = LinearSegmentedColormap.from_list("signed", [VERMILLION, "white", BLUE])
+# Of classes, each of which is told by its sign as well; all are dark enough to be read on white.
+CLASS_COLOURS = (
+    "#0072b2",
+    "#b34700",
+    "#007a5a",
+    "#a8417f",
+    "#8a6100",
+    "#5b4bc4",
+    "#c0182b",
+    "#4d4d4d",
+    "#0b7480",
+    "#5f6d00",
+)
+SIGNS = "ovs^D<P>X*"  # of classes whose names are longer than two letters
 LARGE, NORMAL, SMALL = 14, 12, 11  # points: large, since a page may be as narrow as a telephone
 WIDTH, DPI = 8, 150  # inches, pixels an inch
 
@@ -207,6 +221,45 @@ def calibration(evaluation: Evaluation) -> Figure:
     return figure
 
 
+def projection(coordinates: Points, labels: NDArray[np.integer], classes: Sequence[str], method: str = "pca") -> Figure:
+    """A map of images: each a point in the colour and with the name of its class, or, where names are long, its sign.
+
+    Args:
+        coordinates: ``(n, 2)``, as `glassnet.explain.project` gives them.
+        labels: ``(n,)`` the true classes, indices into ``classes``.
+        classes: their names.
+        method: how the map was made, for the title.
+
+    Raises:
+        DataError: not one label for each point, or no point.
+    """
+    if not len(coordinates) or len(coordinates) != len(labels):
+        raise DataError(f"{len(coordinates):,} points and {len(labels):,} labels: give one label for each point")
+    figure = new_figure(height=7)
+    axes = figure.subplots()
+    short = all(len(name) <= 2 for name in classes)
+    for i in np.unique(labels).tolist():
+        name, points = classes[i], coordinates[labels == i]
+        sign = f"${name}$" if short and name.isalnum() else SIGNS[i % len(SIGNS)]
+        size = 45 if short else 20
+        colour = CLASS_COLOURS[i % len(CLASS_COLOURS)]
+        axes.scatter(
+            points[:, 0],
+            points[:, 1],
+            s=size,
+            marker=sign,
+            color=colour,
+            linewidths=0.3,
+            label=f"{_short(name)} ({len(points):,})",
+        )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_color(PALE)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=SMALL, title="class (images)")
+    write_title(axes, f"{len(coordinates):,} images as the last hidden layer sees them ({method.upper()})")
+    return figure
+
+
 def samples(examples: Examples, classes: Sequence[str]) -> Figure:
     """The first 16 images of each class, a row for each."""
     figure, axes = _sheet(SAMPLES_ACROSS, len(classes))
@@ -245,8 +298,7 @@ def augmented(examples: Examples, augmentation: Augmentation, *, ground: int = 0
         for x, image in zip(places, [original, *versions[row * VERSIONS :][:VERSIONS]], strict=True):
             _tile(axes, image, x, row).set(cmap="gray_r", clim=(0, white))
     axes.axvline(1 + gap / 2, color=PALE)
-    amounts = {name: amount for name, amount in asdict(augmentation).items() if amount and name != "smoothness"}
-    write_title(axes, ", ".join(f"{name} {amount:g}" for name, amount in amounts.items()) or "not distorted")
+    write_title(axes, str(augmentation))
     return figure
 
 

@@ -12,7 +12,8 @@ import pytest
 from glassnet import Model, load_dataset, train
 from glassnet.cli import main
 from glassnet.data import Examples
-from glassnet.explain import images_to_explain
+from glassnet.explain import images_to_explain, top_images, trace
+from glassnet.training import Run
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +158,58 @@ def test_in_a_pipe_it_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--tiny"]) == 0
     assert result.stdout.decode() == capsys.readouterr().out
     assert not result.stderr
+
+
+def test_a_unit_and_the_images_that_excite_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(run), "--image", "7", "--layer", "1", "--unit", "5"]) == 0
+    text = capsys.readouterr().out
+    one = Run(run)
+    own = trace(one.model, load_dataset("digits").test.images[7]).unit(1, 4)
+    assert str(own) in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "training images it is excited most by" in text
+    assert main(["explain", str(run), "--image", "7", "--layer", "1", "--unit", "5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["activation"] == own.activation
+    assert found["weights"] == own.connections.weights.tolist()
+    training, _ = load_dataset("digits").split(one.config.validation, one.config.split_seed)
+    best = top_images(one.model, training)[1].indices[4]
+    assert found["top"]["labels"] == [str(label) for label in training.labels[best]]
+
+
+def test_a_map_is_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "map.png"
+    assert main(["explain", str(run), "--map", str(file)]) == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert "359 test images" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--layer", "1"], "give both"),
+        (["--unit", "1"], "give both"),
+        (["--layer", "1", "--unit", "25"], "--unit 25: hidden layer 1 has units 1 to 24"),
+        (["--layer", "1", "--unit", "0"], "--unit 0: hidden layer 1 has units 1 to 24"),
+        (["--layer", "3", "--unit", "1"], "--layer 3: there are 0 (the input) to 2 (the output)"),
+        (["--layer", "1", "--unit", "1", "--image", "999"], "--image 999"),
+        (["--layer", "1", "--unit", "1", "--learning-rate", "1"], "give them with a run or a model"),
+        (["--map", "map.jpg"], "give a name that ends in .png"),
+        (["--map", "map.png", "--method", "umpa"], "did you mean 'umap'"),
+    ],
+)
+def test_a_unit_or_map_that_cannot_be(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", str(run), *flags]) == 2
+    out, err = capsys.readouterr()
+    assert line in err
+    assert err.count("\n") == 1
+    assert not out
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,8 @@ def noise(n, h, w, seed=0):
 
 def places(augmentation, count, shape, rng):
     """Rows and columns from which the pixels of images come that are distorted as is drawn."""
-    matrices, shifts, elastic = augmentation.draw((count, *shape), rng)
+    matrices, shifts, perspective, elastic = augmentation.draw((count, *shape), rng)
+    assert perspective is None
     assert elastic is None
     return affine_places(matrices, shifts, shape, Engine().scratch)
 

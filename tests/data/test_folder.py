@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -30,7 +32,8 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
     (tmp_path / "set" / "2" / ".DS_Store").write_text("")
     (tmp_path / "set" / "2" / "._1.png").write_text("")
     (tmp_path / "set" / "2" / "notes.txt").write_text("")
-    dataset = load_dataset(tmp_path / "set")
+    with pytest.warns(UserWarning, match="set: left out 1 other file "):
+        dataset = load_dataset(tmp_path / "set")
     assert dataset.classes == ("2", "10", "x")
     assert (dataset.name, dataset.official_test, dataset.image_shape) == ("set", False, (9, 7))
     found = {
@@ -39,6 +42,7 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
         for image, label in zip(part.images, part.labels, strict=True)
     }
     assert found == {(picture.tobytes(), ["10", "2", "x"][i % 3]) for i, picture in enumerate(pictures)}
+    (tmp_path / "set" / "2" / "notes.txt").unlink()
     assert load_dataset(dataset.source).fingerprint == dataset.fingerprint
 
 
@@ -58,7 +62,7 @@ def test_files_are_sorted_by_the_numbers_in_their_names(tmp_path):
     assert load_dataset(tmp_path).train.images[:4, 0, 0].tolist() == [1, 2, 9, 10]
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("training", "testing")])
+@pytest.mark.parametrize("names", [("train", "test"), ("training", "testing"), ("Train", "TEST")])
 def test_train_and_test_folders_are_an_official_split(tmp_path, names):
     for name, levels in zip(names, ((10, 20), (30,)), strict=True):
         for level in levels:
@@ -104,3 +108,42 @@ def test_one_class_or_an_unknown_one(tmp_path):
     write(tmp_path / "two" / "test" / "2", "a", stroke(9, 9))
     with pytest.raises(DataError, match="not a class of the training images"):
         load_dataset(tmp_path / "two")
+
+
+def test_validation_folders_join_the_training_images(tmp_path):
+    for part, level in (("Train", 10), ("valid", 20), ("Test", 30)):
+        for label in "01":
+            write(tmp_path / part / label, "a", np.full((4, 4), level + int(label), np.uint8))
+    dataset = load_dataset(tmp_path)
+    assert sorted(dataset.train.images[:, 0, 0].tolist()) == [10, 11, 20, 21]
+    assert dataset.test.images[:, 0, 0].tolist() == [30, 31]
+    write(tmp_path / "training" / "0", "a", stroke(9, 9))
+    with pytest.raises(DataError, match="Train and training are both train images; join them"):
+        load_dataset(tmp_path)
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path):
+    for label in "01":
+        write(tmp_path / "train" / label, "a", stroke(9, 9))
+    for name in ("one.txt", "two.json", "three.svg", "four.npy"):
+        (tmp_path / "train" / "1" / name).write_text("")
+    (tmp_path / "train" / "labels.csv").write_text("")
+    (tmp_path / "train" / "1" / "Thumbs.db").write_text("")
+    (tmp_path / "train" / "7").mkdir()
+    with pytest.warns(UserWarning, match="left out") as found:
+        load_dataset(tmp_path)
+    assert str(found[0].message) == (
+        f"{tmp_path / 'train'}: left out 5 other files (train/labels.csv, 1/four.npy, 1/one.txt, …) "
+        "and 1 folder without pictures (train/7)"
+    )
+
+
+def test_the_shell_says_what_is_left_out_in_one_line(tmp_path):
+    for label in "01":
+        write(tmp_path / label, "a", stroke(9, 9))
+        write(tmp_path / label, "b", stroke(9, 9))
+    (tmp_path / "notes.txt").write_text("")
+    command = [sys.executable, "-m", "glassnet", "data", tmp_path]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == f"glassnet: {tmp_path}: left out 1 other file ({tmp_path.name}/notes.txt)\n"

@@ -2,6 +2,7 @@ import io
 import os
 import re
 import struct
+import sys
 import time
 import zlib
 from contextlib import suppress
@@ -236,3 +237,23 @@ def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(DataError, match="not a regular file"):
         read_picture(tmp_path / "pipe.png")
+
+
+def test_heic_needs_a_package_and_says_which(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(DataError, match=r"the picture: a HEIC photo, and pillow-heif is missing; pip install"):
+        read_picture(b"\0\0\0\x1cftypheic" + bytes(40))
+
+
+def test_heic_is_read_and_damage_gets_one_line():
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    heif.register_heif_opener()
+    content = encoded(Image.fromarray(np.kron(GRAY, np.ones((8, 8), np.uint8))).convert("RGB"), "HEIF", quality=95)
+    assert np.abs(read_picture(content).astype(int)[4::8, 4::8] - GRAY).mean() < 8
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        damaged = bytearray(content)
+        for at in rng.integers(12, len(content), 4):
+            damaged[at] = rng.integers(256)
+        with suppress(DataError):
+            read_picture(bytes(damaged[: rng.integers(16, len(content))]))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import glassnet.data.tables as tables
+from glassnet.data.sources import load_dataset
 from glassnet.data.tables import read_csv
 from glassnet.errors import DataError
 
@@ -47,7 +48,7 @@ def test_what_was_written_is_read(tmp_path, data, side, newline, last, quoted, r
     random.shuffle(order)
     cells = [[names[i] for i in order], *([str(row[i]) for i in order] for row in rows)]
     text = newline.join(",".join(f'"{cell}"' if quoted else cell for cell in row) for row in cells) + newline * last
-    images, labels, maximum, first_line = read_csv(write(tmp_path, text))
+    images, labels, maximum, first_line, _ = read_csv(write(tmp_path, text))
     assert np.array_equal(images.reshape(len(rows), -1), np.rint(rows[:, 1:] * (255 / maximum)))
     assert maximum == 255 or maximum == rows[:, 1:].max() <= 16
     assert first_line == 2
@@ -114,7 +115,7 @@ def test_a_bad_cell_is_named_by_line_and_column(tmp_path, cell, newline):
             "letter,pixel0\n1,2\n",
             "'letter' is neither label nor one of the pixels pixel0, …; remove it, or call it label",
         ),
-        ("label,pixel0\nseven,20\n", "line 2, column label: 'seven' is not"),
+        ("label,pixel0\n7,20\nseven,20\n", "line 3, column label: 'seven' is not"),
         ("label,pixel0\n0.5,20\n", "line 2, column label: '0.5' is not a whole number"),
         ("label,pixel0\n1,-0.5\n2,0.5\n", "line 2, column pixel0: '-0.5' is not .*fractions from 0 to 1"),
         (gzip.compress(HEADER.encode())[:-9], "cannot be unpacked"),
@@ -326,3 +327,29 @@ def test_the_line_of_a_label_counts_what_stands_before_it(tmp_path):
     path = write(tmp_path, "sep=,\n" + HEADER + "\n1,20,3,4,5\n")
     assert read_csv(path).first_line == 3
     assert read_csv(path).first_line == 3  # from the cache
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("header", [False, True])
+def test_labels_may_be_words(tmp_path, header, last):
+    rng, words = np.random.default_rng(0), ["two", "ten", "a b"]
+    images, labels = rng.integers(0, 256, (30, 3, 3), np.uint8), [words[i % 3] for i in range(30)]
+    images[:, 0] = 0  # ground
+    names = [f"pixel{i}" for i in range(9)]
+    rows = [names] * header + [list(map(str, image.ravel())) for image in images]
+    cells = ["label"] * header + labels
+    order = (lambda word, row: [*row, word]) if last else (lambda word, row: [word, *row])
+    path = tmp_path / "words.csv"
+    path.write_text("\n".join(",".join(order(word, row)) for word, row in zip(cells, rows, strict=True)) + "\n")
+    for _ in range(2):  # also from the cache
+        dataset = load_dataset(path)
+        assert dataset.classes == ("a b", "ten", "two")
+        found = {
+            image.tobytes(): dataset.classes[label]
+            for part in (dataset.train, dataset.test)
+            for image, label in zip(part.images, part.labels, strict=True)
+        }
+        assert found == {image.tobytes(): word for image, word in zip(images, labels, strict=True)}
+    assert load_dataset(path, classes=["two", "ten", "a b"]).classes == ("two", "ten", "a b")
+    with pytest.raises(DataError, match=r"the label 'a b' at line .* is not one of the 2 classes"):
+        load_dataset(path, classes=["two", "ten"])

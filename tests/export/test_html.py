@@ -12,7 +12,7 @@ from glassnet import DigitClassifier, Model, load_dataset, train
 from glassnet.cli import main
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError
-from glassnet.export import html_page, record_of
+from glassnet.export import html_page, html_record, past_of, record_of
 from glassnet.export.bundle import bundle
 from glassnet.nn import Dense, Network, ReLU
 
@@ -95,6 +95,22 @@ def test_a_run_tells_how_it_learned(tmp_path: Path) -> None:
     assert found.facts["epochs"] == "3"
     assert found.evaluation is not None
     assert found.facts["test accuracy"] == f"{100 * found.evaluation.accuracy:.2f} %"
+
+
+def test_a_page_of_a_run_has_its_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = train(load_dataset("digits"), "small", epochs=2, batch_norm=True, out=tmp_path / "run", threads=1)
+    assert list(past_of(run, run.model)) == run.snapshots
+    assert main(["export", str(run.path), "--html", str(tmp_path / "page.html")]) == 0
+    weights = data((tmp_path / "page.html").read_bytes())["model"]["weights"]
+    assert [each["step"] for each in weights] == [*run.snapshots, None]
+    assert {each["parameters"]["type"] for each in weights[:-1]} == {"float16"}
+
+    (run.path / "snapshots" / f"{run.snapshots[1]}.safetensors").write_bytes(b"damaged")
+    assert list(past_of(run, run.model)) == [run.snapshots[0], *run.snapshots[2:]]
+    monkeypatch.setattr(html_record, "MOST_BYTES", 5.5 * len(weights[0]["parameters"]["numbers"]))
+    some = list(past_of(run, run.model))
+    assert len(some) in (4, 5)
+    assert {some[0], some[-1]} == {run.snapshots[0], run.snapshots[-1]}
 
 
 def test_an_ensemble_has_a_point_for_each_member(tmp_path: Path) -> None:

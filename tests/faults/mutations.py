@@ -212,10 +212,16 @@ def _of_folder(folder: Path) -> dict[str, tuple[list[bytes], Read]]:
             Record(place).details()
             run = Run(place)
             _ = run.history, read_steps(place / "steps.jsonl"), run.finished, run.model
+            for step in run.snapshots:
+                run.model_at(step)
 
         return look
 
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(folder) for path in folder.iterdir() if path.is_file())
+    # Of files beside each other in a folder, such as snapshots, one is like all others.
+    names += [
+        next(path.relative_to(folder) for path in inner.iterdir()) for inner in folder.iterdir() if inner.is_dir()
+    ]
     return {f"run folder, {name}": ([(folder / name).read_bytes()], looker(name)) for name in names}
 
 

@@ -95,6 +95,12 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
+def _is_part(process: psutil.Process) -> bool:
+    """Whether it is a part of a run: Python, but not what Python has beside it, nor what starts MPI's ranks."""
+    words = " ".join(process.cmdline())
+    return "python" in words and "resource_tracker" not in words
+
+
 def _run(command: Command, folder: Path, hit: Callable[[psutil.Process], None] | None) -> tuple[int, str]:
     """Run a command to its end; return its exit status, None where it hangs, and what it said."""
     with (folder / "said").open("w+") as said:
@@ -126,14 +132,18 @@ def _kill(
     expected: object,
     random: Random,
 ) -> None:
+    killed: list[str] = []
+
     def hit(process: psutil.Process) -> None:
         time.sleep(after)
         with suppress(IndexError, psutil.NoSuchProcess):  # it may be over
-            random.choice([*victims(process)]).kill()
+            victim = random.choice([one for one in victims(process) if _is_part(one)])
+            killed.append(" ".join(victim.cmdline())[-60:])
+            victim.kill()
 
     counts.tried(what)
-    where = f"{what}, after {after:.2f} s"
     code, text = _run(begin, folder, hit)
+    where = f"{what}, after {after:.2f} s: {''.join(killed)}"
     if code == -signal.SIGALRM:
         counts.wrong(what, "hangs", where, text)
         return

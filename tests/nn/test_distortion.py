@@ -11,6 +11,9 @@ from glassnet.data.augmentation import inverse_matrices
 
 ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
 
+ROBUST = Augmentation(rotation=10, shift=1, robust=True)
+TURNED = Augmentation(rotation=180)
+
 
 def noise(n, h, w, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, h, w), np.uint8)
@@ -21,15 +24,18 @@ def transformed(engine, images, degrees=0.0, zoom=1.0, shear=0.0, down=0.0, acro
     n = len(images)
     matrices = inverse_matrices(*(np.full(n, value) for value in (degrees, zoom, shear)))
     out = np.empty_like(images)
-    engine.distort(images, matrices, np.array([[down] * n, [across] * n]), None, ground, out)
+    engine.distort(images, matrices, np.array([[down] * n, [across] * n]), None, None, ground, out)
     return out
 
 
 def places(drawn, number, shape):
-    """Rows and columns from which the pixels of one image come: c + A⁻¹ (p − c − s) + K_down N K_acrossᵀ."""
+    """Rows and columns from which the pixels of one image come: c + A⁻¹ (p − c − s) / far + K_down N K_acrossᵀ."""
     centre = (np.array(shape)[:, None] - 1) / 2
     from_centre = np.indices(shape).reshape(2, -1) - centre - drawn.shifts[:, number, None]
-    found = (centre + drawn.matrices[:, :, number] @ from_centre).reshape(2, *shape)
+    moved = drawn.matrices[:, :, number] @ from_centre
+    if drawn.perspective is not None:
+        moved /= 1 + drawn.perspective[:, number] @ (np.indices(shape).reshape(2, -1) - centre)
+    found = (centre + moved).reshape(2, *shape)
     if drawn.elastic:
         N, down, across = (np.array(array, np.float64) for array in drawn.elastic)
         found += down @ N[:, number] @ across.T
@@ -43,7 +49,9 @@ def places(drawn, number, shape):
     st.integers(1, 12),
     st.integers(0, 255),
     st.integers(0, 99),
-    st.sampled_from([ALL, Augmentation(shift=20), Augmentation(elastic=5, smoothness=1), Augmentation(rotation=180)]),
+    st.sampled_from(
+        [ALL, ROBUST, Augmentation(shift=20), Augmentation(elastic=5, smoothness=1), Augmentation(rotation=180)]
+    ),
     st.sampled_from([np.uint8, np.float32]),
 )
 def test_the_values_are_those_of_scipy_at_the_same_places(engine, n, h, w, ground, seed, augmentation, dtype):

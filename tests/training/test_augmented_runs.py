@@ -46,10 +46,13 @@ def batches_of(examples: Examples, seed: int = 0, shuffle: bool = True, augment:
 
 @pytest.mark.parametrize("stop", [1, 13, 15, 26])  # 13 steps an epoch
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_two_halves_are_one_whole_bit_for_bit(tmp_path: Path, digits: Dataset, stop: int, shuffle: bool) -> None:
+@pytest.mark.parametrize("robust", [True, False])
+def test_two_halves_are_one_whole_bit_for_bit(
+    tmp_path: Path, digits: Dataset, stop: int, shuffle: bool, robust: bool
+) -> None:
     whole, first, second = Watch(), Watch(stop), Watch()
-    run = train(digits, out=tmp_path / "whole", shuffle=shuffle, callbacks=[whole], **SETTINGS)
-    train(digits, out=tmp_path / "half", shuffle=shuffle, callbacks=[first], **SETTINGS)
+    run = train(digits, out=tmp_path / "whole", shuffle=shuffle, robust=robust, callbacks=[whole], **SETTINGS)
+    train(digits, out=tmp_path / "half", shuffle=shuffle, robust=robust, callbacks=[first], **SETTINGS)
     resumed = resume(tmp_path / "half", callbacks=[second])
     assert first.losses + second.losses == whole.losses
     assert model_bytes(resumed) == model_bytes(run)
@@ -125,6 +128,7 @@ def test_a_configuration_says_how_images_are_distorted(tmp_path: Path) -> None:
     assert Config.resolve("fast").augmentation is None
     assert Config.resolve("fast", smoothness=2).augmentation is None  # of no elastic distortion
     assert Config.resolve("fast", **AMOUNTS).augmentation == Augmentation(**AMOUNTS)
+    assert Config.resolve("fast", robust=True).augmentation == Augmentation(robust=True)
     for name in set(AMOUNTS) - {"smoothness"}:
         config = Config.resolve("fast", **{name: AMOUNTS[name]})
         assert config.augmentation == Augmentation(**{name: AMOUNTS[name]})

@@ -143,7 +143,7 @@ def test_whoever_watches_sees_the_network_as_it_is(
 
     start = time.monotonic()
     run = train(digits, out=tmp_path / "run", callbacks=[Live(), Look()], **SETTINGS)
-    assert 2 <= len(seen) <= 2 + 2 * (time.monotonic() - start)  # the first weights, and then one each half second
+    assert 2 <= len(seen) <= 2 + 4 * (time.monotonic() - start)  # the first weights, and then four a second
     assert not (run.path / live.LIVE).exists()
 
 

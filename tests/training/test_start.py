@@ -59,14 +59,18 @@ def test_outputs_of_other_classes_begin_anew(digits: Dataset, trained: Run, tmp_
     assert run.best["validation_accuracy"] > 0.9
 
 
-def test_a_network_of_convolutions_needs_its_layers_again(digits: Dataset, tmp_path: Path) -> None:
-    settings = {"layers": ["conv 4 3x3", "pool 2", "dense 10"], "epochs": 1} | SMALL
-    before = train(digits, out=tmp_path / "before", **settings)
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_network_of_convolutions_brings_its_layers(digits: Dataset, tmp_path: Path, activation: str) -> None:
+    layers = ["conv 4 3x3 stride 1 padding 1", "pool 2", "conv 4 2x2 same", "average pool 2 stride 1", "dense 10"]
+    settings = {"epochs": 1, "activation": activation, "batch_norm": True} | SMALL
+    before = train(digits, out=tmp_path / "before", layers=layers, **settings)
     first = First()
-    train(digits, out=tmp_path / "run", start=before.path, callbacks=[first], **settings)
+    run = train(digits, out=tmp_path / "run", start=before.path, callbacks=[first], epochs=1, **SMALL)
     assert np.array_equal(first.parameters, before.model.network.parameters)
-    with pytest.raises(ConfigError, match="start: the model has other layers than this run"):
-        train(digits, out=tmp_path / "other", start=before.path, epochs=1, **SMALL)
+    x = digits.test.images[:3]
+    assert np.array_equal(resume(run.path).model.logits(x), run.model.logits(x))
+    with pytest.raises(ConfigError, match="layers: follows from the model"):
+        train(digits, out=tmp_path / "other", start=before.path, layers=layers, **SMALL)
 
 
 def test_from_the_shell(trained: Run, tmp_path: Path) -> None:

@@ -151,3 +151,11 @@ def test_each_round_has_one_choice_of_each_symptom_that_can_be_seen(page: Page) 
         assert sorted(gallery()[name]["rank"] for name in names) == [0, 1, 2, 3]
         seen.update(names)
     assert len(seen) > 8
+
+
+def test_an_unknown_mistake_is_said_and_a_known_one_names_its_page_of_the_tutorial(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-such-thing")
+    expect(page.get_by_role("alert")).to_have_text(re.compile("There is no mistake called no-such-thing"))
+    page.get_by_role("button", name="One bias gradient").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_text("docs/tutorial/04-the-chain-rule.md")).to_be_visible()

@@ -182,7 +182,7 @@ def test_kept_drawings_are_data_to_train_on(client: httpx.Client, site: Site, tm
             assert answer.status_code == 201
             assert answer.json()["count"] == number + 1
             assert (site.drawings / str(digit) / f"{answer.json()['name']}.png").is_file()
-    assert client.get("/api/drawings").json() == {"1": 5, "7": 5}
+    assert {label: len(names) for label, names in client.get("/api/drawings").json().items()} == {"1": 5, "7": 5}
     names = [source["name"] for source in client.get("/api/options").json()["data"]]
     assert "drawings" in names
     dataset = load_dataset(site.drawings)
@@ -252,7 +252,7 @@ def test_there_is_an_end_to_what_is_kept(client: httpx.Client, site: Site, monke
     assert "at most 100,000 are kept" in answer.json()["error"]
     monkeypatch.setattr(drawings, "MAX_DRAWINGS", 2)
     assert [keep(client, picture(), "3").status_code for _ in range(3)] == [201, 201, 409]
-    assert client.get("/api/drawings").json() == {"3": 2}
+    assert len(client.get("/api/drawings").json()["3"]) == 2
 
 
 def test_a_full_disk_gets_a_line_and_leaves_nothing_half_there(

@@ -303,10 +303,10 @@ def test_options_are_those_of_the_package(client: httpx.Client) -> None:
         "description": "Images per step; all: the whole training set in every step.",
         "default": 128,
         "type": "integer or string",
-        "distorts": False,
+        "section": "Optimization",
     }
     assert options["settings"]["scaling"]["choices"] == ["unit", "standard", "none"]
-    assert options["settings"]["rotation"]["distorts"]
+    assert options["settings"]["rotation"]["section"] == "Augmentation"
     small = next(recipe for recipe in options["recipes"] if recipe["name"] == "small")
     assert small["settings"]["dropout"] == 0.3
     assert {mistake["name"] for mistake in options["mistakes"]} >= {"one-bias-gradient", "no-shuffling"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from glassnet import load_dataset, train
 from glassnet.web import Site
 
 IMAGE = [1.0, 0.2, 0.0, 0.4]  # the pixels 255, 51, 0 and 102
@@ -117,6 +118,26 @@ def test_an_address_that_is_no_network_shows_the_first_one(page: Page) -> None:
     expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
 
 
+@pytest.mark.parametrize(
+    "query", ["image=a,b", "image=1,2,3,400", "image=0.5,1,2,3&label=9&rate=-1", "label=x&rate=1e400"]
+)
+def test_an_address_of_numbers_that_make_no_step_shows_the_first_one(page: Page, query: str) -> None:
+    page.goto(f"/#step?{query}")
+    expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
+    page.get_by_role("slider", name="pixel 3").fill("77")
+    expect(numbers(page, "X")).to_contain_text("0.302")
+
+
+def test_picture_and_sums_are_seen_together(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/#step?stage=Z1")
+    for part in (".network svg", ".sums"):
+        box = page.locator(part).bounding_box()
+        assert box
+        assert box["y"] > 0
+        assert box["y"] + box["height"] < 900
+
+
 @pytest.fixture
 def runs(page: Page, site: Site, digits_run: Path) -> Callable[[Route], None]:
     """The list of runs, of which there is one, called ``mine``."""
@@ -150,10 +171,28 @@ def test_a_run_and_an_image_are_walked_through(page: Page, runs: object) -> None
     assert "unit 0" not in page.locator(".units figcaption").all_inner_texts()  # they are counted from 1
     page.reload()
     expect(page.locator(".units canvas")).to_have_count(8)
-    assert "unit 0" not in page.locator(".units figcaption").all_inner_texts()  # they are counted from 1
-    page.get_by_label("test image").fill("358")
-    page.get_by_label("test image").press("Enter")
+    page.get_by_label("number, 0 to 358").fill("358")
+    page.get_by_label("number, 0 to 358").press("Enter")
     expect(page).to_have_url(re.compile("image=358"))
+
+
+def test_a_matrix_with_few_columns_is_no_taller_than_the_screen(page: Page, runs: object) -> None:
+    page.goto("/#step?show=trained&run=mine&stage=dW2")
+    box = page.locator(".picture canvas").bounding_box()
+    assert box
+    assert box["height"] < 400
+
+
+def test_each_symbol_stays_in_its_column(page: Page, runs: object, site: Site) -> None:
+    train(load_dataset("digits"), "small", epochs=1, hidden=[8], batch_norm=True, out=site.runs / "norm")
+    page.unroute("**/api/runs")
+    page.goto("/#step?show=trained&run=norm&stage=dgamma1")
+    entry = page.locator('[data-stage="dgamma1"]')
+    expect(entry.locator("b")).to_have_text("dγ₁")
+    name, words = entry.locator("b").bounding_box(), entry.locator("span").first.bounding_box()
+    assert name
+    assert words
+    assert name["x"] + entry.locator("b").evaluate("(b) => b.scrollWidth") <= words["x"]
 
 
 @pytest.mark.parametrize("view", ["/#step", "/#step?show=trained&stage=dW2"])

@@ -104,7 +104,7 @@ def test_ones_own_drawing_is_answered_at_every_step(page: Page, run: Run) -> Non
     for _ in range(12):
         page.keyboard.press("PageUp")
         page.wait_for_timeout(50)
-        seen.add(page.locator(".own .bars .best").inner_text())
+        seen.add(page.locator(".own .probabilities .best").inner_text())
     assert len(seen) > 2
     assert len(asked) == 1  # all steps at once, so that they can be played
     expect(page.locator(".own").get_by_role("img", name="Its probabilities on the way")).to_be_visible()

@@ -88,7 +88,7 @@ def _checked(
             there |= plants
     accuracy, training = _train(submission, page, rng)
     hidden = [
-        Hidden(mistake, name, f"{' and '.join(reasons)} cannot be explained")
+        Hidden(mistake, name, f"nothing known explains what {' and '.join(reasons)} returns")
         for name in names
         for mistake in dict.fromkeys(plant.mistake for plant in page.planted_in(name))
         if (reasons := _unexplained(found, {name, *page.called_by(name)}))

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import warnings
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.exceptions import UnknownOptionError
@@ -83,6 +84,7 @@ def main(tokens: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × or … shows ?
     tokens = [_at_home(token) for token in (sys.argv[1:] if tokens is None else tokens)]
+    warnings.showwarning = _say_warning
     try:
         if command := _named(tokens):
             command.help = None  # then its --help is its docstring, and not only the line in the list
@@ -122,6 +124,13 @@ def _named(tokens: list[str]) -> App | None:
             break
         found = found[token]
     return found if found.default_command is not None else None
+
+
+def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Report a warning in one line, as errors are, without the place in the code."""
+    from .output import say
+
+    say(f"glassnet: {message}")
 
 
 def _at_home(token: str) -> str:

@@ -152,8 +152,9 @@ def _show(verdict: Verdict, hint: bool) -> None:
         _paragraph(f"hidden: {len(verdict.hidden)}, which may or may not be there")
         for each in verdict.hidden:
             _item(f"{each.name}, in {each.function}: {each.reason}")
-    reached = verdict.training if verdict.accuracy is None else percent(verdict.accuracy)
-    _paragraph(f"accuracy on unseen images: {reached}; a repaired one has at least {percent(verdict.expected)}")
+    reached = f"none, {verdict.training}" if verdict.accuracy is None else percent(verdict.accuracy)
+    _paragraph(f"accuracy on unseen images: {reached}")
+    _paragraph(f"expected of a repaired one: at least {percent(verdict.expected)}")
     print(printable("Repaired." if verdict.repaired else "Not repaired yet."))
 
 

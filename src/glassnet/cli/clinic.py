@@ -102,7 +102,7 @@ def _require_folder(folder: Path) -> None:
 def _list(json: bool) -> None:
     recipes = {name: recipe_summary(name) for name in notebook_names()}
     if json:
-        words = ("summary", "wrong", "right", "effect", "symptom", "check")
+        words = ("summary", "wrong", "right", "effect", "symptom", "check", "tutorial")
         print_json(
             {
                 "mistakes": {name: {word: getattr(m, word) for word in words} for name, m in MISTAKES.items()},
@@ -149,7 +149,12 @@ def _explain(mistake: type[Mistake]) -> None:
             print(f"  {'' if i else side:<7}{part}")
     print()
     print_definitions(
-        {"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check}
+        {
+            "what it does": mistake.effect,
+            "how to notice": mistake.symptom,
+            "what catches it": mistake.check,
+            "read more": f"docs/tutorial/{mistake.tutorial}.md",
+        }
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..data import read_csv
 from ..errors import ConfigError, DataError
-from ..export import Record, html_page, numpy_source, onnx_graph, record_of, submission, torch_state_dict
+from ..export import html_page, numpy_source, onnx_graph, past_of, record_of, submission, torch_state_dict
 from ..files import write_atomically, write_together
 from ..model import Model
 from ..training import Run, open_model
@@ -43,7 +43,7 @@ def export(
         makes this network, and the scale and shift of the pixels.
     html
         HTML page to write, which opens by a double click, without a server: draw a digit and see how it is recognised,
-        the network layer by layer, and of a run its learning curves.
+        the network layer by layer, and of a run its learning curves and the network at its snapshots.
     json
         Print the paths of the written files as JSON.
     """
@@ -65,7 +65,7 @@ def export(
     if torch is not None:
         contents[torch] = torch_state_dict(model)
     if html is not None:
-        contents[html] = html_page(model, _record(model, run))
+        contents[html] = _page(model, run)
     write_together(contents)
     if json:
         print_json([str(path) for path in contents])
@@ -73,11 +73,14 @@ def export(
         print_facts({str(path): f"{len(content):,} bytes" for path, content in contents.items()})
 
 
-def _record(model: Model, path: Path | None) -> Record:
-    """Return what a page tells of the training of a model that was opened."""
+def _page(model: Model, path: Path | None) -> bytes:
+    """Return the page of a model that was opened, with what its run tells of its training."""
     if path is None:
-        return record_of(model, "The bundled model")
-    return record_of(model, path.resolve().stem, Run(path) if path.is_dir() else None)
+        return html_page(model, record_of(model, "The bundled model"))
+    if not path.is_dir():
+        return html_page(model, record_of(model, path.stem))
+    run = Run(path)
+    return html_page(model, record_of(model, path.resolve().name, run), past=past_of(run, model))
 
 
 def submit(

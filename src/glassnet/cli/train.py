@@ -1,7 +1,7 @@
 """``glassnet train`` and ``glassnet resume``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from ..data import Dataset, load_dataset
 from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
 from ..plugins import load_plugin
-from ..training import Config, Run, notebook_names
+from ..training import Config, Run, notebook_names, open_model
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
 from .output import command, percent, print_facts, print_json, say
@@ -51,16 +51,17 @@ def train(
     Parameters
     ----------
     data
-        Training data: digits, mnist, openml, fashion-mnist, kmnist, emnist-digits, emnist-letters, qmnist, usps, a
-        name that an installed package brings, or a path: a folder of IDX files, Kaggle's train.csv, Keras's mnist.npz,
-        or a folder of pictures with one subfolder per class. Default: the data named in the recipe's file,
-        else digits.
+        Training data: digits, mnist, openml, fashion-mnist, kmnist, emnist-digits, emnist-letters, qmnist, usps,
+        synthetic, a name that an installed package brings, or a path: a folder of IDX files, Kaggle's train.csv,
+        Keras's mnist.npz, or a folder of pictures with one subfolder per class. Default: the data named in the recipe's
+        file, else digits.
     recipe
         Name of a recipe (see: glassnet recipes), or a TOML file of settings. Default: small for fewer than 5,000
-        training images, else default.
+        training images (with --from and the same classes fine-tune), else default.
     start
-        Run folder or model file whose weights the network begins with. The model decides the layers. Give a smaller
-        --learning-rate than from the beginning.
+        Run folder or model file whose weights the network begins with. The model decides the layers. For a few images
+        of its own classes, such as drawings kept on the page, the default recipe is then fine-tune; otherwise give a
+        smaller --learning-rate than from the beginning.
     as_written
         Train with the mistakes of the original notebook (recipes notebook-000 to notebook-004).
     classes
@@ -98,7 +99,8 @@ def train(
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
             plugins = [] if ranks.rank else [load_plugin("glassnet.callbacks", name) for name in callback or []]
-            dataset = load_named(data, recipe, classes)
+            model = None if start is None else open_model(start)
+            dataset = load_named(data, recipe, classes if classes or model is None else model.classes)
         run = training.train(
             dataset,
             recipe,
@@ -109,7 +111,7 @@ def train(
             dask=dask,
             parallel=parallel,
             progress=True,
-            start=start,
+            start=model,
             **given,
         )
         if ranks.rank == 0:
@@ -137,9 +139,11 @@ def _one_of_many(parallel: str | None) -> Iterator[training.Ranks]:
         raise
 
 
-def load_named(data: str | None, recipe: str | None, classes: int | None) -> Dataset:
-    """Load the data that the flags name, or else the recipe's file."""
+def load_named(data: str | None, recipe: str | None, classes: int | Sequence[str] | None) -> Dataset:
+    """Load the data that the flags name, or else the recipe's file; that has names of classes, or the digits."""
     named = Config.resolve(recipe or "default")
+    if named.classes == Config.model_fields["classes"].default:
+        return load_dataset(data or named.data, classes=classes or len(named.classes))
     return load_dataset(data or named.data, classes=classes or named.classes)
 
 

@@ -3,7 +3,8 @@
 A distortion says for each pixel of the new image from which place in the old one it comes, since then no pixel is left
 without a value: `glassnet.nn.distortion` has the equation. Here is drawn, for each image, by how much it is turned,
 scaled, sheared and shifted, and the smooth random field of the elastic distortion of Simard, Steinkraus and Platt (Best
-practices for convolutional neural networks applied to visual document analysis, 2003).
+practices for convolutional neural networks applied to visual document analysis, 2003). Robust training also sees images
+in perspective, and changes their ink as `glassnet.data.degradation` says.
 """
 
 import math
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from ..nn import NUMPY, Engine
 from .dataset import MAX_SIDE
+from .degradation import degrade
 
-__all__ = ["RANGES", "Augmentation", "Distortions", "inverse_matrices"]
+__all__ = ["AUGMENTATIONS", "RANGES", "Augmentation", "Distortions", "inverse_matrices"]
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.floating[Any]]
@@ -33,6 +35,11 @@ RANGES = {
 }
 """The least and the most that each amount may be."""
 
+AUGMENTATIONS = (*RANGES, "robust")
+"""The names of all settings of an `Augmentation`."""
+
+_PERSPECTIVE = 0.12  # how much nearer one side is than the middle, in robust training
+
 _BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
 _FEW = 2**15  # pixels: up to so many it is not worth a second thread
 
@@ -43,11 +50,13 @@ class Distortions(NamedTuple):
     Attributes:
         matrices: A⁻¹ (2, 2, n).
         shifts: s (2, n), pixels down and across.
+        perspective: g (2, n), 1/pixels down and across; or None.
         elastic: noise (2, n, h, w), and what smooths it along columns (h, h) and rows (w, w); or None.
     """
 
     matrices: Numbers
     shifts: Numbers
+    perspective: Numbers | None
     elastic: tuple[NDArray[np.int16], Floats, Floats] | None
 
 
@@ -67,6 +76,7 @@ class Augmentation:
         shift: pixels, down and across.
         elastic: pixels.
         smoothness: σ of the Gaussian that makes the elastic distortion smooth, pixels.
+        robust: also perspective, and ink as pens, paper and cameras leave it: see `glassnet.data.degradation`.
 
     Raises:
         ConfigError: an amount is out of its range.
@@ -78,6 +88,7 @@ class Augmentation:
     shift: float = 0.0
     elastic: float = 0.0
     smoothness: float = 4.0
+    robust: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -88,7 +99,12 @@ class Augmentation:
     @property
     def distorts(self) -> bool:
         """Whether images are changed at all."""
-        return any((self.rotation, self.zoom, self.shear, self.shift, self.elastic))
+        return any((self.rotation, self.zoom, self.shear, self.shift, self.elastic, self.robust))
+
+    def __str__(self) -> str:
+        amounts = {name: getattr(self, name) for name in RANGES if self.elastic or name != "smoothness"}
+        named = [f"{name} {amount:g}" for name, amount in amounts.items() if amount]
+        return ", ".join([*named, *(["robust"] if self.robust else [])]) or "off"
 
     def distort(
         self,
@@ -122,6 +138,8 @@ class Augmentation:
             part = slice(ends[block], ends[block + 1])
             drawn = self.draw(images[part].shape, generators[block])
             engine.distort(images[part], *drawn, ground, out[part])
+            if self.robust:
+                degrade(out[part], generators[block], ground)
 
         engine.share_out(distort_block, len(due))
         return out
@@ -131,13 +149,15 @@ class Augmentation:
         count, height, width = shape
         rotation, zoom, shear, down, across = rng.uniform(-1, 1, (5, count))
         matrices = inverse_matrices(self.rotation * rotation, 1 + self.zoom * zoom, self.shear * shear)
-        shifts, elastic = self.shift * np.stack([down, across]), None
+        shifts, perspective, elastic = self.shift * np.stack([down, across]), None, None
         if self.elastic:
             noise = rng.integers(-(2**15), 2**15, (2, count, height, width), np.int16)  # drawn quicker than floats
             # √12 / range: one over uniform noise's deviation
             to_pixels = np.float32(self.elastic * np.sqrt(12) / 2**16)
             elastic = noise, to_pixels * _kernel(height, self.smoothness), _kernel(width, self.smoothness)
-        return Distortions(matrices, shifts, elastic)
+        if self.robust:
+            perspective = _PERSPECTIVE * rng.uniform(-1, 1, (2, count)) / (np.array([[height], [width]]) / 2)
+        return Distortions(matrices, shifts, perspective, elastic)
 
 
 def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers:

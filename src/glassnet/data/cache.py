@@ -1,5 +1,6 @@
 """The cache of downloaded and parsed data, which can be deleted at any time."""
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,12 +27,14 @@ class Table(NamedTuple):
         labels: (n,), or None if they have no labels.
         maximum: how far the pixels of the table go, see `glassnet.data.arrays.to_bytes`.
         first_line: the number of the line of its file that has the first image.
+        names: of the classes whose indices the labels are, where the table has words for them; else none.
     """
 
     images: Images
     labels: NDArray[np.uint8] | None
     maximum: int = 255
     first_line: int = 1
+    names: tuple[str, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -57,7 +60,7 @@ def remembered(key: str, make: Callable[[], Table]) -> Table:
         tensors["labels"] = table.labels
     with suppress(FileError):
         numbers = {"maximum": str(table.maximum), "first_line": str(table.first_line)}
-        write_tensors(kept, tensors, {"kind": KIND, **numbers})
+        write_tensors(kept, tensors, {"kind": KIND, "names": json.dumps(table.names), **numbers})
     return table
 
 
@@ -78,7 +81,10 @@ def _recall(kept: Path) -> Table:
         if images is None or images.ndim != 3 or (labels is not None and labels.shape != images.shape[:1]):
             raise FileError(f"{kept}: damaged; delete it")
         try:
-            numbers = [int(file.metadata.get(name, default)) for name, default in (("maximum", 255), ("first_line", 1))]
-        except ValueError as error:
+            names = tuple(map(str, json.loads(file.metadata.get("names", "[]"))))
+            maximum, first_line = (
+                int(file.metadata.get(*known)) for known in (("maximum", "255"), ("first_line", "1"))
+            )
+        except (ValueError, TypeError, RecursionError) as error:
             raise FileError(f"{kept}: damaged; delete it") from error
-        return Table(images, labels, *numbers)
+        return Table(images, labels, maximum, first_line, names)

@@ -193,6 +193,22 @@ class Dataset:
         kept, held = hold_out(self.train.labels, share, seed)
         return self.train.take(kept), self.train.take(held)
 
+    def with_classes(self, classes: tuple[str, ...]) -> "Dataset":
+        """Return the data set with more classes, or the same in another order.
+
+        Raises:
+            DataError: a class of the data set is not among them.
+        """
+        if classes == self.classes:
+            return self
+        if strange := [name for name in self.classes if name not in classes]:
+            raise DataError(
+                f"{self.source or self.name}: has a class {strange[0]!r}, which is not one of {', '.join(classes)}"
+            )
+        index = np.array([classes.index(name) for name in self.classes])
+        train, test = (part.relabelled(index[part.labels]) for part in (self.train, self.test))
+        return replace(self, classes=classes, train=train, test=test)
+
     def whole(self) -> "Dataset":
         """Return the data set with its test images among the training images, unless they are the source's own."""
         if self.official_test or not len(self.test):

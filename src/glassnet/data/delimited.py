@@ -144,11 +144,18 @@ def _names(path: Path, line: bytes, separator: str) -> list[str] | None:
         raise DataError(f"{path}: line 1: {error}; is it a CSV file of text?") from error
     cells[0] = cells[0].removeprefix("#").strip()  # which NumPy's savetxt writes before a header
     if not all(map(_is_number, filter(None, cells))):
-        return cells
+        return None if _is_row_with_a_word(cells) else cells
     numbers = cells if cells[0] else cells[1:]
     first = int(numbers[0]) if numbers and numbers[0] in ("0", "1") else None
     counted = first is not None and numbers == [str(first + i) for i in range(len(numbers))]
     return cells if counted and len(numbers) >= _FEWEST_NUMBERED else None
+
+
+def _is_row_with_a_word(cells: list[str]) -> bool:
+    """Whether cells are an image with a word for its label at one end, and not the names of columns, which differ."""
+    words = [i for i, cell in enumerate(cells) if not _is_number(cell)]
+    pixels = [cell for i, cell in enumerate(cells) if i not in words]
+    return words in ([0], [len(cells) - 1]) and len(pixels) > len(set(pixels))
 
 
 def _is_number(cell: str) -> bool:

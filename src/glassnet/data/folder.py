@@ -11,11 +11,35 @@ from .framing import frame_picture
 from .pictures import SUFFIXES, read_picture
 from .preprocess import Preprocessing
 
-__all__ = ["class_folders", "count_pictures", "read_class_folders"]
+__all__ = ["PARTS", "class_folders", "count_pictures", "left_out", "parts_of", "read_class_folders"]
+
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+"""What people call the folders of each part of a data set, in any case."""
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini")  # what Windows leaves in folders of pictures
 
 READY_SIDE = 64  # pixels: pictures of one size up to this are taken to have been prepared already
 
 MNIST_FORM = Preprocessing(height=28, width=28, scale=1 / 255, shift=0.0, box=20, dark_on_light=False)
+
+
+def parts_of(folder: Path) -> dict[str, Path]:
+    """Return the folders of the parts of a data set that are there, by the names in `PARTS`.
+
+    Raises:
+        DataError: two folders of one part.
+    """
+    found: dict[str, Path] = {}
+    for sub in sorted(folder.iterdir()):
+        part = next((part for part, names in PARTS.items() if sub.name.lower() in names), None)
+        if part and sub.is_dir() and class_folders(sub):
+            if part in found:
+                raise DataError(f"{folder}: {found[part].name} and {sub.name} are both {part} images; join them")
+            found[part] = sub
+    return found
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -60,6 +84,34 @@ def _ready_images(paths: list[Path]) -> list[Images] | None:
         if len(images) * image.size > MAX_PIXEL_BYTES:
             raise DataError(f"{path.parent.parent}: more than {MAX_PIXEL_BYTES:,} pixels of pictures")
     return images
+
+
+def left_out(roots: list[Path]) -> str:
+    """Say what class folders in ``roots`` do not make examples of, or nothing where that is nothing."""
+    files, empty = [], []
+    for root in roots:
+        used = class_folders(root)
+        files += [path for path in _visible(root) if not path.is_dir()]
+        files += [path for folder in used for path in _visible(folder) if not _is_picture(path)]
+        empty += [path for path in _visible(root) if path.is_dir() and path not in used]
+    parts = [
+        f"{len(paths):,} {one if len(paths) == 1 else several} ({_names(paths)})"
+        for paths, one, several in (
+            (files, "other file", "other files"),
+            (empty, "folder without pictures", "folders without pictures"),
+        )
+        if paths
+    ]
+    return f"{roots[0]}: left out {' and '.join(parts)}" if parts else ""
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return what is in a folder, by name, without what systems hide or leave there."""
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.name.lower() not in _OF_SYSTEMS)
+
+
+def _names(paths: list[Path], shown: int = 3) -> str:
+    return ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:shown]) + ", …" * (len(paths) > shown)
 
 
 def count_pictures(folders: list[Path]) -> int:

@@ -1,4 +1,4 @@
-"""Reading pictures from untrusted sources: six forms alone, with the size checked before decoding."""
+"""Reading pictures from untrusted sources: seven forms alone, with the size checked before decoding."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import DataError
+from ..errors import DataError, pip_install
 from ..files import advice, as_path, read_regular
 from .dataset import Images
 
@@ -19,10 +19,11 @@ __all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
 
 MAX_PICTURE_PIXELS = 64_000_000
 FORMS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif")
 MAX_SCANNED_PIXELS = 10 * MAX_PICTURE_PIXELS  # of a JPEG: a progressive one goes over all its pixels in every scan
 MAX_FILE_BYTES = 2**28
 
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # kinds of file that say so
 _ENOUGH = 1024  # pixels: a JPEG with sides of twice this or more is decoded at a half, a quarter or an eighth
 # What Pillow raises on damaged files, found by damaging many.
 _DAMAGE = (
@@ -44,11 +45,12 @@ _DAMAGE = (
 def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -> Images:
     """Read a PNG, JPEG, BMP, GIF, TIFF or WebP as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
 
-    The content says which form it is, whatever the file is called; of several pages or frames the first is read. Gray
-    is the luminance, or where that shows much less than one of the colours (red on green), that colour. Values of more
-    than 8 bits are stretched from the least to the greatest that occur, since few cameras and scanners use all 16.
-    Transparent parts of a picture take its own median gray; where most is transparent (strokes on nothing), white or
-    black, whichever is further from the strokes. A large picture is brought to a fraction of its size.
+    With the extra ``heic`` it reads HEIC, too. The content says which form it is, whatever the file is called; of
+    several pages or frames the first is read. Gray is the luminance, or where that shows much less than one of the
+    colours (red on green), that colour. Values of more than 8 bits are stretched from the least to the greatest that
+    occur, since few cameras and scanners use all 16. Transparent parts of a picture take its own median gray; where
+    most is transparent (strokes on nothing), white or black, whichever is further from the strokes. A large picture is
+    brought to a fraction of its size.
 
     Args:
         source: a path, or the file's content.
@@ -70,7 +72,8 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMS) as image:
+            forms = _with_heic(name) if content[4:8] == b"ftyp" and content[8:12] in _HEIC else FORMS
+            with Image.open(io.BytesIO(content), formats=forms) as image:
                 if image.width * image.height > MAX_PICTURE_PIXELS:
                     raise _too_large(name, f"{image.width:,} × {image.height:,} pixels")
                 if image.format == "JPEG" and image.width * image.height * _scans(content) > MAX_SCANNED_PIXELS:
@@ -89,6 +92,18 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
     except _DAMAGE as error:
         reason = str(error) or "parts of it are missing"
         raise DataError(f"{name}: cannot be read as an image ({reason}); is it truncated or damaged?") from error
+
+
+def _with_heic(name: str) -> tuple[str, ...]:
+    """Return the forms of pictures and HEIC, which Pillow reads with the help of another package."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{name}: a HEIC photo, and pillow-heif is missing; {pip_install('heic')}, or save it as JPEG"
+        ) from error
+    register_heif_opener()
+    return (*FORMS, "HEIF")
 
 
 def _scans(content: bytes) -> int:

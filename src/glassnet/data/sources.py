@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,7 +20,7 @@ from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples
-from .folder import class_folders, count_pictures, read_class_folders
+from .folder import class_folders, count_pictures, left_out, parts_of, read_class_folders
 from .idx import FILES, find_idx, read_idx, upright
 from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
@@ -46,20 +47,25 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
             - ``"openml"`` or ``"mnist_784"``, the same images from OpenML;
             - ``"fashion-mnist"``, ``"kmnist"``, ``"emnist-digits"``, ``"emnist-letters"``, ``"qmnist"``, ``"usps"``,
               as ``"mnist"``; `card` says what each is;
+            - ``"synthetic"``, digits made up for training, see `glassnet.data.synthetic`;
             - the name of one that an installed package brings, see `glassnet.plugins`;
             - the path of a folder of IDX files, or of one of them, plain or gzip'd, see `find_idx`;
             - the path of a CSV file like Kaggle's train.csv or test.csv, see `read_csv`, or of a folder with both;
             - the path of a file like Keras's mnist.npz, see `read_npz`;
-            - the path of a folder with a folder of pictures for each class, or of a folder with two such
-              folders, ``train`` and ``test``;
+            - the path of a folder with a folder of pictures for each class, or of a folder with such folders
+              ``train``, ``valid`` and ``test``, in any case; what is in ``valid`` joins the training images;
             - arrays: ``(images, labels)`` or ``(images, labels, test_images, test_labels)``, also as two pairs. Images
               are (n, h, w), (n, h, w, 1), (n, 1, h, w) or (n, h·h), pixels from 0 to 255, fractions from 0 to 1, or
               counts from 0 to at most 16; labels are numbers, names, or one-hot;
             - a pandas DataFrame with such columns as Kaggle's train.csv has.
-        classes: how many classes there are, or their names. In folders of pictures the folders' names count instead.
+        classes: how many classes there are, or their names. In folders of pictures the folders' names count
+            instead, unless names are given of which they are some.
 
     Raises:
         DataError: nothing of that name, or data that cannot be used; the line says what, where, and what to do.
+
+    Warns:
+        UserWarning: files or folders among class folders were left out; they are counted and named.
     """
     names = class_names(classes)
     if isinstance(source, tuple):
@@ -78,7 +84,11 @@ def load_dataset(source: str | PathLike[str] | tuple[ArrayLike, ...], *, classes
         return _from_plugin(source)
     path = _existing(source)
     try:
-        return _from_folder(path, names) if path.is_dir() else _from_file(path, names)
+        return (
+            _from_folder(path, names, () if isinstance(classes, int) else names)
+            if path.is_dir()
+            else _from_file(path, names)
+        )
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
@@ -134,11 +144,18 @@ def _openml() -> Dataset:
     return make_dataset("mnist_784", "mnist_784", rows.take(train), rows.take(test), class_names(10))
 
 
+def _synthetic() -> Dataset:
+    from .synthetic import synthetic_dataset  # and with it much of Pillow
+
+    return synthetic_dataset()
+
+
 NAMED: dict[str, Callable[[], Dataset]] = {
     "digits": _digits,
     "mnist": _mnist,
     "openml": _openml,
     "mnist_784": _openml,
+    "synthetic": _synthetic,
     **{name: partial(named_dataset, name) for name in NAMED_FILES},
 }
 
@@ -163,16 +180,17 @@ def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
     raise DataError(f"{path}: unknown file format; give a .csv or .npz file, or a folder of IDX files or pictures")
 
 
-def _from_folder(path: Path, names: tuple[str, ...]) -> Dataset:
+def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> Dataset:
+    """Read what is in a folder; ``given`` are names of classes that were asked for, and not just their number."""
     if files := find_idx(path):
         return _from_idx(_short(path.name), str(path), files, names)
     if tables := {part: table for part in ("train", "test") if (table := _table_of(path, part))}:
         return _from_csv_folder(path, tables, names)
     if (path / "mnist.npz").is_file():
         return _from_npz(path / "mnist.npz", names)
-    for train, test in ((".", None), ("train", "test"), ("training", "testing")):
-        if (path / train).is_dir() and (folders := class_folders(path / train)):
-            return _from_pictures(path, folders, class_folders(path / test) if test and (path / test).is_dir() else [])
+    parts = parts_of(path)
+    if "train" in parts or class_folders(path):
+        return _from_pictures(path, parts if "train" in parts else {"train": path}, given)
     raise DataError(
         f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )
@@ -212,6 +230,7 @@ def _from_csv(path: Path, names: tuple[str, ...]) -> Dataset:
     if table.labels is None:
         nothing = Examples(table.images[:0], np.zeros(0, np.int64))
         return Dataset(name, str(path), nothing, nothing, names, False, table.images, table.maximum)
+    names = _csv_classes(table, names)
     return make_dataset(name, str(path), _csv_examples(path, table, names), None, names, maximum=table.maximum)
 
 
@@ -220,6 +239,7 @@ def _from_csv_folder(path: Path, files: Mapping[str, Path], names: tuple[str, ..
     if "train" not in files:
         return _from_csv(files["test"], names)
     table, name = read_csv(files["train"]), _short(path.name)
+    names = _csv_classes(table, names)
     train, maximum = _csv_examples(files["train"], table, names), table.maximum
     if "test" not in files:
         return make_dataset(name, str(path), train, None, names, maximum=maximum)
@@ -234,10 +254,16 @@ def _from_csv_folder(path: Path, files: Mapping[str, Path], names: tuple[str, ..
     return make_dataset(name, str(path), train, _csv_examples(files["test"], test, names), names, maximum=maximum)
 
 
+def _csv_classes(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the classes: a table's own words, unless others than the ten digits were asked for."""
+    return class_names(table.names) if table.names and names == class_names(10) else names
+
+
 def _csv_examples(path: Path, table: Table, names: tuple[str, ...]) -> Examples:
     if table.labels is None:
         raise DataError(f"{path}: no column label; give Kaggle's train.csv")
-    return Examples(table.images, as_labels(table.labels, names, str(path), "line", table.first_line))
+    labels = np.array(table.names)[table.labels] if table.names else table.labels
+    return Examples(table.images, as_labels(labels, names, str(path), "line", table.first_line))
 
 
 def _from_npz(path: Path, names: tuple[str, ...]) -> Dataset:
@@ -263,13 +289,20 @@ def _joined(first: NDArray[Any], then: NDArray[Any], name: str) -> NDArray[Any]:
     return np.concatenate([first, then])
 
 
-def _from_pictures(path: Path, train: list[Path], test: list[Path]) -> Dataset:
-    """Class folders. All pictures are read together, so that those of both parts are brought into one form."""
-    if len(train) < 2:
-        raise DataError(f"{path}: pictures of only one class, {train[0].name}; add a folder for at least one more")
-    classes, name = class_names([folder.name for folder in train]), _short(path.name)
-    if unknown := [folder for folder in test if folder.name not in classes]:
+def _from_pictures(path: Path, parts: Mapping[str, Path], given: tuple[str, ...]) -> Dataset:
+    """Class folders. All pictures are read together, so that those of all parts are brought into one form."""
+    found = {part: class_folders(folder) for part, folder in parts.items()}
+    train, more, test = (found.get(part, []) for part in ("train", "validation", "test"))
+    own, name = [folder.name for folder in train], _short(path.name)
+    if not set(own) <= set(given):
+        if len(own) < 2:
+            raise DataError(f"{path}: pictures of only one class, {own[0]}; add a folder for at least one more")
+        given = class_names(own)
+    classes = given
+    if unknown := [folder for folder in more + test if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
-    examples = read_class_folders(train + test, classes)
+    examples = read_class_folders(train + more + test, classes)  # of which validation images are chosen by a setting
+    if line := left_out(list(parts.values())):
+        warnings.warn(line, stacklevel=2)
     first, last = np.split(np.arange(len(examples)), [len(examples) - count_pictures(test)])
     return make_dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)

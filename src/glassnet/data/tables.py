@@ -25,7 +25,8 @@ from .delimited import TableText, line_at, read_text
 
 __all__ = ["read_csv"]
 
-VERSION = b"2"  # goes into the hash: a reader that understands files differently must not find what this one kept
+VERSION = b"3"  # goes into the hash: a reader that understands files differently must not find what this one kept
+MOST_WORDS = 256  # different labels that are words
 BLOCK = 2**22  # bytes of text turned into numbers at a time
 
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?\s*", re.IGNORECASE | re.ASCII)
@@ -36,7 +37,7 @@ def read_csv(path: str | PathLike[str]) -> Table:
 
     What may stand between cells, how the file may be packed and encoded: see `read_text`. How columns are told apart:
     see `named_columns` and `unnamed_columns`. Pixels are whole numbers from 0 to 255, or from 0 to a lower maximum
-    that all images share, or fractions from 0 to 1; see `to_bytes`.
+    that all images share, or fractions from 0 to 1; see `to_bytes`. Labels are whole numbers, or words.
 
     Raises:
         DataError: the file is missing, empty or too large, a column is missing, or a cell is not such a number (its
@@ -58,6 +59,7 @@ def _parse(path: Path, content: bytes) -> Table:
     if not first.strip():
         raise DataError(f"{path}: no rows after the header; give a file with one image per row")
     width = first.count(b",") + 1 if text.names is None else len(text.names)
+    text, names = _with_numbers_for_words(path, text, first, named)
     rows = _plain_rows(text.body, width)
     if rows is None:
         rows = _any_rows(text.body, width, named)
@@ -69,7 +71,41 @@ def _parse(path: Path, content: bytes) -> Table:
     if _invalid(pixels) or (labels is not None and _invalid(labels, fractions=False)):
         _complain(path, text, width, columns, fractions=not _invalid(pixels, whole=False))
     (images,), maximum = to_bytes({str(path): pixels.reshape(-1, side, side)})
-    return Table(images, None if labels is None else labels.astype(np.uint8), maximum, text.first_line)
+    return Table(images, None if labels is None else labels.astype(np.uint8), maximum, text.first_line, names)
+
+
+def _with_numbers_for_words(
+    path: Path, text: TableText, first: bytes, named: Columns | None
+) -> tuple[TableText, tuple[str, ...]]:
+    """Return the table with an index in the place of each label, and the words that they are, sorted.
+
+    Where some are numbers, or missing, the table stays as it is, so that what is wrong is found in its place.
+    """
+    places = [0, -1] if named is None else [] if named.label is None else [named.label]
+    cells = first.split(b",")
+    column = next((at for at in places if at < len(cells) and not _is_number(cells[at])), None)
+    if column is None:
+        return text, ()
+    rows = [line.split(b",") for line in text.body.split(b"\n")]
+    words = sorted({row[column].strip() for row in rows if len(row) == len(cells)})
+    if any(not word or _is_number(word) for word in words):
+        return text, ()
+    if len(words) > MOST_WORDS:
+        raise DataError(f"{path}: {len(words):,} different labels such as {_shown(words[0])}; at most {MOST_WORDS}")
+    index = {word: b"%d" % at for at, word in enumerate(words)}
+    for row in rows:
+        if len(row) == len(cells):
+            row[column] = index[row[column].strip()]
+    body = b"\n".join(map(b",".join, rows))
+    return text._replace(body=body), tuple(word.decode("utf-8", "replace") for word in words)
+
+
+def _is_number(cell: bytes) -> bool:
+    return bool(_NUMBER.fullmatch(cell.decode("ascii", "replace")))
+
+
+def _shown(word: bytes) -> str:
+    return repr(word[:20].decode("utf-8", "replace"))
 
 
 def _columns(path: Path, rows: NDArray[Any], named: Columns | None) -> Columns:

@@ -171,15 +171,17 @@ class CompiledEngine(Engine):
         images: NDArray[Any],
         matrices: Array,
         shifts: Array,
+        perspective: Array | None,
         elastic: tuple[NDArray[np.int16], Array, Array] | None,
         ground: float,
         out: NDArray[Any],
     ) -> None:
         bytes_in_and_out = images.dtype == out.dtype == np.uint8
         if not bytes_in_and_out or (elastic is not None and not is_plain(*elastic[1:])):
-            super().distort(images, matrices, shifts, elastic, ground, out)
+            super().distort(images, matrices, shifts, perspective, elastic, ground, out)
             return
-        given = images, matrices, shifts, *(elastic or STILL), np.float32(ground), out
+        slopes = np.zeros_like(shifts) if perspective is None else perspective
+        given = images, matrices, shifts, slopes, *(elastic or STILL), np.float32(ground), out
         kernels.distort(self._crew.state, 1, self.blas.sgemm, *given)  # who distorts many shares them out already
 
     def inputs(

@@ -188,13 +188,16 @@ def distort(
     images: Any,
     matrices: Any,
     shifts: Any,
+    slopes: Any,
     noise: Any,
     down: Any,
     across: Any,
     ground: Any,
     out: Any,
 ) -> None:
-    """See images (n, h, w) uint8 through distortions, as `Engine.distort` says; ``noise`` may be empty.
+    """See images (n, h, w) uint8 through distortions, as `Engine.distort` says.
+
+    ``slopes`` are g (2, n), and ``noise`` may be empty.
 
     Each image is finished before the next one begins, so all that is needed for it stays in the cache.
     """
@@ -204,7 +207,7 @@ def distort(
     flat = framed.reshape(framed.size)
     field, half = np.zeros((2, h, w), np.float32), np.empty((2, h, w), np.float32)
     corner, below, right = np.empty(w, np.int32), np.empty(w, np.float32), np.empty(w, np.float32)
-    least, bottom, rightmost = np.float32(-1), np.float32(h), np.float32(w)
+    one, least, bottom, rightmost = np.float32(1), np.float32(-1), np.float32(h), np.float32(w)
     for i in range(*bounds(part, parts, n)):
         framed[1 : h + 1, 1 : w + 1] = images[i]
         if noise.size:
@@ -212,13 +215,23 @@ def distort(
                 field[axis] = noise[axis, i]
                 gemm(blas, (0, 0), (w, h, h, w, h, w), field[axis], down, half[axis], 0)
             gemm(blas, (1, 0), (w, 2 * h, w, w, w, w), across, half, field, 0)
+        else:
+            field[:] = 0
         A = matrices[:, :, i]
         y_c, x_c = (h - 1) / 2 + shifts[0, i], (w - 1) / 2 + shifts[1, i]
         a, b, s = np.float32(A[0, 0]), np.float32(A[0, 1]), np.float32((h - 1) / 2 - A[0, 0] * y_c - A[0, 1] * x_c)
         c, d, t = np.float32(A[1, 0]), np.float32(A[1, 1]), np.float32((w - 1) / 2 - A[1, 0] * y_c - A[1, 1] * x_c)
+        y_middle, x_middle = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
+        g_down, g_across = np.float32(slopes[0, i]), np.float32(slopes[1, i])
         for row in range(h):
             down_by, across_by = field[0, row], field[1, row]
             y_0, x_0 = a * np.float32(row) + s, c * np.float32(row) + t
+            if g_down != 0 or g_across != 0:  # the rest of the way is added to what the field moves
+                far_0 = one + g_down * (np.float32(row) - y_middle)
+                for j in range(w):
+                    nearer = one / (far_0 + g_across * (np.float32(j) - x_middle)) - one
+                    down_by[j] += nearer * (y_0 + b * np.float32(j) - y_middle)
+                    across_by[j] += nearer * (x_0 + d * np.float32(j) - x_middle)
             for j in range(w):
                 y = min(max(y_0 + b * np.float32(j) + down_by[j], least), bottom)
                 x = min(max(x_0 + d * np.float32(j) + across_by[j], least), rightmost)

@@ -94,7 +94,7 @@ def example(layer: OfImages, X: Array, Y: Array) -> Iterator[str]:
         i, j, f = (int(place) for place in np.unravel_index(Y[0].argmax(), Y.shape[1:]))
         seen = _seen(X, layer.window(*X.shape[1:3]), i, j)
         total = f"{products(seen.ravel(), layer.W[..., f].ravel())}{plus(layer.b[f])} = {number(Y[0, i, j, f])}"
-        yield f"filter {f} at row {i}, column {j}, where it finds most: {total}"
+        yield f"filter {f + 1} at row {i + 1}, column {j + 1}, where it finds most: {total}"
 
 
 def sums(layer: OfImages, X: Array, Y: Array) -> Iterator[str]:

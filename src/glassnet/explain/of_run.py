@@ -6,7 +6,7 @@ from ..evaluation import examples_for
 from ..model import Model
 from ..training import Config
 
-__all__ = ["images_to_explain", "training_notes"]
+__all__ = ["images_to_explain", "trained_images", "training_notes"]
 
 
 def images_to_explain(model: Model, name: str) -> Examples:
@@ -19,15 +19,25 @@ def images_to_explain(model: Model, name: str) -> Examples:
     Raises:
         DataError: it learned from arrays in memory, or its data is gone or has changed.
     """
+    _refuse_arrays(model, name)
+    try:
+        return examples_for(model, load_dataset(model.trained_on, classes=model.classes))
+    except DataError as error:
+        raise DataError(f"{name}: there is no test image to explain: {error}") from error
+
+
+def trained_images(model: Model, name: str) -> Examples:
+    """Return the training images of the data that a model learned; arguments and errors as `images_to_explain`."""
+    _refuse_arrays(model, name)
+    return load_dataset(model.trained_on, classes=model.classes).train
+
+
+def _refuse_arrays(model: Model, name: str) -> None:
     if not model.trained_on:
         raise DataError(
             f"{name}: this model learned from arrays in memory; from Python, give one of its images: "
             "glassnet.explain.explain(model, image, label)"
         )
-    try:
-        return examples_for(model, load_dataset(model.trained_on, classes=model.classes))
-    except DataError as error:
-        raise DataError(f"{name}: there is no test image to explain: {error}") from error
 
 
 def training_notes(config: Config) -> list[str]:

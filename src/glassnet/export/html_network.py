@@ -14,6 +14,7 @@ from ..nn import (
     GELU,
     AveragePool2D,
     BatchNorm,
+    Bias,
     Conv2D,
     Dense,
     Dropout,
@@ -25,6 +26,7 @@ from ..nn import (
     ReLU,
     Reshape,
     Sigmoid,
+    SpatialDropout2D,
     Tanh,
     Window,
 )
@@ -50,7 +52,7 @@ SETTINGS: dict[type[Layer], Callable[[Any, Shape], dict[str, Any]]] = {
     GlobalAveragePool2D: lambda _layer, shape: {"window": Window(*shape[:2])._asdict()},
     BatchNorm: lambda layer, _shape: {"epsilon": layer.epsilon},
     LeakyReLU: lambda layer, _shape: {"slope": layer.slope},
-    **dict.fromkeys((Reshape, Flatten, Dropout, ReLU, GELU, Sigmoid, Tanh), _nothing),
+    **dict.fromkeys((Bias, Reshape, Flatten, Dropout, SpatialDropout2D, ReLU, GELU, Sigmoid, Tanh), _nothing),
 }
 
 

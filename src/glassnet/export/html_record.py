@@ -1,18 +1,23 @@
-"""What a page that holds a model tells of its training: figures, curves and the confusion matrix."""
+"""What a page that holds a model tells of its training: figures, curves, the confusion matrix, and snapshots."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data import load_dataset, needs_download
-from ..errors import DataError
+from ..errors import DataError, FileError
 from ..evaluation import Evaluation, evaluate, examples_for
 from ..model import Model
 from ..training import Run
 from ..training.history import Row, percent
 
-__all__ = ["Record", "record_of"]
+__all__ = ["Record", "past_of", "record_of"]
+
+MOST_BYTES = 3_000_000  # of a page that snapshots take: base64 of float16, and of float32 for what is measured
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,23 @@ def record_of(model: Model, name: str, run: Run | None = None) -> Record:
         facts["test accuracy"] = percent(evaluation.accuracy)
         facts["test loss, nats"] = f"{evaluation.loss:.4f}"
     return Record(name, facts, [*_curves(history, len(model.networks))], evaluation)
+
+
+def past_of(run: Run, model: Model) -> dict[int, Model]:
+    """Return the model at the steps of a run's snapshots, of a large network at fewer of them: 3 MB in a page.
+
+    Args:
+        run: that trained it.
+        model: of the run. An ensemble of which members are still missing has no snapshots of all.
+    """
+    each = 4 / 3 * sum(2 * network.parameters.size + 4 * network.statistics.size for network in model.networks)
+    steps = run.snapshots
+    places = np.linspace(0, len(steps) - 1, min(len(steps), int(MOST_BYTES // each)))
+    past: dict[int, Model] = {}
+    for step in (steps[round(place)] for place in places):
+        with suppress(FileError):  # one that is damaged
+            past[step] = run.model_at(step)
+    return {step: then for step, then in past.items() if len(then.networks) == len(model.networks)}
 
 
 def _evaluation(model: Model) -> Evaluation | None:

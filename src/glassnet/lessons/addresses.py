@@ -23,9 +23,10 @@ TINY = {"tiny": explain_tiny, "convolution": explain_tiny_convolution}  # networ
 
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "draw": ("run",),
+    "network": ("show", "run", "layer", "unit", "method", "image", "of"),
     "watch": ("run", "by", "step"),
     "train": (*RUN, *Settings.model_fields),
-    "step": ("show", "run", "image", "label", "rate", "stage", "parameters", "losses"),
+    "step": ("show", "run", "image", "of", "label", "rate", "stage", "parameters", "losses"),
     "clinic": ("show", "mistake", "round", "from", "planted", "cured", *PAIR),
 }
 """The views of the page and their settings, as its scripts read them."""

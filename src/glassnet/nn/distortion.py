@@ -2,9 +2,10 @@
 
 For the pixel p = (row, column), with c the centre of the image, that place is
 
-    q = c + A⁻¹ (p − c − s) + d(p)
+    q = c + A⁻¹ (p − c − s) / (1 + g · (p − c)) + d(p)
 
-where the matrix A turns, scales and shears, s shifts, and d is a smooth random field. Between the old image's pixels
+where the matrix A turns, scales and shears, s shifts, g is the slope of a plane seen in perspective, and d is a smooth
+random field. Between the old image's pixels
 its values are interpolated linearly in both directions, and outside of it is ground.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["affine_places", "elastic_field", "interpolate"]
+__all__ = ["affine_places", "elastic_field", "interpolate", "see_in_perspective"]
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.floating[Any]]
@@ -45,6 +46,24 @@ def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], sc
         some = slice(start, start + few)
         np.matmul(factors[:, some].astype(np.float32), pixels, out=places[:, some])
     return places.reshape(2, count, *shape)
+
+
+def see_in_perspective(places: Floats, perspective: Numbers) -> None:
+    """Divide what lies between the centre and each of ``places`` (2, n, h, w) by 1 + g · (p − c), in place.
+
+    Args:
+        places: as `affine_places` gives.
+        perspective: g (2, n), 1/pixels down and across; so small that what it is divided by stays above 0.
+    """
+    shape = places.shape[2:]
+    centre = (np.array(shape, np.float32) - 1) / 2
+    slopes = perspective.astype(np.float32)
+    far = (slopes.T @ (_pixels((shape[0], shape[1]))[:2] - centre[:, None])).reshape(-1, *shape)
+    far += 1
+    for axis, middle in zip(places, centre, strict=True):
+        axis -= middle
+        axis /= far
+        axis += middle
 
 
 @lru_cache(maxsize=8)

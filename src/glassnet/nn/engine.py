@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import convolving, windows
-from .distortion import affine_places, elastic_field, interpolate
+from .distortion import affine_places, elastic_field, interpolate, see_in_perspective
 from .elementwise import Formula, Program, program
 from .products import SomeColumns, product, sum_of_rows, transposed_product
 from .team import Team
@@ -297,6 +297,7 @@ class Engine:
         images: NDArray[Any],
         matrices: Array,
         shifts: Array,
+        perspective: Array | None,
         elastic: tuple[NDArray[np.int16], Array, Array] | None,
         ground: float,
         out: NDArray[Any],
@@ -307,11 +308,14 @@ class Engine:
             images: of any type.
             matrices: A⁻¹ (2, 2, n), see `glassnet.nn.distortion`.
             shifts: s (2, n), pixels down and across.
+            perspective: g (2, n), 1/pixels down and across; None for none.
             elastic: noise (2, n, h, w), and what smooths it along columns (h, h) and rows (w, w); None for none.
             ground: the gray value outside of the images.
             out: rounded where it holds whole numbers.
         """
         places = affine_places(matrices, shifts, (images.shape[1], images.shape[2]), self.scratch)
+        if perspective is not None:
+            see_in_perspective(places, perspective)
         if elastic is not None:
             places += elastic_field(*elastic, self.scratch)
         interpolate(images, places, ground, out, self.scratch)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "build_layers",
+    "entries_of",
     "is_a",
     "layer_of",
     "multiply_adds",
@@ -109,6 +110,28 @@ def _layer(kind: str, numbers: Sequence[Any]) -> Layer:
         case "spatial dropout", _:
             return SpatialDropout2D(float(numbers[0]))
     return Dropout(float(numbers[0]))
+
+
+def entries_of(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Return the entries of the layers that `layer_of` knows, but for dropout; the others follow from these."""
+    found = [_entry(layer) for layer in layers]
+    return tuple(entry for entry in found if entry)
+
+
+def _entry(layer: Layer) -> str | None:
+    match layer:
+        case Conv2D(filters=filters, size=(height, width), stride=stride, padding=padding):
+            around = f"padding {padding}" if isinstance(padding, int) else padding
+            return f"conv {filters} {height}x{width} stride {stride} {around}"
+        case MaxPool2D(size=size, stride=stride):
+            return f"pool {size} stride {stride or size}"
+        case AveragePool2D(size=size, stride=stride):
+            return f"average pool {size} stride {stride or size}"
+        case GlobalAveragePool2D():
+            return "global pool"
+        case Dense(units=units):
+            return f"dense {units}"
+    return None
 
 
 def weighted(entries: Sequence[str]) -> int:

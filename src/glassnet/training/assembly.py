@@ -33,6 +33,7 @@ from ..nn import (
 from ..nn.types import Shape
 from .architecture import build_layers, multiply_adds, network_words
 from .config import Config
+from .rehearsal import split
 
 __all__ = [
     "Task",
@@ -68,9 +69,10 @@ def prepare(config: Config, dataset: Dataset) -> Task:
         DataError: data that cannot be trained on.
         TrainingError: a batch larger than the data, or a network too large for its files.
     """
-    dataset.require_trainable()
+    if not config.rehearsal:
+        dataset.require_trainable()
     mistakes = [MISTAKES[name]() for name in config.mistakes]
-    training, validation = dataset.split(config.validation, config.split_seed)
+    training, validation = split(config, dataset)
     for mistake in mistakes:
         mistake.see(training, validation)
     for mistake in mistakes:

@@ -18,7 +18,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 
 from ..clinic import MISTAKES, Mistake
 from ..data import Augmentation
-from ..data.augmentation import RANGES
+from ..data.augmentation import AUGMENTATIONS
 from ..errors import ConfigError
 from .architecture import is_a, weighted
 from .recipe import notebook_names, read_recipe, read_toml, recipe_names
@@ -175,7 +175,7 @@ class Config(Settings):
     @property
     def augmentation(self) -> Augmentation | None:
         """How training images are distorted, or None where they are not."""
-        augmentation = Augmentation(**{name: getattr(self, name) for name in RANGES})
+        augmentation = Augmentation(**{name: getattr(self, name) for name in AUGMENTATIONS})
         return augmentation if augmentation.distorts else None
 
     def _check_together(self) -> None:
@@ -202,7 +202,7 @@ class Config(Settings):
         if self.batch_size == "all" and self.augmentation:
             raise ConfigError(
                 "batch_size: all cannot be combined with augmentation; give a number, "
-                "or set rotation, zoom, shear, shift and elastic to 0"
+                "or turn rotation, zoom, shear, shift, elastic and robust off"
             )
         if self.batch_size == "all" and self.batch_norm:
             raise ConfigError(
@@ -297,7 +297,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     if above.get("batch_size") in ("all", 1):
         merged.pop("batch_norm", None)
     if above.get("batch_size") == "all":
-        merged = {name: value for name, value in merged.items() if name not in RANGES}
+        merged = {name: value for name, value in merged.items() if name not in AUGMENTATIONS}
     optimizer = above.get("optimizer")
     rate = DEFAULT_LEARNING_RATES.get(optimizer) if isinstance(optimizer, str) else None
     if rate and optimizer != below.get("optimizer", "adam"):

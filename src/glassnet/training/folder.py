@@ -11,9 +11,11 @@
 `Run` reads what is there.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from ..doubt import Doubt
 from ..errors import FileError
 from ..files import sync
 from ..model import Model
@@ -40,14 +42,16 @@ class RunFolder(Storage):
     Args:
         path: of the folder.
         model: what is kept of the run: the network that validation judges, with preprocessing and class names.
+        find_doubt: calibrates the doubt of the best model when the run ends.
     """
 
     resumable = True
 
-    def __init__(self, path: Path, model: Model) -> None:
-        self.path, self._model = path, model
+    def __init__(self, path: Path, model: Model, find_doubt: Callable[[Model], Doubt | None]) -> None:
+        self.path, self._model, self._find_doubt = path, model, find_doubt
         self.reopen = False  # to go on with a run that has come to its end
         self._kept: tuple[Array, Array] | None = None  # the parameters that the model file has got from this loop
+        self._kept_at_end = False
 
     def begin(self, loop: Loop) -> None:
         """Bring a loop to where its checkpoint is, or make the first one.
@@ -90,18 +94,20 @@ class RunFolder(Storage):
             self.save_best(loop)
 
     def save_best(self, loop: Loop) -> None:
-        """Write the model file, if the loop has better parameters than those in it."""
-        if loop.best is self._kept or not is_run_folder(self.path):
+        """Write the model file, if the loop has better parameters than those in it, or has come to its end."""
+        finished = loop.state.finished
+        if (loop.best is self._kept and finished is self._kept_at_end) or not is_run_folder(self.path):
             return
         assert loop.best is not None
         network = self._model.network
         current = network.parameters.copy(), network.statistics.copy()
         network.parameters[...], network.statistics[...] = loop.best
         try:
+            self._model.doubts = self._find_doubt(self._model) if finished else None
             self._model.save(self.path / MODEL)
         finally:
             network.parameters[...], network.statistics[...] = current
-        self._kept = loop.best
+        self._kept, self._kept_at_end = loop.best, finished
 
     def _require(self) -> None:
         if not is_run_folder(self.path):

@@ -23,13 +23,12 @@ from .notebook_progress import notebook_callbacks
 from .ranks import ALONE, Ranks
 from .run import Run, open_model
 from .run_loop import RunLoop
-from .start import begin_with, settings_of
+from .start import SMALL, begin_with, dataset_for, recipe_for, settings_of
 from .thread_choice import fastest_threads
 from .workers import Workers
 
 __all__ = ["choose_config", "make_run_folder", "resume", "train"]
 
-SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
 TINY = 320  # images: with fewer, the same is true of the small recipe's batches
 
 
@@ -77,7 +76,7 @@ def train(
     Args:
         dataset: from `glassnet.load_dataset`.
         recipe: a recipe's name or a TOML file; by default ``small`` where there are fewer than 5,000 images to learn
-            from, else ``default``.
+            from, or ``fine-tune`` if the run starts from a model of the same classes, else ``default``.
         as_written: for the recipe of a notebook: with that notebook's own mistakes.
         out: the run folder, new or empty; by default ``runs/<time>-<data>-<recipe>``.
         callbacks: see `Callback` and `RunCallback`.
@@ -88,7 +87,7 @@ def train(
         progress: whether to report how the run goes: on standard error, or in a notebook below its cell. By default
             where a person watches, which is in a terminal and in a notebook.
         start: a model, or the path of a model file or run folder, whose weights the network begins with. It decides the
-            layers; the outputs begin anew where the classes are others.
+            layers; the outputs begin anew where the classes are others than its own, or some of them.
         **settings: any field of `Config`, such as ``epochs=3``, ``hidden=[128, 64]`` or ``members=5`` for an ensemble;
             they go over the recipe.
 
@@ -104,7 +103,10 @@ def train(
         check_callbacks(callbacks)
         out = None if out is None else as_path(out, "out")
         model = start if start is None or isinstance(start, Model) else open_model(start)
-        settings = settings if model is None else settings_of(model, dataset, settings)
+        _check_dataset(dataset)
+        if model is not None:
+            dataset, recipe = dataset_for(model, dataset), recipe or recipe_for(model, dataset)
+            settings = settings_of(model, dataset, settings)
         config = choose_config(dataset, recipe, settings, as_written=as_written)
         dataset = dataset.whole() if config.all_data else dataset
     ranks.check(config, dataset.fingerprint)

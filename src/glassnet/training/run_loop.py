@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data import Dataset, Preprocessing
+from ..doubt import Doubt
 from ..engines import make_engine
 from ..errors import TrainingError
 from ..model import Model
@@ -11,6 +12,7 @@ from .assembly import build_loss, build_network, prepare
 from .batches import Batches
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
 from .config import Config
+from .doubt import fit_doubt
 from .folder import RunFolder
 from .interruption import TrainingInterrupted, interruptible
 from .live import StepLog, remove_live
@@ -88,7 +90,12 @@ class RunLoop(Loop):
             self.judged, preprocessing, dataset.classes, dataset.source, dataset.fingerprint, config.seen
         )
         if folder:
-            self.storage = RunFolder(folder, self._model)
+            self.storage = RunFolder(folder, self._model, self._find_doubt)
+
+    def _find_doubt(self, model: Model) -> Doubt | None:
+        """Calibrate the doubt of a model; one that is to be wrong needs none."""
+        known = self.validation if len(self.validation) else self.batches.examples
+        return None if self.config.mistakes else fit_doubt(model, known)
 
     @property
     def model(self) -> Model:

@@ -89,6 +89,11 @@ class Data(BaseModel):
         description="Train on all labelled images, as for a submission: none are held out for validation, nor, if the "
         "data has no test images of its own, for testing.",
     )
+    rehearsal: Share = Field(
+        0.0,
+        description="Fraction of the images that come from the data which the model of --from learned first, so that "
+        "it is not forgotten.",
+    )
     scaling: Annotated[Scaling, one_of(("unit", "standard", "none"))] = Field(
         "unit", description="Pixel scaling: unit (0 to 1), standard (mean 0, variance 1) or none (0 to 255)."
     )
@@ -114,6 +119,11 @@ class Augmentations(BaseModel):
     )
     smoothness: Annotated[float, _amount_of("smoothness")] = Field(
         4.0, description="Standard deviation of the Gaussian filter that smooths the elastic distortion, in pixels."
+    )
+    robust: bool = Field(
+        False,
+        description="Random perspective, stroke width, contrast, blur, noise, gaps, fading and residue, as from pens, "
+        "paper and cameras.",
     )
 
 

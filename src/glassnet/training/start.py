@@ -7,14 +7,25 @@ from ..data import Dataset
 from ..errors import ConfigError
 from ..model import Model
 from ..nn import ACTIVATIONS, BatchNorm, Dense, Network
-from .architecture import OF_IMAGES
+from .architecture import OF_IMAGES, entries_of
 from .loop import Loop
+from .rehearsal import ARRAYS
 
-__all__ = ["begin_with", "settings_of"]
+__all__ = ["SMALL", "begin_with", "dataset_for", "recipe_for", "settings_of"]
 
+SMALL = 5_000  # images: with fewer, an epoch of the default recipe has too few steps to learn from
 OTHER_LAYERS = "start: the model has other layers than this run; give the recipe or the layers that it was trained with"
-ARRAYS = "arrays in memory"
 GIVEN = ("hidden", "layers", "activation", "batch_norm")  # settings that a model decides
+
+
+def dataset_for(model: Model, dataset: Dataset) -> Dataset:
+    """Return the data with all classes of the model that a run starts from, where its own are some of them."""
+    return dataset.with_classes(model.classes) if set(dataset.classes) <= set(model.classes) else dataset
+
+
+def recipe_for(model: Model, dataset: Dataset) -> str | None:
+    """Return the recipe that suits a few more images of a model's own classes, or None where these are not that."""
+    return "fine-tune" if dataset.classes == model.classes and len(dataset.train) < SMALL else None
 
 
 def settings_of(model: Model, dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,15 +47,15 @@ def settings_of(model: Model, dataset: Dataset, settings: Mapping[str, Any]) -> 
 
 
 def _layers(network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that give a network its layers; of one of convolutions, they have to be given again."""
-    if any(isinstance(layer, OF_IMAGES) for layer in network.layers):
-        return {}
+    """Return the settings that give a network its layers, but for dropout, which has no weights."""
     for name in GIVEN:
         if name in given:
             raise ConfigError(f"{name}: follows from the model that the run starts from; leave it out")
     names: dict[type[Any], str] = {kind: name for name, kind in ACTIVATIONS.items()}
+    dense = [layer.units for layer in network.layers if isinstance(layer, Dense)][:-1]
+    of_images = any(isinstance(layer, OF_IMAGES) for layer in network.layers)
     return {
-        "hidden": [layer.units for layer in network.layers if isinstance(layer, Dense)][:-1],
+        **({"layers": entries_of(network.layers[:-1])} if of_images else {"hidden": dense}),
         "activation": [names[type(layer)] for layer in network.layers if type(layer) in names] or ["relu"],
         "batch_norm": any(isinstance(layer, BatchNorm) for layer in network.layers),
     }

@@ -1,6 +1,5 @@
 """What a run trains, in a few lines that are printed before its first epoch."""
 
-from dataclasses import asdict
 from textwrap import fill
 
 from ..data import Preprocessing
@@ -81,12 +80,7 @@ def _wrapped(name: str, parts: list[str]) -> str:
 
 
 def _augmentation(config: Config) -> list[str]:
-    if config.augmentation is None:
-        return ["off"]
-    amounts = asdict(config.augmentation)
-    if not amounts["elastic"]:
-        del amounts["smoothness"]
-    return [f"{name} {amount:g}" for name, amount in amounts.items() if amount]
+    return str(config.augmentation or "off").split(", ")
 
 
 def _layers(config: Config) -> list[str]:

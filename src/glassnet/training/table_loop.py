@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Examples, Preprocessing
-from ..data.augmentation import RANGES
+from ..data.augmentation import AUGMENTATIONS
 from ..engines import available_threads, choose_engine, choose_threads, make_engine
 from ..errors import ConfigError
 from ..nn import NUMPY, Engine, Layer, Network, SoftmaxCrossEntropy
@@ -158,8 +158,8 @@ def _distorted(table: Table, size: int, config: Config, shape: tuple[int, int] |
     Distorted are gray values: 256 of them, evenly from the least number of the table to the largest.
     """
     if shape is None:
-        name = next(name for name in RANGES if getattr(config, name))
-        raise ConfigError(f"{name}: rows of numbers cannot be distorted; give X as images (n, h, w), or set it to 0")
+        name = next(name for name in AUGMENTATIONS if getattr(config, name))
+        raise ConfigError(f"{name}: rows of numbers cannot be distorted; give X as images (n, h, w), or leave it out")
     least, largest = float(table.X.min()), float(table.X.max())
     scale = (largest - least) / 255 or 1.0
     pixels = np.rint((table.X - least) / scale).astype(np.uint8).reshape(-1, *shape)

@@ -17,10 +17,26 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import GlassnetError
 from ..training import available_threads
-from . import clinic, draw, drawings, insight, lessons, look_back, manage, service, step, train, watch
+from . import (
+    clinic,
+    draw,
+    drawings,
+    fine_tuning,
+    insight,
+    lessons,
+    look_back,
+    manage,
+    network,
+    projection,
+    service,
+    step,
+    train,
+    watch,
+)
 from .batcher import Batcher
 from .guard import guards
 from .jobs import Jobs
+from .kept import Kept
 from .moments import Insight
 from .questions import error_line
 from .site import Site
@@ -62,13 +78,28 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
             RequestValidationError: _refuse_question,
         },
     )
-    app.state.store, app.state.jobs, app.state.batcher = store, jobs, Batcher()
+    app.state.store, app.state.jobs, app.state.batcher, app.state.kept = store, jobs, Batcher(), Kept()
     app.state.insight, app.state.watching = Insight(store), watch.Watching(store, jobs)
     # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
     app.state.preparing = CapacityLimiter(available_threads())
     app.include_router(service.direct)
     app.include_router(service.router)
-    for view in (watch, insight, look_back, manage, train, step, clinic, lessons, draw, drawings):
+    views = (
+        watch,
+        insight,
+        look_back,
+        manage,
+        train,
+        step,
+        clinic,
+        lessons,
+        draw,
+        drawings,
+        fine_tuning,
+        network,
+        projection,
+    )
+    for view in views:
         app.include_router(view.router, include_in_schema=False)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/charts.js", _charts, methods=["GET", "HEAD"], include_in_schema=False)

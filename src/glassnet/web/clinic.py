@@ -16,7 +16,7 @@ from .questions import Question, SettingsByName, typed
 __all__ = ["router"]
 
 DATA = "digits"  # so small that both runs are done while a person looks on
-WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check", "from_the_start")
+WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check", "tutorial", "from_the_start")
 
 
 class Pair(Question):

@@ -8,9 +8,10 @@ from fastapi import Depends, HTTPException, Request
 from ..errors import FileError
 from ..training import Run
 from .jobs import Jobs
+from .kept import Kept
 from .store import Store
 
-__all__ = ["NamedRun", "Preparing", "TheJobs", "TheStore", "from_state"]
+__all__ = ["NamedRun", "Preparing", "TheJobs", "TheKept", "TheStore", "from_state"]
 
 
 def from_state(name: str) -> Any:
@@ -24,6 +25,7 @@ def from_state(name: str) -> Any:
 
 TheStore = Annotated[Store, from_state("store")]
 TheJobs = Annotated[Jobs, from_state("jobs")]
+TheKept = Annotated[Kept, from_state("kept")]
 Preparing = Annotated[CapacityLimiter, from_state("preparing")]
 """Limits how many pictures are decoded at a time."""
 

@@ -3,27 +3,37 @@
 import io
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse
 from pydantic import Base64Bytes, ConfigDict
 
 from ..data import frame_picture, read_picture
-from ..data.folder import MNIST_FORM
-from ..errors import DataError, nearest
+from ..data.folder import MNIST_FORM, class_folders
+from ..errors import DataError, FileError, nearest
 from ..files import write_atomically
 from .dependencies import Preparing, TheStore
 from .questions import Question
 from .store import Store
 
-__all__ = ["MAX_BYTES", "MAX_DRAWINGS", "count_drawings", "keep_drawing", "router"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DRAWINGS",
+    "delete_drawings",
+    "keep_drawing",
+    "list_drawings",
+    "relabel_drawing",
+    "router",
+]
 
 MAX_DRAWINGS = 10_000
 MAX_BYTES = 100_000  # of one drawing as it is kept
 NAME = "the drawing"  # what errors call it
-KEEPING = Lock()  # one drawing is counted and written at a time
+KEEPING = Lock()  # one drawing is counted and written, moved or deleted at a time
 FOLDER_NAME = re.compile(r"\w[\w .-]{0,39}")
 
 
@@ -36,12 +46,18 @@ class Kept(Question):
     label: str
 
 
-def count_drawings(folder: Path) -> dict[str, int]:
-    """Return how many kept drawings there are of each class that there is any of."""
+class Label(Question):
+    """The class that a drawing shows."""
+
+    label: str
+
+
+def list_drawings(folder: Path) -> dict[str, list[str]]:
+    """Return the names of the kept drawings of each class that there are any of, the oldest first."""
     if not folder.is_dir():
         return {}
-    found = {sub.name: len(list(sub.glob("[!.]*.png"))) for sub in sorted(folder.iterdir()) if sub.is_dir()}
-    return {label: count for label, count in found.items() if count}
+    found = {sub.name: sorted(path.stem for path in sub.glob("[!.]*.png")) for sub in class_folders(folder)}
+    return {label: names for label, names in found.items() if names}
 
 
 def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
@@ -63,7 +79,7 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
     from PIL import Image
 
     if not FOLDER_NAME.fullmatch(label):
-        raise DataError(f"{label[:40]!r} cannot be a folder's name, nor the label of a drawing; rename the class")
+        raise _no_label(label)
     gray = read_picture(picture, NAME)
     frame_picture(gray, MNIST_FORM, NAME)  # one that shows nothing would spoil the whole folder as data
     file = io.BytesIO()
@@ -72,8 +88,8 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
     if len(content) > MAX_BYTES:
         raise HTTPException(413, f"{NAME} takes {len(content):,} bytes, and at most {MAX_BYTES:,} are kept")
     with KEEPING:
-        counts = count_drawings(folder)
-        number = sum(counts.values()) + 1
+        kept = list_drawings(folder)
+        number = sum(map(len, kept.values())) + 1
         if number > MAX_DRAWINGS:
             raise HTTPException(409, f"{MAX_DRAWINGS:,} drawings are kept already; move some out of {folder}")
         now = time.strftime("%Y%m%d-%H%M%S")
@@ -81,16 +97,75 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
             number += 1
         path = folder / label / f"{now}-{number:05}.png"
         write_atomically(path, content)
-    return path.stem, counts.get(label, 0) + 1
+    return path.stem, len(kept.get(label, ())) + 1
+
+
+def relabel_drawing(label: str, name: str, new: str, folder: Path) -> None:
+    """Give a kept drawing another label.
+
+    Raises:
+        DataError: a label that cannot be a folder's name.
+        FileError: the folder cannot be written to.
+        HTTPException: 404, no such drawing.
+    """
+    if not FOLDER_NAME.fullmatch(new):
+        raise _no_label(new)
+    with KEEPING:
+        path = _drawing(label, name, folder)
+        try:
+            (folder / new).mkdir(exist_ok=True)
+            path.rename(folder / new / path.name)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be moved to {folder / new} ({error.strerror})") from error
+        _tidy(path.parent)
+
+
+def delete_drawings(folder: Path, label: str | None = None, name: str | None = None) -> int:
+    """Delete a kept drawing, or all of them, and nothing else that is in the folder; return how many that were.
+
+    Raises:
+        FileError: the folder cannot be written to.
+        HTTPException: 404, no such drawing.
+    """
+    with KEEPING:
+        if label is not None and name is not None:
+            paths = [_drawing(label, name, folder)]
+        else:
+            paths = [folder / of / f"{one}.png" for of, names in list_drawings(folder).items() for one in names]
+        for path in paths:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise FileError(f"{path}: cannot be deleted ({error.strerror})") from error
+        for place in {path.parent for path in paths}:
+            _tidy(place)
+    return len(paths)
+
+
+def _drawing(label: str, name: str, folder: Path) -> Path:
+    """Return the file of a drawing, which is looked up among those there are."""
+    if name not in list_drawings(folder).get(label, ()):
+        raise HTTPException(404, f"{label[:40]}/{name[:40]}: no such drawing; it may have been deleted or relabelled")
+    return folder / label / f"{name}.png"
+
+
+def _tidy(place: Path) -> None:
+    """Remove the folder of a class that no drawing is left of; data has no empty classes."""
+    with suppress(OSError):  # there are other files in it
+        place.rmdir()
+
+
+def _no_label(label: str) -> DataError:
+    return DataError(f"{label[:40]!r} cannot be a folder's name, nor the label of a drawing; rename the class")
 
 
 router = APIRouter()
 
 
 @router.get("/api/drawings")
-def count(store: TheStore) -> dict[str, int]:
-    """Count the kept drawings by class."""
-    return count_drawings(store.site.drawings)
+def kept(store: TheStore) -> dict[str, list[str]]:
+    """List the kept drawings by class."""
+    return list_drawings(store.site.drawings)
 
 
 @router.post("/api/drawings", status_code=201)
@@ -99,9 +174,39 @@ async def keep(kept: Kept, store: TheStore, preparing: Preparing, run: str | Non
     return await run_sync(_keep, kept, store, run, limiter=preparing)
 
 
+@router.delete("/api/drawings")
+def delete_all(store: TheStore) -> dict[str, int]:
+    """Delete all kept drawings."""
+    return {"deleted": delete_drawings(store.site.drawings)}
+
+
+@router.get("/api/drawings/{label}/{name}")
+def picture(label: str, name: str, store: TheStore) -> FileResponse:
+    """Send a kept drawing."""
+    return FileResponse(_drawing(label, name, store.site.drawings), media_type="image/png")
+
+
+@router.put("/api/drawings/{label}/{name}")
+def relabel(label: str, name: str, wanted: Label, store: TheStore, run: str | None = None) -> dict[str, str]:
+    """Give a kept drawing another label, a class of the site's model, or of the run's that is named."""
+    _check_label(wanted.label, store, run)
+    relabel_drawing(label, name, wanted.label, store.site.drawings)
+    return {"label": wanted.label, "name": name}
+
+
+@router.delete("/api/drawings/{label}/{name}")
+def delete(label: str, name: str, store: TheStore) -> dict[str, int]:
+    """Delete a kept drawing."""
+    return {"deleted": delete_drawings(store.site.drawings, label, name)}
+
+
 def _keep(kept: Kept, store: Store, run: str | None) -> dict[str, str | int]:
-    classes = store.model(run).classes
-    if kept.label not in classes:
-        raise DataError(f"{kept.label[:40]!r} is not a class of this model{nearest(kept.label, classes)}")
+    _check_label(kept.label, store, run)
     name, count = keep_drawing(kept.image, kept.label, store.site.drawings)
     return {"name": name, "count": count}
+
+
+def _check_label(label: str, store: Store, run: str | None) -> None:
+    classes = store.model(run).classes
+    if label not in classes:
+        raise DataError(f"{label[:40]!r} is not a class of this model{nearest(label, classes)}")

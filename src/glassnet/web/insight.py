@@ -163,14 +163,18 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 def confused(evaluation: Evaluation, examples: Examples, true: int, said: int) -> Answer:
     """Return the images of class ``true`` of which the network said ``said``, up to 60, the most striking first.
 
-    Those are the mistakes that the network was most sure of, and the correct answers that it was least sure of.
+    Those are the mistakes that the network was most sure of, and the correct answers that it was least sure of. Each
+    has its ``index`` among the validation images.
     """
     cell = np.flatnonzero((evaluation.labels == true) & (evaluation.predictions == said))
     sure = evaluation.probabilities[cell, said]
     order = np.argsort(sure if true == said else -sure, kind="stable")[:CELL]
     pixels = examples.images_at(cell[order]).tolist()
     chances = sure[order].astype(float).tolist()
-    images = [{"pixels": image, "probability": chance} for image, chance in zip(pixels, chances, strict=True)]
+    images = [
+        {"index": index, "pixels": image, "probability": chance}
+        for index, image, chance in zip(cell[order].tolist(), pixels, chances, strict=True)
+    ]
     return {"images": images, "of": len(cell)}
 
 

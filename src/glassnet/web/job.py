@@ -23,7 +23,7 @@ from typing import Any
 
 from ..data import load_dataset
 from ..errors import GlassnetError
-from ..training import Live, RunCallback, RunUnderWay, TrainingInterrupted, resume, train
+from ..training import Live, RunCallback, RunUnderWay, TrainingInterrupted, open_model, resume, train
 from ..training.history import Row
 from .jobs import GRACE
 
@@ -129,7 +129,9 @@ def _train(order: dict[str, Any], callbacks: list[RunCallback]) -> None:
         resume(order["folder"], callbacks=callbacks)
         return
     how = {key: order[key] for key in ("as_written", "mistakes", "mistakes_from")} | order["settings"]
-    train(load_dataset(order["data"]), order["recipe"], out=order["folder"], callbacks=callbacks, **how)
+    start = None if order.get("start") is None else open_model(order["start"])
+    dataset = load_dataset(order["data"], classes=start.classes if start else 10)
+    train(dataset, order["recipe"], out=order["folder"], callbacks=callbacks, start=start, **how)
 
 
 def _listen(words: FileIO, control: Control) -> None:

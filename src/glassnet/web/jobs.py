@@ -39,8 +39,8 @@ class Jobs:
 
         Args:
             spec: ``name`` (of the data, for the folder), ``data`` (a source for `load_dataset`), ``recipe``,
-                ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, whether it begins ``paused``, and its
-                ``pace`` (steps a second, or None).
+                ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, whether it begins ``paused``, its
+                ``pace`` (steps a second, or None), and perhaps ``start``, the file of a model that it goes on from.
 
         Raises:
             TrainingError: the run cannot begin; the line of its process says why.

@@ -3,14 +3,17 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-import numpy as np
-from fastapi import APIRouter
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 from pydantic import Field
 
-from ..errors import DataError
+from ..data.dataset import Images
 from ..explain import as_answer, explain, explain_tiny, explain_tiny_convolution, training_notes
-from .dependencies import TheStore
+from ..model import Model
+from .choice import Of, choose, framed, name_of
+from .dependencies import Preparing, TheStore
 from .questions import Question
+from .store import Store
 
 __all__ = ["router"]
 
@@ -30,19 +33,38 @@ router = APIRouter()
 
 
 @router.get("/api/explain")
-def of_model(store: TheStore, run: str | None = None, image: int = 0, rate: float = 0.1) -> dict[str, Any]:
-    """Explain a step of a run's network, or of the site's own, on one of its test images."""
+def of_model(
+    store: TheStore, run: str | None = None, image: int = 0, of: Of = "test", rate: float = 0.1
+) -> dict[str, Any]:
+    """Explain a step of a run's network, or of the site's own, on an image that it has not learned from."""
     model = store.model(run)
-    name = run or ("the bundled model" if store.site.model is None else store.site.model.name)
-    examples = store.test_images(model, name)
-    if not 0 <= image < len(examples):
-        raise DataError(f"image {image}: there are {len(examples):,} test images, 0 to {len(examples) - 1}")
-    pixels = examples.images_at(np.array([image]))[0]
-    explanation = explain(model, pixels, int(examples.labels[image]), rate)
+    chosen = choose(store, model, run, of, image)
+    return _of_pixels(store, run, model, chosen.pixels, chosen.label, rate) | {"images": chosen.images}
+
+
+@router.post("/api/explain")
+async def of_drawing(
+    request: Request, store: TheStore, preparing: Preparing, run: str | None = None, label: int | None = None,
+    rate: float = 0.1,
+) -> dict[str, Any]:  # fmt: skip
+    """Explain a step on a drawing, whose class is ``label``, or else what the network takes it for."""
+    picture = await request.body()
+
+    def work_out() -> dict[str, Any]:
+        model = store.model(run)
+        pixels = framed(model, picture)
+        true = int(model.predict(pixels)[0]) if label is None else label
+        return _of_pixels(store, run, model, pixels, true, rate)
+
+    return await run_sync(work_out, limiter=preparing)
+
+
+def _of_pixels(store: Store, run: str | None, model: Model, pixels: Images, label: int, rate: float) -> dict[str, Any]:
+    explanation = explain(model, pixels, label, rate)
     if run is not None:
         notes = training_notes(store.run(run).config)
         explanation = replace(explanation, notes=(*explanation.notes, *notes))
-    return as_answer(explanation) | {"model": name, "images": len(examples)}
+    return as_answer(explanation) | {"model": name_of(store, run)}
 
 
 @router.post("/api/explain/tiny")

@@ -8,13 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+
 from ..data import Dataset, Examples, needs_download
 from ..errors import DataError, FileError, similar
-from ..explain import images_to_explain
+from ..explain import images_to_explain, trained_images
 from ..files import is_held
 from ..model import Model
 from ..training import BUNDLED, Run, open_model
 from ..training.folder import CONFIG, LIVE, MODEL
+from ..training.rehearsal import split
 from .site import Site
 
 __all__ = ["Store", "newest_model"]
@@ -103,12 +106,12 @@ class Store:
             dataset = self.dataset(run)
             if dataset.fingerprint != model.fingerprint:
                 raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
-            _, held = dataset.split(config.validation, config.split_seed)
+            _, held = split(config, dataset)
             if not len(held):
                 raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
             return held
 
-        return self._remember((model.fingerprint, config.validation, config.split_seed), load)
+        return self._remember((model.fingerprint, config.validation, config.split_seed, config.rehearsal), load)
 
     def test_images(self, model: Model, name: str) -> Examples:
         """Return the test images of the data that a model learned, which must be on this machine.
@@ -119,6 +122,33 @@ class Store:
         _refuse_download(model.trained_on, name)
         key = model.trained_on, model.fingerprint, model.classes
         return self._remember(key, lambda: images_to_explain(model, name))
+
+    def training_images(self, model: Model, name: str, run: Run | None, most: int) -> Examples:
+        """Return up to ``most`` of the images that a model learned from, evenly spread over them.
+
+        Args:
+            model: of the run, or the site's own.
+            name: what an error calls the model.
+            run: whose part of the data it learned; None is all of its data's training images.
+            most: how many to keep in memory.
+
+        Raises:
+            TrainingError, DataError: as `dataset`, or the data have changed since.
+        """
+
+        def load() -> Examples:
+            if run is None:
+                _refuse_download(model.trained_on, name)
+                training = trained_images(model, name)
+            else:
+                dataset = self.dataset(run)
+                if dataset.fingerprint != model.fingerprint:
+                    raise DataError(f"{name}: its data have changed since it was trained, so its images are not shown")
+                training, _ = dataset.split(run.config.validation, run.config.split_seed)
+            return training.take(np.arange(0, len(training), -(-len(training) // most)))
+
+        split = run and (run.config.validation, run.config.split_seed)
+        return self._remember((model.trained_on, model.fingerprint, split, most), load)
 
     def _read(self, path: Path) -> Model:
         """Return the model of a file, which is read again when it has been written anew."""

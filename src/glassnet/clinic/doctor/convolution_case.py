@@ -148,7 +148,7 @@ def open_convolution(
         dtype=coarsest,
         X=rng.standard_normal((n, h, w, c)),
         W=rng.standard_normal(shape) / np.sqrt(np.prod(shape[:3])),
-        b=rng.standard_normal(shape[3]) if biases.size == shape[3] else np.zeros(biases.size),
+        b=rng.standard_normal((shape[3],)) if biases.size == shape[3] else np.zeros(biases.size),
         dZ=rng.standard_normal((n, oh, ow, shape[3])),
         their_b=biases.shape,
     )

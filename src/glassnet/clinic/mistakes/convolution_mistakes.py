@@ -25,6 +25,7 @@ class PoolGradientToAllPlaces(Mistake):
     """np.repeat, which undoes a pool's change of shape, and not its choice."""
 
     name = "pool-gradient-to-all-places"
+    tutorial = "12-a-convolutional-network"
     summary = "A max pool hands its gradient to every number under the window, not to the largest alone."
     wrong = "dX = dY at each place under the window"
     right = "dX = dY where X is the largest under the window, else 0"
@@ -53,6 +54,7 @@ class UnflippedFilters(Mistake):
     """Backward by another convolution, with the filters as they are."""
 
     name = "unflipped-filters"
+    tutorial = "11-convolution"
     summary = "The gradient of a convolution's input is computed with the filters as they are, not flipped."
     wrong = "dX[y, x] = Σ W[u, v] dZ[y + u, x + v]"
     right = "dX[y, x] = Σ W[u, v] dZ[y − u, x − v]"
@@ -78,6 +80,7 @@ class ChannelsFoldedFirst(Mistake):
     """A reshape to a shape of as many numbers, in another order."""
 
     name = "channels-folded-first"
+    tutorial = "12-a-convolutional-network"
     summary = "What was laid out as rows, columns, channels is folded back as channels, rows, columns."
     wrong = "dX = reshape(dY, (channels, rows, columns)), axes then put in order"
     right = "dX = reshape(dY, (rows, columns, channels))"
@@ -106,6 +109,7 @@ class WrongPadding(Mistake):
     """A slice from zero, where the image begins inside of its padding."""
 
     name = "wrong-padding"
+    tutorial = "11-convolution"
     summary = "The gradient of a padded image is cut down to the image from its corner, not from inside the padding."
     wrong = "dX = dP[0 : h, 0 : w]        P is X with zeros around it"
     right = "dX = dP[top : top + h, left : left + w]"
@@ -137,6 +141,7 @@ class BiasPerPixel(Mistake):
     """np.sum over the examples alone, and b = b − η db, which by broadcasting takes the shape of db."""
 
     name = "bias-per-pixel"
+    tutorial = "11-convolution"
     summary = "A convolution has a bias for each place of the image, not one for each filter."
     wrong = "db = Σ over examples of dZ                  one number for each place of each filter"
     right = "db = Σ over examples and places of dZ       one number for each filter"

@@ -19,6 +19,7 @@ class UnscaledPixels(Mistake):
     """The network is given bytes."""
 
     name = "unscaled-pixels"
+    tutorial = "10-when-it-does-not-learn"
     summary = "The pixels go into the network as they are stored, from 0 to 255."
     wrong = "X = pixels"
     right = "X = pixels / 255"
@@ -35,6 +36,7 @@ class LabelsLeftBehind(Mistake):
     """Images in a new order, labels in the old."""
 
     name = "labels-left-behind"
+    tutorial = "10-when-it-does-not-learn"
     summary = "The images are shuffled and their labels are not."
     wrong = "X = X[order]"
     right = "X, y = X[order], y[order]"
@@ -54,6 +56,7 @@ class NoShuffling(Mistake):
     """First all zeros, then all ones."""
 
     name = "no-shuffling"
+    tutorial = "08-batches"
     summary = "The examples come sorted by class, as they lie in folders, and are taken in that order."
     wrong = "batches = X[0:b], X[b:2b], …        all of class 0 first, then all of class 1, …"
     right = "order = permutation(n)        batches = X[order[0:b]], X[order[b:2b]], …"
@@ -75,6 +78,7 @@ class TrainingAccuracyReported(Mistake):
     """The exam consists of the exercises."""
 
     name = "training-accuracy-reported"
+    tutorial = "09-the-whole-thing"
     summary = "The accuracy that is reported as the result is that on the training images."
     wrong = "accuracy(network, training images)"
     right = "accuracy(network, images it has never learned from)"
@@ -91,6 +95,7 @@ class TestImagesInTraining(Mistake):
     """The exam is among the exercises."""
 
     name = "test-images-in-training"
+    tutorial = "09-the-whole-thing"
     summary = "The images that the network is judged by are also among those that it learns from."
     wrong = "learn from X and X_test, then accuracy(network, X_test)"
     right = "learn from X alone, then accuracy(network, X_test)"
@@ -111,6 +116,7 @@ class UnusedRows(Mistake):
     """A slice that begins too late."""
 
     name = "unused-rows"
+    tutorial = "09-the-whole-thing"
     summary = "Of the 41,000 rows left for training, the first 9,000 are never used."
     wrong = "validation = rows 0 … 999        training = rows 10,000 … 41,999"
     right = "validation = rows 0 … 999        training = rows 1,000 … 41,999"

@@ -17,6 +17,7 @@ class OneBiasGradient(Mistake):
     """np.sum without its axis."""
 
     name = "one-bias-gradient"
+    tutorial = "04-the-chain-rule"
     summary = "The gradients of a layer's biases are summed over all of its units, so each bias gets the same number."
     wrong = "db = Σ over examples and units of dZ        a single number"
     right = "db = Σ over examples of dZ                  one number for each unit"
@@ -57,6 +58,7 @@ class WrongRowCount(Mistake):
     """A global m that was set elsewhere."""
 
     name = "wrong-row-count"
+    tutorial = "08-batches"
     summary = "The sum over the batch is divided by the number of rows of the whole table."
     wrong = "dW = Xᵀ dZ / m        m = rows of the table, held-out ones too"
     right = "dW = Xᵀ dZ / n        n = rows of X"
@@ -88,6 +90,7 @@ class TimesPOneMinusP(Mistake):
     """The derivative of the sigmoid, where it has no business."""
 
     name = "times-p-one-minus-p"
+    tutorial = "03-softmax-and-cross-entropy"
     summary = (
         "The gradient of the softmax layer is multiplied by p(1 − p), as if there were a sigmoid to go back through."
     )
@@ -114,6 +117,7 @@ class ReLUDerivativeOfWrongArray(Mistake):
     """A mask of the right shape, and of another array."""
 
     name = "relu-derivative-of-wrong-array"
+    tutorial = "04-the-chain-rule"
     summary = "The ReLU's derivative is evaluated at the incoming gradient instead of at the sum Z."
     wrong = "dZ = dA ⊙ (dA > 0)"
     right = "dZ = dA ⊙ (Z > 0)"

@@ -47,6 +47,7 @@ class SoftmaxWithoutMaximum(Mistake):
     """exp of a large number is infinite."""
 
     name = "softmax-without-maximum"
+    tutorial = "03-softmax-and-cross-entropy"
     summary = "The softmax takes exp of the logits as they are."
     wrong = "p = exp(z) / Σ exp(z)"
     right = "p = exp(z − max z) / Σ exp(z − max z)"
@@ -74,6 +75,7 @@ class SoftmaxGlobalMaximum(Mistake):
     """Right for one example, wrong for two."""
 
     name = "softmax-global-maximum"
+    tutorial = "03-softmax-and-cross-entropy"
     summary = "The maximum of the whole matrix is subtracted instead of each example's own."
     wrong = "p = exp(z − max Z) / Σ exp(z − max Z)        max over all examples"
     right = "p = exp(z − max z) / Σ exp(z − max z)        max over the classes of each example"
@@ -102,6 +104,7 @@ class SoftmaxWrongAxis(Mistake):
     """Rows are examples here, and columns there."""
 
     name = "softmax-wrong-axis"
+    tutorial = "03-softmax-and-cross-entropy"
     summary = "The softmax sums over the examples of the batch instead of over the classes."
     wrong = "p = exp(z) / Σ over examples of exp(z)"
     right = "p = exp(z) / Σ over classes of exp(z)"
@@ -132,6 +135,7 @@ class NarrowOneHot(Mistake):
     """How many classes there are is not for a batch to say."""
 
     name = "narrow-one-hot"
+    tutorial = "03-softmax-and-cross-entropy"
     summary = "The width of the one-hot matrix is taken from the largest label in the batch."
     wrong = "T = zeros(n, max(y) + 1)"
     right = "T = zeros(n, k)        k classes, whichever of them this batch has"

@@ -15,6 +15,7 @@ class UniformWeights(Mistake):
     """np.random.rand, where a distribution around zero was meant."""
 
     name = "uniform-weights"
+    tutorial = "06-first-weights"
     summary = "Weights and biases are drawn uniformly from 0 to 1, so none is negative and most are large."
     wrong = "W, b ~ U(0, 1)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
@@ -39,6 +40,7 @@ class IgnoredFanIn(Mistake):
     """The right rule with the wrong side of the matrix."""
 
     name = "ignored-fan-in"
+    tutorial = "06-first-weights"
     summary = "The spread of the first weights does not follow the number of inputs that each unit sums over."
     wrong = "W, b ~ N(0, 1 / fan_out)"
     right = "W ~ N(0, 2 / fan_in)        b = 0"
@@ -63,6 +65,7 @@ class EqualWeights(Mistake):
     """No two units ever differ."""
 
     name = "equal-weights"
+    tutorial = "06-first-weights"
     summary = "All weights begin with one and the same value."
     wrong = "W = 1 / fan_in"
     right = "W ~ N(0, 2 / fan_in)"
@@ -84,6 +87,7 @@ class MixedUpScales(Mistake):
     """Each array has a spread, and most have that of another one."""
 
     name = "mixed-up-scales"
+    tutorial = "06-first-weights"
     summary = "The spreads of the first weights and biases are taken from the shapes of other layers."
     wrong = "b₁ ~ N(0, 1 / units)        W₂ ~ N(0, 1 / (fan_in + units))        b₂ ~ N(0, 1 / pixels)"
     right = "W₂ ~ N(0, 2 / fan_in)        b = 0"
@@ -110,6 +114,7 @@ class RandomBiases(Mistake):
     """Harmless; many libraries do so."""
 
     name = "random-biases"
+    tutorial = "06-first-weights"
     summary = "The biases begin with random numbers of the same spread as the weights."
     wrong = "b ~ N(0, 1 / fan_in)"
     right = "b = 0"
@@ -129,6 +134,7 @@ class SmallLearningRate(Mistake):
     """Right directions, and steps too small to get there."""
 
     name = "small-learning-rate"
+    tutorial = "07-steps"
     summary = (
         "The learning rate is a fraction of what the network could take, so training ends before it has converged."
     )

@@ -165,6 +165,11 @@ const GELU_SCALE = Math.sqrt(2 / Math.PI);
 const GELU_CUBE = 0.044715;
 const bend = (z) => Math.tanh(GELU_SCALE * (z + GELU_CUBE * z ** 3));
 
+const bias = {
+  forward: (x, { b }) => x.map((value, i) => value + b[i]),
+  backward: same,
+};
+
 const unchanged = { forward: same, backward: same };
 
 export const KINDS = {
@@ -177,6 +182,8 @@ export const KINDS = {
   Reshape: unchanged,
   Flatten: unchanged,
   Dropout: unchanged, // while predicting
+  SpatialDropout2D: unchanged,
+  Bias: bias,
   ReLU: each((z) => Math.max(z, 0), (z, a) => (a > 0 ? 1 : 0)),
   LeakyReLU: each((z, { slope }) => Math.max(z, slope * z), (z, a, { slope }) => (a > 0 ? 1 : slope)),
   GELU: each(

@@ -163,10 +163,11 @@ export function networkCard(model) {
   function steps(layer, unit) {
     const lines = layer.steps.slice(1).map((at) => {
       const [own, before, after] = [model.networks[0][at], outputs[at][unit], outputs[at + 1][unit]];
+      const signed = (value) => (value < 0 ? `− ${plain(-value)}` : `+ ${plain(value)}`);
+      if (own.layer === "Bias") return `Bias: ${plain(before)} ${signed(own.b[unit])} = ${plain(after)}`;
       if (own.layer !== "BatchNorm") return `${own.layer}(${plain(before)}) = ${plain(after)}`;
       const c = unit % own.gamma.length;
       const deviation = Math.sqrt(own.running_variance[c] + own.epsilon);
-      const signed = (value) => (value < 0 ? `− ${plain(-value)}` : `+ ${plain(value)}`);
       return `BatchNorm: (${plain(before)} ${signed(-own.running_mean[c])}) / ${plain(deviation)} × ${factor(own.gamma[c])} ${signed(own.beta[c])} = ${plain(after)}`;
     });
     if (layer === layers.at(-1)) lines.push(`softmax: ${percent(probabilities[unit], 2)} for “${model.classes[unit]}”`);

@@ -5,16 +5,13 @@ import { count, grid, median, rint } from "./framing/grids.js";
 import { reduced } from "./framing/resample.js";
 
 const ENOUGH = 1024; // pixels
-const SIDE = 280; // of a drawing
-let sheet = null; // on which a drawing is painted to be looked at
 
 // What is drawn, or the picture that was opened, as { height, width, data }.
 export async function grayOf(drawing) {
   const lone = drawing.lone;
   if (!lone) {
-    sheet ??= canvasOf(SIDE, SIDE);
-    drawing.paint(sheet, SIDE);
-    return luminance(sheet.getImageData(0, 0, SIDE, SIDE));
+    const canvas = drawing.canvas();
+    return luminance(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height));
   }
   lone.gray ??= await grayOfFile(lone.sent);
   return lone.gray;

@@ -5,7 +5,7 @@
 const HEADS = {
   Dense: "dense", Conv2D: "convolution", MaxPool2D: "max pool", AveragePool2D: "average pool", GlobalAveragePool2D: "average pool",
 };
-const NOTHING_CHANGES = ["Dropout", "Flatten", "Reshape"];
+const NOTHING_CHANGES = ["Dropout", "Flatten", "Reshape", "SpatialDropout2D"];
 
 // [{ name, kind, shape, steps }]: the input first, the output last. steps are the indices of the network's layers whose
 // results are shown, the first the sum or the pool itself; head is the network's layer that does these.

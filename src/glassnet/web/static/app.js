@@ -3,10 +3,11 @@
 
 import { lesson } from "./lesson/lesson.js";
 import { h } from "./shared/dom.js";
-import { clear, notice } from "./shared/notice.js";
+import { clear } from "./shared/notice.js";
+import { place as scrolled } from "./shared/scroll.js";
 
-const VIEWS = ["draw", "watch", "train", "step", "clinic", "lessons"];
-const TITLES = { draw: "Draw", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic", lessons: "Lessons" };
+const VIEWS = ["draw", "network", "watch", "train", "step", "clinic", "lessons"];
+const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic", lessons: "Lessons" };
 
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
@@ -20,7 +21,7 @@ function place() {
 
 async function show() {
   const { name, settings } = place();
-  if (location.hash === "#main") return;
+  const scroll = scrolled();
   for (const link of nav.children) {
     if (link.dataset.view === name) {
       link.setAttribute("aria-current", "page");
@@ -38,14 +39,28 @@ async function show() {
     clear();
     main.replaceChildren(root);
     const end = (await view.mount(root, settings)) ?? (() => {});
-    if (own === visit) leave = end;
-    else end();
+    if (own !== visit) return end();
+    leave = end;
+    scroll();
   } catch (error) {
-    notice(error.message);
-    throw error;
+    if (own === visit) fail(error, root);
+    if (error.constructor !== Error) throw error; // not a line of the server's, but a fault
   }
 }
 
+// A view that cannot be shown, since the server is gone or says no: the line, and another try.
+function fail(error, root) {
+  const isFetched = !(error instanceof TypeError); // which says that its module did not come
+  const words = isFetched ? error.message : "The server does not answer. Is glassnet serve still running?";
+  const again = () => (isFetched ? show() : location.reload());
+  root.replaceChildren(h("section", { class: "card", role: "alert" }, h("h1", {}, "This view cannot be shown"), h("p", {}, words), h("div", { class: "row" }, h("button", { onclick: again }, "Try again"))));
+  main.replaceChildren(root);
+}
+
 for (const view of VIEWS) nav.append(h("a", { href: `#${view}`, "data-view": view }, TITLES[view]));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is the view's
+  main.focus();
+});
 addEventListener("hashchange", show);
 lesson(show);

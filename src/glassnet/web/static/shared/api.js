@@ -20,9 +20,11 @@ async function ask(path, options) {
 
 export const get = (path, options) => ask(path, options);
 
-export const post = (path, body = {}, options = {}) =>
-  ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), ...options });
+const send = (method) => (path, body = {}, options = {}) =>
+  ask(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body), ...options });
 
+export const post = send("POST");
+export const replace = send("PUT");
 export const remove = (path) => ask(path, { method: "DELETE" });
 
 export const postImage = (path, blob, options = {}) =>

@@ -43,6 +43,7 @@ export function chart(element, options) {
   let drawing = Promise.resolve();
   element.classList.add("chart");
   element.setAttribute("role", "img");
+  element.setAttribute("aria-label", options.title); // until there is something to say of its lines
 
   async function draw() {
     const Plotly = await loaded();

@@ -28,6 +28,7 @@ export function describe(mistake) {
     h("p", {}, mistake.summary), h("div", { class: "equations" }, equation("wrong", "✗ wrong"), equation("right", "✓ right")),
     h("h3", {}, "What it does"), h("p", {}, mistake.effect), h("h3", {}, "What to look for"), h("p", {}, mistake.symptom),
     h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)),
+    h("p", { class: "soft small" }, `Page ${Number(mistake.tutorial.slice(0, 2))} of the tutorial has the right equation: `, h("code", {}, `docs/tutorial/${mistake.tutorial}.md`), ", or, after ", h("code", {}, "make docs"), ", ", h("code", {}, `build/docs/tutorial/${mistake.tutorial}.html`), "."),
   ];
 }
 
@@ -39,6 +40,7 @@ export function mountMistakes(root, given, mistakes) {
   const pair = contest();
   const pictures = gallery(mistakes, choose);
   const heading = h("h2", { tabindex: -1 });
+  const unknown = h("p", { role: "alert", hidden: Boolean(mistake) || !settings.has("mistake") }, `There is no mistake called ${settings.get("mistake")}. Choose one by its curve.`);
   const words = h("div", { class: "words" });
   const inputs = Object.fromEntries(Object.entries(FIELDS).map(([name, [, how]]) => [name, h("input", { ...how, onchange: () => remember() })]));
   const others = h("p", { class: "soft small" });
@@ -54,7 +56,7 @@ export function mountMistakes(root, given, mistakes) {
 
   root.append(
     h("p", { class: "lede" }, "A common mistake in hand-written networks, in one run, beside a run without it. Both train on the same digits from the same initial weights; only the mistake differs."),
-    settings.has("mistake") && !mistake ? h("p", { role: "alert" }, `There is no mistake called ${settings.get("mistake")}. Choose one by its curve.`) : "",
+    unknown,
     choice, chosen, pair.element);
 
   function show(given) {
@@ -77,6 +79,7 @@ export function mountMistakes(root, given, mistakes) {
 
   function choose(name) {
     mistake = known(name);
+    unknown.hidden = true;
     pair.hide();
     show(new URLSearchParams(inputs.from.value && { from: inputs.from.value }));
     remember();

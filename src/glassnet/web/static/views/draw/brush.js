@@ -1,15 +1,21 @@
 // A sheet of paper, and what is drawn on it with mouse, pen, finger or keys. Places are shares of the sheet's side, so that
 // the same drawing can be painted at any size.
 
+import { groundOf, smaller } from "./picture.js";
+
 const WIDTH = 1 / 12; // of a stroke
 // Its soft edge, as in MNIST: one upon the other, ever narrower strokes [share of the width, opacity].
 const EDGE = [[1.3, 0.12], [1.2, 0.2], [1.1, 0.3], [1, 0.4], [0.9, 0.5], [0.8, 0.7], [0.7, 1]];
-const SENT = 280; // pixels of the picture that the network is asked about
+const SENT = 280; // pixels of the sheet in the picture that the network is asked about
+const SIZE = 0.62; // of a digit in that picture, as a share of the sheet: strokes of WIDTH are then as thick as MNIST's
+const CLOSEST = 6; // how much a small drawing is enlarged at most
 const LARGEST = 1_000_000; // bytes of a picture file that is sent as it is
-const SMALLER = 1600; // pixels of the longer side of a larger one
 const STEP = 1 / 40; // of the keys' cursor
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const INK = "#111", PAPER = "#fff";
+
+const MARGIN = 0.3; // of the sheet, left and right together of what is wider than it once it is enlarged
+const SHEET = { left: 0, top: 0, across: 1, down: 1, scale: 1 };
 
 export class Drawing {
   acts = []; // one after the other: a stroke { points }, a picture { sheet, dark }, or a { clear } sheet
@@ -21,6 +27,10 @@ export class Drawing {
 
   get empty() {
     return this.#shown.length === 0;
+  }
+
+  get pictured() {
+    return this.#shown.some(({ sheet }) => sheet);
   }
 
   begin(point) {
@@ -54,9 +64,10 @@ export class Drawing {
     this.acts.push({ sheet, sent, share, dark: ground[0] + ground[1] + ground[2] < 3 * 128 });
   }
 
-  paint(context, side) {
+  // Paint the sheet, each of its sides `side` pixels, where a drawing is not enlarged and the window is the sheet itself.
+  paint(context, side, { left, top, across, down, scale } = SHEET) {
     context.fillStyle = PAPER;
-    context.fillRect(0, 0, side, side);
+    context.fillRect(0, 0, across * scale * side, down * scale * side);
     context.lineCap = context.lineJoin = "round";
     context.imageSmoothingQuality = "high";
     let ink = INK;
@@ -66,14 +77,17 @@ export class Drawing {
         ink = dark ? PAPER : INK;
       } else {
         context.strokeStyle = ink;
-        stroke(context, side, points);
+        stroke(context, side, points.map(([x, y]) => [(x - left) * scale, (y - top) * scale]));
       }
     }
   }
 
-  // Which share of the sheet's width and height the picture takes that `picture` sends; it is in the middle.
-  get share() {
-    return this.lone?.share ?? [1, 1];
+  // A box [left, top, right, bottom] in shares of the picture that `picture` sends, in shares of the sheet.
+  onSheet([left, top, right, bottom]) {
+    const window = this.#window;
+    const x = (share) => window.left + share * window.across;
+    const y = (share) => window.top + share * window.down;
+    return [x(left), y(top), x(right), y(bottom)];
   }
 
   get lone() {
@@ -81,67 +95,61 @@ export class Drawing {
     return shown.length === 1 && shown[0].sheet ? shown[0] : null;
   }
 
+  // The part of the sheet that is sent, and how much it is enlarged. Strokes are painted anew at their new size and no
+  // thicker, so that a small drawing is no blot. What is drawn on a picture is sent as it is seen.
+  get #window() {
+    if (this.lone) {
+      const [across, down] = this.lone.share; // it is in the middle
+      return { left: 0.5 - across / 2, top: 0.5 - down / 2, across, down, scale: 1 };
+    }
+    const shown = this.#shown;
+    if (!shown.length || shown.some(({ sheet }) => sheet)) return SHEET;
+    const [xs, ys] = [0, 1].map((axis) => shown.flatMap(({ points }) => points.map((point) => point[axis])));
+    const [[left, right], [top, bottom]] = [xs, ys].map((places) => [Math.min(...places), Math.max(...places)]);
+    const long = Math.max(bottom - top, (right - left) / 2); // two digits side by side are twice as wide as high
+    const scale = Math.min(Math.max(SIZE / Math.max(long, 1e-6), 1), CLOSEST);
+    if (scale === 1) return SHEET;
+    const across = Math.max(1 / scale, right - left + MARGIN / scale);
+    const down = 1 / scale;
+    return { left: (left + right - across) / 2, top: (top + bottom - down) / 2, across, down, scale };
+  }
+
+  // What is sent of strokes: a canvas.
+  canvas() {
+    const window = this.#window;
+    const [width, height] = [window.across, window.down].map((share) => Math.round(share * window.scale * SENT));
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    this.paint(canvas.getContext("2d", { willReadFrequently: true }), SENT, window);
+    return canvas;
+  }
+
   picture() {
     if (this.lone) return Promise.resolve(this.lone.sent);
-    const canvas = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
-    this.paint(canvas.getContext("2d"), SENT);
-    return new Promise((done) => canvas.toBlob(done));
+    return new Promise((done) => this.canvas().toBlob(done));
   }
 }
 
-// A picture that is too large to be sent, with its longer side brought down.
-function smaller(bitmap) {
-  const scale = Math.min(1, SMALLER / Math.max(bitmap.width, bitmap.height));
-  const canvas = Object.assign(document.createElement("canvas"), {
-    width: Math.max(1, Math.round(bitmap.width * scale)), height: Math.max(1, Math.round(bitmap.height * scale)),
-  });
-  const context = canvas.getContext("2d");
-  context.fillStyle = PAPER; // of what is transparent
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
-}
+// The one drawing of the page: it is still there when one comes back to Draw, and other views show it to their networks.
+export const drawing = new Drawing();
 
+// A point, which a line would not paint, is a dot as wide as a stroke.
 function stroke(context, side, points) {
   const [first, ...rest] = points.map((point) => point.map((share) => share * side));
   const line = new Path2D();
   line.moveTo(...first);
+  const isDot = rest.every(([x, y]) => x === first[0] && y === first[1]);
   rest.forEach((point, i) => {
     const next = rest[i + 1];
     if (next) line.quadraticCurveTo(...point, (point[0] + next[0]) / 2, (point[1] + next[1]) / 2);
     else line.lineTo(...point);
   });
-  if (!rest.length) line.lineTo(...first);
+  if (isDot) line.lineTo(first[0] + 0.01, first[1]);
   for (const [width, opacity] of EDGE) {
     context.lineWidth = width * WIDTH * side;
     context.globalAlpha = opacity;
     context.stroke(line);
   }
   context.globalAlpha = 1;
-}
-
-// The mean colour of a picture's border. Strokes on nothing get white paper, or black if they are light themselves.
-function groundOf(bitmap) {
-  const SIDE = 32;
-  const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0, SIDE, SIDE);
-  const { data } = context.getImageData(0, 0, SIDE, SIDE);
-  const mean = (wanted) => {
-    const sum = [0, 0, 0, 0];
-    for (let i = 0; i < SIDE * SIDE; i++) {
-      if (!wanted(i % SIDE, Math.floor(i / SIDE))) continue;
-      const alpha = data[4 * i + 3];
-      for (let c = 0; c < 3; c++) sum[c] += data[4 * i + c] * alpha;
-      sum[3] += alpha;
-    }
-    return { colour: sum.slice(0, 3).map((s) => Math.round(s / Math.max(sum[3], 1))), alpha: sum[3] };
-  };
-  const border = mean((x, y) => x % (SIDE - 1) === 0 || y % (SIDE - 1) === 0);
-  if (border.alpha > 128 * 4 * (SIDE - 1)) return border.colour;
-  const [r, g, b] = mean(() => true).colour;
-  return r + g + b > 3 * 128 ? [0, 0, 0] : [255, 255, 255];
 }
 
 // Let a person draw on a canvas. `changed(done)` is told of every change, and whether a stroke is still under way.
@@ -162,6 +170,7 @@ export function paper(canvas, drawing, changed, boxes) {
       const side = Math.round(canvas.clientWidth * devicePixelRatio);
       if (canvas.width !== side) canvas.width = canvas.height = side;
       drawing.paint(context, side);
+      canvas.classList.toggle("pictured", drawing.pictured); // in the dark a sheet of strokes is dark, and a picture as it is
       paintBoxes(side);
       if (cursor && document.activeElement === canvas) paintCursor(side);
       else if (drawing.empty) invite(side);
@@ -207,7 +216,7 @@ export function paper(canvas, drawing, changed, boxes) {
       canvas.setPointerCapture(event.pointerId);
       cursor = null;
       points = drawing.begin(place(event));
-      tell(false);
+      repaint(); // a point is no digit to ask about
     },
     pointermove(event) {
       if (!points || cursor || !event.isPrimary) return;
@@ -269,7 +278,8 @@ export function paper(canvas, drawing, changed, boxes) {
     cursor ??= [0.5, 0.5];
     const down = points === null;
     points = down ? drawing.begin(cursor) : null;
-    tell(!down);
+    if (down) repaint();
+    else tell(true);
   }
 
   const handlers = Object.entries({ ...pointer, ...keys });

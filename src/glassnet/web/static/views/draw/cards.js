@@ -5,6 +5,8 @@ import { count, number, percent } from "../../shared/format.js";
 import { paintGray, paintSigned } from "../../shared/pixels.js";
 
 const THRESHOLD = 0.5; // of doubt: one digit in a hundred has more
+const SCANS = 16; // pixels: of images this small a drawing loses much
+const CERTAIN = 0.999; // a higher probability is not told in figures, nor one that is as near to zero
 const BARS = 10; // of a model with more classes, the most probable
 
 // The answer, large, and the probabilities as bars. Only the answer itself is read out, when a stroke has ended.
@@ -13,7 +15,7 @@ export function answerCard() {
   const digit = h("span", { class: "digit", "aria-hidden": "true" });
   const live = h("p", { "aria-live": "polite", "aria-atomic": "true" }, unseen, digit);
   const sure = h("p", { class: "soft" });
-  const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
+  const bars = h("ul", { class: "probabilities", "aria-label": "Probability of each digit" });
   let said = null;
 
   function say(words, large) {
@@ -30,7 +32,9 @@ export function answerCard() {
       h("span", { class: "share" }, share == null ? "–" : percent(share)));
   }
 
-  function show({ empty, classes, why, probabilities, answer, runner_up: other, doubt, reading }) {
+  function show({ empty, classes, why, prepared, probabilities, answer, runner_up: other, doubt, reading }) {
+    size.hidden = empty || Math.max(prepared.length, prepared[0].length) > SCANS;
+    if (!size.hidden) size.textContent = `This model learned from ${prepared.length} × ${prepared[0].length} scans, so little is left of a drawing. The bundled model, which is there by default, and those trained on MNIST see more.`;
     const shares = new Map(classes.map((name, i) => [name, empty || reading ? null : probabilities[i]]));
     const guess = () => h("span", {}, `${answer} (${percent(shares.get(answer))}) or ${other} (${percent(shares.get(other))})`);
     digit.classList.toggle("several", Boolean(reading));
@@ -46,19 +50,21 @@ export function answerCard() {
       sure.replaceChildren(h("span", {}, "Not like a digit that the network knows."), " ", h("span", {}, "At best "), guess());
     } else {
       say(`That looks like ${answer}.`, answer);
-      sure.replaceChildren(
-        h("span", {}, `${percent(shares.get(answer))} sure,`), " ", h("span", {}, `or else ${other} (${percent(shares.get(other))})`));
+      const [best, next] = [shares.get(answer), shares.get(other)];
+      sure.replaceChildren(h("span", {}, best < CERTAIN ? `Probability ${percent(best)}` : "Probability above 99.9 %"));
+      if (next >= 1 - CERTAIN) sure.append(", ", h("span", {}, `then ${other} with ${percent(next)}`));
     }
     const likely = [...classes].sort((a, b) => shares.get(b) - shares.get(a)).slice(0, BARS);
     const listed = classes.filter((name) => likely.includes(name));
     bars.replaceChildren(...listed.map((name) => bar(name, shares.get(name), !empty && !reading && name === answer)));
   }
 
-  const card = h("section", { class: "card answer", "aria-label": "Answer" }, h("div", { class: "said" }, live, sure), bars);
+  const size = h("p", { class: "soft small", hidden: true });
+  const card = h("section", { class: "card answer", "aria-label": "Answer" }, h("div", { class: "said" }, live, sure), bars, size);
   return { card, show, busy: (is) => live.setAttribute("aria-busy", is) };
 }
 
-// A picture on a canvas with words that say the same; until there is something to see, a blank one.
+// A picture on a canvas with words that say the same.
 function figure(title) {
   const canvas = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": title });
   const caption = h("figcaption", { class: "small" }, title);
@@ -66,19 +72,16 @@ function figure(title) {
 }
 
 export function seenCard() {
-  const picture = figure("Nothing yet");
-  const card = h("section", { class: "card" },
+  const picture = figure("What the network sees");
+  const card = h("section", { class: "card seen-card" },
     h("h2", {}, "What the network sees"),
     h("p", { class: "soft small" },
       "The drawing is cropped, scaled to the size of the training digits, and centred."),
     h("div", { class: "seen" }, picture.element));
 
   function show({ empty, prepared }) {
-    if (empty) {
-      paintGray(picture.canvas, [[0]]);
-      picture.caption.textContent = "Nothing yet";
-      return;
-    }
+    card.hidden = empty;
+    if (empty) return;
     paintGray(picture.canvas, prepared);
     picture.caption.textContent = `${prepared.length} × ${prepared[0].length} pixels`;
   }
@@ -88,7 +91,7 @@ export function seenCard() {
 export function evidenceCard() {
   const answer = figure("For the answer");
   const other = figure("For the runner-up");
-  const card = h("section", { class: "card" },
+  const card = h("section", { class: "card evidence-card" },
     h("h2", {}, "Evidence"),
     h("p", { class: "soft small" },
       "How much the ink of each pixel raised or lowered a digit’s score: input times gradient. ",
@@ -104,12 +107,8 @@ export function evidenceCard() {
   }
 
   function show({ empty, answer: first, runner_up: second, evidence, runner_up_evidence: against }) {
-    if (empty) {
-      for (const part of [answer, other]) paintSigned(part.canvas, [[0]]);
-      answer.caption.textContent = "For the answer";
-      other.caption.textContent = "For the runner-up";
-      return;
-    }
+    card.hidden = empty;
+    if (empty) return;
     const largest = Math.max(1e-9, ...[...evidence, ...against].flat().map(Math.abs));
     paint(answer, `For ${first}`, evidence, largest);
     paint(other, `For ${second}, the runner-up`, against, largest);
@@ -119,14 +118,14 @@ export function evidenceCard() {
 
 export function insideCard() {
   const layers = h("div", { class: "layers" });
-  const card = h("section", { class: "card" },
+  const card = h("section", { class: "card inside-card" },
     h("h2", {}, "Inside the network"),
     h("p", { class: "soft small" }, "Each square is a unit, or of a convolution a place in the map of a filter: the darker, the larger its activation."),
     layers);
 
   function show({ empty, layers: all, classes }) {
-    if (empty) layers.replaceChildren(h("p", { class: "soft" }, "Nothing to show yet."));
-    else layers.replaceChildren(...all.map((layer, i) => (i === all.length - 1 ? scores(layer, classes) : Array.isArray(layer.scaled[0]) ? maps(layer) : hidden(layer))));
+    card.hidden = empty;
+    if (!empty) layers.replaceChildren(...all.map((layer, i) => (i === all.length - 1 ? scores(layer, classes) : Array.isArray(layer.scaled[0]) ? maps(layer) : hidden(layer))));
   }
   return { card, show };
 }

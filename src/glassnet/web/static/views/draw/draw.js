@@ -1,19 +1,20 @@
 // Draw a digit, and see at every stroke what the network makes of it.
 
 import { get, post, postImage } from "../../shared/api.js";
-import { Drawing, paper } from "./brush.js";
+import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
-import { count } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
+import { ways } from "../../shared/ways.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
+import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
-const SECOND = 1000; // ms: how often a network in training is asked again
-const drawing = new Drawing(); // it is still there when one comes back to this view
+const OFTEN = 400; // ms: how often a network in training is asked again
 
 export function mount(root, settings) {
   let run = settings.get("run");
   let runs = [];
+  let listedOnce = false;
   let classes = null;
   let turn = 0; // counts up whenever an answer that is still under way is no longer wanted
   let stroking = false; // a stroke is under way
@@ -27,31 +28,41 @@ export function mount(root, settings) {
   const file = h("input", { type: "file", accept: "image/*", onchange: () => lay(file.files[0]) });
   const label = h("select", { "aria-label": "The digit that you drew" });
   const keep = h("button", { onclick: keepIt }, "Keep it");
-  const kept = h("p", { class: "soft small" });
   const model = h("select", { onchange: () => choose(model.value) });
   const result = answerCard();
-  result.card.append(h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep, kept));
+  const onward = h("p", { class: "ways", hidden: true });
+  result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep));
   const seen = seenCard();
   const evidence = evidenceCard();
   const inside = insideCard();
+  const gallery = galleryCard({
+    run: () => run,
+    classes: () => classes,
+    opened(name) {
+      choose(name);
+      loadRuns().catch(() => {});
+    },
+  });
 
   root.append(
     h("div", { class: "row head" },
       h("h1", {}, "Draw a digit"),
       h("label", { class: "model" }, "Model", model)),
     h("div", { class: "desk" },
-      h("section", { class: "card", "aria-label": "Drawing" },
-        canvas,
-        h("div", { class: "row" },
-          h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
-          h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
-          h("label", { class: "button" }, "Open a picture", file)),
-        h("p", { class: "soft small", id: "how" },
-          "Draw with mouse, pen or finger, or drop or paste a picture. ",
-          h("span", { class: "by-keys" },
-            "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
-      result.card),
-    h("div", { class: "columns" }, seen.card, evidence.card, inside.card),
+      h("div", { class: "stack" },
+        h("section", { class: "card", "aria-label": "Drawing" },
+          canvas,
+          h("div", { class: "row" },
+            h("button", { onclick: () => { drawing.undo(); changed(true); } }, "Undo"),
+            h("button", { onclick: () => { drawing.clear(); changed(true); } }, "Clear"),
+            h("label", { class: "button" }, "Open a picture", file)),
+          h("p", { class: "soft small", id: "how" },
+            "Draw with mouse, pen or finger, or drop or paste a picture. ",
+            h("span", { class: "by-keys" },
+              "With keys: the arrows move, Space puts the pen down and lifts it, Backspace undoes, Delete clears."))),
+        seen.card),
+      h("div", { class: "stack" }, result.card, evidence.card, inside.card)),
+    gallery.card,
   );
 
   const sheet = paper(canvas, drawing, ask, () => boxes);
@@ -69,6 +80,11 @@ export function mount(root, settings) {
     if (drawing.empty) {
       turn++;
       show({ empty: true, classes: classes ?? DIGITS, why: "" });
+      return;
+    }
+    if (run !== null && listedOnce && !runs.some(({ name }) => name === run)) { // one line, not one for each stroke
+      show({ empty: true, classes: classes ?? DIGITS, why: `There is no run called ${run}; choose another model above.` });
+      result.busy(false);
       return;
     }
     if (asking) {
@@ -102,11 +118,9 @@ export function mount(root, settings) {
     }
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
-    const [across, down] = drawing.share;
-    const onSheet = ([left, top, right, bottom]) => [
-      0.5 + (left - 0.5) * across, 0.5 + (top - 0.5) * down, 0.5 + (right - 0.5) * across, 0.5 + (bottom - 0.5) * down,
-    ];
-    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => onSheet(box));
+    onward.hidden = answer.empty || Boolean(answer.reading);
+    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing" }), ...ways([["map", "On a map of images"]], run));
+    boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => drawing.onSheet(box));
     keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
   }
@@ -132,20 +146,11 @@ export function mount(root, settings) {
       notice(`Kept as ${label.value}.`);
       drawing.clear();
       changed(true);
-      await countKept();
+      await gallery.look();
     } catch (error) {
       keep.disabled = false;
       notice(error.message);
     }
-  }
-
-  async function countKept() {
-    const counts = Object.values(await get("/api/drawings"));
-    const all = counts.reduce((sum, one) => sum + one, 0);
-    kept.replaceChildren(
-      all === 0 ? "Drawings that you keep become data to train on." : `${count(all)} kept so far. `,
-      counts.length > 1 ? h("a", { href: "#train?data=drawings" }, "Train on them") : "",
-    );
   }
 
   function choose(name) {
@@ -159,6 +164,7 @@ export function mount(root, settings) {
     const found = await get("/api/runs");
     if (JSON.stringify(found) === JSON.stringify(runs) && model.options.length) return;
     runs = found;
+    listedOnce = true;
     if (document.activeElement === model && model.options.length) return; // it may be open
     const names = runs.map(({ name }) => name);
     if (run !== null && !names.includes(run)) names.unshift(run);
@@ -175,8 +181,8 @@ export function mount(root, settings) {
   const clock = setInterval(() => {
     if (document.hidden) return;
     if (training(run) && !drawing.empty) ask();
-    if (++ticks % 5 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
-  }, SECOND);
+    if (++ticks % 12 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+  }, OFTEN);
 
   const whole = {
     paste: (event) => lay([...event.clipboardData.files].find(({ type }) => type.startsWith("image/"))),
@@ -194,12 +200,14 @@ export function mount(root, settings) {
   };
   for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
 
-  ask();
-  Promise.all([loadRuns(), countKept()]).catch((error) => notice(error.message));
+  if (run === null) ask();
+  const listed = loadRuns().finally(() => run !== null && ask()); // by then it is known whether the run is there
+  Promise.all([listed, gallery.look()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;
     clearInterval(clock);
+    gallery.close();
     sheet.close();
     for (const [name, handle] of Object.entries(whole)) document.removeEventListener(name, handle);
   };

@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [520, 400];
 const COLUMNS = [70, 262, 440]; // of inputs, hidden units and outputs
 const WORDS = {
-  forward: "Lines are weights: blue is positive, vermillion negative, thick is large. Circles show the output of each unit.",
+  forward: "Lines are weights: blue is positive, orange negative, thick is large. Circles show the output of each unit.",
   backward: "Lines are the gradients of the weights: how the loss would rise with each. Circles show the gradient at each unit, dZ.",
   update: "Lines show how far each weight moves, circles how far each bias moves.",
   after: "The network after the step, and its new outputs.",
@@ -86,8 +86,8 @@ export function network({ onpart, onedge }) {
   function pixels(answer, ys) {
     const x = answer.stages.find(({ name }) => name === "X").array;
     return answer.image.flat().flatMap((gray, i) => [
-      s("rect", { x: COLUMNS[0] - 32, y: ys[i] - 32, width: 64, height: 64, rx: 6, style: `fill:rgb(${Array(3).fill(255 - gray).join()})` }),
-      s("text", { x: COLUMNS[0], y: ys[i] + 6, style: `fill:${gray > 127 ? "#fff" : "#000"}` }, plain(x[i], DECIMALS)),
+      s("rect", { class: "ink", x: COLUMNS[0] - 32, y: ys[i] - 32, width: 64, height: 64, rx: 6, style: `fill:rgb(${Array(3).fill(255 - gray).join()})` }),
+      s("text", { class: "ink", x: COLUMNS[0], y: ys[i] + 6, style: `fill:${gray > 127 ? "#fff" : "#000"}` }, plain(x[i], DECIMALS)),
       s("text", { x: 16, y: ys[i] + 6, class: "label" }, `x${"₁₂₃₄"[i]}`),
     ]);
   }

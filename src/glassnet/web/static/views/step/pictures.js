@@ -4,6 +4,7 @@ import { h } from "../../shared/dom.js";
 import { number, percent } from "../../shared/format.js";
 import { paintGray, paintSigned } from "../../shared/pixels.js";
 
+const HIGHEST = 18; // rem of a picture
 const ACROSS = 32; // numbers of a row that stand beside each other in its picture
 
 export function picture(answer, stage) {
@@ -22,6 +23,8 @@ export function picture(answer, stage) {
 
 function painted(paint, rows, label, kind = "", largest = undefined) {
   const canvas = h("canvas", { class: `pixels ${kind}`, role: "img", "aria-label": label });
+  const share = rows[0].length / rows.length;
+  if (share < 1) canvas.style.maxWidth = `${HIGHEST * share}rem`; // of a matrix with few columns
   paint(canvas, rows, largest);
   return canvas;
 }

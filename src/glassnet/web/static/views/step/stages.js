@@ -12,7 +12,7 @@ export const plain = (value, decimals = 4) => {
   return String(rounded === 0 ? 0 : rounded).replace("-", "−");
 };
 
-export const symbol = (name) => name.replace(" after", "").replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+export const symbol = (name) => name.replace(" after", "").replace("gamma", "γ").replace("beta", "β").replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
 // Elements whose text the eye should find again when it has changed. Each has a key that stays from one answer to the next.

@@ -19,11 +19,10 @@ function keep(settings) {
 export async function mount(root, settings) {
   const kind = Object.hasOwn(KINDS, settings.get("show") ?? "") ? settings.get("show") : "tiny";
   root.append(
-    h("h1", {}, "Step through"),
+    h("div", { class: "row head" }, h("h1", {}, "Step through"), h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, { words }]) =>
+      h("a", { class: "button", href: name === "tiny" ? "#step" : `#step?show=${name}`, "aria-current": name === kind && "true" }, words)))),
     h("p", { class: "lede" },
       "One image goes through one training step: forward to a prediction, backward to the gradients, "
-      + "and a small update of every parameter. Walk through it with the arrow keys, and change what you like."),
-    h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, { words }]) =>
-      h("a", { class: "button", href: name === "tiny" ? "#step" : `#step?show=${name}`, "aria-current": name === kind && "true" }, words))));
+      + "and a small update of every parameter. Walk through it with the arrow keys, and change what you like."));
   return KINDS[kind].mount(root, settings, keep);
 }

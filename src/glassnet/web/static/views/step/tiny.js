@@ -15,11 +15,11 @@ const SHAPES = { W1: [4, 3], b1: [3], W2: [3, 2], b2: [2] };
 function question(settings) {
   const asked = {};
   const parameters = fromAddress(settings.get("parameters"), SHAPES);
-  const pixels = (settings.get("image") ?? "").split(",").map(Number);
+  const pixels = (settings.get("image") ?? "").split(",").map((part) => (/^\d+$/.test(part) ? Number(part) : NaN));
   if (parameters) asked.parameters = parameters;
-  if (settings.has("image") && pixels.length === 4) asked.image = [pixels.slice(0, 2), pixels.slice(2)];
-  if (settings.has("label")) asked.label = Number(settings.get("label"));
-  if (settings.has("rate")) asked.rate = Number(settings.get("rate"));
+  if (pixels.length === 4 && pixels.every((gray) => gray <= 255)) asked.image = [pixels.slice(0, 2), pixels.slice(2)];
+  if (["0", "1"].includes(settings.get("label"))) asked.label = Number(settings.get("label"));
+  if (Number(settings.get("rate")) > 0 && Number.isFinite(Number(settings.get("rate")))) asked.rate = Number(settings.get("rate"));
   return asked;
 }
 
@@ -44,14 +44,14 @@ export async function mountTiny(root, settings, keep) {
   const line = chart(curve, { title: "Loss", x: "steps taken", y: "loss", height: 220 });
 
   root.append(
-    h("div", { class: "columns" }, picture.element, h("section", { class: "card", "aria-label": "The step" },
+    h("div", { class: "bench" }, picture.element, walk.element),
+    h("div", { class: "columns" }, h("section", { class: "card", "aria-label": "The image and the loss" },
       h("p", { class: "soft" }, "The image has four pixels. The network says which half has more ink."),
       h("div", { class: "shown" }, image, h("div", { class: "pixelsliders" },
         sliders.map((slider, i) => h("label", {}, h("span", {}, `pixel ${i + 1} (x${"₁₂₃₄"[i]}): `, figures[i]), slider)))),
       h("div", { class: "row" }, h("label", {}, "true class", label), h("label", {}, "learning rate η", rate)),
-      verdict, h("div", { class: "row" }, step, more, h("button", { onclick: reset }, "Reset")), curve)),
-    walk.element, fields.element);
-  picture.element.append(fields.slider);
+      curve), fields.element));
+  picture.element.append(fields.slider, verdict, h("div", { class: "row" }, step, more, h("button", { onclick: reset }, "Reset")));
 
   function shade(i, value) {
     const rows = answer.image.map((row) => [...row]);
@@ -116,6 +116,7 @@ export async function mountTiny(root, settings, keep) {
   const controls = root.querySelectorAll("input, select");
   for (const control of controls) control.disabled = true; // until there are numbers to change
   await refresh();
+  if (!answer) await reset(); // an address of numbers that make no step
   for (const control of controls) control.disabled = answer === null;
   return () => {
     walk.close();

@@ -1,55 +1,54 @@
-// A trained network and one of its test images: the same stages, with pictures where the numbers are too many to read.
+// A trained network and an image: the same stages, with pictures where the numbers are too many to read.
 
-import { get } from "../../shared/api.js";
+import { get, postImage } from "../../shared/api.js";
+import { networkChoice } from "../../shared/choice.js";
 import { h } from "../../shared/dom.js";
-import { count } from "../../shared/format.js";
+import { imageChoice } from "../../shared/image.js";
 import { paintGray } from "../../shared/pixels.js";
+import { ways } from "../../shared/ways.js";
 import { stages } from "./stages.js";
 
 export async function mountTrained(root, settings, keep) {
   let stage = settings.get("stage");
   let latest = 0; // the number of the last question, so that an older answer is dropped
-  const model = h("select", { onchange: ask });
-  const image = h("input", { type: "number", min: 0, step: 1, value: settings.get("image") ?? 0, onchange: ask });
+  const runs = await get("/api/runs");
+  const wanted = settings.get("run") ?? runs.find(({ epoch }) => epoch > 0)?.name ?? "";
+  const model = networkChoice(runs, wanted, ask);
+  const image = imageChoice(settings, ask);
   const rate = h("input", { type: "number", min: 0, step: "any", value: settings.get("rate") ?? 0.1, onchange: ask });
+  const label = h("select", { onchange: ask });
+  const truth = h("label", { hidden: true }, "true class of the drawing", label);
   const canvas = h("canvas", { class: "pixels", role: "img", hidden: true });
   const words = h("div", { class: "words", "aria-live": "polite" });
   const walk = stages((chosen) => { stage = chosen.name; remember(); });
   walk.element.hidden = true;
 
-  root.append(
+  root.append(h("div", { class: "bench" },
     h("section", { class: "card", "aria-label": "Network and image" },
       h("div", { class: "row fields" },
-        h("label", {}, "network", model),
-        h("label", {}, "test image, counted from 0", image),
-        h("button", { onclick: () => turn(-1) }, "Previous image"),
-        h("button", { onclick: () => turn(1) }, "Next image"),
-        h("label", {}, "learning rate η", rate)),
+        h("label", {}, "network", model), image.fields, truth, h("label", {}, "learning rate η", rate)),
       h("div", { class: "shown" }, canvas, words)),
-    walk.element);
-
-  const runs = await get("/api/runs");
-  model.append(h("option", { value: "" }, "the bundled model"), ...runs.map(({ name }) => h("option", { value: name }, name)));
-  const wanted = settings.get("run") ?? runs.find(({ epoch }) => epoch > 0)?.name ?? "";
-  if (![...model.options].some(({ value }) => value === wanted)) model.append(h("option", { value: wanted }, wanted));
-  model.value = wanted;
-
-  function turn(by) {
-    image.value = Math.max(0, Number(image.value) + by);
-    ask();
-  }
+    walk.element));
 
   function remember() {
-    keep({ show: "trained", run: model.value, image: image.value, rate: rate.value, stage });
+    keep({ show: "trained", run: model.value, ...image.settings(), rate: rate.value, stage });
+  }
+
+  async function asked() {
+    const given = new URLSearchParams({ rate: rate.value, ...(model.value && { run: model.value }) });
+    const { blob, of, number } = await image.wanted();
+    if (!blob) return get(`/api/explain?${given}&${new URLSearchParams({ of, image: number })}`);
+    if (label.selectedIndex >= 0) given.set("label", label.selectedIndex); // else what the network takes it for
+    return postImage(`/api/explain?${given}`, blob);
   }
 
   async function ask() {
     latest += 1;
     const own = latest;
-    const asked = new URLSearchParams({ image: image.value, rate: rate.value, ...(model.value && { run: model.value }) });
     remember();
+    truth.hidden = !image.isDrawing();
     try {
-      const answer = await get(`/api/explain?${asked}`);
+      const answer = await asked();
       if (own === latest) show(answer);
     } catch (error) {
       if (own !== latest) return;
@@ -59,13 +58,16 @@ export async function mountTrained(root, settings, keep) {
   }
 
   function show(answer) {
-    image.max = answer.images - 1;
+    image.has(answer.images);
     canvas.hidden = walk.element.hidden = false;
     paintGray(canvas, answer.image);
-    canvas.setAttribute("aria-label", `Image ${image.value}: ${answer.classes[answer.label]}`);
+    canvas.setAttribute("aria-label", `The image: ${answer.classes[answer.label]}`);
+    if (label.length !== answer.classes.length) label.replaceChildren(...answer.classes.map((name) => h("option", {}, name)));
+    label.selectedIndex = answer.label;
     words.replaceChildren(
-      h("p", { class: "verdict" }, answer.result.replaceAll(" %", "\u00a0%")), h("p", { class: "soft small" }, `${answer.heading} There are ${count(answer.images)} test images.`),
-      ...answer.notes.map((note) => h("p", { class: "soft small" }, note)));
+      h("p", { class: "verdict" }, answer.result.replaceAll(" %", "\u00a0%")), h("p", { class: "soft small" }, answer.heading),
+      ...answer.notes.map((note) => h("p", { class: "soft small" }, note)),
+      h("p", { class: "ways" }, ways([["network", "The same image, unit by unit"]], model.value, image.settings()), ways([["draw", "Draw with this network"]], model.value)));
     stage = walk.show(answer, stage).name;
   }
 

@@ -3,6 +3,7 @@
 import { events, get, post } from "../../shared/api.js";
 import { chart } from "../../shared/chart.js";
 import { h } from "../../shared/dom.js";
+import { follower } from "../draw/follower.js";
 import { quoted, settingsForm } from "./form.js";
 import { count, number, percent, seconds } from "../../shared/format.js";
 import { denser } from "../../shared/denser.js";
@@ -21,6 +22,7 @@ const STATES = {
 export async function mount(root, settings) {
   const options = await get("/api/options");
   const panel = runPanel(options.runs, keepAddress);
+  const drawn = follower(() => panel.name() ?? null, panel.going);
   let timer = null;
   let asked = 0;
 
@@ -41,7 +43,7 @@ export async function mount(root, settings) {
   root.append(
     h("div", {}, h("h1", {}, "Train"),
       h("p", { class: "soft" }, "Choose settings, start a run, and control it step by step. The address keeps your settings, so a link can be shared.")),
-    h("div", { class: "columns" }, element, panel.element));
+    h("div", { class: "columns" }, element, h("div", { class: "stack" }, drawn.element, panel.element)));
 
   function keepAddress() {
     const kept = form.address();
@@ -92,6 +94,7 @@ export async function mount(root, settings) {
   await panel.find(settings.get("run"));
   return () => {
     clearTimeout(timer);
+    drawn.close();
     panel.close();
   };
 }
@@ -205,6 +208,7 @@ function runPanel(folder, changed) {
   return {
     element,
     name: () => run?.name,
+    going: () => run?.state === "running" || run?.state === "paused",
     show(name) {
       follow(name);
       steer.focus();

@@ -4,21 +4,26 @@ import { get } from "../../shared/api.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { paintGray } from "../../shared/pixels.js";
+import { address } from "../../shared/ways.js";
 import { asking, at } from "./asking.js";
 
 const FEW = 5; // mistakes of a cell that are the full colour where no cell has more
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// path: of the run; why: a line that says why images cannot be looked at, or null.
-export function confusion(root, path, why) {
+// run: its name; path: of what the server says of it; why: a line that says why images cannot be looked at, or null.
+export function confusion(root, run, path, why) {
   const words = h("p", { class: "small soft" }, why ?? "No network yet.");
   const table = h("table", { class: "matrix", onkeydown: move });
   const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
+  const into = h("select", { onchange: () => { for (const link of gallery.querySelectorAll("a")) link.href = opens(link.dataset.index); } },
+    h("option", { value: "network" }, "the network, unit by unit"), h("option", { value: "step" }, "one training step"));
+  const way = h("label", { class: "by", hidden: true }, "An image opens", into);
   const gallery = h("div", { class: "gallery" });
   root.replaceChildren(
     h("section", { class: "card" }, h("h2", {}, "Confusion matrix"), words,
-      h("div", { class: "columns" }, h("div", { class: "scroll" }, table), h("div", { class: "behind" }, heading, gallery))),
+      h("div", { class: "columns" }, h("div", { class: "scroll" }, table), h("div", { class: "behind" }, heading, way, gallery))),
   );
+  const opens = (index) => address(into.value, run, { image: index, of: "validation" });
   let cells = []; // buttons by row and column
   let classes = [];
   let open = null; // the cell whose images are shown
@@ -53,10 +58,12 @@ export function confusion(root, path, why) {
     const which = i === j ? "least sure" : "most sure";
     const some = answer.of > answer.images.length ? `, the ${answer.images.length} of which the network is ${which}` : answer.of > 1 ? `, the ${which} first` : "";
     heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} predicted as ${classes[j]}${some}`;
-    gallery.replaceChildren(...answer.images.map(({ pixels, probability }) => {
-      const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": `A ${classes[i]}` });
+    way.hidden = !answer.images.length;
+    gallery.replaceChildren(...answer.images.map(({ index, pixels, probability }) => {
+      const canvas = h("canvas", { class: "pixels" });
       paintGray(canvas, pixels);
-      return h("figure", {}, canvas, h("figcaption", { class: "small soft" }, percent(probability, 0)));
+      const link = h("a", { href: opens(index), "data-index": index, "aria-label": `Validation image ${index}: a ${classes[i]} predicted as ${classes[j]}` }, canvas);
+      return h("figure", {}, link, h("figcaption", { class: "small soft" }, percent(probability, 0)));
     }));
   }, (error) => { heading.textContent = error.message; }, 0);
 

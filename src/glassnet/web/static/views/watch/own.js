@@ -5,10 +5,9 @@ import { chart } from "../../shared/chart.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { LINES } from "../../shared/palette.js";
-import { Drawing, paper } from "../draw/brush.js";
+import { drawing, paper } from "../draw/brush.js";
 import { insideCard } from "../draw/cards.js";
 
-const drawing = new Drawing(); // it is still there when one comes back to this view
 const BARS = 10; // of a model with more classes, the most probable
 const CURVES = 3; // classes whose probabilities are drawn
 
@@ -24,7 +23,7 @@ export function own(root, path, name) {
   const canvas = h("canvas", { class: "paper", tabindex: "0", role: "application", "aria-label": "Paper to draw a digit on", "aria-describedby": "how-own" });
   const clear = h("button", { type: "button", onclick: () => { drawing.clear(); sheet.repaint(); ask(true); } }, "Clear");
   const words = h("p", { class: "soft small", "aria-live": "polite" });
-  const bars = h("ul", { class: "bars", "aria-label": "Probability of each class at this step" });
+  const bars = h("ul", { class: "probabilities", "aria-label": "Probability of each class at this step" });
   const curve = h("div");
   const drawn = chart(curve, { title: "Its probabilities on the way", x: "step (logarithmic)", y: "", percent: true, logX: true, height: 220 });
   const inner = insideCard();

@@ -5,6 +5,7 @@ import { h } from "../../shared/dom.js";
 import { count, percent, seconds } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
 import { steering } from "../../shared/steer.js";
+import { ways } from "../../shared/ways.js";
 import { confusion } from "./confusion.js";
 import { curves } from "./curves.js";
 import { follow } from "./follow.js";
@@ -122,7 +123,7 @@ export async function mount(root, settings) {
     let why = null;
     if (data === "") why = "This run learned from arrays in memory, so there are no images of it to show.";
     else if (validation === 0) why = "This run keeps no validation images (validation = 0), so there are none to show.";
-    parts = [inside(places.inside, path, why), confusion(places.confusion, path, why), own(places.own, path, run.name)];
+    parts = [inside(places.inside, path, why), confusion(places.confusion, run.name, path, why), own(places.own, path, run.name)];
     time = timeline(places.time, { show: moment, changes: (are) => { differences = are; } });
     time.update(run.facts);
     if (asked !== null) time.place(Number(asked));
@@ -194,6 +195,7 @@ function heading(root, { name }, { stepped, renamed }) {
     h("div", { class: "row split" }, h("div", {}, line, bar), result),
     steer.element,
     about,
+    h("p", { class: "ways" }, ways([["draw", "Draw with this network"], "network", "map", "step"], name)),
   );
   return function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);

@@ -1,0 +1,103 @@
+"""Fine-tuning the network in hand on the kept drawings, and what has become of it."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+
+from ..data import Dataset, Examples, load_dataset, needs_download
+from ..errors import DataError
+from ..model import Model
+from ..training import BUNDLED
+from .dependencies import Preparing, TheJobs, TheStore
+from .jobs import Jobs
+from .store import Store, newest_model
+
+__all__ = ["router", "score"]
+
+RECIPE = "fine-tune"
+VALIDATION, SEED = 0.1, 0  # the split of nearly every run
+
+router = APIRouter()
+
+
+@router.post("/api/drawings/train", status_code=201)
+async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str | None = None) -> dict[str, str]:
+    """Begin a run that goes on from the site's model, or from the run's that is named, and return its name."""
+    return await run_sync(_train, store, jobs, run, limiter=preparing)
+
+
+@router.get("/api/drawings/score")
+async def get_score(store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+    """Say how many drawings the site's model, or the run's that is named, recognises, and of what it learned first.
+
+    Where it cannot be asked, the answer says ``why``: to be asked is not a mistake.
+    """
+    return await run_sync(_score, store, run, limiter=preparing)
+
+
+def score(model: Model, dataset: Dataset) -> dict[str, list[int]]:
+    """Return how many drawings a model recognises and of how many: ``all``, and ``held_out`` from fine-tuning."""
+    held = _right(model, dataset.test)
+    return {"held_out": held, "all": [a + b for a, b in zip(held, _right(model, dataset.train), strict=True)]}
+
+
+def _train(store: Store, jobs: Jobs, run: str | None) -> dict[str, str]:
+    model = store.model(run)
+    _drawings(store, model)  # which refuses what cannot be trained on
+    before = _learned_first(model)
+    if needs_download(before):
+        raise DataError(
+            f"this model has learned {before}, which fine-tuning shows it again so that it is not forgotten, and which "
+            "is not on this machine; fetch it with `glassnet evaluate`"
+        )
+    newest = None if run is None else newest_model(store.run(run).path)
+    start = newest[0] if newest else store.site.model or BUNDLED
+    spec = {"name": "drawings", "data": str(store.site.drawings), "recipe": RECIPE, "start": str(start)}
+    how = {"as_written": False, "settings": {}, "mistakes": None, "mistakes_from": None, "paused": False, "pace": None}
+    return {"name": jobs.start(spec | how)}
+
+
+def _score(store: Store, run: str | None) -> dict[str, Any]:
+    model = store.model(run)
+    try:
+        found: dict[str, Any] = dict(score(model, _drawings(store, model)))
+    except DataError as error:
+        return {"why": str(error)}
+    before = _learned_first(model)
+    with suppress(DataError):  # arrays in memory, or files that are gone
+        if not needs_download(before):
+            old = load_dataset(before, classes=model.classes).split(VALIDATION, SEED)[1]
+            found |= {"before": Path(before).name, "validation": _right(model, old)}
+    return found
+
+
+def _drawings(store: Store, model: Model) -> Dataset:
+    """Return the kept drawings with the classes of a model.
+
+    Raises:
+        DataError: there are none, or not of its classes or its size.
+    """
+    if not store.site.drawings.is_dir():
+        raise DataError("no drawings are kept yet; draw some digits, and press Keep it")
+    dataset = load_dataset(store.site.drawings, classes=model.classes).with_classes(model.classes)
+    if dataset.image_shape != model.image_shape:
+        (height, width), (its_height, its_width) = dataset.image_shape, model.image_shape
+        raise DataError(
+            f"drawings become images of {height}×{width} pixels, and this model takes {its_height}×{its_width}; "
+            "choose the bundled model, or one that was trained on MNIST"
+        )
+    return dataset
+
+
+def _learned_first(model: Model) -> str:
+    return model.seen[0] if model.seen else model.trained_on
+
+
+def _right(model: Model, examples: Examples) -> list[int]:
+    if not len(examples):
+        return [0, 0]
+    right = model.predict_proba(examples.images).argmax(axis=1) == examples.labels
+    return [int(right.sum()), len(examples)]

@@ -1,0 +1,23 @@
+// Ways from one view to another with the same network and image.
+
+import { h } from "./dom.js";
+
+const VIEWS = {
+  network: ["network", {}, "Unit by unit"],
+  step: ["step", { show: "trained" }, "One training step"],
+  map: ["network", { show: "map" }, "Map of images"],
+  draw: ["draw", {}, "Draw"],
+};
+
+// The address of a view. run: the network's name, "" or null for the site's own; image: as shared/image.js has it in addresses.
+export function address(view, run, image = {}) {
+  const [name, settings] = VIEWS[view];
+  const query = new URLSearchParams({ ...settings, ...((run || view === "step") && { run: run ?? "" }), ...image });
+  return `#${name}${query.size ? `?${query}` : ""}`;
+}
+
+// Links to views, each with its words where it is given some: ways(["network", ["draw", "Draw with this network"]], run, image).
+export const ways = (views, run, image) => views.map((view) => {
+  const [name, words] = Array.isArray(view) ? view : [view, VIEWS[view][2]];
+  return h("a", { href: address(name, run, image) }, words);
+});

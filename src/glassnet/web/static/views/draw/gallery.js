@@ -1,0 +1,155 @@
+// The drawings that were kept: looked at, given another label, deleted, and what the network in hand is fine-tuned on.
+
+import { get, post, remove, replace } from "../../shared/api.js";
+import { h } from "../../shared/dom.js";
+import { count, percent } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
+
+const SHOWN = 60; // at first, and more at a time
+const LOOK = 700; // ms: how often a run under way is asked for
+
+// run(): the run in hand, or null for the default model; classes(): its classes; opened(name): a run has begun.
+export function galleryCard({ run, classes, opened }) {
+  let kept = {};
+  let only = null; // the label whose drawings are shown, or null for all
+  let shown = SHOWN;
+  let chosen = null; // { label, name }
+  let gone = false;
+
+  const heading = h("h2", {}, "Your drawings");
+  const words = h("p", { class: "soft small" });
+  const labels = h("div", { class: "row labels", role: "group", "aria-label": "Show the drawings of" });
+  const pictures = h("div", { class: "kept" });
+  const more = h("button", { onclick: () => { shown += SHOWN; fill(); } }, "Show more");
+  const label = h("select", { onchange: relabel });
+  const bar = h("div", { class: "row bar", hidden: true },
+    h("label", { class: "inline" }, "This is a", label),
+    h("button", { onclick: deleteOne }, "Delete it"));
+  const deleteAll = h("button", { onclick: () => asked.showModal() }, "Delete all …");
+  const question = h("p", {});
+  const asked = h("dialog", { "aria-label": "Delete all drawings?" }, question,
+    h("form", { method: "dialog", class: "row" },
+      h("button", { class: "main", onclick: removeAll }, "Delete them"), h("button", { autofocus: true }, "Keep them")));
+  const train = h("button", { class: "main", onclick: fineTune }, "Fine-tune on them");
+  const outcome = h("div", { class: "outcome", "aria-live": "polite" });
+  const body = h("div", { class: "filled", hidden: true },
+    labels, pictures, bar, more,
+    h("div", { class: "row" }, train, deleteAll),
+    h("p", { class: "soft small" },
+      "Fine-tuning starts from the weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
+    outcome);
+  const card = h("section", { class: "card gallery" }, heading, words, body, asked);
+
+  const path = ({ label: of, name }) => `/api/drawings/${encodeURIComponent(of)}/${name}`;
+  const where = (place, name) => (name === null ? place : `${place}?run=${encodeURIComponent(name)}`);
+
+  async function look() {
+    kept = await get("/api/drawings");
+    if (only !== null && !kept[only]) only = null;
+    if (chosen && !kept[chosen.label]?.includes(chosen.name)) chosen = null;
+    fill();
+  }
+
+  function fill() {
+    const counts = Object.entries(kept).map(([name, names]) => [name, names.length]);
+    const all = counts.reduce((sum, [, times]) => sum + times, 0);
+    body.hidden = all === 0;
+    words.textContent = all === 0
+      ? "Keep a drawing with its label, and it appears here: data that the network can be fine-tuned on."
+      : `${count(all)} kept so far.`;
+    labels.replaceChildren(...[[null, "All", all], ...counts.map(([name, times]) => [name, name, times])].map(([name, said, times]) =>
+      h("button", { "aria-pressed": String(only === name), onclick: () => { only = name; shown = SHOWN; fill(); } },
+        h("b", {}, said), ` ${count(times)}`)));
+    const listed = Object.entries(kept)
+      .flatMap(([of, names]) => (only === null || only === of ? names.map((name) => ({ label: of, name })) : []))
+      .sort((a, b) => b.name.localeCompare(a.name));
+    pictures.replaceChildren(...listed.slice(0, shown).map((one) => {
+      const is = chosen?.name === one.name;
+      return h("button", { "aria-pressed": String(is), "aria-label": `A ${one.label}`, onclick: () => { chosen = is ? null : one; fill(); } },
+        h("img", { src: path(one), alt: "", width: 64, height: 64, loading: "lazy" }), h("span", {}, one.label));
+    }));
+    more.hidden = listed.length <= shown;
+    bar.hidden = !chosen;
+    if (chosen) {
+      const names = [...new Set([...(classes() ?? []), chosen.label])];
+      label.replaceChildren(...names.map((name) => h("option", { selected: name === chosen.label }, name)));
+    }
+    question.textContent = `Delete all ${count(all)} drawings? They cannot be brought back.`;
+  }
+
+  async function attempt(what) {
+    try {
+      await what();
+      await look();
+    } catch (error) {
+      notice(error.message);
+    }
+  }
+
+  function relabel() {
+    const [one, wanted] = [chosen, label.value];
+    return attempt(async () => {
+      await replace(where(path(one), run()), { label: wanted });
+      chosen = { ...one, label: wanted };
+      if (only !== null) only = wanted;
+    });
+  }
+
+  function deleteOne() {
+    return attempt(() => remove(path(chosen)));
+  }
+
+  function removeAll() {
+    return attempt(() => remove("/api/drawings"));
+  }
+
+  async function fineTune() {
+    if (train.getAttribute("aria-disabled") === "true") return;
+    busy(true);
+    const from = run();
+    try {
+      outcome.replaceChildren(h("p", {}, "Measuring, then starting …"));
+      const before = await get(where("/api/drawings/score", from));
+      if (before.why) throw new Error(before.why);
+      const { name } = await post(where("/api/drawings/train", from));
+      if (gone) return;
+      opened(name);
+      const state = await ended(name);
+      if (gone || !state) return;
+      if (state !== "finished") throw new Error(`${name} is ${state}; see it in Watch.`);
+      tell(name, before, await get(where("/api/drawings/score", name)));
+    } catch (error) {
+      outcome.replaceChildren(h("p", { class: "wrong" }, error.message));
+    } finally {
+      busy(false);
+    }
+  }
+
+  // The state of a run once it goes no longer.
+  async function ended(name) {
+    for (;;) {
+      const facts = await get(`/api/runs/${encodeURIComponent(name)}`);
+      if (gone || (facts.state !== "running" && facts.state !== "paused")) return facts.ended ?? facts.state;
+      outcome.replaceChildren(h("p", {}, `Fine-tuning: epoch ${Math.min(facts.epoch + 1, facts.epochs)} of ${facts.epochs} …`));
+      await new Promise((done) => setTimeout(done, LOOK));
+    }
+  }
+
+  function tell(name, before, after) {
+    const rows = [["Drawings held out", "held_out"], ["All drawings", "all"], [`Validation images of ${after.before}`, "validation"]];
+    const said = ([right, of]) => (of > 200 ? percent(right / of) : `${count(right)} of ${count(of)}`);
+    outcome.replaceChildren(
+      h("div", { class: "scroll" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["Correct", "before", "after"].map((title) => h("th", { scope: "col" }, title)))),
+        h("tbody", {}, rows.filter(([, key]) => before[key] && after[key]?.[1]).map(([title, key]) =>
+          h("tr", {}, h("th", { scope: "row" }, title), h("td", {}, said(before[key])), h("td", {}, said(after[key]))))))),
+      h("p", { class: "small" }, "The model above is now ", h("a", { href: `#watch?run=${encodeURIComponent(name)}` }, name), "."));
+  }
+
+  function busy(is) {
+    train.setAttribute("aria-disabled", String(is));
+    train.textContent = is ? "Fine-tuning …" : "Fine-tune on them";
+  }
+
+  return { card, look, close: () => { gone = true; } };
+}

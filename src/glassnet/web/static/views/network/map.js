@@ -1,0 +1,73 @@
+// A map of what the last hidden layer makes of test images: neighbours look alike to the network. A drawing lies among them.
+
+import { h } from "../../shared/dom.js";
+import { count, percent } from "../../shared/format.js";
+import { drawing } from "../draw/brush.js";
+import { scatter } from "./scatter.js";
+import { mapOf, placeOf } from "./server.js";
+
+const METHODS = { pca: "PCA", umap: "UMAP" };
+const MEANINGS = {
+  pca: "PCA shows the two directions in which the activations vary most",
+  umap: "UMAP keeps images together that are neighbours among all activations; its axes mean nothing",
+};
+
+export function mountMap(root, settings, { model, remember }) {
+  let turn = 0; // the number of the last question, so that an older answer is dropped
+  const method = h("select", { onchange: ask }, Object.entries(METHODS).map(([name, words]) => h("option", { value: name, selected: name === settings.get("method") }, words)));
+  const words = h("p", { class: "soft", "aria-live": "polite" });
+  const own = h("p", { class: "small soft" });
+  const view = scatter();
+  view.element.hidden = true;
+  root.append(
+    h("section", { class: "card", "aria-label": "Network and map" },
+      h("div", { class: "row fields" }, h("label", {}, "network", model), h("label", {}, "map", method)), words, own),
+    view.element);
+
+  async function ask() {
+    const asked = ++turn;
+    remember({ method: method.value });
+    words.textContent = method.value === "umap" ? "Making the map, which may take a minute the first time …" : "Making the map …";
+    own.replaceChildren();
+    try {
+      const found = await mapOf(model.value, method.value);
+      if (asked !== turn) return;
+      view.element.hidden = false;
+      words.textContent = said(found);
+      view.show(found);
+      await place(asked);
+    } catch (error) {
+      if (asked !== turn) return;
+      view.element.hidden = true;
+      words.textContent = error.message;
+    }
+  }
+
+  async function place(asked) {
+    if (drawing.empty) {
+      own.replaceChildren(h("a", { href: "#draw" }, "Draw a digit"), " and it appears on the map.");
+      return;
+    }
+    try {
+      const found = await placeOf(model.value, method.value, await drawing.picture());
+      if (asked === turn) view.place(found);
+    } catch (error) {
+      if (asked === turn) own.textContent = `Your drawing is not on the map: ${error.message}`;
+    }
+  }
+
+  return {
+    ask,
+    close() {
+      turn += 1;
+      view.close();
+    },
+  };
+}
+
+function said({ points, method, explained }) {
+  const wrong = points.filter(({ label, prediction }) => label !== prediction).length;
+  const shares = explained ? `, ${percent(explained[0], 0)} and ${percent(explained[1], 0)} of their variance` : "";
+  return `${count(points.length)} test images by the activations of the last hidden layer: those near each other look alike to the network. `
+    + `${MEANINGS[method]}${shares}. ${wrong === 1 ? "One prediction is wrong" : `${count(wrong)} predictions are wrong`} (ringed).`.replaceAll(" %", "\u00a0%");
+}

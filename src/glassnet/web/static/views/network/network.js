@@ -1,0 +1,37 @@
+// A network as a network: an image's way through its units, or a map of what its last hidden layer makes of images.
+// #network?run=…&image=7&of=test&layer=1&unit=17: the image is a number from 0 or "drawing"; units are counted from 1.
+// #network?show=map&run=…&method=pca
+
+import { get } from "../../shared/api.js";
+import { networkChoice } from "../../shared/choice.js";
+import { h } from "../../shared/dom.js";
+import { mountMap } from "./map.js";
+import { mountUnits } from "./units.js";
+
+const KINDS = { units: "Unit by unit", map: "Map of images" };
+
+// What is shown goes into the address without a new entry in the history: there would be one for each unit.
+function keep(settings) {
+  const query = new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
+  history.replaceState(null, "", `#network?${query}`);
+}
+
+export async function mount(root, settings) {
+  const kind = settings.get("show") === "map" ? "map" : "units";
+  const tabs = Object.keys(KINDS).map((name) => h("a", { class: "button", "aria-current": name === kind && "true" }, KINDS[name]));
+  const model = networkChoice(await get("/api/runs"), settings.get("run"), () => view.ask());
+  const toggle = h("nav", { class: "row toggle", "aria-label": "What is shown" }, tabs);
+  const own = h("div", { class: "own" });
+  root.append(h("div", { class: "row head" }, h("h1", {}, "Network"), toggle), own);
+  const view = { units: mountUnits, map: mountMap }[kind](own, settings, { model, remember });
+  await view.ask();
+  return view.close;
+
+  function remember(more) {
+    keep({ ...(kind === "map" && { show: "map" }), run: model.value, ...more });
+    tabs.forEach((tab, i) => {
+      const show = Object.keys(KINDS)[i];
+      tab.href = `#network?${new URLSearchParams({ ...(show === "map" && { show }), ...(model.value && { run: model.value }) })}`;
+    });
+  }
+}

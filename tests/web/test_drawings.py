@@ -1,0 +1,121 @@
+"""Kept drawings: looked at, given another label, deleted, and what a network is fine-tuned on."""
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from drawn import drawn, painted
+from PIL import Image
+
+from glassnet import Run, load_dataset, train
+from glassnet.web import Site
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+def keep(client: httpx.Client, digit: int, number: int = 0, label: str | None = None) -> str:
+    strokes, hand = drawn(digit, number)
+    image = base64.b64encode(painted(strokes, hand.width)).decode()
+    answer = client.post("/api/drawings", json={"image": image, "label": label or str(digit)})
+    assert answer.status_code == 201
+    name: str = answer.json()["name"]
+    return name
+
+
+def test_a_drawing_is_shown_relabelled_and_deleted(client: httpx.Client, site: Site) -> None:
+    name, other = keep(client, 4, label="9"), keep(client, 7)
+    picture = client.get(f"/api/drawings/9/{name}")
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content == (site.drawings / "9" / f"{name}.png").read_bytes()
+    assert client.put(f"/api/drawings/9/{name}", json={"label": "4"}).json() == {"label": "4", "name": name}
+    assert client.get("/api/drawings").json() == {"4": [name], "7": [other]}
+    assert not (site.drawings / "9").exists()  # which would be a class without an image
+    assert client.get(f"/api/drawings/4/{name}").content == picture.content
+    assert client.delete(f"/api/drawings/7/{other}").json() == {"deleted": 1}
+    assert client.get("/api/drawings").json() == {"4": [name]}
+
+
+def test_all_are_deleted_and_nothing_else(client: httpx.Client, site: Site) -> None:
+    for digit in (1, 2, 3):
+        keep(client, digit)
+    (site.drawings / "1" / "notes.txt").write_text("mine")
+    (site.drawings / "more").mkdir()
+    assert client.delete("/api/drawings").json() == {"deleted": 3}
+    assert client.get("/api/drawings").json() == {}
+    assert sorted(path.name for path in site.drawings.rglob("*")) == ["1", "more", "notes.txt"]
+
+
+@pytest.mark.parametrize("place", ["9/none", "none/none", "%2e%2e/secret", "4/..%2f..%2fsecret", "4/.hidden"])
+def test_what_is_not_there_is_not_found(client: httpx.Client, site: Site, place: str) -> None:
+    keep(client, 4)
+    (site.drawings / "4" / ".hidden.png").write_bytes(b"")
+    (site.drawings.parent / "secret.png").write_bytes(b"secret")
+    for answer in (
+        client.get(f"/api/drawings/{place}"),
+        client.delete(f"/api/drawings/{place}"),
+        client.put(f"/api/drawings/{place}", json={"label": "3"}),
+    ):
+        assert answer.status_code in (404, 405)
+    assert (site.drawings.parent / "secret.png").exists()
+    assert len(list(site.drawings.glob("4/*.png"))) == 2
+
+
+def test_the_new_label_is_a_class(client: httpx.Client) -> None:
+    name = keep(client, 4)
+    answer = client.put(f"/api/drawings/4/{name}", json={"label": "../3"})
+    assert answer.status_code == 400
+    assert "not a class of this model" in answer.json()["error"]
+    assert client.get("/api/drawings").json() == {"4": [name]}
+
+
+@pytest.fixture
+def trained(site: Site, tmp_path: Path) -> Run:
+    """A run of 28×28 pixels that has not seen anything like the drawings: digits of 8×8, enlarged."""
+    digits = load_dataset("digits")
+    images = [np.asarray(Image.fromarray(image).resize((28, 28))) for image in digits.train.images]
+    np.savez(tmp_path / "large.npz", x_train=np.stack(images), y_train=digits.train.labels)
+    return train(load_dataset(tmp_path / "large.npz"), "small", epochs=3, threads=1, out=site.runs / "large")
+
+
+def test_the_network_in_hand_is_fine_tuned_on_them(client: httpx.Client, site: Site, trained: Run) -> None:
+    for number in range(10):
+        for digit in (2, 4):  # two classes of ten
+            keep(client, digit, number)
+    before = client.get("/api/drawings/score?run=large").json()
+    answer = client.post("/api/drawings/train?run=large")
+    assert answer.status_code == 201, answer.json()
+    run = Run(site.runs / answer.json()["name"])
+    end = time.monotonic() + 60
+    while not run.finished and time.monotonic() < end:
+        time.sleep(0.1)
+    assert run.config.recipe == "fine-tune"
+    assert run.config.seen == (trained.config.data,)
+    assert run.model.classes == trained.model.classes
+    after = client.get(f"/api/drawings/score?run={run.path.name}").json()
+    assert (
+        [after[part][1] for part in ("all", "held_out")] == [before[part][1] for part in ("all", "held_out")] == [20, 4]
+    )
+    assert after["all"][0] > before["all"][0] + 3
+    assert after["before"] == "large.npz"
+    assert after["validation"][0] > 0.9 * before["validation"][0]
+    assert client.get(f"/api/runs/{run.path.name}/confusion").status_code == 200
+
+
+def test_what_cannot_be_fine_tuned_gets_a_line(client: httpx.Client, site: Site, digits_run: Path) -> None:
+    answer = client.post("/api/drawings/train")
+    assert (answer.status_code, answer.json()["error"][:27]) == (400, "no drawings are kept yet; d")
+    keep(client, 4)
+    site.runs.mkdir()
+    (site.runs / "digits").symlink_to(digits_run)
+    answer = client.post("/api/drawings/train?run=digits")
+    assert answer.status_code == 400
+    assert "drawings become images of 28×28 pixels, and this model takes 8×8" in answer.json()["error"]
+    assert [path.name for path in site.runs.iterdir()] == ["digits"]

@@ -1,0 +1,191 @@
+"""Kept drawings on the page, the sheet that follows a training, and where the page scrolls to."""
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from drawn import drawn
+from playwright.sync_api import Page, expect
+from test_draw_page import answer, draw, ink, paper, places, settled
+from test_drawings import keep, trained
+
+from glassnet import Run, load_dataset, train
+from glassnet.data import frame_picture, read_picture
+from glassnet.data.folder import MNIST_FORM
+from glassnet.training import Callback, Live, RunUnderWay, live
+from glassnet.web import Site
+
+__all__ = ["trained"]
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, client: httpx.Client) -> None:
+    for digit, label in ((4, "9"), (7, "7"), (1, "1")):
+        keep(client, digit, label=label)
+    page.goto("/#draw")
+    shown = page.locator(".gallery .kept button")
+    expect(shown).to_have_count(3)
+    page.get_by_role("group", name="Show the drawings of").get_by_role("button", name="9 1").click()
+    expect(shown).to_have_count(1)
+    shown.click()
+    page.get_by_label("This is a").select_option("4")
+    expect(shown).to_have_attribute("aria-label", "A 4")
+    assert [path.parent.name for path in sorted(site.drawings.glob("*/*.png"))] == ["1", "4", "7"]
+    page.get_by_role("button", name="Delete it").click()
+    expect(shown).to_have_count(2)  # all of them again, as there are none of this class
+    page.get_by_role("button", name="Delete all").click()
+    expect(page.get_by_text("Delete all 2 drawings?")).to_be_visible()
+    page.keyboard.press("Enter")  # the answer that does no harm is chosen
+    expect(shown).to_have_count(2)
+    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("button", name="Delete them").click()
+    expect(page.get_by_text("Keep a drawing with its label")).to_be_visible()
+    assert not list(site.drawings.glob("*/*.png"))
+
+
+def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
+    page: Page, site: Site, client: httpx.Client, trained: Run
+) -> None:
+    for number in range(5):
+        for digit in (2, 4):
+            keep(client, digit, number)
+    page.goto(f"/#draw?run={trained.path.name}")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
+    (name,) = [path.name for path in site.runs.iterdir() if path.name != trained.path.name]
+    expect(page).to_have_url(re.compile(f"#draw\\?run={name}$"))
+    expect(page.get_by_label("Model")).to_have_value(name)
+    expect(page.get_by_role("row", name=re.compile(r"Validation images of large\.npz"))).to_be_visible()
+
+
+def test_a_model_that_cannot_be_fine_tuned_gets_a_line(
+    page: Page, site: Site, client: httpx.Client, digits_run: Path
+) -> None:
+    site.runs.mkdir()
+    (site.runs / "digits").symlink_to(digits_run)
+    keep(client, 4)
+    page.goto("/#draw?run=digits")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    expect(page.locator(".outcome")).to_contain_text("drawings become images of 28×28 pixels, and this model takes 8×8")
+
+
+def test_a_click_paints_a_dot_and_a_point_asks_nothing(page: Page) -> None:
+    page.goto("/#draw")
+    expect(answer(page)).to_have_text("–")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    box = paper(page).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    assert ink(page) > 50
+    page.wait_for_timeout(200)
+    assert not [url for url in asked if "/api/draw?" in url or url.endswith("/api/draw")]
+    page.mouse.up()
+    settled(page)
+    page.get_by_role("button", name="Undo").click()
+    assert ink(page) == 0
+
+
+def test_a_small_drawing_is_kept_as_thin_as_a_large_one(page: Page, site: Site) -> None:
+    page.goto("/#draw")
+    amounts = []
+    for size in (0.6, 0.2):
+        middle = np.array([0.7, 0.3])
+        whole = [(stroke - 0.5) * size + middle * (1 - size) + 0.5 * size for stroke in drawn(8, 0)[0]]
+        for stroke in places(page, whole):
+            page.mouse.move(*stroke[0])
+            page.mouse.down()
+            for point in stroke[1:]:
+                page.mouse.move(*point)
+            page.mouse.up()
+        assert settled(page) == "8"
+        page.get_by_role("button", name="Keep it").click()
+        expect(answer(page)).to_have_text("–")
+        (path,) = site.drawings.glob("8/*.png")
+        amounts.append(float(frame_picture(read_picture(path), MNIST_FORM).mean()))
+        path.unlink()
+    assert amounts[1] == pytest.approx(amounts[0], rel=0.15)
+
+
+@pytest.fixture
+def learning(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A slow run called ``young``, as a shell beside the server would begin it."""
+    monkeypatch.setattr(live, "SHARE", 1.0)  # however slow the disk is
+    end = threading.Event()
+
+    class Slow(Callback):
+        def on_step(self, run: RunUnderWay, loss: float) -> None:
+            if end.wait(0.01):
+                run.stop("for a test")
+
+    def learn() -> None:
+        how: dict[str, Any] = {"hidden": [16], "threads": 1, "epochs": 60, "callbacks": [Live(), Slow()]}
+        train(load_dataset("digits"), out=site.runs / "young", **how)
+
+    thread = threading.Thread(target=learn)
+    thread.start()
+    while not list(site.runs.glob("young/live*")):
+        assert thread.is_alive()
+    yield
+    end.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("learning")
+def test_what_is_drawn_is_followed_while_a_network_learns(page: Page) -> None:
+    page.goto("/#train?run=young")
+    draw(page, 3)
+    shares = page.get_by_role("region", name="Your drawing").locator(".share")
+    expect(shares).to_have_count(10)
+    seen = set()
+    for _ in range(300):  # half a minute, on a machine that is busy
+        seen.add(tuple(shares.all_inner_texts()))
+        page.wait_for_timeout(100)
+        if len(seen) > 3:
+            break
+    assert len(seen) > 3  # and nobody has touched anything
+    page.get_by_role("region", name="Your drawing").get_by_role("button", name="Clear").click()
+    expect(shares).to_have_count(0)
+
+
+def test_before_a_run_there_is_a_sheet_and_its_drawing_is_still_there_in_draw(page: Page) -> None:
+    page.goto("/#train")
+    expect(page.get_by_text("Draw a digit, then start")).to_be_visible()
+    draw(page, 7)
+    page.get_by_role("link", name="Draw", exact=True).click()
+    expect(answer(page)).to_have_text("7")
+
+
+def test_the_link_to_the_content_keeps_the_address(page: Page) -> None:
+    page.goto("/#clinic")
+    expect(page.get_by_role("heading", name="Clinic", level=1)).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.reload()
+    expect(page.get_by_role("heading", name="Clinic", level=1)).to_be_visible()
+
+
+def test_a_view_begins_at_its_top_and_back_finds_the_place(page: Page) -> None:
+    page.goto("/#train")
+    expect(page.get_by_role("heading", name="What to train")).to_be_visible()
+    page.evaluate("scrollTo(0, 300)")
+    page.wait_for_function("() => scrollY === 300")
+    page.wait_for_timeout(100)
+    page.get_by_role("link", name="Step through").click()
+    expect(page.locator(".view.step h1")).to_be_visible()
+    page.wait_for_function("() => scrollY === 0")
+    page.go_back()
+    expect(page.get_by_role("heading", name="What to train")).to_be_visible()
+    page.wait_for_function("() => scrollY === 300")
