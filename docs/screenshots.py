@@ -61,6 +61,13 @@ def clinic(page: Page) -> None:
     page.get_by_role("heading", name="The verdict").wait_for()
 
 
+def lessons(page: Page) -> None:
+    page.goto("/?lesson=04-the-chain-rule&step=3")
+    page.get_by_label("How many of the 12 weights").fill("6")
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("Correct.").wait_for()
+
+
 def export(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "digits.html"
@@ -80,10 +87,10 @@ def main() -> None:
             address = server.stdout.readline().split()[-1]
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
-            for view in (draw, network, train, watch, step, clinic, export):
+            for view in (draw, network, train, watch, step, clinic, lessons, export):
                 view(page)
                 page.wait_for_timeout(2000)  # charts and fonts
-                page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=True)
+                page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=view is not lessons)
                 print(f"docs/page-{view.__name__}.png")
         finally:
             server.terminate()

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 import glassnet
 from glassnet.cli import main
 from glassnet.clinic import MISTAKES
+from glassnet.lessons import lesson_files
 from glassnet.training import Config, notebook_names
 
 ROOT = Path(__file__).parent.parent
@@ -166,3 +167,16 @@ def test_each_page_has_an_exercise_with_a_folded_answer() -> None:
     for page in PAGES:
         exercise = TEXTS[page].partition("\n## Exercise\n")[2]
         assert ":tags: [hide-cell]\n" in exercise, page.name
+
+
+def test_every_lesson_is_there_as_text() -> None:
+    shown = re.findall(r'main\(\["lesson", "show", "(.*)"\]\)', TEXTS[DOCS / "use/lessons-as-text.md"])
+    assert shown == list(lesson_files())
+
+
+def test_each_page_of_the_tutorial_has_a_picture_and_names_its_lesson_and_explain() -> None:
+    for page in PAGES:
+        code = "".join(code for _, code in cells(page))
+        assert "plt.subplots" in code or "plots." in code, page.name
+        assert f"`/?lesson={page.stem}`" in TEXTS[page], page.name
+        assert re.search("`glassnet explain [^`]+`", TEXTS[page]), page.name

@@ -276,7 +276,7 @@ def test_text_counts_silent_units_and_names_the_largest():
     a = explanation["A1"].array[0]
     text = str(explanation).partition("A₁ = ")[2].partition("Z₂ = ")[0]
     assert f"{np.sum(a == 0)} of 9 are silent" in text
-    assert f"{a.max():.3g} at [{a.argmax()}]" in text
+    assert f"{a.max():.3g} at position {a.argmax() + 1}" in text
 
 
 @pytest.mark.parametrize("units", [10, 1])
@@ -291,7 +291,8 @@ def test_a_hidden_layer_of_as_many_units_as_classes_is_no_row_of_classes(tmp_pat
     text = write_page(explanation, "", tmp_path).read_text("utf-8")
     assert text.count('<tr class="true">') == 5
     hidden = text.partition('<section id="A1">')[2].partition("</section>")[0]
-    assert "<figcaption>unit " in hidden
+    fired = explanation["A1"].array[0]
+    assert re.findall(r"<figcaption>unit (\d+)", hidden)[0] == str(fired.argmax() + 1)  # counted from 1, as in the sums
     assert 'class="true"' not in hidden
 
 

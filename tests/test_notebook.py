@@ -91,7 +91,7 @@ def test_a_model_shows_its_first_weights(run: Run) -> None:
 
 
 def test_signed() -> None:
-    expected = [[[255, 0, 0], [255, 255, 255], [127, 127, 255]]]
+    expected = [[[0, 114, 178], [255, 255, 255], [234, 174, 127]]]
     assert signed(np.array([[2.0, 0.0, -1.0]])).tolist() == expected
     assert signed(np.zeros((1, 1))).tolist() == [[[255, 255, 255]]]
 

@@ -1,15 +1,19 @@
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 
+import glassnet
 from glassnet import plots
 from glassnet.data import Augmentation, Examples, Preprocessing
 from glassnet.errors import DataError
 from glassnet.evaluation import Evaluation
 from glassnet.model import Model
 from glassnet.nn import Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Reshape
+from glassnet.notebook import signed
 from glassnet.training import LearningRateSearch
 
 
@@ -155,6 +159,7 @@ def test_first_layer_weights_are_the_columns_of_the_matrix_as_images(units, show
     assert len(axes.images) == shown
     for unit, image in enumerate(axes.images):
         np.testing.assert_array_equal(image.get_array(), dense.W[:, unit].reshape(5, 7))
+        assert image.get_cmap() is plots.SIGNED
         low, high = image.get_clim()
         assert low == -high < 0
     assert f"{shown} of 100" in title(axes) or units == shown
@@ -296,6 +301,16 @@ def test_a_learning_rate_search_that_found_nothing():
     (axes,) = draw(plots.learning_rate_search(search_of(np.full(5, 2.0)))).axes
     assert axes.get_title(loc="left") == "The loss does not fall at any learning rate"
     assert not texts(axes)
+
+
+def test_blue_is_positive_and_orange_negative_wherever_numbers_have_a_sign() -> None:
+    page = (Path(glassnet.__file__).parent / "web/static/shared/palette.js").read_text("utf-8")
+    above, below = (
+        tuple(map(int, re.findall(rf"{name} = \[(\d+), (\d+), (\d+)\]", page)[0])) for name in ("FOR", "AGAINST")
+    )
+    for share, colour in ((1.0, above), (0.0, below)):
+        assert plots.SIGNED(share, bytes=True)[:3] == colour
+    np.testing.assert_array_equal(signed(np.array([[1.0, -1.0, 0.0]]))[0], [above, below, (255, 255, 255)])
 
 
 def test_a_map_names_its_classes_beside_their_colours():

@@ -19,6 +19,7 @@ SIDE = 48  # pixels, of a picture as it is shown
 WIDTH, HEIGHT = 560, 190  # of the curves
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 22, 26  # around them, for what is written there
 COLOURS = ("#0072b2", "#d55e00")
+BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # the same, of numbers above and below 0
 
 
 def card(title: str, facts: Mapping[str, object], *parts: str) -> str:
@@ -60,11 +61,10 @@ def sample(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def signed(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Return weights (h, w) as a picture (h, w, 3): red where they are positive, blue where negative, white at 0."""
-    share = weights / max(float(np.abs(weights).max()), 1e-30)
-    fade = 255 * (1 - np.abs(share))
-    red, blue = np.where(share < 0, fade, 255), np.where(share > 0, fade, 255)
-    return np.stack([red, fade, blue], axis=-1).astype(np.uint8)
+    """Return weights (h, w) as a picture (h, w, 3): blue where they are positive, orange where negative, white at 0."""
+    share = (weights / max(float(np.abs(weights).max()), 1e-30))[..., None]
+    full = np.where(share > 0, BLUE, ORANGE)
+    return np.asarray(255 + np.abs(share) * (full - 255.0)).astype(np.uint8)
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> str:

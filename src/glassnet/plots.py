@@ -24,6 +24,7 @@ from .model import Model
 from .training import LearningRateSearch
 
 __all__ = [
+    "SIGNED",
     "augmented",
     "calibration",
     "confusion_matrix",
@@ -37,6 +38,8 @@ __all__ = [
 
 INK, GREY, PALE = "#222222", "#666666", "#ebebeb"
 BLUE, VERMILLION = "#0072b2", "#d55e00"
+# Of numbers around 0, the same in figures, pages and tutorial: blue above, orange below, white at 0.
+SIGNED = LinearSegmentedColormap.from_list("signed", [VERMILLION, "white", BLUE])
 # Of classes, each of which is told by its sign as well; all are dark enough to be read on white.
 CLASS_COLOURS = (
     "#0072b2",
@@ -160,7 +163,7 @@ def first_layer_weights(model: Model) -> Figure:
     figure, axes = _sheet(across, -(-units // across))
     for unit in range(units):
         image = _tile(axes, images[unit], unit % across, unit // across)
-        image.set(cmap="RdBu_r", clim=(-limit, limit))
+        image.set(cmap=SIGNED, clim=(-limit, limit))
     which = f"The {units}" if units == len(images) else f"The first {units} of {len(images)}"
     name = "filters" if images.shape[1:] != model.image_shape else "units"
     write_title(axes, f"{which} {name} of the first layer, each as the image of its weights")

@@ -124,7 +124,7 @@ def _illustrations(
     yield Illustration(
         "first-layer-weights",
         "First-layer weights",
-        "Ink raises a unit's input where its weights are red and lowers it where they are blue; white pixels have no "
+        "Ink raises a unit's input where its weights are blue and lowers it where they are orange; white ones have no "
         "effect. Strokes and edges are a sign of learning, pure noise is not. A convolution's units are its filters, "
         "which look at a small window of the image at a time." + " The units are those of the first member." * several,
         plots.first_layer_weights(model),

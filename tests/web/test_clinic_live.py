@@ -30,9 +30,10 @@ def test_a_mistake_is_switched_on_while_it_trains(page: Page) -> None:
     (steps, wrong), (_, right) = lines
     assert wrong[:3] == right[:3]
     assert all(one < other - 0.2 for one, other in zip(wrong[3:], right[3:], strict=True))
+    costs = [float(share.removesuffix(" %")) for share in rows.nth(3).locator("td").all_inner_texts()]
+    assert costs[0] < costs[1] - 50  # the network at the end, not the one that was kept before the mistake
+    assert f"cost {costs[1] - costs[0]:.1f} points" in page.get_by_role("region", name="Both runs").inner_text()
     expect(page.get_by_text("Judged by the network at the end of each run")).to_be_visible()
-    rates = [float(text.removesuffix(" %")) for text in rows.nth(3).locator("td").all_inner_texts()]
-    assert rates[1] > rates[0] + 30  # what the mistake did, and not the best epoch before it
     marks = page.evaluate("[...document.querySelectorAll('.chart')].map(({ layout }) => layout.shapes[0].x0)")
     assert marks == [steps[2], steps[2]]
 
@@ -43,14 +44,21 @@ def test_a_mistake_of_the_first_weights_cannot_come_later(page: Page) -> None:
     expect(page.get_by_label("mistake from epoch")).to_have_value("")
 
 
-def test_stop_is_heard_while_the_pair_starts(page: Page) -> None:
-    page.goto("/#clinic?mistake=no-shuffling&epochs=20000")
+def test_stop_while_the_pair_starts_leaves_nothing_that_runs(page: Page) -> None:
+    page.goto("/#clinic?mistake=no-shuffling&epochs=800")
+    page.route("**/api/runs", lambda route: (page.wait_for_timeout(300), route.continue_()))
     page.get_by_role("button", name="Run both").click()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped while the pair was starting.")).to_be_visible()
-    states = page.evaluate("fetch('/api/runs').then((answer) => answer.json())")
-    assert [run["state"] for run in states] == ["stopped"]
     expect(page.get_by_role("button", name="Run both")).to_be_enabled()
+    expect(page.get_by_role("region", name="Both runs")).to_be_hidden()
+    page.unroute("**/api/runs")
+    page.goto("/#watch")
+    expect(page.get_by_role("region", name="Runs").get_by_text("stopped")).to_be_visible()
+    states = page.evaluate(
+        "fetch('/api/runs').then((answer) => answer.json()).then((all) => all.map(({ state }) => state))"
+    )
+    assert states == ["stopped"]
 
 
 def test_a_pair_is_found_when_one_comes_back(page: Page) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from glassnet.clinic import MISTAKES
+from glassnet.study.gallery import SYMPTOMS, gallery
+
 TRUTH = {"planted": 0.42, "cured": 0.95}
 
 
@@ -52,7 +55,7 @@ def started(page: Page) -> list[dict[str, Any]]:
 
 def test_both_runs_are_shown_and_judged(page: Page, started: list[dict[str, Any]]) -> None:
     page.goto("/#clinic")
-    page.get_by_role("combobox", name="the mistake").select_option("small-learning-rate")
+    page.get_by_role("button", name="Small learning rate").click()
     expect(page.get_by_text("The loss still falls, smoothly and slowly")).to_be_visible()
     page.get_by_label("epochs").fill("3")
     page.get_by_role("button", name="Run both").press("Enter")
@@ -78,25 +81,81 @@ def test_the_address_brings_both_runs_back(page: Page, started: list[dict[str, A
     expect(page).to_have_url(re.compile("planted=planted&cured=cured"))
     page.reload()
     expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
-    expect(page.get_by_role("combobox", name="the mistake")).to_have_value("no-shuffling")
+    expect(page.get_by_role("heading", name="No shuffling")).to_be_visible()
     assert len(started) == 2
 
 
 def test_every_mistake_fits_a_phone(page: Page, started: list[dict[str, Any]]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto("/#clinic")
-    choice = page.get_by_role("combobox", name="the mistake")
-    for number in range(choice.locator("option").count()):
-        choice.select_option(index=number)
+    expect(page.locator(".gallery button")).to_have_count(len(MISTAKES))
+    names = page.locator(".gallery button").evaluate_all("all => all.map((each) => each.children[1].textContent)")
+    for name in names:
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_focused()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.get_by_text("Choose a mistake by what it looks like").click()
     page.get_by_role("button", name="Run both").click()
     expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_mistakes_are_chosen_by_their_symptom_with_the_keyboard(page: Page) -> None:
+    page.goto("/#clinic")
+    expect(page.locator(".gallery h2")).to_have_text(list(SYMPTOMS.values()))
+    expect(page.get_by_role("button", name="Run both")).to_be_hidden()  # nothing is chosen yet
+    page.get_by_role("button", name="No shuffling 86 %, cured 95 %").press("Enter")
+    expect(page).to_have_url(re.compile("mistake=no-shuffling"))
+    expect(page.locator("details")).not_to_have_attribute("open", "")
+    page.go_back()
+    page.goto("/#clinic?mistake=no-shufling")
+    expect(page.get_by_role("alert")).to_contain_text("There is no mistake called no-shufling.")
+
+
+def test_the_quiz_names_the_mistake_only_when_it_is_answered(page: Page, started: list[dict[str, Any]]) -> None:
+    page.goto("/#clinic?show=quiz&round=3")
+    page.get_by_role("button", name="Train both").click()
+    choices = page.get_by_role("radio")
+    expect(choices).to_have_count(4)
+    right = started[0]["mistakes"][0]
+    assert started[1]["mistakes"] == []
+    assert [each["settings"]["seed"] for each in started] == [3, 3]
+    expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
+    page.wait_for_timeout(1500)  # in which the verdict would have come
+    assert page.get_by_role("heading", name="The verdict").count() == 0
+    assert right not in page.locator("main").inner_text()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Choose one of the mistakes first.")).to_be_visible()
+    page.locator(f"input:not([value={right}])").first.check()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("status").filter(has_text="No, it is:")).to_be_focused()
+    expect(page.locator("figure")).to_have_count(2)
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    page.get_by_role("link", name="Next round").click()
+    expect(page).to_have_url(re.compile("round=4"))
+    expect(page.get_by_text("0 of 1 correct so far")).to_be_visible()
+    page.goto("/#clinic?show=quiz&round=3")  # a class plays the same round
+    page.get_by_role("button", name="Train both").click()
+    page.locator(f"input[value={right}]").check()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("status").filter(has_text="Correct:")).to_be_visible()
+
+
+def test_each_round_has_one_choice_of_each_symptom_that_can_be_seen(page: Page) -> None:
+    seen = set()
+    for number in range(1, 13):
+        page.goto(f"/#clinic?show=quiz&round={number}")
+        expect(page.get_by_role("heading", name=f"Round {number}", exact=True)).to_be_visible()
+        expect(page.locator("input[type=radio]")).to_have_count(4)
+        names = page.locator("input[type=radio]").evaluate_all("all => all.map(({ value }) => value)")
+        assert sorted(gallery()[name]["rank"] for name in names) == [0, 1, 2, 3]
+        seen.update(names)
+    assert len(seen) > 8
+
+
 def test_an_unknown_mistake_is_said_and_a_known_one_names_its_page_of_the_tutorial(page: Page) -> None:
     page.goto("/#clinic?mistake=no-such-thing")
     expect(page.get_by_role("alert")).to_have_text(re.compile("There is no mistake called no-such-thing"))
-    page.get_by_role("combobox", name="the mistake").select_option("one-bias-gradient")
-    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name="One bias gradient").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.get_by_text("docs/tutorial/04-the-chain-rule.md")).to_be_visible()

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 def test_each_view_is_reached_by_its_link_and_by_its_address(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("navigation", name="Views")).to_be_visible()
-    for name in ("Draw", "Network", "Watch", "Train", "Step through", "Clinic"):
+    for name in ("Draw", "Network", "Watch", "Train", "Step through", "Clinic", "Lessons"):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
         page.reload()
@@ -18,7 +18,7 @@ def test_each_view_is_reached_by_its_link_and_by_its_address(page: Page) -> None
 @pytest.mark.parametrize("width", [360, 768, 1920])
 def test_no_width_makes_the_page_scroll_sideways(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    for view in ("draw", "network", "network?show=map", "watch", "train", "step", "clinic"):
+    for view in ("draw", "network", "network?show=map", "watch", "train", "step", "clinic", "lessons"):
         page.goto(f"/#{view}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width

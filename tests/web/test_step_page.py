@@ -168,6 +168,7 @@ def test_a_run_and_an_image_are_walked_through(page: Page, runs: object) -> None
         expect(page.locator(".picture :is(canvas, table, .large)").first).to_be_visible()
     page.locator('[data-stage="dW1"]').click()
     expect(page.locator(".units canvas")).to_have_count(8)
+    assert "unit 0" not in page.locator(".units figcaption").all_inner_texts()  # they are counted from 1
     page.reload()
     expect(page.locator(".units canvas")).to_have_count(8)
     page.get_by_label("number, 0 to 358").fill("358")

@@ -55,6 +55,14 @@ for _place, _help in {
 }.items():
     _trains = _place.partition(":")[0] in ("train", "lr_find", "search")
     app.command(f"glassnet.cli.{_place}", help=_help, group_parameters=RUN if _trains else None)
+_lesson = App(name="lesson", help="List, show and check the lessons of the page.")
+app.command(_lesson)
+for _name, _function, _help in (
+    ("list", "list_lessons", "List the lessons that the page has."),
+    ("show", "show_lesson", "Print a lesson as text."),
+    ("check", "check_lessons", "Check lesson files that you wrote."),
+):
+    _lesson.command(f"glassnet.cli.lesson:{_function}", name=_name, help=_help)
 
 assignment = App(
     name="assignment", help="Networks with planted mistakes for a class, and a check of the repaired ones."

@@ -23,7 +23,13 @@ RUNS, DRAWINGS = Path("runs"), Path("drawings")
 
 
 def serve(
-    place: Path | None = None, /, *, host: str = HOST, port: int = PORT, largest_body: int = LARGEST_BODY
+    place: Path | None = None,
+    /,
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    largest_body: int = LARGEST_BODY,
+    lessons: Path | None = None,
 ) -> None:
     """Serve the web page (draw, train, watch) and the HTTP API, until Ctrl-C.
 
@@ -38,13 +44,17 @@ def serve(
         Port to listen on. 0 picks a free one.
     largest_body
         Largest request, such as a photograph, in MiB.
+    lessons
+        Folder of your own lessons, shown beside those that come with glassnet. They are read again when they change.
     """
     check_count("--largest-body", largest_body)
     _require_web()
     from .. import web
+    from ..lessons import lesson_files
 
     site, view = _site(place)
-    site = replace(site, largest_body=largest_body * 2**20)
+    lesson_files(lessons)  # reports at once a folder that cannot be read
+    site = replace(site, largest_body=largest_body * 2**20, lessons=lessons and lessons.resolve())
 
     def announce(address: str) -> None:
         print_facts({"page": f"{address}/{view}", "service": f"{address}/openapi.json", "runs": site.runs})

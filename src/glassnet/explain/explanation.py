@@ -259,9 +259,11 @@ def _columns(cells: list[str]) -> str:
 
 
 def _place(index: int, array: Array) -> str:
-    place = np.unravel_index(index, array.shape)
+    """Say a number and where it stands, counted from 1 as in the sums."""
+    place = [i + 1 for i in np.unravel_index(index, array.shape)]
     where = place[1:] if array.ndim in (2, 4) and len(array) == 1 else place
-    return f"{short(float(array.ravel()[index]))} at [{', '.join(map(str, where))}]"
+    named = f"row {where[0]}, column {where[1]}" if len(where) == 2 else f"position {', '.join(map(str, where))}"
+    return f"{short(float(array.ravel()[index]))} at {named}"
 
 
 def short(value: float) -> str:

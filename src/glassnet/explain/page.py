@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib import colormaps
-from matplotlib.colors import to_hex
+from matplotlib.colors import Colormap, to_hex
 
 from ..nn.types import Array
 from ..page import write_html
+from ..plots import SIGNED
 from .explanation import PARTS, ROUNDING, Explanation, Stage, as_matrix, facts, heading, loudest, norm, result, short
 from .mathml import mathml
 from .sums import number
 
 __all__ = ["write_page"]
 
-DIVERGING = "RdBu_r"  # as in the report: red is more, blue is less
 LOUDEST = 6  # units of the first layer that are shown as pictures
 WEIGHTS = "The most active units: their weights as images, and below each its activation."
 GRADIENTS = "The most active units: their gradients are the input as an image, times the dZ₁ below each."
@@ -52,8 +52,8 @@ def write_page(explanation: Explanation, title: str, folder: Path) -> Path:
         title=title,
         verdict=result(explanation).replace(" %", "\u00a0%"),
         notes=[heading(explanation), *explanation.notes, *([ROUNDING] if explanation.worked else [])],
-        image=_picture(explanation.image / 255, "gray_r", f"The image: “{name}”."),
-        colours=[to_hex(colour) for colour in colormaps[DIVERGING](np.linspace(0, 1, 9))],
+        image=_picture(explanation.image / 255, colormaps["gray_r"], f"The image: “{name}”."),
+        colours=[to_hex(colour) for colour in SIGNED(np.linspace(0, 1, 9))],
         given=[*_given(explanation)] if explanation.worked else [],
         parts=[*_parts(explanation)],
     )
@@ -165,7 +165,7 @@ def _units(explanation: Explanation, matrix: Array, figures: Array, words: str) 
     pictures = []
     for unit, column in zip(units.tolist(), columns.T, strict=True):
         shares = (column.reshape(explanation.image.shape) / limit + 1) / 2
-        pictures.append(_picture(shares, DIVERGING, f"unit {unit}\n{short(float(figures[unit]))}"))
+        pictures.append(_picture(shares, SIGNED, f"unit {unit + 1}\n{short(float(figures[unit]))}"))
     return {"words": words, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
 
 
@@ -174,7 +174,7 @@ def _maps(array: Array) -> Parts:
     maps = array[0].transpose(2, 0, 1)  # (c, h, w)
     strongest = np.argsort(-np.abs(maps).max(axis=(1, 2)), kind="stable")[:MAPS]
     limit = float(np.abs(maps[strongest]).max()) or 1.0
-    pictures = [_picture((maps[k] / limit + 1) / 2, DIVERGING, f"filter {k}") for k in strongest.tolist()]
+    pictures = [_picture((maps[k] / limit + 1) / 2, SIGNED, f"filter {k + 1}") for k in strongest.tolist()]
     return {"words": FEATURE_MAPS, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
 
 
@@ -184,7 +184,7 @@ def _kernels(explanation: Explanation, array: Array) -> Parts:
     chosen = array[:, :, 0, units].transpose(2, 0, 1)
     limit = float(np.abs(chosen).max()) or 1.0
     pictures = [
-        _picture((one / limit + 1) / 2, DIVERGING, f"filter {unit}")
+        _picture((one / limit + 1) / 2, SIGNED, f"filter {unit + 1}")
         for unit, one in zip(units.tolist(), chosen, strict=True)
     ]
     return {"words": KERNELS, "pictures": pictures, "low": short(-limit), "high": f"+{short(limit)}"}
@@ -208,11 +208,11 @@ def _given(explanation: Explanation) -> Iterator[Parts]:
         yield {"symbol": _math(symbol), "rows": rows}
 
 
-def _picture(values: Array, colours: str, caption: str) -> Parts:
+def _picture(values: Array, colours: Colormap, caption: str) -> Parts:
     """Return an image (h, w) of numbers from 0 to 1 in the colours of a colour map."""
     from PIL import Image
 
-    pixels = (255 * colormaps[colours](values)[..., :3]).round().astype(np.uint8)
+    pixels = (255 * colours(values)[..., :3]).round().astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
     return {"png": buffer.getvalue(), "caption": caption}

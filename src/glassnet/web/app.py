@@ -23,6 +23,7 @@ from . import (
     drawings,
     fine_tuning,
     insight,
+    lessons,
     look_back,
     manage,
     network,
@@ -83,7 +84,7 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
     app.state.preparing = CapacityLimiter(available_threads())
     app.include_router(service.direct)
     app.include_router(service.router)
-    for view in (
+    views = (
         watch,
         insight,
         look_back,
@@ -91,12 +92,14 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
         train,
         step,
         clinic,
+        lessons,
         draw,
         drawings,
         fine_tuning,
         network,
         projection,
-    ):
+    )
+    for view in views:
         app.include_router(view.router, include_in_schema=False)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/charts.js", _charts, methods=["GET", "HEAD"], include_in_schema=False)

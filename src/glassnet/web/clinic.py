@@ -9,6 +9,7 @@ from ..clinic import MISTAKES
 from ..errors import FileError
 from ..evaluation import evaluate, examples_for
 from ..study.compare import BASE, pair
+from ..study.gallery import gallery
 from .dependencies import TheStore
 from .questions import Question, SettingsByName, typed
 
@@ -32,9 +33,10 @@ router = APIRouter()
 
 @router.get("/api/mistakes")
 def mistakes() -> list[dict[str, Any]]:
-    """Return what each mistake says of itself, and the settings in which it shows."""
+    """Return what each mistake says of itself, the settings in which it shows, and what was measured there."""
     return [
-        {word: getattr(mistake, word) for word in WORDS} | {"settings": pair(name, {"seed": 0})[1]}
+        {word: getattr(mistake, word) for word in WORDS}
+        | {"settings": pair(name, {"seed": 0})[1], "measured": gallery()[name]}
         for name, mistake in MISTAKES.items()
     ]
 
@@ -54,19 +56,17 @@ def both(asked: Pair) -> dict[str, dict[str, Any]]:
 
 
 @router.get("/api/clinic/truth")
-def truth(run: str, store: TheStore, last: bool = False) -> dict[str, Any]:
-    """Return how many of its data's test images a run recognises, which neither trained nor selected its model.
+def truth(run: str, store: TheStore) -> dict[str, Any]:
+    """Return how many of its data's test images a run recognises at its end, which it neither trained on nor chose by.
 
-    The accuracy is None where a mistake broke the run before there was a model to keep. With ``last`` it is that of the
-    last snapshot, if there is one, and not of the best epoch: a mistake that came later has done its work by then.
+    A run that a mistake broke has only the model that it kept before; where there is none, the accuracy is None.
     """
     named = store.run(run)
-    steps = named.snapshots if last else []
     try:
-        model = named.model_at(steps[-1]) if steps else named.model
+        model = named.model if named.broken else named.last_model
     except FileError:
         if not named.broken:
             raise
         return {"accuracy": None, "images": len(store.dataset(named).test)}
     judged = examples_for(model, store.dataset(named))
-    return {"accuracy": evaluate(model, judged).accuracy, "images": len(judged), "last": bool(steps)}
+    return {"accuracy": evaluate(model, judged).accuracy, "images": len(judged)}

@@ -16,10 +16,12 @@ class Site:
         runs: the folder of run folders that are shown, and into which new ones go.
         model: the run folder or model file that recognises drawings where no run is chosen; None: the bundled model.
         drawings: the folder of kept drawings, a folder for each class in it.
+        lessons: a folder of lessons of one's own, beside those that come with glassnet.
         largest_body: bytes that a request may have; a phone's photograph has some 10 million.
     """
 
     runs: Path
     model: Path | None
     drawings: Path
+    lessons: Path | None = None
     largest_body: int = LARGEST_BODY

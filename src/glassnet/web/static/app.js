@@ -1,12 +1,13 @@
 // The page: one view at a time, named by the address. #train?recipe=fast&hidden=64 is the view "train" and its settings,
 // so that an address can be kept, sent and come back to.
 
+import { lesson } from "./lesson/lesson.js";
 import { h } from "./shared/dom.js";
 import { clear } from "./shared/notice.js";
 import { place as scrolled } from "./shared/scroll.js";
 
-const VIEWS = ["draw", "network", "watch", "train", "step", "clinic"];
-const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic" };
+const VIEWS = ["draw", "network", "watch", "train", "step", "clinic", "lessons"];
+const TITLES = { draw: "Draw", network: "Network", watch: "Watch", train: "Train", step: "Step through", clinic: "Clinic", lessons: "Lessons" };
 
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
@@ -22,8 +23,10 @@ async function show() {
   const { name, settings } = place();
   const scroll = scrolled();
   for (const link of nav.children) {
-    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.view === name) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone not all of them are in sight
+    } else link.removeAttribute("aria-current");
   }
   leave();
   leave = () => {};
@@ -60,4 +63,4 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 addEventListener("hashchange", show);
-show();
+lesson(show);

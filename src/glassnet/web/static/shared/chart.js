@@ -40,6 +40,7 @@ export function chart(element, options) {
   let lines = [];
   let moment = null;
   let gone = false;
+  let drawing = Promise.resolve();
   element.classList.add("chart");
   element.setAttribute("role", "img");
   element.setAttribute("aria-label", options.title); // until there is something to say of its lines
@@ -53,21 +54,22 @@ export function chart(element, options) {
       return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
     const legend = options.legend ?? lines.length > 1;
-    Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true });
+    await Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true });
   }
 
-  dark.addEventListener("change", draw);
+  const redraw = () => { drawing = draw(); return drawing; };
+  dark.addEventListener("change", redraw);
   return {
     // A moment { x, words } is marked by an upright line.
     draw(next, at = null) {
       lines = next;
       moment = at;
-      return draw();
+      return redraw();
     },
     close() {
       gone = true;
-      dark.removeEventListener("change", draw);
-      window.Plotly?.purge(element);
+      dark.removeEventListener("change", redraw);
+      drawing.then(() => window.Plotly?.purge(element)); // in the middle of a drawing the library would trip over it
     },
   };
 }

@@ -19,7 +19,8 @@ const LAST = 600; // milliseconds in which a run's last rows come after the word
 
 const by = (steps) => [...steps.values()].sort((one, other) => one.step - other.step);
 
-export function contest() {
+// hold: whether the verdict waits until it is asked for, with `reveal`.
+export function contest({ hold = false } = {}) {
   const loss = h("div", {});
   const accuracy = h("div", {});
   const lossChart = chart(loss, { title: "Training loss", x: "step", y: "loss", height: 300 });
@@ -30,6 +31,8 @@ export function contest() {
     h("div", { class: "columns" }, loss, accuracy), state, verdict);
   let sides = {};
   let waiting = null;
+  let held = hold;
+  let judged = null; // what shows the verdict, once both runs are over
   let round = 0; // the number of this pair, so that what comes late for another is dropped
 
   function begin(names) {
@@ -38,6 +41,7 @@ export function contest() {
     const own = round;
     element.hidden = false;
     verdict.replaceChildren();
+    [held, judged] = [hold, null];
     sides = Object.fromEntries(Object.keys(SIDES).map((side) => [side, { name: names[side], steps: new Map(), rows: new Map(), run: null }]));
     for (const side of Object.values(sides)) {
       const take = (into) => (list) => {
@@ -104,13 +108,12 @@ export function contest() {
   async function judge(own) {
     if (own !== round) return;
     for (const side of Object.values(sides)) side.end();
-    const last = sides.planted.run.config?.mistakes_from ? "&last=true" : "";
-    const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}${last}`)));
+    const truths = await Promise.all(Object.values(sides).map(({ name }) => get(`/api/clinic/truth?run=${encodeURIComponent(name)}`)));
     if (own !== round) return;
     await draw();
     const [planted, cured] = Object.values(sides).map((side, i) => ({ ...figures(side), ...truths[i], state: side.run.state, later: side.run.config?.mistakes_from }));
     const row = (words, say) => h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, say(planted)), h("td", {}, say(cured)));
-    verdict.replaceChildren(
+    judged = () => verdict.replaceChildren(
       h("h2", {}, "The verdict"),
       h("p", {}, sentence(planted, cured)),
       h("div", { class: "scroll" }, h("table", {},
@@ -121,6 +124,7 @@ export function contest() {
           row("accuracy as reported", ({ reported }) => percent(reported)),
           row(`accuracy on ${cured.images} new images`, ({ accuracy: share }) => percent(share)),
           row("how it ended", ({ state: word }) => word)))));
+    if (!held) judged();
   }
 
   function figures({ steps, rows }) {
@@ -137,6 +141,10 @@ export function contest() {
   return {
     element,
     begin,
+    reveal() {
+      held = false;
+      judged?.();
+    },
     hide() {
       round += 1;
       close();
@@ -154,11 +162,9 @@ export function contest() {
 
 function sentence(planted, cured) {
   if (planted.accuracy == null) return "The mistake broke the run before there was a network to judge.";
-  const judge = planted.last ? "the network at the end of each run" : "the best network of each run, which may be from before the mistake";
-  const later = planted.later ? `Judged by ${judge}: ` : "";
   const cost = 100 * (cured.accuracy - planted.accuracy);
-  const until = planted.last ? "last snapshot" : "best network until then";
-  const broke = planted.state === "broken" ? `The mistake broke the run. Judged by its ${until}: ` : later;
+  const later = planted.later ? "Judged by the network at the end of each run: " : "";
+  const broke = planted.state === "broken" ? "The mistake broke the run. Judged by its best network until then: " : later;
   const flatters = 100 * (planted.reported - planted.accuracy);
   const lie = planted.reported != null && flatters > CHANCE ? ` The run with the mistake reported ${flatters.toFixed(1)} points more than it reaches on new images.` : "";
   if (Math.abs(cost) < CHANCE) {

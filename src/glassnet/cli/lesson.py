@@ -1,0 +1,117 @@
+"""``glassnet lesson``: the lessons of the page as a list and as text, and what is wrong with one's own."""
+
+import textwrap
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from ..errors import ConfigError, nearest
+from ..lessons import Lesson, Question, complaints, lesson_files, read_lesson
+from .output import command, print_definitions, print_json, printable
+
+__all__ = ["check_lessons", "list_lessons", "show_lesson"]
+
+WIDTH = 80
+
+
+def list_lessons(*, lessons: Path | None = None, json: bool = False) -> None:
+    """List the lessons that the page has.
+
+    Parameters
+    ----------
+    lessons
+        Folder of your own lessons, as for `glassnet serve`.
+    json
+        Print the lessons as JSON, complete with steps and questions.
+    """
+    found = {name: _read(path) for name, path in lesson_files(lessons).items()}
+    if json:
+        print_json({name: lesson if isinstance(lesson, str) else lesson.model_dump() for name, lesson in found.items()})
+        return
+    words = {
+        printable(name): printable(lesson if isinstance(lesson, str) else f"{lesson.title}. {lesson.about}")
+        for name, lesson in found.items()
+    }
+    print_definitions(words)
+    print(f"\nOn the page: {command('serve')}\nAs text: {command('lesson', 'show', next(iter(found)))}")
+
+
+def check_lessons(*files: Path) -> None:
+    """Check lesson files: keys, views and their settings, questions and answers. Every error is shown, with its line.
+
+    Parameters
+    ----------
+    files
+        TOML files.
+    """
+    if not files:
+        raise ConfigError("FILE: name one or more lesson files to check")
+    wrong = {file: complaints(file) for file in files}
+    for file, found in wrong.items():
+        if found:
+            print(printable("\n".join(found)))
+            continue
+        lesson = read_lesson(file)
+        asked = sum(step.question is not None for step in lesson.step)
+        print(printable(f"{file}: {_count(len(lesson.step), 'step')}, {_count(asked, 'question')}, no errors"))
+    bad = [found for found in wrong.values() if found]
+    if bad:
+        raise ConfigError(f"{_count(sum(map(len, bad)), 'error')} in {len(bad)} of {_count(len(files), 'file')}")
+
+
+def show_lesson(name: str, /, *, lessons: Path | None = None) -> None:
+    """Print a lesson as text: its words, what the page shows beside them, questions and answers.
+
+    Parameters
+    ----------
+    name
+        A lesson's name, or its file.
+    lessons
+        Folder of your own lessons, as for `glassnet serve`.
+    """
+    files = lesson_files(lessons)
+    path = files.get(name) or Path(name)
+    if name not in files and path.suffix != ".toml":
+        raise ConfigError(f"no lesson called {name!r}{nearest(name, files)}; give a name or a TOML file")
+    _show(read_lesson(path))
+
+
+def _read(path: Path) -> Lesson | str:
+    """Return a lesson, or a line that says why it cannot be shown, so that the others are listed all the same."""
+    try:
+        return read_lesson(path)
+    except ConfigError as error:
+        return f"cannot be shown: {error}"
+
+
+def _show(lesson: Lesson) -> None:
+    console = Console(width=WIDTH, color_system=None, highlight=False, soft_wrap=False)
+    print(printable(f"{lesson.title}\n\n{textwrap.fill(lesson.about, WIDTH)}"))
+    for number, step in enumerate(lesson.step, 1):
+        print(printable(f"\n{number}. {step.title}\n"))
+        _print_markdown(console, step.words)
+        print(printable(f"\nOn the page: {step.view}"))
+        if step.question:
+            _show_question(console, step.question)
+
+
+def _show_question(console: Console, question: Question) -> None:
+    print()
+    _print_markdown(console, question.ask)
+    for choice in question.choices or []:
+        print(textwrap.fill(printable(choice), WIDTH, initial_indent="  - ", subsequent_indent="    "))
+    give = f", give or take {question.tolerance:.10g}" if question.tolerance else ""
+    answer = question.answer if isinstance(question.answer, str) else f"{question.answer:.10g}{give}"
+    print(printable(f"\nAnswer: {answer}"))
+    _print_markdown(console, question.why)
+
+
+def _print_markdown(console: Console, text: str) -> None:
+    with console.capture() as captured:
+        console.print(Markdown(text, hyperlinks=False))
+    print("\n".join(line.rstrip() for line in printable(captured.get()).strip("\n").splitlines()))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

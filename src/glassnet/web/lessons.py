@@ -1,0 +1,68 @@
+"""The lessons on the page: which there are, and one of them, its words as HTML."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+
+from ..errors import GlassnetError, similar
+from ..lessons import Lesson, Question, lesson_files, read_lesson
+from ..lessons.markdown import render, render_line
+from .dependencies import TheStore
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get("/api/lessons")
+def lessons(store: TheStore) -> list[dict[str, Any]]:
+    """Return each lesson's title and length, or what is wrong with its file. A file that changes is read again."""
+    own = lesson_files()
+    return [
+        {"name": name, "own": own.get(name) != path, **_summary(path)}
+        for name, path in lesson_files(store.site.lessons).items()
+    ]
+
+
+@router.get("/api/lessons/{name}")
+def lesson(name: str, store: TheStore) -> dict[str, Any]:
+    """Return a lesson; 404 where there is none of that name."""
+    files = lesson_files(store.site.lessons)
+    if name not in files:
+        raise HTTPException(404, f"no lesson called {name[:80]!r}{similar(name, files)}")
+    return _shown(read_lesson(files[name]))
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        found = read_lesson(path)
+    except GlassnetError as error:
+        return {"title": path.stem, "error": str(error)}
+    questions = sum(step.question is not None for step in found.step)
+    return {"title": found.title, "about": found.about, "steps": len(found.step), "questions": questions}
+
+
+def _shown(lesson: Lesson) -> dict[str, Any]:
+    return {
+        "title": lesson.title,
+        "about": lesson.about,
+        "steps": [
+            {
+                "title": step.title,
+                "words": render(step.words),
+                "view": step.view,
+                "question": _asked(step.question) if step.question else None,
+            }
+            for step in lesson.step
+        ],
+    }
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    choices = [{"value": choice, "words": render_line(choice)} for choice in question.choices or []]
+    return question.model_dump() | {
+        "ask": render(question.ask),
+        "choices": choices or None,
+        "why": render(question.why),
+    }
