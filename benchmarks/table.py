@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from glassnet.training import Config
 from card_lines import CARD, doubt_lines, model_lines, picture_lines
+from glassnet.training import Config
 from machine import RESULTS, load_result, spread
 from speed_lines import (
     DOCS,

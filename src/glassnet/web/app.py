@@ -17,7 +17,21 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..errors import GlassnetError
 from ..training import available_threads
-from . import clinic, draw, drawings, fine_tuning, insight, look_back, manage, network, projection, service, step, train, watch
+from . import (
+    clinic,
+    draw,
+    drawings,
+    fine_tuning,
+    insight,
+    look_back,
+    manage,
+    network,
+    projection,
+    service,
+    step,
+    train,
+    watch,
+)
 from .batcher import Batcher
 from .guard import guards
 from .jobs import Jobs
