@@ -63,7 +63,9 @@ def truth(run: str, store: TheStore) -> dict[str, Any]:
     """
     named = store.run(run)
     try:
-        model = named.model if named.broken else named.last_model
+        # The last snapshot has the preprocessing of its own time, which a mistake may have changed.
+        kept = [] if named.broken else named.snapshots
+        model = named.model_at(kept[-1]) if kept else named.model
     except FileError:
         if not named.broken:
             raise
