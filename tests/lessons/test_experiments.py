@@ -73,7 +73,7 @@ def test_a_mistake_costs_what_its_answer_says(
     wrong, right = pair(mistake, {"seed": 0})
     planted = train(DIGITS, BASE, out=tmp_path / "planted", mistakes=[mistake], **wrong)
     cured = train(DIGITS, BASE, out=tmp_path / "cured", **right)
-    shares = [evaluate(run.last_model, DIGITS.test).accuracy for run in (planted, cured)]
+    shares = [evaluate(run.model_at(run.snapshots[-1]), DIGITS.test).accuracy for run in (planted, cured)]
     assert shares[0] == pytest.approx(true, abs=0.06)
     assert shares[1] - shares[0] == pytest.approx(cost, abs=0.05)
     if mistake == "training-accuracy-reported":

@@ -10,7 +10,7 @@ from glassnet import Dataset, Model, load_dataset, resume, train
 from glassnet.errors import ConfigError, FileError, TrainingError
 from glassnet.files import open_tensors, write_tensors
 from glassnet.nn import OPTIMIZERS
-from glassnet.training import Callback, Config, RunCallback, RunUnderWay, prepare
+from glassnet.training import Callback, Config, RunUnderWay, prepare
 from glassnet.training.history import Row
 
 SETTINGS = {"hidden": [12], "epochs": 3, "batch_size": 100, "threads": 1}  # 12 steps an epoch
@@ -140,19 +140,3 @@ def test_a_decay_that_is_none_gets_one_line(ema: float, complaint: str) -> None:
     with pytest.raises(ConfigError) as error:
         Config.resolve(ema=ema)
     assert str(error.value) == complaint
-
-
-@pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_the_last_model_is_the_network_at_the_end_and_not_the_best(tmp_path: Path, ema: float) -> None:
-    class Keep(RunCallback):
-        def on_end(self, run: RunUnderWay) -> None:
-            self.end = run.model.network.parameters.copy()
-
-    keep = Keep()
-    run = train(
-        load_dataset("digits"), "small", epochs=6, hidden=[16], out=tmp_path, callbacks=[keep], ema=ema,
-        mistakes=["unscaled-pixels"], mistakes_from=3,
-    )  # fmt: skip
-    assert run.best["epoch"] <= 3
-    np.testing.assert_array_equal(run.last_model.network.parameters, keep.end)
-    assert not np.array_equal(run.model.network.parameters, keep.end)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..data import Dataset, load_dataset
 from ..errors import DataError, FileError, TrainingError
-from ..files import as_path, open_tensors, resume_command
+from ..files import as_path, resume_command
 from ..model import Model
 from ..notebook import card, curves
 from .checkpoint import read_state
@@ -76,20 +76,6 @@ class Run:
                 raise FileError(f"{self.path}: has no model: a planted mistake broke the run before its first report")
             raise FileError(f"{self.path}: no model yet: no {self._part} is complete; resume the run, or wait")
         return Model.load(self.path / MODEL)
-
-    @property
-    def last_model(self) -> Model:
-        """The network of the last checkpoint, at the end of the run so far, which may be worse than `model`, the best.
-
-        Raises:
-            FileError: as `model`, or it is an ensemble, which has no checkpoint of its own.
-        """
-        model = self.model
-        average = "average." if self.config.ema else ""
-        with open_tensors(self.path / CHECKPOINT, "checkpoint") as file:
-            for name, values in (("parameters", model.network.parameters), ("statistics", model.network.statistics)):
-                values[...] = file.read(average + name, values.shape, values.dtype)
-        return model
 
     @property
     def snapshots(self) -> list[int]:
