@@ -15,7 +15,7 @@ from glassnet import load_dataset, train
 from glassnet.cli import main
 from glassnet.data.synthetic import drawn_digits
 from glassnet.errors import FileError
-from glassnet.nn import Conv2D, Dense
+from glassnet.nn import Conv2D, Dense, SoftmaxCrossEntropy
 from glassnet.training import BUNDLED, Config, open_model
 
 FIGURES = json.loads(BUNDLED.with_name("figures.json").read_text())
@@ -91,6 +91,20 @@ def test_explain_needs_no_run(capsys):
     assert capsys.readouterr().out.startswith("Test image 3 of the bundled model")
 
 
+def test_a_model_that_is_calibrated_has_the_least_loss_of_all_temperatures(tmp_path):
+    images = load_dataset("digits")
+    run = train(images, "small", out=tmp_path / "run", epochs=3, label_smoothing=0.2)
+    model, loss = run.model, SoftmaxCrossEntropy(10)
+    labels, answers = model.predict(images.test.images), loss(model.logits(images.test.images), images.test.labels)
+    temperature = bundled.calibrate(model, images.test)
+    Z = model.logits(images.test.images)
+    assert temperature < 0.9  # smoothed labels leave it less sure than it is right
+    least = loss(Z, images.test.labels).value
+    assert least < answers.value
+    assert least < min(loss(Z * np.float32(factor), images.test.labels).value for factor in (0.95, 1.05))
+    np.testing.assert_array_equal(model.predict(images.test.images), labels)
+
+
 def test_a_bundle_is_a_model_its_settings_and_its_figures(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     drawn = [drawn_digits(count, rng) for count in (1500, 200, 300)]
@@ -107,7 +121,9 @@ def test_a_bundle_is_a_model_its_settings_and_its_figures(tmp_path, monkeypatch)
     model = open_model(tmp_path / "bundle" / "digits.safetensors")
     assert model.classes == mnist.classes
     assert model.doubts is not None
-    np.testing.assert_allclose(model.logits(mnist.test.images), run.model.logits(mnist.test.images)[:, :10], atol=1e-4)
+    logits, trained = model.logits(mnist.test.images), run.model.logits(mnist.test.images)[:, :10]
+    temperature = trained[0, 0] / logits[0, 0]
+    np.testing.assert_allclose(logits * temperature, trained, atol=1e-3)
     assert figures["test_accuracy"] == np.mean(model.predict(mnist.test.images) == mnist.test.labels) > 0.7
     assert json.loads((tmp_path / "bundle" / "figures.json").read_text()) == figures
 
