@@ -21,10 +21,14 @@ def client(address: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def keep(client: httpx.Client, digit: int, number: int = 0, label: str | None = None) -> str:
+def post(client: httpx.Client, digit: int, number: int = 0, label: str | None = None) -> httpx.Response:
     strokes, hand = drawn(digit, number)
     image = base64.b64encode(painted(strokes, hand.width)).decode()
-    answer = client.post("/api/drawings", json={"image": image, "label": label or str(digit)})
+    return client.post("/api/drawings", json={"image": image, "label": label or str(digit)})
+
+
+def keep(client: httpx.Client, digit: int, number: int = 0, label: str | None = None) -> str:
+    answer = post(client, digit, number, label)
     assert answer.status_code == 201
     name: str = answer.json()["name"]
     return name
@@ -41,6 +45,42 @@ def test_a_drawing_is_shown_relabelled_and_deleted(client: httpx.Client, site: S
     assert client.get(f"/api/drawings/4/{name}").content == picture.content
     assert client.delete(f"/api/drawings/7/{other}").json() == {"deleted": 1}
     assert client.get("/api/drawings").json() == {"4": [name]}
+
+
+def test_a_relabelled_drawing_takes_the_place_of_no_other(client: httpx.Client, site: Site) -> None:
+    for digit in (4, 7):
+        name = keep(client, digit)
+        (site.drawings / f"{digit}" / f"{name}.png").rename(site.drawings / f"{digit}" / "mine.png")
+    contents = {digit: (site.drawings / digit / "mine.png").read_bytes() for digit in "47"}
+    assert client.put("/api/drawings/4/mine", json={"label": "4"}).json() == {"label": "4", "name": "mine"}
+    assert client.put("/api/drawings/4/mine", json={"label": "7"}).json() == {"label": "7", "name": "mine-2"}
+    assert client.get("/api/drawings").json() == {"7": ["mine", "mine-2"]}
+    assert (site.drawings / "7" / "mine.png").read_bytes() == contents["7"]
+    assert client.get("/api/drawings/7/mine-2").content == contents["4"]
+
+
+def test_a_move_that_fails_gets_a_line(client: httpx.Client, site: Site) -> None:
+    keep(client, 4)
+    name = "x" * 251
+    next((site.drawings / "4").iterdir()).rename(site.drawings / "4" / f"{name}.png")
+    (site.drawings / "7").mkdir()
+    (site.drawings / "7" / f"{name}.png").mkdir()  # so that a longer name is needed, which no file can have
+    answer = client.put(f"/api/drawings/4/{name}", json={"label": "7"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(f"cannot be moved to {site.drawings / '7'} (File name too long)")
+
+
+def test_pictures_behind_a_link_are_not_kept_drawings(client: httpx.Client, site: Site, tmp_path: Path) -> None:
+    name = keep(client, 4)
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "photos" / "precious.png")
+    (site.drawings / "3").symlink_to(tmp_path / "photos")
+    assert client.get("/api/drawings").json() == {"4": [name]}
+    for answer in (client.put(f"/api/drawings/4/{name}", json={"label": "3"}), post(client, 3)):
+        assert (answer.status_code, "is a link to another folder" in answer.json()["error"]) == (400, True)
+    assert client.delete("/api/drawings/3/precious").status_code == 404
+    assert client.delete("/api/drawings").json() == {"deleted": 1}
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["precious.png"]
 
 
 def test_all_are_deleted_and_nothing_else(client: httpx.Client, site: Site) -> None:

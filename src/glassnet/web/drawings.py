@@ -1,9 +1,11 @@
 """Drawings that people keep, each with its label: a folder of pictures that ``glassnet train`` takes as data."""
 
 import io
+import os
 import re
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
@@ -53,10 +55,14 @@ class Label(Question):
 
 
 def list_drawings(folder: Path) -> dict[str, list[str]]:
-    """Return the names of the kept drawings of each class that there are any of, the oldest first."""
+    """Return the names of the kept drawings of each class that there are any of, the oldest first.
+
+    Folders that are links are left out: the pictures there lie elsewhere and were not kept here.
+    """
     if not folder.is_dir():
         return {}
-    found = {sub.name: sorted(path.stem for path in sub.glob("[!.]*.png")) for sub in class_folders(folder)}
+    places = [place for place in class_folders(folder) if not place.is_symlink()]
+    found = {place.name: sorted(path.stem for path in place.glob("[!.]*.png")) for place in places}
     return {label: names for label, names in found.items() if names}
 
 
@@ -73,7 +79,7 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
 
     Raises:
         DataError: not a picture, no digit in it, or a label that cannot be a folder's name.
-        FileError: the disk is full or the folder cannot be written to.
+        FileError: the disk is full, or the folder cannot be written to or is a link.
         HTTPException: 413, a drawing that is too large; 409, there are 10,000 already.
     """
     from PIL import Image
@@ -95,29 +101,35 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
         now = time.strftime("%Y%m%d-%H%M%S")
         while any(folder.glob(f"*/{now}-{number:05}.png")):  # where another of this second was deleted
             number += 1
-        path = folder / label / f"{now}-{number:05}.png"
+        path = _class_folder(folder, label) / f"{now}-{number:05}.png"
         write_atomically(path, content)
     return path.stem, len(kept.get(label, ())) + 1
 
 
-def relabel_drawing(label: str, name: str, new: str, folder: Path) -> None:
-    """Give a kept drawing another label.
+def relabel_drawing(label: str, name: str, new: str, folder: Path) -> str:
+    """Give a kept drawing another label; return its name there, which is another where its own is taken.
 
     Raises:
         DataError: a label that cannot be a folder's name.
-        FileError: the folder cannot be written to.
+        FileError: the folder cannot be written to, or is a link.
         HTTPException: 404, no such drawing.
     """
     if not FOLDER_NAME.fullmatch(new):
         raise _no_label(new)
     with KEEPING:
         path = _drawing(label, name, folder)
+        if new == label:
+            return name
+        place = _class_folder(folder, new)
         try:
-            (folder / new).mkdir(exist_ok=True)
-            path.rename(folder / new / path.name)
+            place.mkdir(exist_ok=True)
+            target = _free(place, name)
+            path.rename(target)
         except OSError as error:
-            raise FileError(f"{path}: cannot be moved to {folder / new} ({error.strerror})") from error
+            _tidy(place)
+            raise FileError(f"{path}: cannot be moved to {place} ({error.strerror})") from error
         _tidy(path.parent)
+    return target.stem
 
 
 def delete_drawings(folder: Path, label: str | None = None, name: str | None = None) -> int:
@@ -147,6 +159,23 @@ def _drawing(label: str, name: str, folder: Path) -> Path:
     if name not in list_drawings(folder).get(label, ()):
         raise HTTPException(404, f"{label[:40]}/{name[:40]}: no such drawing; it may have been deleted or relabelled")
     return folder / label / f"{name}.png"
+
+
+def _class_folder(folder: Path, label: str) -> Path:
+    """Return the folder of a class, in which a drawing may be put."""
+    place = folder / label
+    if place.is_symlink():
+        raise FileError(f"{place}: is a link to another folder, where no drawings are kept; remove or rename the link")
+    return place
+
+
+def _free(place: Path, name: str) -> Path:
+    """Return where a drawing can be put without taking the place of another."""
+    target = place / f"{name}.png"
+    numbers = count(2)
+    while os.path.lexists(target):
+        target = place / f"{name}-{next(numbers)}.png"
+    return target
 
 
 def _tidy(place: Path) -> None:
@@ -190,8 +219,7 @@ def picture(label: str, name: str, store: TheStore) -> FileResponse:
 def relabel(label: str, name: str, wanted: Label, store: TheStore, run: str | None = None) -> dict[str, str]:
     """Give a kept drawing another label, a class of the site's model, or of the run's that is named."""
     _check_label(wanted.label, store, run)
-    relabel_drawing(label, name, wanted.label, store.site.drawings)
-    return {"label": wanted.label, "name": name}
+    return {"label": wanted.label, "name": relabel_drawing(label, name, wanted.label, store.site.drawings)}
 
 
 @router.delete("/api/drawings/{label}/{name}")

@@ -64,7 +64,7 @@ export function galleryCard({ run, classes, opened }) {
       .flatMap(([of, names]) => (only === null || only === of ? names.map((name) => ({ label: of, name })) : []))
       .sort((a, b) => b.name.localeCompare(a.name));
     pictures.replaceChildren(...listed.slice(0, shown).map((one) => {
-      const is = chosen?.name === one.name;
+      const is = chosen?.name === one.name && chosen.label === one.label;
       return h("button", { "aria-pressed": String(is), "aria-label": `A ${one.label}`, onclick: () => { chosen = is ? null : one; fill(); } },
         h("img", { src: path(one), alt: "", width: 64, height: 64, loading: "lazy" }), h("span", {}, one.label));
     }));
@@ -89,8 +89,7 @@ export function galleryCard({ run, classes, opened }) {
   function relabel() {
     const [one, wanted] = [chosen, label.value];
     return attempt(async () => {
-      await replace(where(path(one), run()), { label: wanted });
-      chosen = { ...one, label: wanted };
+      chosen = await replace(where(path(one), run()), { label: wanted });
       if (only !== null) only = wanted;
     });
   }
