@@ -1,6 +1,9 @@
 import errno
 import os
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from glassnet import files
-from glassnet.errors import FileError
+from glassnet.errors import ConfigError, FileError
 from glassnet.files import (
     advice,
+    as_path,
     make_folder,
     open_tensors,
     read_regular,
@@ -109,6 +113,7 @@ def test_files_that_are_not_ours(tmp_path: Path, tensor_file: Path, monkeypatch:
         assert "\n" not in str(error.value)
         return str(error.value)
 
+    os.mkfifo(tmp_path / "pipe")
     assert "is the path right?" in complaint(tmp_path / "none")
     (tmp_path / "empty").touch()
     assert "not a safetensors file" in complaint(tmp_path / "empty")
@@ -116,7 +121,8 @@ def test_files_that_are_not_ours(tmp_path: Path, tensor_file: Path, monkeypatch:
     assert "not a safetensors file" in complaint(tmp_path / "cut")
     write_tensors(tmp_path / "other", {"W": np.zeros(1)}, {})
     assert "not a glassnet thing" in complaint(tmp_path / "other")
-    assert "not a file" in complaint(tmp_path)
+    for name, what in ((".", "Is a directory"), ("pipe", "not a regular file"), ("\ud800", "there is no such name")):
+        assert f"cannot be read ({what}); give a thing file" in complaint(tmp_path / name)
     monkeypatch.setattr(files, "MAX_TENSOR_FILE_BYTES", 10)
     assert "more than the 10" in complaint(tensor_file)
 
@@ -133,6 +139,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_threads_write_one_file_and_neither_spoils_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: both.wait())  # both have written before either renames
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(partial(write_atomically, tmp_path / "file"), (b"one" * 1000, b"other")))
+    assert (tmp_path / "file").read_bytes() in (b"one" * 1000, b"other")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_path_that_cannot_be_one_gets_a_line() -> None:
+    for bad in ("a\0b", Path("a\0b"), b"a", 3):
+        with pytest.raises(ConfigError, match="model: must be a path, not"):
+            as_path(bad, "model")
 
 
 def test_a_file_has_the_ordinary_permissions(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -49,9 +50,9 @@ def as_path(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Return a path that a person gave, with ``~`` for the home folder.
 
     Raises:
-        ConfigError: it is neither text nor a path.
+        ConfigError: it is neither text nor a path, or holds a zero byte.
     """
-    if not isinstance(path, str | os.PathLike) or isinstance(path, bytes):
+    if not isinstance(path, str | os.PathLike) or isinstance(path, bytes) or "\0" in os.fspath(path):
         raise ConfigError(f"{name}: must be a path, not {path!r:.80}")
     return Path(os.path.expanduser(path))  # noqa: PTH111  # leaves ~nobody as it is, where Path raises
 
@@ -78,8 +79,9 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 def write_together(contents: Mapping[Path, bytes], *, durable: bool = True) -> None:
     """Write several files, each atomically; where one of them cannot be written to the disk, none is put in place.
 
-    The bytes go into files beside them, are forced to the disk, and are then renamed over them (a rename is atomic on
-    POSIX and on Windows); the folders are synced too, since it is the folder that holds the name.
+    The bytes go into files beside them, named for the thread that writes them, are forced to the disk, and are then
+    renamed over them (a rename is atomic on POSIX and on Windows); the folders are synced too, since it is the folder
+    that holds the name.
 
     Args:
         contents: what goes into which file.
@@ -89,7 +91,8 @@ def write_together(contents: Mapping[Path, bytes], *, durable: bool = True) -> N
         FileError: the disk is full or a folder cannot be written to. The old files are still there.
     """
     contents = {as_path(path): content for path, content in contents.items()}
-    partial = {path: path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}") for path in contents}
+    writer = f"{os.getpid()}-{get_ident()}"
+    partial = {path: path.with_name(f".{path.name}.{writer}{PARTIAL}") for path in contents}
     path = Path()
     try:
         for path, content in contents.items():
@@ -335,15 +338,11 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
         FileError: no such file, too large, not safetensors, truncated, or not a glassnet file of this kind.
     """
     try:
-        status = path.stat()
+        open_regular(path, MAX_TENSOR_FILE_BYTES).close()
+    except FileNotFoundError as error:
+        raise FileError(f"{path}: no such file; is the path right?") from error
     except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror}); is the path right?") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise FileError(f"{path}: not a file; give a {kind} file that glassnet wrote")
-    if status.st_size > MAX_TENSOR_FILE_BYTES:
-        raise FileError(
-            f"{path}: {status.st_size:,} bytes is more than the {MAX_TENSOR_FILE_BYTES:,} that a {kind} may have"
-        )
+        raise FileError(f"{path}: cannot be read ({error.strerror}); give a {kind} file that glassnet wrote") from error
     try:
         with safe_open(path, framework="numpy") as handle:
             metadata = _metadata(handle)
