@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from glassnet.cli import main
 from glassnet.data import frame_picture
 from glassnet.data.dataset import Images
 from glassnet.doubt import THRESHOLD, Doubt
-from glassnet.errors import DataError, FileError
+from glassnet.errors import ConfigError, DataError, FileError
 from glassnet.files import open_tensors, write_tensors
 from glassnet.nn import Dense, Network, ReLU
 from glassnet.training import BUNDLED
@@ -58,6 +59,12 @@ def test_doubt_is_kept_in_a_model_file_and_fits_the_network(tmp_path: os.PathLik
         np.testing.assert_allclose(probabilities, model.predict_proba(few), atol=1e-6)
         np.testing.assert_allclose(doubts, model.doubt(few), atol=1e-4)
     assert Model(model.networks, model.preprocessing, model.classes).doubt(images) is None
+
+
+@pytest.mark.parametrize("shifts", [0.0, None, "", []])
+def test_shifts_that_cannot_be_are_refused_with_doubt_too(shifts: Any) -> None:
+    with pytest.raises(ConfigError, match="shifts: must be a whole number from 0 to 3"):
+        open_model().recognise(np.zeros((2, 28, 28), np.uint8), shifts)
 
 
 @pytest.mark.parametrize(

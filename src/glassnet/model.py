@@ -285,9 +285,9 @@ class Model:
 
     def recognise(self, images: NDArray[Any], shifts: int = 0) -> tuple[Array, Array | None]:
         """Return what `predict_proba` and `doubt` do, of few images in one pass through the network."""
-        if self.doubts is None or len(self.networks) > 1 or shifts or len(images) > self._block:
+        pixels = self._pixels(images, shifts)
+        if self.doubts is None or len(self.networks) > 1 or shifts or len(pixels) > self._block:
             return self.predict_proba(images, shifts), self.doubt(images)
-        pixels = self._pixels(images)
         p = self._take_pass()
         try:
             with np.errstate(all="ignore"):

@@ -107,16 +107,17 @@ def test_steps_on_single_images_and_on_the_whole_set(tmp_path: Path, digits: Dat
     assert [row["accuracy"] is None for row in rows] == [whole] * len(rows)
 
 
-def test_a_disk_that_takes_neither_line_nor_network_costs_the_run_nothing(
-    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [FileError("no space left"), MemoryError()], ids=["disk", "memory"])
+def test_where_neither_line_nor_network_can_be_written_the_run_loses_nothing(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
     save = Model.save
 
-    def no_room(model: Model, path: Path, *, snapshot: bool = False) -> None:
+    def no_room(model: Model, path: Path, *, snapshot: bool = False, durable: bool = True) -> None:
         if snapshot or Path(path).name == live.LIVE:
-            raise FileError("no space left")
-        save(model, path)
+            raise error
+        save(model, path, durable=durable)
 
     monkeypatch.setattr(Model, "save", no_room)
     monkeypatch.setattr(live, "STEPS", "no-such-folder/steps.jsonl")

@@ -1,7 +1,7 @@
 """What a run tells while it goes: how its steps fare, for everyone, and the network itself, for whoever watches.
 
 Both are files in the run folder, so that whoever looks needs nothing else. Neither takes part in the training: a disk
-that does not take them costs a line or a picture, never the run.
+that does not take them, or memory that does not hold a copy, costs a line or a picture, never the run.
 """
 
 from contextlib import suppress
@@ -100,7 +100,8 @@ class Live(RunCallback):
     def write(self, run: RunUnderWay) -> None:
         """Write the network now, as before a pause."""
         start = perf_counter()
-        with suppress(FileError):  # a full disk, or weights that are NaN, which the run itself will report
+        # A full disk or memory, or weights that are NaN, which the run itself will report.
+        with suppress(FileError, MemoryError):
             if is_run_folder(run.folder):  # else it was deleted, and it is not for this to bring it back
                 run.model.save(run.folder / LIVE, durable=False)
         end = perf_counter()

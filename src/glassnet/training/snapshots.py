@@ -97,8 +97,9 @@ class Snapshots(RunCallback):
         self._written = [write for write in self._written if not write.done()]
         if len(self._written) == WAITING:
             self._written[0].result()
-        weights = network.parameters.copy(), network.statistics.copy()
-        self._written.append(self._writer.submit(_write, run.folder, step, self._held, weights))
+        with suppress(MemoryError):
+            weights = network.parameters.copy(), network.statistics.copy()
+            self._written.append(self._writer.submit(_write, run.folder, step, self._held, weights))
 
     def settle(self) -> None:
         """Return when all that was taken is written."""
@@ -114,7 +115,7 @@ class Snapshots(RunCallback):
 
 def _write(folder: Path, step: int, held: Model, weights: tuple[Array, Array]) -> None:
     held.network.parameters[...], held.network.statistics[...] = weights
-    with suppress(FileError, OSError):
+    with suppress(FileError, OSError, MemoryError):
         if is_run_folder(folder):  # else it was deleted, and it is not for this to bring it back
             (folder / SNAPSHOTS).mkdir(exist_ok=True)
             held.save(folder / SNAPSHOTS / f"{step}.safetensors", snapshot=True)
