@@ -126,11 +126,25 @@ def test_lessons_of_ones_own_stand_beside_the_others(tmp_path: Path) -> None:
     found = lesson_files(tmp_path)
     assert set(found) == {*LESSONS, "one"}
     assert found["07-steps"] == own
-    (tmp_path / "a b.toml").write_text(GOOD)
-    with pytest.raises(FileError, match="name a lesson with letters, digits, hyphens and underscores alone"):
-        lesson_files(tmp_path)
     with pytest.raises(FileError, match="cannot be read"):
         lesson_files(tmp_path / "none")
+
+
+def test_a_stray_file_takes_no_lesson_away(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / ".#one.toml").symlink_to("somebody@somewhere.1:2")  # an editor's lock
+    (tmp_path / "._one.toml").write_bytes(b"\0\5\x16\7")
+    bad = {"a b": tmp_path / "a b.toml", "b\ufffd": Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.toml"))}
+    for path in bad.values():
+        path.write_text(GOOD)
+    found = lesson_files(tmp_path)
+    assert found == LESSONS | {"one": tmp_path / "one.toml"} | bad
+    for path in bad.values():
+        (told,) = complaints(path)
+        assert "name a lesson with up to 80 letters, digits, hyphens and underscores alone" in told
+        assert told.isprintable()
+        with pytest.raises(ConfigError, match="name a lesson"):
+            read_lesson(path)
 
 
 def step(**given: Any) -> Explanation:

@@ -1,5 +1,6 @@
 """What the server says of lessons."""
 
+import os
 from pathlib import Path
 
 import httpx
@@ -57,6 +58,27 @@ def test_a_file_that_changes_is_read_again(client: httpx.Client, tmp_path: Path)
     path.unlink()
     answer = client.get("/api/lessons/own")
     assert (answer.status_code, answer.json()["error"]) == (404, "no lesson called 'own'")
+
+
+def test_one_badly_named_file_is_an_entry_with_an_error(client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "own" / "a b.toml").write_text(OWN)
+    (tmp_path / "own" / os.fsdecode(b"b\xff.toml")).write_text(OWN)
+    (tmp_path / "own" / "._own.toml").write_bytes(b"\0")
+    listed = client.get("/api/lessons").json()[-3:]
+    assert [each["title"] for each in listed] == ["a b", "b\ufffd", "Own"]
+    assert ["name a lesson with" in each.get("error", "") for each in listed] == [True, True, False]
+    assert client.get("/api/lessons/a%20b").status_code == 400
+
+
+def test_a_lesson_is_checked_once_until_its_file_changes(client: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "own" / "own.toml"
+    assert client.get("/api/lessons").json()[-1]["title"] == "Own"
+    before = path.stat()
+    path.write_text(OWN.replace('"Own"', '"New"'))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # so that it cannot be seen to have changed
+    assert client.get("/api/lessons").json()[-1]["title"] == "Own"
+    path.touch()
+    assert client.get("/api/lessons").json()[-1]["title"] == "New"
 
 
 @pytest.mark.parametrize("name", ["..%2Fsecret", "%00", "a" * 5000, "../own"])

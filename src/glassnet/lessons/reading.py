@@ -29,25 +29,22 @@ def lesson_files(folder: str | os.PathLike[str] | None = None) -> dict[str, Path
     """Return the lessons that come with glassnet, and those in a folder of one's own, by name.
 
     A lesson's name is that of its file without ``.toml``. One's own lesson takes the place of one of the same name.
+    Files whose names begin with a dot are left out: editors and systems put them there.
 
     Raises:
-        FileError: the folder cannot be read, has a name that is not letters, digits, hyphens and underscores, or has
-            more than 200 lessons.
+        FileError: the folder cannot be read, or has more than 200 lessons.
     """
     found = {path.stem: path for path in sorted(OWN.glob("*.toml"))}
     if folder is None:
         return found
     folder = as_path(folder, "lessons")
     try:
-        own = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        own = sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != ".")
     except OSError as error:
         raise FileError(f"{folder}: cannot be read ({error.strerror}); give a folder of lessons") from error
     if len(own) > MOST_FILES:
         raise FileError(f"{folder}: {len(own):,} lessons, more than the {MOST_FILES} that a folder may have")
-    for path in own:
-        if not NAME.fullmatch(path.stem):
-            raise FileError(f"{path}: name a lesson with letters, digits, hyphens and underscores alone")
-    return found | {path.stem: path for path in own}
+    return found | {os.fsencode(path.stem).decode(errors="replace"): path for path in own}
 
 
 def read_lesson(path: str | os.PathLike[str]) -> Lesson:
@@ -74,6 +71,8 @@ def complaints(path: str | os.PathLike[str]) -> list[str]:
 
 def _read(path: Path) -> tuple[Lesson | None, list[str]]:
     """Return a lesson and no complaints, or none and all complaints."""
+    if not NAME.fullmatch(path.stem):
+        raise ConfigError(f"{str(path)!r}: name a lesson with up to 80 letters, digits, hyphens and underscores alone")
     content = read_toml(path, "give a TOML file")
     try:
         return Lesson.model_validate(content), []

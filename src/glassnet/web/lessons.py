@@ -1,5 +1,7 @@
 """The lessons on the page: which there are, and one of them, its words as HTML."""
 
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from .dependencies import TheStore
 
 __all__ = ["router"]
 
+REMEMBERED = 400  # lessons: more than the 200 of a folder and those that come with glassnet
+
 router = APIRouter()
 
 
@@ -20,7 +24,7 @@ def lessons(store: TheStore) -> list[dict[str, Any]]:
     """Return each lesson's title and length, or what is wrong with its file. A file that changes is read again."""
     own = lesson_files()
     return [
-        {"name": name, "own": own.get(name) != path, **_summary(path)}
+        {"name": name, "own": own.get(name) != path, **_summary(name, path)}
         for name, path in lesson_files(store.site.lessons).items()
     ]
 
@@ -31,14 +35,28 @@ def lesson(name: str, store: TheStore) -> dict[str, Any]:
     files = lesson_files(store.site.lessons)
     if name not in files:
         raise HTTPException(404, f"no lesson called {name[:80]!r}{similar(name, files)}")
-    return _shown(read_lesson(files[name]))
+    return _shown(_read(files[name]))
 
 
-def _summary(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Lesson:
+    """Return a lesson, which takes a while to check: a good one is checked again only where its file has changed."""
+    version: tuple[int, ...] = ()
+    with suppress(OSError):
+        status = path.stat()
+        version = status.st_ino, status.st_mtime_ns, status.st_size
+    return _checked(path, version)
+
+
+@lru_cache(REMEMBERED)
+def _checked(path: Path, _version: tuple[int, ...]) -> Lesson:
+    return read_lesson(path)
+
+
+def _summary(name: str, path: Path) -> dict[str, Any]:
     try:
-        found = read_lesson(path)
+        found = _read(path)
     except GlassnetError as error:
-        return {"title": path.stem, "error": str(error)}
+        return {"title": name, "error": str(error)}
     questions = sum(step.question is not None for step in found.step)
     return {"title": found.title, "about": found.about, "steps": len(found.step), "questions": questions}
 
