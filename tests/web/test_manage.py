@@ -1,13 +1,17 @@
 """Runs are renamed and deleted."""
 
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from glassnet import Run
+from glassnet import Run, load_dataset, train
+from glassnet.errors import TrainingError
 from glassnet.files import only_process
 from glassnet.web import Site
 
@@ -20,7 +24,6 @@ def client(address: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def run(site: Site, digits_run: Path) -> Run:
-
     shutil.copytree(digits_run, site.runs / "one")
     return Run(site.runs / "one")
 
@@ -31,7 +34,7 @@ def test_a_run_gets_another_name(run: Run, site: Site, client: httpx.Client) -> 
     assert Run(site.runs / "my first network").finished
 
 
-@pytest.mark.parametrize("to", ["", ".", "..", "a/b", "../x", "/tmp/x", "a\\b", "a\nb", "x" * 101, "-rf"])
+@pytest.mark.parametrize("to", ["", ".", "..", "a/b", "../x", "/tmp/x", "a\\b", "a\nb", "x" * 101, "日" * 90, "-rf"])
 def test_what_is_no_name_is_refused(run: Run, site: Site, client: httpx.Client, to: str) -> None:
     answer = client.post("/api/runs/one/rename", json={"to": to})
     assert answer.status_code == 400
@@ -76,6 +79,49 @@ def test_a_run_that_goes_is_neither_renamed_nor_deleted(run: Run, client: httpx.
             assert answer.status_code == 409
             assert "stop it first" in answer.json()["error"]
     assert run.finished
+
+
+def renamed_over(client: httpx.Client, first: str, second: str) -> None:
+    """Delete the first run, and give its name to the second."""
+    assert client.delete(f"/api/runs/{first}").status_code == 204
+    assert client.post(f"/api/runs/{second}/rename", json={"to": first}).status_code == 200
+
+
+def test_a_run_with_the_name_of_another_is_shown_as_what_it_is(run: Run, site: Site, client: httpx.Client) -> None:
+    train(load_dataset("digits"), "small", epochs=1, hidden=[12], threads=1, out=site.runs / "two")
+    expected = {facts["name"]: facts for facts in client.get("/api/runs").json()}["two"]
+    asked = ("weights", "changes", "confusion")
+    seen = {what: client.get(f"/api/runs/two/{what}").json() for what in asked}
+    assert all(client.get(f"/api/runs/one/{what}").json() != seen[what] for what in asked)
+    renamed_over(client, "one", "two")
+    assert client.get("/api/runs").json() == [expected | {"name": "one"}]
+    assert {what: client.get(f"/api/runs/one/{what}").json() for what in asked} == seen
+
+
+def test_how_a_run_ended_is_not_told_of_another(run: Run, site: Site, client: httpx.Client, app: FastAPI) -> None:
+    order = {"data": "digits", "recipe": "small", "settings": {"hidden": [8], "epochs": 50_000}}
+    name = client.post("/api/runs", json=order).json()["name"]
+    process = app.state.jobs._jobs[name].process
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 20
+    while not client.get(f"/api/runs/{name}").json()["ended"] and time.monotonic() < end:
+        time.sleep(0.05)
+    assert "was killed" in client.get(f"/api/runs/{name}").json()["ended"]
+    renamed_over(client, name, "one")
+    assert client.get(f"/api/runs/{name}").json().get("ended") is None
+    assert [facts.get("ended") for facts in client.get("/api/runs").json()] == [None]
+
+
+def test_no_run_begins_while_another_gets_its_name(run: Run, site: Site, app: FastAPI) -> None:
+    jobs = app.state.jobs
+    with ThreadPoolExecutor(1) as pool:
+        with jobs.forgetting("one"):
+            begun = pool.submit(jobs.resume, "one")
+            time.sleep(0.2)
+            run.path.rename(site.runs / "two")
+        assert isinstance(begun.exception(), TrainingError)
+    assert not (site.runs / "one").exists()
 
 
 def test_another_sites_page_deletes_nothing(run: Run, client: httpx.Client) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -55,7 +55,7 @@ class Jobs:
         job.begun.wait(BEGIN)
         if job.error and not job.under_way:
             with self._lock:
-                del self._jobs[folder.name]
+                self._jobs.pop(folder.name, None)  # which is gone where the folder was deleted meanwhile
             with suppress(OSError):
                 folder.rmdir()  # only where it is empty
             raise TrainingError(job.error)
@@ -92,15 +92,27 @@ class Jobs:
             FileError: no such run.
             HTTPException: this server does not train it.
         """
-        if not self.is_running(name):
+        with self._lock:
+            job = self._jobs[name] if self._under_way(name) else None
+        if job is None:
             self.store.run(name)
             raise HTTPException(409, f"{name}: is not being trained by this page")
-        self._jobs[name].obey(word)
+        job.obey(word)
 
-    def is_running(self, name: str) -> bool:
-        """Return whether this server trains a run now."""
+    @contextmanager
+    def forgetting(self, name: str, *others: str) -> Iterator[None]:
+        """Begin no run meanwhile, and then forget what was known under these names, which stand for other runs now.
+
+        Raises:
+            HTTPException: 409, this server trains the first one.
+        """
         with self._lock:
-            return self._under_way(name)
+            if self._under_way(name):
+                raise HTTPException(409, f"{name}: is being trained; stop it first")
+            yield
+            for each in (name, *others):
+                if not self._under_way(each):
+                    self._jobs.pop(each, None)
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder; it takes precedence over what is seen there.

@@ -1,7 +1,9 @@
 """Runs are renamed and deleted: only those of the site's runs folder, and none that goes."""
 
+import os
 import re
 import shutil
+from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Response
 
@@ -15,6 +17,7 @@ from .store import Store
 __all__ = ["delete_run", "rename_run", "router"]
 
 NAME = re.compile(r"\w[\w.+ -]{0,99}")
+MAX_BYTES = 200  # of a name in UTF-8; a file system takes some 255, in which a letter may have four
 
 router = APIRouter()
 
@@ -28,16 +31,17 @@ class Renaming(Question):
 @router.post("/api/runs/{name}/rename")
 def rename(name: str, asked: Renaming, store: TheStore, jobs: TheJobs) -> dict[str, str]:
     """Rename a run."""
-    _refuse_going(name, store, jobs.is_running(name))
-    rename_run(store, name, asked.to.strip())
-    return {"name": asked.to.strip()}
+    to = asked.to.strip()
+    with jobs.forgetting(name, to):
+        rename_run(store, name, to)
+    return {"name": to}
 
 
 @router.delete("/api/runs/{name}", status_code=204)
 def delete(name: str, store: TheStore, jobs: TheJobs) -> Response:
     """Delete a run and all that is in its folder."""
-    _refuse_going(name, store, jobs.is_running(name))
-    delete_run(store, name)
+    with jobs.forgetting(name):
+        delete_run(store, name)
     return Response(status_code=204)
 
 
@@ -47,14 +51,18 @@ def rename_run(store: Store, name: str, to: str) -> None:
     Raises:
         DataError: not a name for a folder.
         FileError: no such run, or the folder cannot be renamed.
-        HTTPException: 409, there is something of this name already.
+        HTTPException: 409, it is being trained, or there is something of this name already.
     """
-    folder = store.run(name).path
-    if not NAME.fullmatch(to) or to.endswith("."):
-        raise DataError(f"{to[:80]!r}: cannot be a run's name; give up to 100 letters, digits, blanks and . + _ -")
-    if (target := folder.with_name(to)).exists():
-        raise HTTPException(409, f"{to}: there is a run or a folder of this name already; choose another")
+    folder = _at_rest(store, name)
+    if not NAME.fullmatch(to) or to.endswith(".") or len(to.encode()) > MAX_BYTES:
+        raise DataError(
+            f"{to[:80]!r}: cannot be a run's name; give up to 100 letters, digits, blanks and . + _ - "
+            f"(at most {MAX_BYTES} bytes)"
+        )
+    target = folder.with_name(to)
     try:
+        if os.path.lexists(target):
+            raise HTTPException(409, f"{to}: there is a run or a folder of this name already; choose another")
         with only_process(folder):
             folder.rename(target)
     except OSError as error:
@@ -66,8 +74,9 @@ def delete_run(store: Store, name: str) -> None:
 
     Raises:
         FileError: no such run, or it cannot be deleted.
+        HTTPException: 409, it is being trained.
     """
-    folder = store.run(name).path
+    folder = _at_rest(store, name)
     try:
         if folder.is_symlink():
             folder.unlink()
@@ -79,6 +88,9 @@ def delete_run(store: Store, name: str) -> None:
         raise FileError(f"{folder}: cannot be deleted ({error.strerror}); {advice(error)}") from error
 
 
-def _refuse_going(name: str, store: Store, is_ours: bool) -> None:
-    if is_ours or is_held(store.run(name).path):
+def _at_rest(store: Store, name: str) -> Path:
+    """Return the folder of a run that nobody trains."""
+    folder = store.run(name).path
+    if is_held(folder):
         raise HTTPException(409, f"{name}: is being trained; stop it first")
+    return folder

@@ -64,7 +64,7 @@ class Insight:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._moments: dict[tuple[Path, int | None], Moment] = {}
+        self._moments: dict[tuple[Path, int, int | None], Moment] = {}
         self._answers: dict[tuple[object, ...], bytes] = {}
         self._units: dict[tuple[Path, int], tuple[int, NDArray[np.int64]]] = {}
         self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
@@ -99,9 +99,10 @@ class Insight:
 
     def moment(self, run: Run, step: int | None) -> Moment:
         """Return a run's network at a step of which there is a snapshot, or the newest."""
-        known = self._moments.pop((run.path, step), None)
-        moment = self._newest(run, known) if step is None else self._past(run, step, known)
-        self._moments[run.path, step] = moment
+        folder = run.path.stat().st_ino  # since another run may get the name of one that was looked at
+        known = self._moments.pop((run.path, folder, step), None)
+        moment = self._newest(run, known) if step is None else known or self._past(run, step, folder)
+        self._moments[run.path, folder, step] = moment
         while len(self._moments) > MOMENTS:
             del self._moments[next(iter(self._moments))]
         return moment
@@ -118,11 +119,9 @@ class Insight:
         before = _snapshot_before(run, step) if known is None else (known.model, known.step)
         return Moment(model, written, step, past=False, before=before)
 
-    def _past(self, run: Run, step: int, known: Moment | None) -> Moment:
-        written = run.path.stat().st_ino  # of a step there is only one, unless the folder is another
-        if known is not None and known.written == written:
-            return known
-        return Moment(run.model_at(step), written, step, past=True, before=_snapshot_before(run, step))
+    def _past(self, run: Run, step: int, folder: int) -> Moment:
+        # Of a step there is only one, unless the folder is another.
+        return Moment(run.model_at(step), folder, step, past=True, before=_snapshot_before(run, step))
 
     def evaluation(self, run: Run, moment: Moment) -> Evaluation:
         """Return what the network says of the images of `images`; raises as `Store.validation_images`."""

@@ -16,6 +16,7 @@ __all__ = ["Facts", "Lines", "Record"]
 
 Facts: TypeAlias = dict[str, Any]
 """A run as the page's list shows it; see `Record.facts`."""
+Version: TypeAlias = tuple[int, int]
 
 MOST = 20_000  # lines of a file that are kept: an hour and a half of steps, or as many epochs
 NAMED = 5  # damaged lines that are told by their numbers
@@ -95,12 +96,18 @@ class Record:
     """
 
     def __init__(self, path: Path) -> None:
+        self._config = _version(path / CONFIG)
         self.run, self.name = Run(path), path.name
         self.history = Lines(path / HISTORY, parse_history)
         self.best: Row = {}
         self._beginnings = 0  # of the history
-        self._saved = -1  # when the checkpoint was written that says the following
+        self._saved: Version | None = None  # of the checkpoint that says the following
         self._finished = False
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another run has this folder's name by now, or the run another configuration."""
+        return _version(self.run.path / CONFIG) != self._config
 
     def facts(self) -> Facts:
         """Return how the run stands.
@@ -164,7 +171,7 @@ class Record:
             self.best = new[-1] if config.members > 1 else best_row(known, config.monitor)
         if config.members > 1:
             self._finished = len(self.history.rows) == config.members
-        elif (saved := _written(self.run.path / CHECKPOINT)) != self._saved:
+        elif (saved := _version(self.run.path / CHECKPOINT)) != self._saved:
             self._finished = self.run.finished
             self._saved = saved
 
@@ -189,9 +196,10 @@ def last_step(folder: Path) -> Row:
     return rows[-1] if rows else {}
 
 
-def _written(path: Path) -> int:
-    """When a file was written, in ns; 0 where there is none."""
+def _version(path: Path) -> Version:
+    """Which file it is, and when it was written, in ns; zeros where there is none."""
     try:
-        return path.stat().st_mtime_ns
+        status = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns

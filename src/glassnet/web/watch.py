@@ -168,7 +168,9 @@ class Watching:
         found = []
         for name in names:
             try:
-                record = self._records[name] = self._records.get(name) or Record(self._store.site.runs / name)
+                record = self._records.get(name)
+                if record is None or record.outdated:
+                    record = self._records[name] = Record(self._store.site.runs / name)
             except FileError:  # deleted this very moment
                 continue
             found.append(record.facts() | states.get(name, {}))
@@ -183,7 +185,7 @@ class Watching:
         for left in [name for name, one in self._watched.items() if one.gone or not one.watchers]:
             del self._watched[left]
         one = self._watched.get(run.path.name)
-        if one is None:
+        if one is None or one.record.outdated:
             one = self._watched[run.path.name] = Watched(run.path, lambda: self._known(run))
         return one.events(position)
 
