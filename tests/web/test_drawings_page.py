@@ -53,6 +53,24 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
     assert not list(site.drawings.glob("*/*.png"))
 
 
+def test_of_two_drawings_with_one_name_one_is_chosen_and_both_are_kept(
+    page: Page, site: Site, client: httpx.Client
+) -> None:
+    for digit in (4, 7):
+        place = site.drawings / str(digit)
+        (place / f"{keep(client, digit)}.png").rename(place / "mine.png")
+    page.goto("/#draw")
+    page.get_by_role("button", name="A 4", exact=True).click()
+    chosen = page.locator(".gallery .kept [aria-pressed=true]")
+    expect(chosen).to_have_count(1)
+    page.get_by_label("This is a").select_option("7")
+    expect(page.get_by_role("button", name="A 7", exact=True)).to_have_count(2)
+    expect(chosen).to_have_count(1)
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("button", name="A 7", exact=True)).to_have_count(1)
+    assert [path.name for path in (site.drawings / "7").iterdir()] == ["mine.png"]
+
+
 def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
     page: Page, site: Site, client: httpx.Client, trained: Run
 ) -> None:
