@@ -241,7 +241,7 @@ def test_augmented_images_stand_beside_their_versions(examples):
         original, *versions = shown[10 * label : 10 * label + 10]
         np.testing.assert_array_equal(original, examples.images[examples.labels == label][0])
         assert all((version != original).any() for version in versions)
-    assert title(axes) == "rotation 20, elastic 0.5"
+    assert title(axes) == "rotation 20, elastic 0.5, smoothness 4"
     again = draw(plots.augmented(examples, augmentation, seed=3)).axes[0]
     np.testing.assert_array_equal(again.images[5].get_array(), shown[5])
 

@@ -92,7 +92,7 @@ def test_ranks_come_to_what_one_process_comes_to(tmp_path: Path, kind: str, rank
     assert output.count("best") == errors.count("validation loss") == 1, "only rank 0 speaks"
     assert f"{ranks} ranks; if one of them dies, continue with: " in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["many", "one"], "only rank 0 writes"
-    files = {"config.toml", "history.jsonl", "steps.jsonl", "model.safetensors", "checkpoint.safetensors"}
+    files = {"config.toml", "history.jsonl", "steps.jsonl", "model.safetensors", "checkpoint.safetensors", "snapshots"}
     assert {path.name for path in (tmp_path / "many").iterdir()} == files
 
 

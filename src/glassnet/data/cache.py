@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_dir
 
 from ..errors import FileError
 from ..files import open_tensors, write_tensors
@@ -41,9 +42,7 @@ def cache_folder() -> Path:
     """Return ``$GLASSNET_CACHE``, or else the operating system's folder for caches."""
     if chosen := os.environ.get("GLASSNET_CACHE"):
         return Path(chosen).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("glassnet"))
+    return Path(user_cache_dir("glassnet"))
 
 
 def remembered(key: str, make: Callable[[], Table]) -> Table:

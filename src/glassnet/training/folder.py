@@ -98,16 +98,20 @@ class RunFolder(Storage):
         finished = loop.state.finished
         if (loop.best is self._kept and finished is self._kept_at_end) or not is_run_folder(self.path):
             return
-        assert loop.best is not None
         network = self._model.network
         current = network.parameters.copy(), network.statistics.copy()
-        network.parameters[...], network.statistics[...] = loop.best
+        network.parameters[...], network.statistics[...] = loop.best or self._best_so_far()
         try:
             self._model.doubts = self._find_doubt(self._model) if finished else None
             self._model.save(self.path / MODEL)
         finally:
             network.parameters[...], network.statistics[...] = current
         self._kept, self._kept_at_end = loop.best, finished
+
+    def _best_so_far(self) -> tuple[Array, Array]:
+        """Return what the model file has: since the run was resumed, no epoch was better."""
+        network = Model.load(self.path / MODEL).network
+        return network.parameters, network.statistics
 
     def _require(self) -> None:
         if not is_run_folder(self.path):
