@@ -171,9 +171,13 @@ class Submission:
             )
 
     def _ended(self) -> CallError:
-        """Return the error that the process has ended."""
+        """Return the error that the process has ended, or that it answers no more."""
         process = self._process
-        status = process.wait() if process else 0
+        try:
+            status = process.wait(1.0) if process else 0
+        except subprocess.TimeoutExpired:
+            self._end()
+            return CallError("it closed what its answers go through")
         self._end()
         if status < 0:
             return CallError(f"its process was ended by signal {-status} (limits of time or memory, or a crash)")
