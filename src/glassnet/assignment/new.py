@@ -66,11 +66,9 @@ def draw(
         raise ConfigError(f"level: 1, 2 or 3, not {level!r:.80}")
     if page is not None and page not in PAGES:
         raise ConfigError(f"no kind of page called {page!r:.80}{nearest(str(page), PAGES)}")
-    if seed is not None and (type(seed) is bool or not isinstance(seed, Integral)):
-        raise ConfigError(f"seed: must be a whole number, not {seed!r:.80}")
-    seed = secrets.randbits(48) if seed is None else int(seed)
+    seed = secrets.randbits(48) if seed is None else _whole(seed)
     random = Random(seed)
-    if mistakes is None or isinstance(mistakes, Integral):
+    if mistakes is None or isinstance(mistakes, int):
         count = LEVELS[level] if mistakes is None else mistakes
         check_count("mistakes", count)
         chosen = read_page(page or random.choice(PAGES))
@@ -80,6 +78,12 @@ def draw(
         level = max(plant.level for plant in plants)
     plants.sort(key=lambda plant: plant.lines)
     return Assignment(chosen, tuple(plants), make_key(chosen, plants, level, seed))
+
+
+def _whole(seed: Any) -> int:
+    if type(seed) is bool or not isinstance(seed, Integral):
+        raise ConfigError(f"seed: must be a whole number, not {seed!r:.80}")
+    return int(seed)
 
 
 def _names(mistakes: Any) -> list[str]:

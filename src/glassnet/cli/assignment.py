@@ -218,7 +218,8 @@ def _show_all(verdicts: list[Verdict]) -> None:
 
 def _print_csv(checked: Iterable[Verdict]) -> list[Verdict]:
     """Print each verdict as soon as it is there: what stops the check later takes none of these rows away."""
-    writer, verdicts = csv_format.writer(sys.stdout, lineterminator="\n"), []
+    writer = csv_format.writer(sys.stdout, lineterminator="\n")
+    verdicts: list[Verdict] = []
     for verdict in checked:
         row = verdict.to_row()
         if not verdicts:
