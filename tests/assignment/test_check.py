@@ -1,11 +1,13 @@
 """What a check says of pages as given out, repaired, and repaired wrongly."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from glassnet.assignment import PAGES, Assignment, Verdict, check, draw
+from glassnet.assignment.submission import Submission, read_cells
 from glassnet.assignment.verdict import UNKNOWN
 
 Changed = Callable[..., Verdict]
@@ -58,6 +60,76 @@ def test_a_function_emptied_is_told(checked: Changed, columns: Assignment) -> No
     assert [(each.name, each.function) for each in verdict.new] == [(UNKNOWN, "backward")]
     verdict = checked(columns, ("return [dW1, db1, dW2, db2]", "pass"), repaired=True)
     assert "nothing (None)" in verdict.new[0].evidence
+
+
+@pytest.mark.parametrize(("wrong", "by"), [("(one_hot(y) - P) / n", "-1"), ("2 * (P - one_hot(y)) / n", "2")])
+def test_a_wrong_sign_or_scale_is_not_taken_for_a_number_of_rows(
+    checked: Changed, columns: Assignment, wrong: str, by: str
+) -> None:
+    (found,) = checked(columns, ("(P - one_hot(y)) / n", wrong), repaired=True).new
+    assert (found.name, found.function) == (UNKNOWN, "backward")
+    assert f"all gradients are {by} × the right ones with 32 examples, {by} × the right ones" in found.evidence
+
+
+def test_a_mean_left_out_is_a_number_of_rows(checked: Changed, columns: Assignment) -> None:
+    (found,) = checked(columns, ("(P - one_hot(y)) / n", "P - one_hot(y)"), repaired=True).new
+    assert found.name == "wrong-row-count"
+
+
+def test_all_functions_that_hide_a_mistake_are_named(checked: Changed) -> None:
+    assignment = draw(["training-accuracy-reported"], 1, 0, "dense-rows")
+    (hidden,) = checked(assignment, ("(Z > 0)", "(Z > 0) * 2"), ("Z - highest", "(Z - highest) * 2")).hidden
+    assert hidden.reason == "nothing known explains what relu and softmax return"
+
+
+def test_a_page_that_stops_at_its_end_is_not_repaired(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ('if __name__ == "__main__":', 'raise RuntimeError("late")\nif True:'), repaired=True)
+    assert len(verdict.gone) == 2
+    assert "RuntimeError: late" in verdict.loading
+    assert verdict.to_row()["error"] == verdict.to_json()["loading"] == verdict.loading
+    assert not verdict.repaired
+
+
+def test_the_table_that_was_given_out_is_there(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ('if __name__ == "__main__":', "if True:"), repaired=True)
+    assert (verdict.loading, verdict.repaired) == ("", True)
+
+
+LATER = 'if __name__ == "__main__":\n'
+
+
+def test_a_result_that_is_right_once_and_a_dictionary_later(checked: Changed, columns: Assignment) -> None:
+    other = "_right = forward\ndef forward(params, X):\n"
+    other += '    return {"P": 1} if X.shape[1] == 50 else _right(params, X)\n'
+    verdict = checked(columns, (LATER, other + LATER), repaired=True)
+    assert {each.function for each in verdict.new} == {"accuracy"}
+    assert "returned a dict; Z1, A1, Z2, P are wanted" in verdict.new[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("page", "params"),
+    [
+        ("convolution", "np.zeros((500, 500, 1, 6), np.uint8), np.zeros(6), *right[2:]"),
+        ("convolution", "np.zeros((3, 3, 1, 65)), np.zeros(65), np.zeros((3, 3, 65, 8)), *right[3:]"),
+        ("convolution", "np.zeros((1, 6)), *right[1:]"),
+        ("dense-rows", "*right[:2], *[np.zeros((48, 48)), np.zeros(48)] * 30, *right[2:]"),
+        ("dense-columns", "*right, *right"),
+    ],
+)
+def test_networks_that_would_take_long_are_not_run(checked: Changed, page: str, params: str) -> None:
+    code = "_train = train\ndef train(images, labels, seed):\n"
+    code += f"    right = _train(images[:64], labels[:64], seed)\n    return [{params}]\n"
+    verdict = checked(draw(1, 1, 0, page), (LATER, code + LATER), repaired=True)
+    assert verdict.accuracy is None
+    assert "train does not return the parameters" in verdict.training
+    assert not verdict.new
+
+
+def test_more_rows_than_were_given_are_not_looked_at(checked: Changed, columns: Assignment) -> None:
+    code = "def split(images, labels, seed):\n"
+    code += "    many = np.tile(images, (9, 1))\n    return many, np.tile(labels, 9), images, labels\n"
+    (found,) = checked(columns, (LATER, code + LATER), repaired=True).new
+    assert "training images, made of" in found.evidence
 
 
 def test_right_for_one_shape_only_is_told(checked: Changed, columns: Assignment) -> None:
@@ -200,6 +272,34 @@ def test_what_is_not_a_notebook(tmp_path: Path, content: str) -> None:
     file = tmp_path / "repair.ipynb"
     file.write_text(content)
     assert "not a Jupyter notebook" in check(file).error
+
+
+def test_lines_of_a_cell_that_only_look_like_commands(tmp_path: Path) -> None:
+    cells = [
+        "%matplotlib inline\nfirst = 1\n!ls\n?first",
+        'text = """\n%d of\n!important\n"""\nassert text == "\\n%d of\\n!important\\n"',
+        'second = "\u2028%\x0c!"\nassert len(second) == 4',
+        "def split(): pass",
+    ]
+    file = tmp_path / "repair.ipynb"
+    file.write_text(json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells]}))
+    with Submission(read_cells(file)) as submission:
+        assert submission.error == ""
+        assert "split" in submission.functions
+    (tmp_path / "repair.py").write_text("%matplotlib inline\n")
+    assert "SyntaxError" in check(tmp_path / "repair.py").error
+
+
+def test_long_comments_are_read_and_too_long_ones_refused(
+    checked: Changed, columns: Assignment, tmp_path: Path
+) -> None:
+    assert checked(columns, (LATER, f"# {'é' * 400_000}\n{LATER}"), repaired=True).repaired
+    file = tmp_path / "long.ipynb"
+    file.write_text(json.dumps({"cells": [{"cell_type": "code", "source": ""}] * 20_000}))
+    assert "long.ipynb: more than 1 MiB of code" in check(file).error
+    picture = {"cell_type": "code", "source": "a = 1", "outputs": [{"data": {"image/png": "x" * 2_000_000}}]}
+    file.write_text(json.dumps({"cells": [picture]}))
+    assert "it defines none of the functions" in check(file).error
 
 
 def test_files_of_other_kinds_and_none(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """What is refused where there is no seccomp, as on macOS: by Python's own hooks."""
 
+import ctypes
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ATTACKS = [
     "open('victim', 'w')",
@@ -34,6 +37,27 @@ for code in sys.argv[1:]:
         told.append(str(error))
 print(json.dumps([missing, told], default=str))
 """
+
+
+SIGNALLING = """
+import ctypes, json, os, sys
+from glassnet.assignment import confine
+confine._filter_calls = lambda: True
+confine.confine()
+try:
+    os.kill(os.getppid(), 0)
+except PermissionError:
+    print("refused")
+os.kill(os.getpid(), 0)
+"""
+
+
+def test_landlock_keeps_signals_inside_without_the_filter_too() -> None:
+    version = ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) if sys.platform == "linux" else -1
+    if version < 6:
+        pytest.skip("this kernel's Landlock knows nothing of signals (Linux 6.12 does)")
+    ran = subprocess.run([sys.executable, "-c", SIGNALLING], capture_output=True, text=True, check=True)
+    assert ran.stdout == "refused\n"
 
 
 def hooked(folder: Path, *codes: str) -> tuple[list[str], list[Any]]:

@@ -50,6 +50,15 @@ def test_named_mistakes_are_planted_and_only_where_there_is_a_place() -> None:
         ((["unflipped-filters"], 1, 0, "dense-rows"), "the page dense-rows has no place for it"),
         ((["uniform-weights", "equal-weights"],), "no page has a place for all of these together"),
         ((0,), "at least 1"),
+        ((1.5,), "a number or a list of names"),
+        (([],), "a number or a list of names"),
+        (([1],), "a number or a list of names"),
+        (("no-shuffling",), "a number or a list of names"),
+        ((True,), "mistakes: must be a whole number"),
+        ((2, [1]), "level: 1, 2 or 3"),
+        ((2, 1, 1.5), "seed: must be a whole number"),
+        ((2, 1, "x"), "seed: must be a whole number"),
+        ((2, 1, 0, ["dense-rows"]), "no kind of page called"),
         ((50, 1, 0), "together"),
         ((2, 4), "level: 1, 2 or 3"),
         ((2, 1, 0, "dense"), "no kind of page called 'dense'"),
@@ -102,7 +111,7 @@ def test_a_notebook_runs_in_jupyter_and_is_checked(tmp_path: Path) -> None:
     assert ran.cells[-1]["outputs"][0]["text"].startswith("accuracy: 0.9")
     content = json.loads(text)
     content["cells"].insert(1, {"cell_type": "code", "source": ["%matplotlib inline\n", "!ls"]})
-    content["cells"].append({"cell_type": "code", "source": "load('digits.csv')"})  # fails where there is no file
+    content["cells"].append({"cell_type": "code", "source": "load('digits.csv')"})
     file = tmp_path / "mended.ipynb"
     file.write_text(json.dumps(content), "utf-8")
     assert check(file, assignment.key).repaired
@@ -118,7 +127,7 @@ def test_the_tests_for_autograders(tmp_path: Path) -> None:
         return ran.returncode, ran.stdout
 
     code, told = run("teacher/solution.py")
-    assert (code, "4 passed" in told) == (0, True)
+    assert (code, "5 passed" in told) == (0, True)
     code, told = run("student/repair.py")
     assert code == 1
     assert "batches: " in told

@@ -1,5 +1,6 @@
 """What a submission cannot do, and what comes back from it."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is kept fr
 
 CODE = """
 import numpy as np
-import os, socket, subprocess, sys, threading
+import ctypes, fcntl, os, socket, struct, subprocess, sys, threading, time
 
 def give(x): return [x * 2, (x.sum(), 3), None, "text", object()]
 def loop():
@@ -47,10 +48,33 @@ def deep(): return deep()
 def other(): import glassnet.textbook
 def scipy(): return float(__import__("decimal").Decimal(2))
 def flood(): return [np.ones(1 << 24)] * 20
+def long_list(): return list(range(1_000_000))
 def forge():
     for descriptor in range(3, 20):
         try: os.write(descriptor, b"\\xff" * 5000)
         except OSError: pass
+    return 1
+def close():
+    os.closerange(3, 64)
+    time.sleep(1000)
+def own(): fcntl.fcntl(3, fcntl.F_SETOWN, os.getppid())
+def choose_signal(): fcntl.fcntl(3, fcntl.F_SETSIG, 15)
+def own_by_ioctl(): fcntl.ioctl(3, 0x8901, struct.pack("i", os.getppid()))
+def lease(): fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_RDLCK)
+def lock(): fcntl.flock(os.open(os.__file__, os.O_RDONLY), fcntl.LOCK_EX)
+def flags(): return fcntl.fcntl(0, fcntl.F_GETFL)
+def by_libc(name, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    done = getattr(libc, name)(*arguments)
+    return [done, ctypes.get_errno()]
+def answers():
+    folders = [path + "/glassnet/assignment/pages" for path in sys.path]
+    files = [f"{folder}/{name}" for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)]
+    return [open(file).read() for file in files]
+def plot():
+    import matplotlib.pyplot as plt
+    plt.plot([1, 2])
+    plt.show()
     return 1
 def broad(): return np.float32(1.5), True, np.array([1, 2], np.uint8)
 def words(): return np.array(["a", "b"])
@@ -102,12 +126,20 @@ def test_files_elsewhere_are_out_of_reach(submission: Submission, victim: Path, 
         ("connect", "PermissionError"),
         ("kill", "PermissionError"),
         ("look", "PermissionError"),
+        ("own", "PermissionError"),
+        ("choose_signal", "PermissionError"),
+        ("own_by_ioctl", "PermissionError"),
+        ("lease", "PermissionError"),
+        ("lock", "PermissionError"),
+        ("answers", "PermissionError"),
+        ("close", "it closed what its answers go through"),
         ("leave", "line 27: SystemExit: 0"),
         ("leave_at_once", "it ended its process"),
         ("crash", "ended by signal"),
         ("deep", "RecursionError"),
         ("other", "ModuleNotFoundError"),
-        ("flood", "the result is too large"),
+        ("flood", "the result is too large, more than 4 million numbers"),
+        ("long_list", "the result is too large, lists"),
         ("forge", "not an answer|too large"),
     ],
 )
@@ -116,6 +148,46 @@ def test_what_is_refused_is_one_line(submission: Submission, attack: str, messag
         submission.call(attack)
     assert "\n" not in str(raised.value)
     assert submission.call("give", np.ones(1))[1][1] == 3  # and it goes on, in another process if need be
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("shmat", (0, None, 0)), ("shmctl", (0, 0, None)), ("semctl", (0, 0, 0)), ("msgctl", (0, 0, None)),
+     ("msgsnd", (0, None, 0, 0)), ("mq_unlink", ("/queue",)), ("prctl", (1, 0))],
+)  # fmt: skip
+def test_what_processes_share_is_refused(submission: Submission, name: str, arguments: tuple[object, ...]) -> None:
+    done, error = submission.call("by_libc", name, *arguments)
+    assert (done, error) in ((-1, 1), (-1, 13))  # EPERM, of which the C library makes EACCES for mq_unlink
+
+
+def test_what_is_harmless_is_not_refused(submission: Submission) -> None:
+    assert submission.call("flags") >= 0
+    assert submission.call("by_libc", "prctl", 3, 0)[0] == 1  # PR_GET_DUMPABLE
+
+
+def test_a_plot_can_be_drawn(submission: Submission) -> None:
+    assert submission.call("plot", seconds=60.0) == 1
+
+
+ORPHAN = """
+import os, sys
+from glassnet.assignment.submission import Submission
+with Submission([("repair.py", "import time\\ndef sleep(): time.sleep(1000)\\n")]) as started:
+    print(started._process.pid, flush=True)
+    started.call("sleep", seconds=100.0)
+"""
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True) as glassnet:
+        assert glassnet.stdout
+        state = Path("/proc", str(int(glassnet.stdout.readline())), "stat")
+        assert state.exists()
+        glassnet.kill()
+    end = time.monotonic() + 10
+    while state.exists() and " Z " not in state.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_an_endless_loop_is_stopped(submission: Submission) -> None:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,9 @@ def test_a_folder_of_submissions_as_a_table_csv_and_json(made: Path, capsys: Cap
         (["new", "{}/x", "--mistakes", "one-bias"], "no mistake called 'one-bias'"),
         (["new", "{}/x", "--mistakes", "a,,b"], "a number, or names separated by commas"),
         (["new", "{}/x", "--mistakes", "99"], "fit into the page"),
+        (["new", "{}/x", "--mistakes=--5"], "no mistake called '--5'"),
+        (["new", "{}/x", "--mistakes=-5"], "at least 1, not -5"),
+        (["new", "{}/x", "--mistakes", "10000000000"], "no mistake called '10000000000'"),
         (["new", "{}/x", "--level", "0"], "level: 1, 2 or 3"),
         (["new", "{}/x", "--format", "pdf"], "py or ipynb"),
         (["new", "{}/x", "--kind", "rows"], "no kind of page"),
@@ -102,6 +107,56 @@ def test_control_characters_of_a_submission_do_not_reach_the_terminal(made: Path
     file.write_text("raise ValueError('\\x1b[31mred\\x07')")
     assert main(["assignment", "check", str(file)]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_teachers_folder_is_skipped_with_a_line_and_a_students_is_not(made: Path, capsys: Capture) -> None:
+    anna = made / "anna"
+    anna.mkdir()
+    (anna / "key.json").write_text("{}")
+    (anna / "repair.py").write_text("a = 1\n")
+    capsys.readouterr()
+    assert main(["assignment", "check", str(made), "--key", str(made)]) == 0
+    out, err = capsys.readouterr()
+    assert f"{anna}/repair.py: it defines none" in out
+    assert "solution.py" not in out
+    assert f"{made}/teacher: not checked, as it holds the key of an assignment" in err
+
+
+def test_what_happens_to_one_submission_leaves_the_others_their_rows(
+    made: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(made / "none"))
+    (made / "student" / "second.py").write_text("a = 1\n")
+    capsys.readouterr()
+    assert main(["assignment", "check", str(made / "student"), "--key", str(made), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 2
+    assert all("cannot be judged (FileNotFoundError" in row["error"] for row in rows)
+
+
+def test_rows_are_printed_as_they_come(made: Path) -> None:
+    folder = made / "student"
+    files = [str(folder / "repair.py"), str(folder / "slow.py")]
+    command = [sys.executable, "-m", "glassnet", "assignment", "check", *files, "--csv"]
+    (folder / "slow.py").write_text("while True: pass\n")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as check:
+        assert check.stdout
+        assert check.stdout.readline().startswith("file,")
+        assert check.stdout.readline().startswith(f"{folder}/repair.py,0")
+        check.kill()  # the other would take half a minute
+        assert check.stdout.read() == ""
+
+
+def test_a_page_that_stops_when_it_is_run_is_told(made: Path, capsys: Capture) -> None:
+    file = made / "late.py"
+    file.write_text((made / "teacher" / "solution.py").read_text("utf-8") + "raise RuntimeError('late')\n", "utf-8")
+    capsys.readouterr()
+    assert main(["assignment", "check", str(file), "--key", str(made)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("stops when it is run: late.py, line ") for line in lines)
+    assert lines[-1] == "Not repaired yet."
+    assert main(["assignment", "check", str(file), str(file), "--key", str(made)]) == 0
+    assert f"{file}: stops when it is run: late.py, line" in capsys.readouterr().out
 
 
 def test_help_of_each(capsys: Capture) -> None:

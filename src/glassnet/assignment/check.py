@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..data import load_dataset
 from ..errors import ConfigError, FileError, similar
 from .diagnosis import compare_function
+from .formats import digits_table
 from .key import Key
 from .page import Page, Plant, read_page, run_page
 from .probes import COMPARED
@@ -21,6 +22,7 @@ from .verdict import UNKNOWN, Finding, Hidden, Verdict
 __all__ = ["EXPECTED", "TRAINING_ROWS", "check"]
 
 TRAINING_ROWS = 1200  # of the digits are given out; the others are for the accuracy
+LAYERS, UNITS, FILTERS, KERNEL = 20, 1024, 64, 9  # at most, of networks whose accuracy is measured
 EXPECTED = 0.9
 """The accuracy that a repaired page reaches: of 300 runs of the solutions the worst had 0.931."""
 
@@ -46,7 +48,7 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
         raise ConfigError("submissions can be checked on Linux and macOS alone; on Windows, do it in WSL")
     rng = np.random.default_rng()
     try:
-        with Submission(read_cells(file)) as submission, np.errstate(all="ignore"):
+        with Submission(read_cells(file), {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
             page = read_page(key.page if key else _page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
@@ -54,6 +56,9 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
             return _checked(str(file), submission, page, names, key, rng)
     except FileError as error:
         return Verdict(str(file), key.page if key else "", str(error))
+    except Exception as error:  # noqa: BLE001  # whatever one submission does, the verdicts on others are not lost
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return Verdict(str(file), key.page if key else "", f"cannot be judged ({words})")
 
 
 def _no_functions(page: Page, names: list[str]) -> str:
@@ -73,6 +78,7 @@ def _page_of(submission: Submission) -> str:
 def _checked(
     file: str, submission: Submission, page: Page, names: list[str], key: Key | None, rng: np.random.Generator
 ) -> Verdict:
+    loading = submission.error
     found: list[Finding] = []
     there: frozenset[Plant] = frozenset()
     for name in names:
@@ -88,13 +94,17 @@ def _checked(
             there |= plants
     accuracy, training = _train(submission, page, rng)
     hidden = [
-        Hidden(mistake, name, f"nothing known explains what {' and '.join(reasons)} returns")
+        Hidden(mistake, name, f"nothing known explains what {_listed(reasons)}")
         for name in names
         for mistake in dict.fromkeys(plant.mistake for plant in page.planted_in(name))
         if (reasons := _unexplained(found, {name, *page.called_by(name)}))
     ]
-    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training}
+    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training, "loading": loading}
     return _verdict(file, page, found, hidden, key, facts | {"unenforced": tuple(submission.unenforced)})
+
+
+def _listed(functions: list[str]) -> str:
+    return f"{' and '.join(functions)} {'returns' if len(functions) == 1 else 'return'}"
 
 
 def _missing(submission: Submission, name: str, names: Iterable[str]) -> str:
@@ -138,6 +148,13 @@ def digits() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return images, dataset.train.labels[order].astype(np.int64)
 
 
+@cache
+def given_out() -> bytes:
+    """Return digits.csv, the table of the first `TRAINING_ROWS` digits."""
+    images, labels = digits()
+    return digits_table(images[:TRAINING_ROWS], labels[:TRAINING_ROWS])
+
+
 def _train(submission: Submission, page: Page, rng: np.random.Generator) -> tuple[float | None, str]:
     """Let the submission train; return the accuracy on images that it has not seen, or why there is none."""
     images, labels = digits()
@@ -152,7 +169,10 @@ def _train(submission: Submission, page: Page, rng: np.random.Generator) -> tupl
     try:
         return _accuracy(page, params, X, images[TRAINING_ROWS:], labels[TRAINING_ROWS:]), ""
     except (TypeError, ValueError, IndexError, AttributeError, KeyError):
-        return None, "train does not return the parameters of the network, as they come from init_params"
+        return None, (
+            "train does not return the parameters of the network, as they come from init_params, or more than "
+            f"{LAYERS} layers, {UNITS:,} units of one, {FILTERS} filters or {KERNEL}×{KERNEL} weights of one"
+        )
 
 
 def _accuracy(page: Page, params: Any, X: Any, images: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
@@ -160,14 +180,23 @@ def _accuracy(page: Page, params: Any, X: Any, images: NDArray[np.int64], labels
 
     Raises:
         TypeError, ValueError, IndexError, AttributeError, KeyError: they are of another kind or shape, some of which
-            would make arrays of many GiB.
+            would take hours, or arrays of many GiB.
     """
     right = run_page(page)
-    columns = page.name == "dense-columns"
-    sound = X.shape == right["prepare"](images).shape
-    for W, b in zip(params[::2], params[1::2], strict=True):
-        units = W.shape[0] if columns else W.shape[-1]
-        sound &= max(W.shape) <= 1024 and b.shape == ((units, 1) if columns else (units,))
-    if not sound:
+    if X.shape != right["prepare"](images).shape or not _sound(page, params):
         raise ValueError("parameters or images of other shapes")
     return float(right["accuracy"](params, X, labels))
+
+
+def _sound(page: Page, params: Any) -> bool:
+    """Whether parameters have shapes that the page can have."""
+    columns = page.name == "dense-columns"
+    axes = {"dense-columns": [2, 2] * 2, "dense-rows": [2, 1] * (len(params) // 2), "convolution": [4, 1, 4, 1, 2, 1]}
+    if len(params) > 2 * LAYERS or [p.ndim for p in params] != axes[page.name]:
+        return False
+    for W, b in zip(params[::2], params[1::2], strict=True):
+        units = W.shape[0] if columns else W.shape[-1]
+        limits = (KERNEL, KERNEL, FILTERS, FILTERS) if W.ndim == 4 else (UNITS, UNITS)
+        if b.shape != ((units, 1) if columns else (units,)) or any(np.greater(W.shape, limits)):
+            return False
+    return True

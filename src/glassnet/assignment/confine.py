@@ -3,7 +3,9 @@
 - Resource limits: processor time, memory, no bytes into files, no further processes.
 - On Linux a seccomp filter: system calls that open a network, start a process or thread, send a signal, or change or
   create a file fail with EPERM. It cannot be taken off again, and needs no privileges.
-- On Linux with Landlock: only what Python consists of can be read.
+- On Linux with Landlock: only Python, its packages and the folder it runs in can be read. Glassnet cannot: it has the
+  right pages. Since Linux 6.12 Landlock keeps signals inside the process, too.
+- On Linux the process ends with the one that started it.
 - Elsewhere Python's audit hooks refuse the same. They stop accidents, not somebody who means harm.
 """
 
@@ -13,6 +15,7 @@ import platform
 import resource
 import struct
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 
 __all__ = ["confine"]
@@ -49,8 +52,10 @@ _CALLS = {
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "open_tree": (428, 428), "move_mount": (429, 429),
     "mount_setattr": (442, 442), "fsopen": (430, 430), "swapon": (167, 224), "swapoff": (168, 225),
     "reboot": (169, 142),
-    # memory and queues that outlast a process
-    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
+    # memory, queues and locks that are shared with other processes, and outlast this one
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
+    "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181), "flock": (73, 32),
     # changes of the machine, for one who is root
     "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "adjtimex": (159, 171), "clock_adjtime": (305, 266), "acct": (163, 89), "init_module": (175, 105),
@@ -58,14 +63,26 @@ _CALLS = {
     "syslog": (103, 116), "iopl": (172, -1), "ioperm": (173, -1), "vhangup": (153, 58),
 }  # fmt: skip
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, name of the architecture there
-_OPEN = {"open": ((2, -1), 1), "openat": ((257, 56), 2)}  # and which argument has the flags
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _GIVE = 0x20, 0x15, 0x35, 0x45, 0x06  # operations of BPF
+# Calls that are refused with certain arguments: their numbers, which argument, how it is compared, and with what.
+_ARGUMENTS = {
+    "open": ((2, -1), 1, _ANY_BIT, (_CHANGING,)),
+    "openat": ((257, 56), 2, _ANY_BIT, (_CHANGING,)),
+    # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY: the kernel would send signals in this process's place
+    "fcntl": ((72, 25), 1, _EQUAL, (8, 10, 15, 1024, 1026)),
+    "ioctl": ((16, 29), 1, _EQUAL, (0x8901, 0x8902)),  # FIOSETOWN, SIOCSPGRP: the same
+    "prctl": ((157, 167), 0, _EQUAL, (1,)),  # PR_SET_PDEATHSIG: it could outlive glassnet
+}
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050001  # the latter: errno 1, EPERM
+_FILES, _FOLDERS = 1 << 2, 1 << 3  # Landlock's rights to read them
 
 
 def confine() -> list[str]:
     """Confine this process for good; return a line for each thing that could not be taken from it here."""
     missing = _limit_resources()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
     if sys.platform == "linux" and _filter_calls():
         if not _limit_reading():
             missing.append("reading of files (the kernel has no Landlock)")
@@ -93,17 +110,18 @@ def _filter_calls() -> bool:
     if platform.machine() not in _MACHINES or sys.maxsize < 1 << 32:
         return False
     column, machine = _MACHINES[platform.machine()]
-    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06  # operations of BPF
-    program = [(load, 0, 0, 4), (equal, 1, 0, machine), (give, 0, 0, _REFUSE), (load, 0, 0, 0)]
-    program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, _REFUSE)]  # x32: other numbers for the same calls
-    for numbers, argument in _OPEN.values():
+    refuse = (_GIVE, 0, 0, _REFUSE)
+    program = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, machine), refuse, (_LOAD, 0, 0, 0)]
+    program += [(_AT_LEAST, 0, 1, 0x40000000), refuse]  # x32: other numbers for the same calls
+    for numbers, argument, compare, values in _ARGUMENTS.values():
         if numbers[column] >= 0:
-            flags = [(load, 0, 0, 16 + 8 * argument), (any_bit, 0, 1, _CHANGING), (give, 0, 0, _REFUSE)]
-            program += [(equal, 0, 4, numbers[column]), *flags, (give, 0, 0, _ALLOW)]
+            tests = [line for value in values for line in ((compare, 0, 1, value), refuse)]
+            tests = [(_LOAD, 0, 0, 16 + 8 * argument), *tests, (_GIVE, 0, 0, _ALLOW)]
+            program += [(_EQUAL, 0, len(tests), numbers[column]), *tests]
     for numbers in _CALLS.values():
         if numbers[column] >= 0:
-            program += [(equal, 0, 1, numbers[column]), (give, 0, 0, _REFUSE)]
-    program.append((give, 0, 0, _ALLOW))
+            program += [(_EQUAL, 0, 1, numbers[column]), refuse]
+    program.append((_GIVE, 0, 0, _ALLOW))
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     libc = ctypes.CDLL(None)
@@ -115,25 +133,48 @@ def _filter_calls() -> bool:
 
 
 def _limit_reading() -> bool:
-    """Let only the folders of Python and of the system's libraries be read; return whether Landlock is there."""
+    """Let only what `_readable` yields be read; return whether Landlock is there."""
     libc = ctypes.CDLL(None)
     libc.syscall.restype = ctypes.c_long
     create, add, restrict = 444, 445, 446
-    read = 1 << 2 | 1 << 3  # files, folders
-    rules = libc.syscall(create, ctypes.byref(ctypes.c_uint64(read)), ctypes.c_size_t(8), 0)
+    version = libc.syscall(create, None, ctypes.c_size_t(0), 1)
+    own_signals = 2 if version >= 6 else 0  # none to processes outside
+    handled = (ctypes.c_uint64 * 3)(_FILES | _FOLDERS, 0, own_signals)
+    rules = libc.syscall(create, ctypes.byref(handled), ctypes.c_size_t(24 if own_signals else 8), 0)
     if rules < 0:
         return False
-    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path, "/usr", "/lib", "/lib64", "/etc/ld.so.cache"}
-    for place in places:
+    for place, allowed in _readable():
         with suppress(OSError):
             descriptor = os.open(place, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
-            allowed = read if os.path.isdir(place) else 1 << 2  # noqa: PTH112  # nothing more is imported here
             rule = ctypes.create_string_buffer(struct.pack("<Qi", allowed, descriptor))
             libc.syscall(add, rules, 1, ctypes.byref(rule), 0)
             os.close(descriptor)
     restricted = libc.syscall(restrict, rules, 0) == 0
     os.close(rules)
     return bool(restricted)
+
+
+def _readable() -> Iterator[tuple[str, int]]:
+    """Yield the files and folders that may be read, each with what of it: Python's, the system's, the one at hand."""
+    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path, "/usr", "/lib", "/lib64", "/etc/ld.so.cache"}
+    glassnet = {os.path.join(path, "glassnet") for path in sys.path}  # noqa: PTH118  # nothing more is imported here
+    glassnet.add(os.path.join(__file__, *[os.pardir] * 2))  # noqa: PTH118
+    secret = {os.path.realpath(path) for path in glassnet}
+    for place in {os.path.realpath(place) for place in (*places, os.curdir)}:
+        yield from _without(place, secret)
+
+
+def _without(place: str, secret: set[str]) -> Iterator[tuple[str, int]]:
+    """Yield the parts of a place that have none of the secret folders in them; of what is above these, the names."""
+    if place in secret:
+        return
+    if not any(folder.startswith(place.rstrip("/") + "/") for folder in secret):
+        yield place, _FILES | _FOLDERS if os.path.isdir(place) else _FILES  # noqa: PTH112
+        return
+    yield place, _FOLDERS
+    with suppress(OSError), os.scandir(place) as entries:
+        for path in [entry.path for entry in entries if not entry.is_symlink()]:
+            yield from _without(path, secret)
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:

@@ -7,7 +7,6 @@ others of the page, these have the mistakes that were found in them.
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -78,9 +77,12 @@ def compare_function(
             return [_finding(asked, plant, callees | chosen) for plant in chosen], frozenset(chosen)
     if function == "backward":
         for chosen in _sets([plant for plant in page.planted_in(function) if plant.mistake != ROWS]):
-            if factors := _factors(asked, asked.expected(callees | chosen)):
-                rows = Finding(ROWS, function, f"all gradients are {factors}")
+            factors = _factors(asked, asked.expected(callees | chosen))
+            if factors and min(factors) > 0 and not np.allclose(factors, factors[0]):  # so it is the number of rows
+                rows = Finding(ROWS, function, _told(asked, factors))
                 return [_finding(asked, p, callees | chosen) for p in chosen] + [rows], frozenset(chosen)
+        if factors := _factors(asked, right):
+            return [Finding(UNKNOWN, function, _told(asked, factors))], frozenset()
     return [Finding(UNKNOWN, function, asked.told(right))], frozenset()
 
 
@@ -100,12 +102,19 @@ def _finding(asked: _Asked, plant: Plant, there: frozenset[Plant]) -> Finding:
     return Finding(plant.mistake, asked.function, f"{told[first]} with {asked.probes[first][0]}")
 
 
-def _factors(asked: _Asked, ours: list[Results]) -> str:
-    """Return by which factor all results are too large for each probe, if there is one for each."""
-    told: list[str] = []
-    for (words, _), theirs, mine in zip(asked.probes, asked.results, ours, strict=True):
-        found: Any = factor(theirs, mine)
+def _factors(asked: _Asked, ours: list[Results]) -> list[float]:
+    """Return by which factor all results are too large for each probe, or nothing where one has no such factor."""
+    factors: list[float] = []
+    for theirs, mine in zip(asked.results, ours, strict=True):
+        found = factor(theirs, mine)
         if found is None:
-            return ""
-        told.append(f"{found:.3g} × the right ones with {words}")
-    return ", ".join(told)
+            return []
+        factors.append(found)
+    return factors
+
+
+def _told(asked: _Asked, factors: list[float]) -> str:
+    told = [
+        f"{found:.3g} × the right ones with {words}" for found, (words, _) in zip(factors, asked.probes, strict=True)
+    ]
+    return f"all gradients are {', '.join(told)}"

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from numbers import Integral
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 from jinja2 import Template
 
 from ..clinic import MISTAKES
-from ..errors import ConfigError, FileError, nearest
+from ..errors import ConfigError, FileError, check_count, nearest
 from ..files import as_path, write_together
-from .check import EXPECTED, TRAINING_ROWS, digits
-from .formats import FORMATS, digits_table, formatted
+from .check import EXPECTED, TRAINING_ROWS, given_out
+from .formats import FORMATS, formatted
 from .key import Key, make_key
 from .page import PAGES, Page, Plant, read_page
 
@@ -61,23 +62,35 @@ def draw(
     Raises:
         ConfigError: there is no such level, page or mistake, or not so many mistakes that fit together.
     """
-    if level not in LEVELS:
-        raise ConfigError(f"level: 1, 2 or 3, not {level!r}")
+    if level not in list(LEVELS):  # a list, as it may be anything
+        raise ConfigError(f"level: 1, 2 or 3, not {level!r:.80}")
     if page is not None and page not in PAGES:
-        raise ConfigError(f"no kind of page called {page!r}{nearest(page, PAGES)}")
-    seed = secrets.randbits(48) if seed is None else seed
+        raise ConfigError(f"no kind of page called {page!r:.80}{nearest(str(page), PAGES)}")
+    seed = secrets.randbits(48) if seed is None else _whole(seed)
     random = Random(seed)
     if mistakes is None or isinstance(mistakes, int):
         count = LEVELS[level] if mistakes is None else mistakes
-        if count < 1:
-            raise ConfigError(f"mistakes: at least 1, not {count}")
+        check_count("mistakes", count)
         chosen = read_page(page or random.choice(PAGES))
         plants = _draw_count(chosen, count, level, random)
     else:
-        chosen, plants = _draw_named(list(mistakes), page, random)
+        chosen, plants = _draw_named(_names(mistakes), page, random)
         level = max(plant.level for plant in plants)
     plants.sort(key=lambda plant: plant.lines)
     return Assignment(chosen, tuple(plants), make_key(chosen, plants, level, seed))
+
+
+def _whole(seed: Any) -> int:
+    if type(seed) is bool or not isinstance(seed, Integral):
+        raise ConfigError(f"seed: must be a whole number, not {seed!r:.80}")
+    return int(seed)
+
+
+def _names(mistakes: Any) -> list[str]:
+    names = mistakes if isinstance(mistakes, list | tuple | set | frozenset) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"mistakes: must be a number or a list of names, not {mistakes!r:.80}")
+    return sorted(names) if isinstance(names, set | frozenset) else list(names)
 
 
 def _draw_count(page: Page, count: int, level: int, random: Random) -> list[Plant]:
@@ -146,13 +159,12 @@ def new_assignment(folder: str | os.PathLike[str], assignment: Assignment, form:
     for place in (folder / "student", folder / "teacher"):
         if place.exists():
             raise FileError(f"{place} is there already; choose another folder, so that no assignment is overwritten")
-    images, labels = digits()
     file = f"repair.{form}"
     write_together(
         {
             folder / "student" / file: formatted(assignment.text, form),
             folder / "student" / "TASK.md": _fill("task.md", **_facts(assignment, file)),
-            folder / "student" / "digits.csv": digits_table(images[:TRAINING_ROWS], labels[:TRAINING_ROWS]),
+            folder / "student" / "digits.csv": given_out(),
             folder / "teacher" / "key.json": (assignment.key.model_dump_json(indent=1) + "\n").encode(),
             folder / "teacher" / "KEY.md": _fill("key.md", key=assignment.key, mistakes=MISTAKES),
             folder / "teacher" / f"solution.{form}": formatted(assignment.page.text(), form),

@@ -16,6 +16,7 @@ from ..clinic.doctor.diagnosis import Report
 from ..clinic.doctor.equations import Layer
 from .comparing import numbers
 from .page import Page, run_page
+from .probes import outputs
 from .submission import CallError, Submission
 from .verdict import UNKNOWN, Finding
 
@@ -66,6 +67,8 @@ def _places(rows: NDArray[Any], among: NDArray[Any], what: str) -> NDArray[np.in
     """Return which rows of ``among`` the given ones are."""
     if rows.ndim != 2 or rows.shape[1] != among.shape[1]:
         raise _WrongError(f"{what} have shape {rows.shape}; (n, {among.shape[1]}) is wanted")
+    if len(rows) > 4 * len(among):
+        raise _WrongError(f"there are {len(rows)} {what}, made of {len(among)}")
     index = {row.tobytes(): i for i, row in enumerate(among.astype(float))}
     found = [index.get(row.tobytes(), -1) for row in rows.astype(float)]
     if -1 in found:
@@ -214,7 +217,11 @@ def _judged(
     parts: list[NDArray[Any]] = []
     for n, hits in ((50, 10), (30, 24)):
         images, _ = _images(n, rng)
-        P = np.asarray(submission.call("forward", params, submission.call("prepare", images))[-1])
+        expected = right["forward"](params, right["prepare"](images))
+        names = outputs(page, "forward", len(expected))
+        P = _read(submission.call("forward", params, submission.call("prepare", images)), names)[-1]
+        if P.shape != expected[-1].shape:
+            raise _WrongError(f"forward returns probabilities of shape {P.shape} for {n} images")
         predicted = P.argmax(axis=0 if page.name == "dense-columns" else 1)
         labels = (predicted + (rng.permutation(n) >= hits)) % CLASSES
         parts += [images, labels]

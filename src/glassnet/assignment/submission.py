@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ from .wire import decode, encode
 
 __all__ = ["CallError", "Submission", "read_cells"]
 
-LARGEST = 10 << 20  # bytes of a file
+LARGEST = 10 << 20  # bytes of a file: notebooks hold pictures
+CODE = 1 << 20  # bytes of its code
+CELL = 64  # bytes at least that a cell counts for
+LINE = 600  # characters of an error
 SECONDS = 120.0  # for a whole submission
 STARTER = "import sys; sys.path[:0] = {paths}; from glassnet.assignment.worker import main; main({r}, {w})"
 PATHS = [str(Path(__file__).parents[2]), str(Path(np.__file__).parents[1])]  # of glassnet and NumPy, and no others
@@ -34,9 +38,16 @@ def read_cells(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Return the code of a ``.py`` or ``.ipynb`` file in cells, each with the name that errors call it by.
 
     Raises:
-        FileError: it cannot be read, or is something else.
+        FileError: it cannot be read, is something else, or is too large.
     """
     path = as_path(path)
+    cells = _cells(path)
+    if sum(len(code.encode("utf-8", "surrogatepass")) + CELL for _, code in cells) > CODE:
+        raise FileError(f"{path}: more than {CODE >> 20} MiB of code; a submission is a page of it, so remove the rest")
+    return cells
+
+
+def _cells(path: Path) -> list[tuple[str, str]]:
     if path.suffix.lower() not in (".py", ".ipynb"):
         raise FileError(f"{path}: a submission is a .py or .ipynb file")
     try:
@@ -52,17 +63,15 @@ def read_cells(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
         codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FileError(f"{path}: not a Jupyter notebook of format 4; save it again in Jupyter") from error
-    return [(f"cell {number}", _without_magics(code)) for number, code in enumerate(codes, 1)]
-
-
-def _without_magics(code: str) -> str:
-    """Return a cell without what only a notebook knows: %magic and !command. Line numbers stay."""
-    lines = code.splitlines()
-    return "\n".join("pass" if line.startswith(("%", "!", "?")) else line for line in lines)
+    return [(f"cell {number}", code) for number, code in enumerate(codes, 1)]
 
 
 class Submission:
     """A submission in a process of its own, which is started again when it has ended.
+
+    Args:
+        cells: as `read_cells` returns them.
+        files: by name, what it finds in the folder that it runs in.
 
     Attributes:
         functions: names of the functions that it defines.
@@ -70,10 +79,12 @@ class Submission:
         unenforced: what this machine cannot keep it from.
     """
 
-    def __init__(self, cells: list[tuple[str, str]]) -> None:
+    def __init__(self, cells: list[tuple[str, str]], files: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self._cells = cells
         self._deadline = time.monotonic() + SECONDS
         self._folder = tempfile.TemporaryDirectory(prefix="glassnet-")
+        for name, content in files.items():
+            Path(self._folder.name, name).write_bytes(content)
         self._process: subprocess.Popen[bytes] | None = None
         self.functions: set[str] = set()
         self.error = ""
@@ -100,7 +111,7 @@ class Submission:
             self._start()
         reply = self._ask([function, list(arguments)], seconds)
         if not isinstance(reply, dict) or "result" not in reply:
-            raise CallError(str(reply.get("error")) if isinstance(reply, dict) else "it did not return")
+            raise CallError(str(reply.get("error"))[:LINE] if isinstance(reply, dict) else "it did not return")
         return reply["result"]
 
     def _start(self) -> None:
@@ -122,12 +133,13 @@ class Submission:
         os.close(answered)
         self._pipes = requests, answers
         self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
-        loaded = self._ask([list(cell) for cell in self._cells], 30.0)
+        sources = [np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8) for _, code in self._cells]
+        loaded = self._ask([[name, source] for (name, _), source in zip(self._cells, sources, strict=True)], 30.0)
         names = loaded.get("functions") if isinstance(loaded, dict) else None
         if not isinstance(names, list):
             raise CallError("it wrote into what its answers go through")
         self.functions = {name for name in names if isinstance(name, str)}
-        self.error = str(loaded.get("error"))
+        self.error = str(loaded.get("error"))[:LINE]
 
     def _ask(self, message: Any, seconds: float) -> Any:
         data = memoryview(encode(message))
@@ -171,9 +183,13 @@ class Submission:
             )
 
     def _ended(self) -> CallError:
-        """Return the error that the process has ended."""
+        """Return the error that the process has ended, or that it answers no more."""
         process = self._process
-        status = process.wait() if process else 0
+        try:
+            status = process.wait(1.0) if process else 0
+        except subprocess.TimeoutExpired:
+            self._end()
+            return CallError("it closed what its answers go through")
         self._end()
         if status < 0:
             return CallError(f"its process was ended by signal {-status} (limits of time or memory, or a crash)")

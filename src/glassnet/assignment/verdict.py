@@ -65,6 +65,7 @@ class Verdict:
         accuracy: on images that the submission has never seen, after its own training; None where that failed.
         expected: the accuracy that a repaired page reaches.
         training: why training failed, or "".
+        loading: the error at which the file stops when it is run, or "".
         unenforced: what this machine cannot keep a submission from.
     """
 
@@ -79,12 +80,13 @@ class Verdict:
     accuracy: float | None = None
     expected: float = 0.0
     training: str = ""
+    loading: str = ""
     unenforced: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def repaired(self) -> bool:
-        """Whether everything is right: no mistake found or hidden, and the expected accuracy reached."""
-        wrong = self.error or self.remaining or self.new or self.hidden or self.accuracy is None
+        """Whether everything is right: it runs, no mistake is found or hidden, the expected accuracy is reached."""
+        wrong = self.error or self.loading or self.remaining or self.new or self.hidden or self.accuracy is None
         return not wrong and (self.accuracy or 0) >= self.expected
 
     def to_json(self, hint: bool = False) -> dict[str, Any]:
@@ -102,6 +104,7 @@ class Verdict:
             "accuracy": self.accuracy,
             "expected_accuracy": self.expected,
             "training": self.training,
+            "loading": self.loading,
             "not_enforced": list(self.unenforced),
         }
 
@@ -116,7 +119,7 @@ class Verdict:
             "new": _names(self.new),
             "hidden": _names(self.hidden),
             "accuracy": "" if self.accuracy is None else f"{self.accuracy:.4f}",
-            "error": self.error or self.training,
+            "error": self.error or self.loading or self.training,
         }
 
 

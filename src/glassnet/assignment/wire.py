@@ -1,6 +1,7 @@
 """How arrays go to a submission's process and back: a header in JSON, then the arrays' bytes. Nothing is pickled."""
 
 import json
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -12,7 +13,7 @@ __all__ = ["decode", "encode"]
 
 HEADER = struct.Struct("<I")
 HEADER_LIMIT = 1 << 20  # bytes
-ARRAYS_LIMIT = 1 << 28  # bytes of all arrays of a message
+NUMBERS_LIMIT = 1 << 22  # in all arrays of a message, so 32 MiB in float64
 KINDS = "fiub"  # of numbers
 TYPE = re.compile(r"[<>|=]?[fiub][1248]")
 
@@ -27,9 +28,11 @@ def encode(message: Any) -> bytes:
     """
     arrays: list[np.ndarray] = []
     tree = _tree(message, arrays, 0)
-    if sum(array.nbytes for array in arrays) > ARRAYS_LIMIT:
-        raise ValueError(f"the result is too large, more than {ARRAYS_LIMIT >> 20} MiB")
+    if sum(array.size for array in arrays) > NUMBERS_LIMIT:
+        raise ValueError(f"the result is too large, more than {NUMBERS_LIMIT >> 20} million numbers")
     header = json.dumps([tree, [[a.dtype.str, list(a.shape)] for a in arrays]]).encode()
+    if len(header) > HEADER_LIMIT:
+        raise ValueError("the result is too large, lists or texts of more than 1 MiB; arrays may be larger")
     return b"".join([HEADER.pack(len(header)), header, *(np.ascontiguousarray(a).tobytes() for a in arrays)])
 
 
@@ -70,34 +73,33 @@ def decode(read: Callable[[int], bytes]) -> Any:
         if not all(TYPE.fullmatch(kind) for kind, _ in described):
             raise ValueError("not an array of numbers")
         kinds = [(np.dtype(kind), tuple(int(n) for n in shape)) for kind, shape in described]
-        sizes = [_size(kind, shape) for kind, shape in kinds]
-        if sum(sizes) > ARRAYS_LIMIT:
+        sizes = [_size(shape) for _, shape in kinds]
+        if sum(sizes) > NUMBERS_LIMIT:
             raise ValueError("the arrays are too large")
-        arrays = [
-            np.frombuffer(read(length), kind).reshape(shape) for (kind, shape), length in zip(kinds, sizes, strict=True)
-        ]
+        arrays = {
+            i: np.frombuffer(read(size * kind.itemsize), kind).reshape(shape)
+            for i, ((kind, shape), size) in enumerate(zip(kinds, sizes, strict=True))
+        }
         return _value(tree, arrays)
     except (TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a message: {error}") from error
 
 
-def _size(kind: np.dtype[Any], shape: tuple[int, ...]) -> int:
-    """Return the number of bytes of an array."""
+def _size(shape: tuple[int, ...]) -> int:
+    """Return the number of elements of an array."""
     if len(shape) > 8 or any(n < 0 for n in shape):
         raise ValueError("not an array")
-    count = kind.itemsize
-    for n in shape:
-        count *= n
-    return count
+    return math.prod(shape)
 
 
-def _value(tree: Any, arrays: list[np.ndarray]) -> Any:
+def _value(tree: Any, arrays: dict[int, np.ndarray]) -> Any:
+    """Return a value with its arrays, each of which may be in it once: together they are as large as the message."""
     if isinstance(tree, list):
         return [_value(item, arrays) for item in tree]
     if not isinstance(tree, dict):
         return tree
     if "array" in tree:
-        return arrays[tree["array"]]
+        return arrays.pop(tree["array"])
     if "dict" in tree:
         return {key: _value(item, arrays) for key, item in tree["dict"].items()}
     return Other(str(tree["type"])[:80])

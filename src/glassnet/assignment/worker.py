@@ -8,6 +8,7 @@ nowhere.
 import os
 import sys
 import traceback
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def main(requests: int, answers: int) -> None:
             data = data[os.write(answers, data) :]
 
     answer(encode({"missing": missing}))
-    cells = decode(read)
+    cells = [(name, source.tobytes().decode("utf-8", "surrogatepass")) for name, source in decode(read)]
     names: dict[str, Any] = {"__name__": "submission"}
     files = {name for name, _ in cells}
     answer(encode(_load(cells, files, names)))
@@ -50,17 +51,28 @@ def main(requests: int, answers: int) -> None:
         answer(_call(names[function], arguments, files))
 
 
-def _load(cells: list[list[str]], files: set[str], names: dict[str, Any]) -> dict[str, Any]:
+def _load(cells: list[tuple[str, str]], files: set[str], names: dict[str, Any]) -> dict[str, Any]:
     """Run the cells in order, up to the first that fails; return which functions there are, and the error."""
     error = ""
     for name, source in cells:
         try:
             with np.errstate(all="ignore"):
-                exec(compile(source, name, "exec"), names)
+                exec(_compiled(name, source), names)
         except BaseException as failure:  # noqa: BLE001  # sys.exit() as well
             error = _wording(failure, files)
             break
     return {"functions": [name for name, value in names.items() if callable(value)], "error": error}
+
+
+def _compiled(name: str, source: str) -> CodeType:
+    """Compile a file or a cell; a cell that is not Python, without %magic and !command. Line numbers stay."""
+    try:
+        return compile(source, name, "exec")
+    except SyntaxError:
+        if name.lower().endswith(".py"):
+            raise
+    lines = source.split("\n")
+    return compile("\n".join("pass" if line.startswith(("%", "!", "?")) else line for line in lines), name, "exec")
 
 
 def _call(function: Any, arguments: list[Any], files: set[str]) -> bytes:

@@ -1,11 +1,13 @@
 """``glassnet assignment``: make pages to be repaired, and check what comes back."""
 
 import csv as csv_format
+import re
 import sys
 import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..assignment import Finding, Verdict, draw, new_assignment, read_key
+from ..assignment import Finding, Key, Verdict, draw, new_assignment, read_key
 from ..assignment import check as check_submission
 from ..errors import ConfigError, DataError
 from .output import command, percent, print_facts, print_json, print_table, printable, say
@@ -63,8 +65,8 @@ def new(
 
 def _mistakes(given: str | None) -> int | list[str] | None:
     """Return a number, or names, as given on the command line."""
-    if given is None or given.lstrip("-").isdecimal():
-        return None if given is None else int(given[:9])
+    if given is None or re.fullmatch(r"-?\d{1,9}", given):
+        return None if given is None else int(given)
     names = [name.strip() for name in given.split(",")]
     if not all(names):
         raise ConfigError(f"--mistakes {given}: a number, or names separated by commas")
@@ -100,24 +102,25 @@ def check(
     if json and csv:
         raise ConfigError("--json or --csv, not both")
     opened = read_key(key) if key is not None else None
-    files = _files(submissions)
-    verdicts = []
-    for number, file in enumerate(files, 1):
-        if len(files) > 1:
-            say(f"{number} of {len(files)}: {file}")
-        verdicts.append(check_submission(file, opened))
+    checked = _checked(_files(submissions), opened)
+    verdicts = _print_csv(checked) if csv else list(checked)
     if unenforced := dict.fromkeys(line for verdict in verdicts for line in verdict.unenforced):
         say(f"Not limited on this machine: {'; '.join(unenforced)}")
     if json:
         print_json([verdict.to_json(hint) for verdict in verdicts])
-    elif csv:
-        _print_csv(verdicts)
-    elif len(verdicts) == 1:
+    elif not csv and len(verdicts) == 1:
         if verdicts[0].error:
             raise DataError(_with_file(verdicts[0]))
         _show(verdicts[0], hint)
-    else:
+    elif not csv:
         _show_all(verdicts)
+
+
+def _checked(files: list[Path], key: Key | None) -> Iterator[Verdict]:
+    for number, file in enumerate(files, 1):
+        if len(files) > 1:
+            say(f"{number} of {len(files)}: {file}")
+        yield check_submission(file, key)
 
 
 def _files(places: list[Path]) -> list[Path]:
@@ -128,16 +131,28 @@ def _files(places: list[Path]) -> list[Path]:
             found.append(place)
             continue
         inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUBMISSIONS and path.is_file())
-        inside = [path for path in inside if not path.with_name("key.json").exists()]  # the teacher's own
         inside = [path for path in inside if not any(p.startswith(".") for p in path.relative_to(place).parts)]
+        keys = dict.fromkeys(path.parent for path in inside if _is_teachers(path.parent))
+        for folder in keys:
+            say(f"{folder}: not checked, as it holds the key of an assignment")
+        inside = [path for path in inside if path.parent not in keys]
         if not inside:
             raise DataError(f"{place}: there is no .py or .ipynb file in this folder")
         found += inside
     return found
 
 
+def _is_teachers(folder: Path) -> bool:
+    """Whether a folder is what `new_assignment` makes for the teacher; a student's may hold some key.json."""
+    return (folder / "key.json").exists() and (folder.resolve().name == "teacher" or (folder / "KEY.md").exists())
+
+
 def _with_file(verdict: Verdict) -> str:
     return verdict.error if verdict.error.startswith(verdict.file) else f"{verdict.file}: {verdict.error}"
+
+
+def _stops(verdict: Verdict) -> str:
+    return f"stops when it is run: {verdict.loading}"
 
 
 def _show(verdict: Verdict, hint: bool) -> None:
@@ -153,6 +168,8 @@ def _show(verdict: Verdict, hint: bool) -> None:
         for each in verdict.hidden:
             _item(f"{each.name}, in {each.function}: {each.reason}")
     reached = f"none, {verdict.training}" if verdict.accuracy is None else percent(verdict.accuracy)
+    if verdict.loading:
+        _paragraph(_stops(verdict))
     _paragraph(f"accuracy on unseen images: {reached}")
     _paragraph(f"expected of a repaired one: at least {percent(verdict.expected)}")
     print(printable("Repaired." if verdict.repaired else "Not repaired yet."))
@@ -195,12 +212,22 @@ def _show_all(verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.error:
             print(printable(_with_file(verdict)))
+        elif verdict.loading:
+            print(printable(f"{verdict.file}: {_stops(verdict)}"))
 
 
-def _print_csv(verdicts: list[Verdict]) -> None:
-    writer = csv_format.DictWriter(sys.stdout, list(verdicts[0].to_row()), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in verdict.to_row().items()} for verdict in verdicts)
+def _print_csv(checked: Iterable[Verdict]) -> list[Verdict]:
+    """Print each verdict as soon as it is there: what stops the check later takes none of these rows away."""
+    writer = csv_format.writer(sys.stdout, lineterminator="\n")
+    verdicts: list[Verdict] = []
+    for verdict in checked:
+        row = verdict.to_row()
+        if not verdicts:
+            writer.writerow(row)
+        writer.writerow(map(_cell, row.values()))
+        sys.stdout.flush()
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _cell(value: object) -> object:
