@@ -51,7 +51,7 @@ class RunFolder(Storage):
         self.path, self._model, self._find_doubt = path, model, find_doubt
         self.reopen = False  # to go on with a run that has come to its end
         self._kept: tuple[Array, Array] | None = None  # the parameters that the model file has got from this loop
-        self._kept_at_end = False
+        self._at_end = False  # whether the model file has all that the end of a run adds
 
     def begin(self, loop: Loop) -> None:
         """Bring a loop to where its checkpoint is, or make the first one.
@@ -94,24 +94,24 @@ class RunFolder(Storage):
             self.save_best(loop)
 
     def save_best(self, loop: Loop) -> None:
-        """Write the model file, if the loop has better parameters than those in it, or has come to its end."""
-        finished = loop.state.finished
-        if (loop.best is self._kept and finished is self._kept_at_end) or not is_run_folder(self.path):
+        """Write the model file, if the loop has better parameters than those in it; at the end, add the doubt."""
+        if not is_run_folder(self.path):
             return
-        network = self._model.network
-        current = network.parameters.copy(), network.statistics.copy()
-        network.parameters[...], network.statistics[...] = loop.best or self._best_so_far()
-        try:
-            self._model.doubts = self._find_doubt(self._model) if finished else None
-            self._model.save(self.path / MODEL)
-        finally:
-            network.parameters[...], network.statistics[...] = current
-        self._kept, self._kept_at_end = loop.best, finished
-
-    def _best_so_far(self) -> tuple[Array, Array]:
-        """Return what the model file has: since the run was resumed, no epoch was better."""
-        network = Model.load(self.path / MODEL).network
-        return network.parameters, network.statistics
+        if loop.best is not None and loop.best is not self._kept:
+            network = self._model.network
+            current = network.parameters.copy(), network.statistics.copy()
+            network.parameters[...], network.statistics[...] = loop.best
+            try:
+                self._model.save(self.path / MODEL)
+            finally:
+                network.parameters[...], network.statistics[...] = current
+            self._kept = loop.best
+        if loop.state.finished and not self._at_end and (self.path / MODEL).exists():
+            best = Model.load(self.path / MODEL)  # which may be from before a resume, or before a later mistake
+            best.doubts = self._find_doubt(best)
+            if best.doubts is not None:
+                best.save(self.path / MODEL)
+            self._at_end = True
 
     def _require(self) -> None:
         if not is_run_folder(self.path):
