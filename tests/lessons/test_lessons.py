@@ -85,7 +85,7 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?mistake=no-shufling", 10, "'no-shuffling'?"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?epochs=0", 10, "epochs: must be at least 1"),
         ('ask = "?"', 'ask = "?"\nchoices = ["2", "2"]', 14, "choices: two are the same"),
-        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 15, "answer: 2.0 is not among the choices"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 15, "answer: 2 is not among the choices"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:
@@ -102,6 +102,60 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -
     assert lines == [1, 2, 10, 15]
     with pytest.raises(ConfigError, match=r"about: is missing \(and 3 more; see them with `glassnet lesson check`\)"):
         read_lesson(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "hidden=32,16&learning_rate=0.1",
+            "hiden=3&learning_rate=x&batch_size=0&as_written=no&data=mist",
+            [
+                "10: step 1: view: as_written: 'no' is unknown (known: true, false)",
+                "10: step 1: view: batch_size: must be a whole number of at least 1, or all, not '0'",
+                "10: step 1: view: data: 'mist' is unknown (did you mean 'mnist'?)",
+                "10: step 1: view: learning_rate: must be a number, not 'x'",
+                "10: step 1: view: the view 'train' has no setting called 'hiden' (did you mean 'hidden'?)",
+            ],
+        ),
+        (
+            "#train?recipe=fast&hidden=32,16&learning_rate=0.1",
+            "#step?rate=-1&label=2&stage=W9&image=1,2",
+            [
+                "image: must be 4 numbers",
+                "label: '2' is unknown",
+                "rate: must be more than 0",
+                "stage: 'W9' is unknown",
+            ],
+        ),
+        (
+            "answer = 2\ntolerance = 0.5",
+            'choices = ["a"]\nanswer = "b"\ntolerance = -1',
+            [
+                "14: step 1, question: choices: must be a list of at least 2",
+                "15: step 1, question: answer: 'b' is not",
+                "16:",
+            ],
+        ),
+        (
+            'ask = "?"\nanswer = 2',
+            'choices = ["a", "b", "b"]\nanswer = "c"',
+            [
+                "ask: is missing",
+                "13: step 1, question: choices: two are the same",
+                "'c' is not among",
+                "tolerance: is for",
+            ],
+        ),
+        ("answer = 2", "answer = nan", ["14: step 1, question: answer: must be a finite number, not nan"]),
+        ("answer = 2", "answer = true", ["14: step 1, question: answer: must be a number, not True"]),
+    ],
+)
+def test_no_error_hides_another(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    assert old in GOOD
+    found = complaints(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert len(found) == len(told), found
+    assert all(what in each for what, each in zip(told, found, strict=True)), found
 
 
 @pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe", b"\xff\xfea\0", b"a = 1\n" * 20_000, b"a" + b".a" * 5_000])

@@ -19,7 +19,7 @@ __all__ = ["complaints", "lesson_files", "read_lesson"]
 OWN = Path(__file__).parent
 MOST_FILES = 200  # of a folder of lessons
 NAME = re.compile(r"[\w-]{1,80}")
-UNION = ("str", "float", "constrained-str", "constrained-float")  # which of two types pydantic has tried
+UNION = ("string", "number")  # which of an answer's two types pydantic has tried
 KEYS: dict[str, type[BaseModel]] = {"lesson": Lesson, "step": Step, "question": Question}
 _HEADER = re.compile(r"\s*\[+\s*([\w.]+)\s*\]+")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
@@ -89,12 +89,9 @@ def _complaint(error: Any, lines: dict[tuple[Any, ...], int]) -> tuple[int, str]
     table, where, inner = "lesson", "", loc
     if loc[:1] == ("step",) and len(loc) > 1:
         table, where, inner = "step", f"step {loc[1] + 1}: ", loc[2:]
-    if inner[:1] == ("question",) and (inner[1:] or error["type"] == "value_error"):
+    if inner[:1] == ("question",) and inner[1:]:
         table, where, inner = "question", f"{where.removesuffix(': ')}, question: ", inner[1:]
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in inner)
-    if error["type"] == "value_error" and not inner:  # of a question as a whole: the key is in the words
-        what = str(error["msg"]).removeprefix("Value error, ")
-        return lines.get((*loc, what.partition(":")[0]), line), where + what
     if error["type"] == "extra_forbidden":
         return line, f"{where}no key called {name!r} in a {table}{nearest(name, KEYS[table].model_fields)}"
     return line, where + fault(error, name or table, ())
