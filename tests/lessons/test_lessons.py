@@ -16,6 +16,7 @@ from glassnet.explain import Explanation, explain_tiny
 from glassnet.explain.tiny import PARAMETERS
 from glassnet.lessons import complaints, lesson_files, read_lesson
 from glassnet.lessons.addresses import VIEWS
+from glassnet.lessons.markdown import render
 from glassnet.training import Config
 from glassnet.training.architecture import build_layers
 
@@ -77,6 +78,21 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("hidden=32,16", "hiden=32", 10, "has no setting called 'hiden' (did you mean 'hidden'?)"),
         ("hidden=32,16", "hidden=-1", 10, "step 1: view: hidden: "),
         ("learning_rate=0.1", "learning_rate=fast", 10, "learning_rate: must be a number, not 'fast'"),
+        ('"because"', '"see [that](#foo?bar=1)"', 16, "why: the link '#foo?bar=1': no view called 'foo'"),
+        (
+            '"because"',
+            '"see [that](#step?rat=1)"',
+            16,
+            "the view 'step' has no setting called 'rat' (did you mean 'rate",
+        ),
+        (
+            '"because"',
+            '"[there](http://example.org)"',
+            16,
+            "must lead to a view such as '#draw', or begin with https://",
+        ),
+        ('"because"', '"[there](javascript:alert)"', 16, "the link 'javascript:alert': must lead to a view"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "[3](#foo)"]', 14, "choices.2: the link '#foo': no view called"),
         ("#train", "#trian", 10, "no view called 'trian' (did you mean 'train'?)"),
         ('"#train', '"train', 10, "must be an address of the page such as '#train?recipe=fast', not 'train?recipe"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#step?parameters=1,2,x", 10, "must be 23 numbers"),
@@ -171,6 +187,21 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "one.toml")
     assert "not a regular file" in complaints(tmp_path / "one.toml")[0]
     assert "cannot be read" in complaints(tmp_path)[0]
+
+
+def test_links_that_lead_somewhere_are_right(tmp_path: Path) -> None:
+    links = "[a](#draw) [b](<#step?stage=W1 after&rate=0.1>) [c](https://example.org) [d](#lessons) ![e](http://f.org/g.png)"
+    assert complaints(write(tmp_path, GOOD.replace("because", links))) == []
+
+
+def test_what_is_no_part_of_a_lesson_is_shown_as_it_stands() -> None:
+    html = render("a ![b](https://c.org/d.png) e\n\n# f\n\n<b>g</b> [h](#draw) ![i][j]\n\n[j]: https://k.org")
+    assert "<img" not in html
+    assert "<p>a ![b](https://c.org/d.png) e</p>" in html
+    assert "<p># f</p>" in html
+    assert '&lt;b&gt;g&lt;/b&gt; <a href="#draw">h</a> ![i][j]' in html
+    assert html.count("<a ") == 1
+    assert render("[http](http://a.org)") == "<p>[http](http://a.org)</p>\n"
 
 
 def test_lessons_of_ones_own_stand_beside_the_others(tmp_path: Path) -> None:

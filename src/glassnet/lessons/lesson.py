@@ -15,19 +15,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from .addresses import address_errors
+from .markdown import LINKS, links
 
 __all__ = ["Lesson", "Question", "Step"]
-
-Line: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Words: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Answer: TypeAlias = Annotated[
-    Annotated[str, Tag("string")] | Annotated[Number, Tag("number")],
-    Discriminator(lambda given: "string" if isinstance(given, str) else "number"),  # or both would complain of NaN
-]
 
 
 def _refuse(title: str, errors: Iterable[InitErrorDetails]) -> NoReturn:
@@ -35,14 +28,47 @@ def _refuse(title: str, errors: Iterable[InitErrorDetails]) -> NoReturn:
     raise ValidationError.from_exception_data(title, [*errors])
 
 
-def _error(place: tuple[str, ...], what: str, given: Any) -> InitErrorDetails:
+def _error(place: tuple[int | str, ...], what: str, given: Any) -> InitErrorDetails:
     return {"type": PydanticCustomError("value_error", "{what}", {"what": what}), "loc": place, "input": given}
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    """Return an error that was caught as one to raise."""
+    if error["type"] == "value_error":
+        return _error(error["loc"], error["msg"], error["input"])
+    return {"type": error["type"], "loc": error["loc"], "input": error["input"], "ctx": error.get("ctx", {})}
 
 
 def _check_view(address: str) -> str:
     if wrong := [*address_errors(address)]:
         _refuse("view", [_error((), what, address) for what in wrong])
     return address
+
+
+def _check_links(words: str) -> str:
+    wrong = [f"the link {link[:80]!r}: {what}" for link in links(words) for what in _link_errors(link)]
+    if wrong:
+        _refuse("words", [_error((), what, words) for what in wrong])
+    return words
+
+
+def _link_errors(link: str) -> Iterator[str]:
+    if not link.startswith(LINKS):
+        yield "must lead to a view such as '#draw', or begin with https://"
+    elif link.startswith("#") and link != "#lessons":  # which a link may lead to, but a step cannot show
+        yield from address_errors(link)
+
+
+Line: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Words: TypeAlias = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_check_links)
+]
+Choice: TypeAlias = Annotated[Line, AfterValidator(_check_links)]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Answer: TypeAlias = Annotated[
+    Annotated[str, Tag("string")] | Annotated[Number, Tag("number")],
+    Discriminator(lambda given: "string" if isinstance(given, str) else "number"),  # or both would complain of NaN
+]
 
 
 class _Strict(BaseModel):
@@ -61,7 +87,7 @@ class Question(_Strict):
     """
 
     ask: Words
-    choices: Annotated[list[Line], Field(min_length=2, max_length=8)] | None = None
+    choices: Annotated[list[Choice], Field(min_length=2, max_length=8)] | None = None
     answer: Answer
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     why: Words
@@ -70,24 +96,16 @@ class Question(_Strict):
     @classmethod
     def _check(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
         """Check each key, and all the same how they go together."""
-        beside = dict(_misfits(given)) if isinstance(given, Mapping) else {}
+        question, wrong = None, list[InitErrorDetails]()
         try:
             question = check(given)
         except ValidationError as error:
-            wrong = error.errors(include_url=False)
-            alone = {str(each["loc"][0]) for each in wrong if each["loc"]}
-            _refuse(
-                "question",
-                [
-                    *(
-                        InitErrorDetails(type=e["type"], loc=e["loc"], input=e["input"], ctx=e.get("ctx", {}))
-                        for e in wrong
-                    ),
-                    *(_error((key,), what, given) for key, what in beside.items() if key not in alone),
-                ],
-            )
-        if beside:
-            _refuse("question", [_error((key,), what, given) for key, what in beside.items()])
+            wrong = [_again(each) for each in error.errors(include_url=False)]
+        known = {each["loc"][:1] for each in wrong}
+        misfits = _misfits(given) if isinstance(given, Mapping) else ()
+        wrong += [_error((key,), what, given) for key, what in misfits if (key,) not in known]
+        if question is None or wrong:
+            _refuse("question", wrong)
         return question
 
 
