@@ -1,6 +1,7 @@
 """``glassnet lesson``: list, show and check."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_the_list_names_each_lesson_and_how_to_read_one(capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert all(f"{name}  " in told for name in lesson_files())
     assert "lesson show 01-one-neuron" in told
+    assert not re.search(r"[?!.]\.", told)
     assert max(map(len, told.splitlines())) <= 80
     assert main(["lesson", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["07-steps"]["step"][0]["question"]["answer"] == 0.724

@@ -81,6 +81,14 @@ def test_a_lesson_is_checked_once_until_its_file_changes(client: httpx.Client, t
     assert client.get("/api/lessons").json()[-1]["title"] == "New"
 
 
+def test_an_error_does_not_say_where_the_file_lies(client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "own" / "own.toml").write_text(OWN.replace("#draw", "#drew"))
+    listed = client.get("/api/lessons").json()[-1]
+    told = client.get("/api/lessons/own").json()["error"]
+    assert listed["error"] == told
+    assert told == "own.toml:6: step 1: view: no view called 'drew' (did you mean 'draw'?)"
+
+
 @pytest.mark.parametrize("name", ["..%2Fsecret", "%00", "a" * 5000, "../own"])
 def test_a_name_is_never_a_path(client: httpx.Client, name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.toml").write_text(OWN)

@@ -32,7 +32,7 @@ def list_lessons(*, lessons: Path | None = None, json: bool = False) -> None:
         print_json({name: lesson if isinstance(lesson, str) else lesson.model_dump() for name, lesson in found.items()})
         return
     words = {
-        printable(name): printable(lesson if isinstance(lesson, str) else f"{lesson.title}. {lesson.about}")
+        printable(name): printable(lesson if isinstance(lesson, str) else f"{_sentence(lesson.title)} {lesson.about}")
         for name, lesson in found.items()
     }
     print_definitions(words)
@@ -141,6 +141,10 @@ def _print_markdown(console: Console, text: str) -> None:
     with console.capture() as captured:
         console.print(_Text(text))
     print("\n".join(line.rstrip() for line in printable(captured.get()).strip("\n").splitlines()))
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith((".", "?", "!", "…")) else f"{title}."
 
 
 def _count(number: int, what: str) -> str:
