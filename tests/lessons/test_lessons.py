@@ -201,7 +201,8 @@ def test_what_is_no_part_of_a_lesson_is_shown_as_it_stands() -> None:
     assert "<p># f</p>" in html
     assert '&lt;b&gt;g&lt;/b&gt; <a href="#draw">h</a> ![i][j]' in html
     assert html.count("<a ") == 1
-    assert render("[http](http://a.org)") == "<p>[http](http://a.org)</p>\n"
+    for link in ("[a](http://b.org)", "[a](javascript:document.title=1)", "[a](//b.org)"):
+        assert render(link) == f"<p>{link}</p>\n"
 
 
 def test_lessons_of_ones_own_stand_beside_the_others(tmp_path: Path) -> None:
