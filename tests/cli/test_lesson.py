@@ -64,12 +64,14 @@ def test_a_folder_of_lessons_is_checked_file_by_file(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().err.startswith(f"glassnet: {tmp_path}: no lessons in it")
     (tmp_path / "a.toml").write_text(BAD)
     (tmp_path / "b.toml").write_bytes(lesson_files()["07-steps"].read_bytes())
+    (tmp_path / "c d.toml").write_bytes(lesson_files()["07-steps"].read_bytes())
     (tmp_path / "._a.toml").write_bytes(b"\0")
     assert main(["lesson", "check", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert f"{tmp_path / 'a.toml'}:2: no key called 'abut'" in out
     assert f"{tmp_path / 'b.toml'}: 5 steps, 5 questions, no errors\n" in out
-    assert err == "glassnet: 3 errors in 1 of 2 files\n"
+    assert f"{str(tmp_path / 'c d.toml')!r}: name a lesson with" in out
+    assert err == "glassnet: 4 errors in 2 of 3 files\n"
 
 
 def test_no_text_is_lost_or_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

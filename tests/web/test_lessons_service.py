@@ -68,6 +68,7 @@ def test_one_badly_named_file_is_an_entry_with_an_error(client: httpx.Client, tm
     assert [each["title"] for each in listed] == ["a b", "b\ufffd", "Own"]
     assert ["name a lesson with" in each.get("error", "") for each in listed] == [True, True, False]
     assert client.get("/api/lessons/a%20b").status_code == 400
+    assert not any(str(tmp_path) in each.get("error", "") for each in listed)
 
 
 def test_a_lesson_is_checked_once_until_its_file_changes(client: httpx.Client, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console, JustifyMethod
 from rich.markdown import Markdown, MarkdownElement, TableDataElement
 
 from ..errors import ConfigError, nearest
-from ..lessons import Lesson, Question, complaints, lesson_files, read_lesson
+from ..lessons import Lesson, Question, complaints, lesson_files, own_files, read_lesson
 from ..lessons.markdown import parse
 from .output import command, print_definitions, print_json, printable
 
@@ -66,10 +66,9 @@ def _toml_files(place: Path) -> list[Path]:
     """Return the files of a folder of lessons, or a file itself."""
     if not place.is_dir():
         return [place]
-    inside = sorted(path for path in place.glob("*.toml") if not path.name.startswith("."))
-    if not inside:
-        raise ConfigError(f"{place}: no lessons in it; give a TOML file, or a folder of them")
-    return inside
+    if inside := own_files(place):
+        return inside
+    raise ConfigError(f"{place}: no lessons in it; give a TOML file, or a folder of them")
 
 
 def show_lesson(name: str, /, *, lessons: Path | None = None) -> None:

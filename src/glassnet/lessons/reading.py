@@ -14,7 +14,7 @@ from ..training.recipe import read_toml
 from ..training.wording import fault
 from .lesson import Lesson, Question, Step
 
-__all__ = ["complaints", "lesson_files", "read_lesson"]
+__all__ = ["complaints", "lesson_files", "own_files", "read_lesson"]
 
 OWN = Path(__file__).parent
 MOST_FILES = 200  # of a folder of lessons
@@ -35,8 +35,12 @@ def lesson_files(folder: str | os.PathLike[str] | None = None) -> dict[str, Path
         FileError: the folder cannot be read, or has more than 200 lessons.
     """
     found = {path.stem: path for path in sorted(OWN.glob("*.toml"))}
-    if folder is None:
-        return found
+    own = [] if folder is None else own_files(folder)
+    return found | {os.fsencode(path.stem).decode(errors="replace"): path for path in own}
+
+
+def own_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the lesson files of a folder of one's own, sorted; see `lesson_files`."""
     folder = as_path(folder, "lessons")
     try:
         own = sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != ".")
@@ -44,7 +48,7 @@ def lesson_files(folder: str | os.PathLike[str] | None = None) -> dict[str, Path
         raise FileError(f"{folder}: cannot be read ({error.strerror}); give a folder of lessons") from error
     if len(own) > MOST_FILES:
         raise FileError(f"{folder}: {len(own):,} lessons, more than the {MOST_FILES} that a folder may have")
-    return found | {os.fsencode(path.stem).decode(errors="replace"): path for path in own}
+    return own
 
 
 def read_lesson(path: str | os.PathLike[str]) -> Lesson:
