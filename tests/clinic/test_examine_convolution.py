@@ -83,7 +83,7 @@ def test_a_right_one_with_a_padding_that_is_not_named_is_not_called_wrong(
 ) -> None:
     functions = Convolution(first=False, padding=padding).functions()
     given: dict[str, Any] = arrays(first=False) | {name: functions[name] for name in names}
-    with pytest.raises(ConfigError, match=f"the functions are right for padding={told}"):
+    with pytest.raises(ConfigError, match=f"the functions are correct for padding={told}"):
         examine_convolution(**given)
     assert examine_convolution(**given, padding=padding).names == ()
 

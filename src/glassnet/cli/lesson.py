@@ -105,7 +105,7 @@ class _Cell(TableDataElement):
 
 
 class _Text(Markdown):
-    """A lesson's Markdown as text: what is no part of it stands as it is, as on the page."""
+    """A lesson's Markdown as text: what is not part of it stands as it is, as on the page."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = Markdown.elements | {"td_open": _Cell, "th_open": _Cell}
 

@@ -27,7 +27,7 @@ __all__ = ["read_csv"]
 
 VERSION = b"4"  # goes into the hash: a reader that understands files differently must not find what this one kept
 MOST_WORDS = 256  # different labels that are words
-MISSING = frozenset([b"", b"nan", b"null", b"n/a", b"<na>"])  # labels that are none, in lower case
+MISSING = frozenset([b"", b"nan", b"null", b"n/a", b"<na>"])  # what a table has for a missing label, in lower case
 BLOCK = 2**22  # bytes of text turned into numbers at a time
 
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?\s*", re.IGNORECASE | re.ASCII)

@@ -1,4 +1,4 @@
-"""A lesson's Markdown, of which HTML, pictures and headings are no part: they are shown as they stand."""
+"""A lesson's Markdown, of which HTML, pictures and headings are not part: they are shown as they stand."""
 
 from functools import cache
 from typing import Any

@@ -108,7 +108,7 @@ def _examined_as_valid(examined: Callable[[str | int], Diagnosis]) -> Diagnosis:
         except GlassnetError:
             continue
         if failure or len(other) < len(diagnosis):
-            fit = "fit better with" if other else "are right for"
+            fit = "fit better with" if other else "are correct for"
             raise ConfigError(f"the functions {fit} padding={padding!r} and not the default, 'valid'; pass that")
     if failure:
         raise failure
