@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from glassnet import load_dataset, open_model
 from glassnet.data.dataset import Images
 from glassnet.errors import ConfigError, DataError
+from glassnet.reader import Digit, Reading
 from photos import line_of_digits
 
 needs_mnist = pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
@@ -44,6 +45,14 @@ def test_lines_of_numbers_and_where_each_digit_is() -> None:
     for digit, left, top in zip(reading.digits[4:], (40, 140, 240), (200, 200, 200), strict=True):
         assert digit.probability > 0.5
         assert digit.box == pytest.approx((left / 600, top / 400, (left + 60) / 600, (top + 100) / 400), abs=12 / 400)
+
+
+def test_what_is_not_like_a_digit_is_not_told_as_one() -> None:
+    sides = (0.0, 0.0, 1.0, 1.0)
+    known, doubtful, untold = (Digit("4", 0.9, 0.5, sides), Digit("2", 0.9, 0.51, sides), Digit("7", 0.9, None, sides))
+    reading = Reading((((known, doubtful), ()), ((untold,),)))
+    assert str(reading) == "4? .\n7"
+    assert reading.numbers == [["42", ""], ["7"]]
 
 
 @pytest.mark.parametrize("angle", [-4, 4])

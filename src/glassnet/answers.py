@@ -60,8 +60,7 @@ def how_many(model: Model, gray: Images, doubt: float | None) -> int:
     except DataError:  # it shows too much
         return 1
     digits = reading.digits
-    known = [digit for digit in digits if digit.doubt is not None and digit.doubt <= THRESHOLD]
-    if len(known) < max(2, _MOST * len(digits)):
+    if sum(not digit.is_doubtful for digit in digits) < max(2, _MOST * len(digits)):
         return 1
     (height, width), sides = gray.shape, np.array([digit.box for digit in digits])
     across = (sides[:, 2].max() - sides[:, 0].min()) * width

@@ -18,6 +18,7 @@ from .data.dataset import Images
 from .data.framing import frame_digit
 from .data.grid import find_grid
 from .data.layout import Layout, Piece, find_layout, line_height
+from .doubt import THRESHOLD
 from .nn.types import Array
 
 __all__ = ["Digit", "Reading", "read_grid", "read_lines"]
@@ -58,6 +59,11 @@ class Digit:
     doubt: float | None
     box: tuple[float, float, float, float]
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is not like a digit that the model knows: a doubt of more than 0.5."""
+        return self.doubt is not None and self.doubt > THRESHOLD
+
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes by name, ready for JSON."""
         return vars(self) | {"box": [round(side, 4) for side in self.box]}
@@ -81,11 +87,12 @@ class Reading:
 
     @property
     def numbers(self) -> list[list[str]]:
-        """The numbers of each line as text; an empty cell is an empty one."""
+        """The numbers of each line as text, doubtful digits too; an empty cell is an empty one."""
         return [["".join(digit.label for digit in number) for number in line] for line in self.lines]
 
     def __str__(self) -> str:
-        return "\n".join(" ".join(number or "." for number in line) for line in self.numbers)
+        """Return a line for each, with question marks in place of doubtful digits and dots for empty cells."""
+        return "\n".join(" ".join(map(_as_text, line)) for line in self.lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers and the digits with their places, ready for JSON."""
@@ -98,6 +105,10 @@ class Reading:
                 for digit in number
             ],
         }
+
+
+def _as_text(number: Sequence[Digit]) -> str:
+    return "".join("?" if digit.is_doubtful else digit.label for digit in number) or "."
 
 
 def read_lines(model: Recogniser, gray: Images, name: str) -> Reading:

@@ -106,3 +106,25 @@ def test_wrong_use_gets_one_line(line, run, few, tmp_path, monkeypatch, capsys):
     assert WRONG[line] in err
     assert len(err.splitlines()) == 1
     assert not out
+
+
+def test_long_names_of_classes_fit_a_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng, names = np.random.default_rng(0), ["a" * 150 + "1", "a" * 150 + "2", "c"]
+    rows = [",".join([names[i % 3], "0", *map(str, rng.integers(0, 256, 24))]) for i in range(60)]
+    (tmp_path / "long.csv").write_text("\n".join([",".join(["label", *(f"pixel{i}" for i in range(25))]), *rows]))
+    assert main(["train", "long.csv", "--recipe", "small", "--epochs", "1", "--out", "run"]) == 0
+    capsys.readouterr()
+    assert main(["data", "long.csv"]) == 0
+    assert main(["evaluate", "run"]) == 0
+    assert main(["evaluate", "run", "--first", "12"]) == 0
+    told = capsys.readouterr().out
+    assert max(len(line) for line in told.splitlines() if "long.csv" not in line) <= 80, told
+    assert "a" * 31 + "…  " in told
+    said = [(pair["predicted"], pair["true"]) for pair in first_answers(capsys)]
+    assert f"{sum(one != other for one, other in said)} of 12 wrong" in told
+
+
+def first_answers(capsys):
+    assert main(["evaluate", "run", "--first", "12", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)

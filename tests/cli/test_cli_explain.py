@@ -194,6 +194,7 @@ def test_a_map_is_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--layer", "3", "--unit", "1"], "--layer 3: there are 0 (the input) to 2 (the output)"),
         (["--layer", "1", "--unit", "1", "--image", "999"], "--image 999"),
         (["--layer", "1", "--unit", "1", "--learning-rate", "1"], "give them with a run or a model"),
+        (["--map", "map.png", "--image", "7"], "--image 7: not used with --map, which shows many"),
         (["--map", "map.jpg"], "give a name that ends in .png"),
         (["--map", "map.png", "--method", "umpa"], "did you mean 'umap'"),
     ],

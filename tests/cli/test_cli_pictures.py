@@ -68,6 +68,25 @@ def test_numbers_are_read(folder, capsys):
     assert capsys.readouterr().out == "7 7\n"
 
 
+def test_what_is_no_digit_is_a_question_mark_and_a_grid_is_thought_of(folder, capsys):
+    page = Image.new("L", (400, 200), 240)
+    for left in (40, 160, 280):
+        ImageDraw.Draw(page).rectangle((left, 60, left + 70, 140), 30)
+    page.save("boxes.png")
+    assert main(["read", "boxes.png"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "???\n"
+    assert err == (
+        "boxes.png: 3 of 3 digits are not like digits that the model knows; if it is a sudoku or a form, read its "
+        "cells: --grid 9x9\n"
+    )
+    assert main(["read", "boxes.png", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert all(digit["doubt"] > 0.5 and digit["label"] in "0123456789" for digit in found["digits"])
+    assert main(["read", "boxes.png", "--grid", "1x3"]) == 0
+    assert "--grid" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -1,6 +1,7 @@
 """``glassnet lesson``: list, show and check."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_the_list_names_each_lesson_and_how_to_read_one(capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert all(f"{name}  " in told for name in lesson_files())
     assert "lesson show 01-one-neuron" in told
+    assert not re.search(r"[?!.]\.", told)
     assert max(map(len, told.splitlines())) <= 80
     assert main(["lesson", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["07-steps"]["step"][0]["question"]["answer"] == 0.724
@@ -57,6 +59,34 @@ def test_all_errors_of_all_files_are_shown(tmp_path: Path, capsys: pytest.Captur
     assert err == "glassnet: 4 errors in 2 of 3 files\n"
 
 
+def test_a_folder_of_lessons_is_checked_file_by_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lesson", "check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"glassnet: {tmp_path}: no lessons in it")
+    (tmp_path / "a.toml").write_text(BAD)
+    (tmp_path / "b.toml").write_bytes(lesson_files()["07-steps"].read_bytes())
+    (tmp_path / "c d.toml").write_bytes(lesson_files()["07-steps"].read_bytes())
+    (tmp_path / "._a.toml").write_bytes(b"\0")
+    assert main(["lesson", "check", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert f"{tmp_path / 'a.toml'}:2: no key called 'abut'" in out
+    assert f"{tmp_path / 'b.toml'}: 5 steps, 5 questions, no errors\n" in out
+    assert f"{str(tmp_path / 'c d.toml')!r}: name a lesson with" in out
+    assert err == "glassnet: 4 errors in 2 of 3 files\n"
+
+
+def test_no_text_is_lost_or_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    word = "w" * 100
+    words = f"one ![two](https://a.org/b.png) three\n\n<b>four</b>\n\n# five\n\n| six |\n| --- |\n| {word} seven |"
+    text = BAD.replace("abut", "about").replace("trian", "draw").replace('words = "w"', f"words = '''{words}'''")
+    path = tmp_path / "all.toml"
+    path.write_text(text)
+    assert main(["lesson", "show", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "\none ![two](https://a.org/b.png) three\n\n<b>four</b>\n\n# five\n" in told
+    assert word in "".join(told.split())
+    assert "seven" in told
+
+
 def test_a_lesson_with_an_error_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.toml").write_text(BAD)
     assert main(["lesson", "list", "--lessons", str(tmp_path)]) == 0
@@ -79,7 +109,7 @@ def test_a_lesson_steers_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         (["show", "07-stps"], "no lesson called '07-stps' (did you mean '07-steps'?); give a name or a TOML file"),
         (["show", "none.toml"], "none.toml: cannot be read (No such file or directory); give a TOML file"),
-        (["check"], "FILE: name one or more lesson files to check"),
+        (["check"], "FILE: name one or more lesson files to check, or a folder of them"),
         (["list", "--lessons", "nowhere"], "nowhere: cannot be read (No such file or directory)"),
     ],
 )

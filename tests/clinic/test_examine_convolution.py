@@ -74,6 +74,37 @@ def test_several_mistakes_are_named_together() -> None:
     assert set(examined(*names).names) == set(names)
 
 
+@pytest.mark.parametrize(
+    "names", [("forward",), ("backward",), ("forward", "backward", "pool", "pool_backward"), ("patches",)]
+)
+@pytest.mark.parametrize(("padding", "told"), [(1, "'same'"), (2, "2")])
+def test_a_right_one_with_a_padding_that_is_not_named_is_not_called_wrong(
+    names: tuple[str, ...], padding: int, told: str
+) -> None:
+    functions = Convolution(first=False, padding=padding).functions()
+    given: dict[str, Any] = arrays(first=False) | {name: functions[name] for name in names}
+    with pytest.raises(ConfigError, match=f"the functions are correct for padding={told}"):
+        examine_convolution(**given)
+    assert examine_convolution(**given, padding=padding).names == ()
+
+
+@pytest.mark.parametrize("mistake", ["one-bias-gradient", "unflipped-filters", "wrong-padding"])
+def test_the_padding_is_asked_for_before_a_mistake_is_named(mistake: str) -> None:
+    functions = Convolution(first=False, padding=1, mistakes=frozenset([mistake])).functions()
+    with pytest.raises(ConfigError, match="the functions fit better with padding='same'"):
+        examine_convolution(**arrays(first=False), **functions)
+
+
+def test_a_padding_that_was_meant_to_be_none_is_a_mistake_once_it_is_named() -> None:
+    forward = Convolution(first=False, padding=1).forward
+    assert examine_convolution(**arrays(first=False), forward=forward, padding="valid").names == ("wrong-padding",)
+
+
+def test_without_padding_none_needs_to_be_named() -> None:
+    mistaken = Convolution(first=False, mistakes=frozenset(["one-bias-gradient"]))
+    assert examine_convolution(**arrays(first=False), backward=mistaken.backward).names == ("one-bias-gradient",)
+
+
 def test_the_mean_over_the_images_is_as_good_as_the_sum() -> None:
     theirs = Convolution(first=False)
 

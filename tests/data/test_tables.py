@@ -353,3 +353,30 @@ def test_labels_may_be_words(tmp_path, header, last):
     assert load_dataset(path, classes=["two", "ten", "a b"]).classes == ("two", "ten", "a b")
     with pytest.raises(DataError, match=r"the label 'a b' at line .* is not one of the 2 classes"):
         load_dataset(path, classes=["two", "ten"])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+@pytest.mark.parametrize("header", [False, True])
+def test_a_cell_in_quotation_marks_may_hold_the_separator(tmp_path, separator, header):
+    words = ["a", f"b{separator}c", f"d{separator}{separator}e", "f's"]
+    rows = [["label", *(f"pixel{i}" for i in range(9))]] * header
+    rows += [[f'"{word}"', *(["0"] * 4), f'"{i}"', *(["9"] * 4)] for i, word in enumerate(words)]
+    table = read_csv(write(tmp_path, "\n".join(separator.join(row) for row in rows)))
+    assert table.names == tuple(words)
+    assert table.labels.tolist() == [0, 1, 2, 3]
+    assert table.images.shape == (4, 3, 3)
+
+
+def test_a_mark_too_many_is_left_out(tmp_path):
+    assert table(tmp_path, f'{HEADER}\n1",0,20,255,3\n"2","9",8,7,6\n') == ([[0, 20, 255, 3], [9, 8, 7, 6]], [1, 2])
+
+
+@pytest.mark.parametrize("missing", ["", "NaN", "nan", "<NA>", "null", " "])
+@pytest.mark.parametrize("line", [2, 4])
+def test_a_word_that_is_missing_is_no_class(tmp_path, missing, line):
+    labels = ["cat", "dog", "cat"]
+    labels[line - 2] = missing
+    path = write(tmp_path, "label,pixel0\n" + "".join(f"{word},20\n" for word in labels))
+    told = f"line {line}: the label is missing ({missing.strip()!r}); give it one, or remove the row"
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_csv(path)

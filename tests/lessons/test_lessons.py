@@ -16,6 +16,7 @@ from glassnet.explain import Explanation, explain_tiny
 from glassnet.explain.tiny import PARAMETERS
 from glassnet.lessons import complaints, lesson_files, read_lesson
 from glassnet.lessons.addresses import VIEWS
+from glassnet.lessons.markdown import render
 from glassnet.training import Config
 from glassnet.training.architecture import build_layers
 
@@ -77,6 +78,21 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("hidden=32,16", "hiden=32", 10, "has no setting called 'hiden' (did you mean 'hidden'?)"),
         ("hidden=32,16", "hidden=-1", 10, "step 1: view: hidden: "),
         ("learning_rate=0.1", "learning_rate=fast", 10, "learning_rate: must be a number, not 'fast'"),
+        ('"because"', '"see [that](#foo?bar=1)"', 16, "why: the link '#foo?bar=1': no view called 'foo'"),
+        (
+            '"because"',
+            '"see [that](#step?rat=1)"',
+            16,
+            "the view 'step' has no setting called 'rat' (did you mean 'rate",
+        ),
+        (
+            '"because"',
+            '"[there](http://example.org)"',
+            16,
+            "must lead to a view such as '#draw', or begin with https://",
+        ),
+        ('"because"', '"[there](javascript:alert)"', 16, "the link 'javascript:alert': must lead to a view"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "[3](#foo)"]', 14, "choices.2: the link '#foo': no view called"),
         ("#train", "#trian", 10, "no view called 'trian' (did you mean 'train'?)"),
         ('"#train', '"train', 10, "must be an address of the page such as '#train?recipe=fast', not 'train?recipe"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#step?parameters=1,2,x", 10, "must be 23 numbers"),
@@ -85,7 +101,7 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?mistake=no-shufling", 10, "'no-shuffling'?"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?epochs=0", 10, "epochs: must be at least 1"),
         ('ask = "?"', 'ask = "?"\nchoices = ["2", "2"]', 14, "choices: two are the same"),
-        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 15, "answer: 2.0 is not among the choices"),
+        ('ask = "?"', 'ask = "?"\nchoices = ["2", "3"]', 15, "answer: 2 is not among the choices"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:
@@ -104,6 +120,60 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -
         read_lesson(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "hidden=32,16&learning_rate=0.1",
+            "hiden=3&learning_rate=x&batch_size=0&as_written=no&data=mist",
+            [
+                "10: step 1: view: as_written: 'no' is unknown (known: true, false)",
+                "10: step 1: view: batch_size: must be a whole number of at least 1, or all, not '0'",
+                "10: step 1: view: data: 'mist' is unknown (did you mean 'mnist'?)",
+                "10: step 1: view: learning_rate: must be a number, not 'x'",
+                "10: step 1: view: the view 'train' has no setting called 'hiden' (did you mean 'hidden'?)",
+            ],
+        ),
+        (
+            "#train?recipe=fast&hidden=32,16&learning_rate=0.1",
+            "#step?rate=-1&label=2&stage=W9&image=1,2",
+            [
+                "image: must be 4 numbers",
+                "label: '2' is unknown",
+                "rate: must be more than 0",
+                "stage: 'W9' is unknown",
+            ],
+        ),
+        (
+            "answer = 2\ntolerance = 0.5",
+            'choices = ["a"]\nanswer = "b"\ntolerance = -1',
+            [
+                "14: step 1, question: choices: must be a list of at least 2",
+                "15: step 1, question: answer: 'b' is not",
+                "16:",
+            ],
+        ),
+        (
+            'ask = "?"\nanswer = 2',
+            'choices = ["a", "b", "b"]\nanswer = "c"',
+            [
+                "ask: is missing",
+                "13: step 1, question: choices: two are the same",
+                "'c' is not among",
+                "tolerance: is for",
+            ],
+        ),
+        ("answer = 2", "answer = nan", ["14: step 1, question: answer: must be a finite number, not nan"]),
+        ("answer = 2", "answer = true", ["14: step 1, question: answer: must be a number, not True"]),
+    ],
+)
+def test_no_error_hides_another(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    assert old in GOOD
+    found = complaints(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert len(found) == len(told), found
+    assert all(what in each for what, each in zip(told, found, strict=True)), found
+
+
 @pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe", b"\xff\xfea\0", b"a = 1\n" * 20_000, b"a" + b".a" * 5_000])
 def test_what_is_no_toml_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "one.toml"
@@ -117,6 +187,22 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "one.toml")
     assert "not a regular file" in complaints(tmp_path / "one.toml")[0]
     assert "cannot be read" in complaints(tmp_path)[0]
+
+
+def test_links_that_lead_somewhere_are_right(tmp_path: Path) -> None:
+    links = "[a](#draw) [b](<#step?stage=W1 after&rate=0.1>) [c](https://example.org) [d](#lessons) ![e](http://f.org/g.png)"
+    assert complaints(write(tmp_path, GOOD.replace("because", links))) == []
+
+
+def test_what_is_no_part_of_a_lesson_is_shown_as_it_stands() -> None:
+    html = render("a ![b](https://c.org/d.png) e\n\n# f\n\n<b>g</b> [h](#draw) ![i][j]\n\n[j]: https://k.org")
+    assert "<img" not in html
+    assert "<p>a ![b](https://c.org/d.png) e</p>" in html
+    assert "<p># f</p>" in html
+    assert '&lt;b&gt;g&lt;/b&gt; <a href="#draw">h</a> ![i][j]' in html
+    assert html.count("<a ") == 1
+    for link in ("[a](http://b.org)", "[a](javascript:document.title=1)", "[a](//b.org)"):
+        assert render(link) == f"<p>{link}</p>\n"
 
 
 def test_lessons_of_ones_own_stand_beside_the_others(tmp_path: Path) -> None:

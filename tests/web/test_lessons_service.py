@@ -68,6 +68,7 @@ def test_one_badly_named_file_is_an_entry_with_an_error(client: httpx.Client, tm
     assert [each["title"] for each in listed] == ["a b", "b\ufffd", "Own"]
     assert ["name a lesson with" in each.get("error", "") for each in listed] == [True, True, False]
     assert client.get("/api/lessons/a%20b").status_code == 400
+    assert not any(str(tmp_path) in each.get("error", "") for each in listed)
 
 
 def test_a_lesson_is_checked_once_until_its_file_changes(client: httpx.Client, tmp_path: Path) -> None:
@@ -79,6 +80,14 @@ def test_a_lesson_is_checked_once_until_its_file_changes(client: httpx.Client, t
     assert client.get("/api/lessons").json()[-1]["title"] == "Own"
     path.touch()
     assert client.get("/api/lessons").json()[-1]["title"] == "New"
+
+
+def test_an_error_does_not_say_where_the_file_lies(client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "own" / "own.toml").write_text(OWN.replace("#draw", "#drew"))
+    listed = client.get("/api/lessons").json()[-1]
+    told = client.get("/api/lessons/own").json()["error"]
+    assert listed["error"] == told
+    assert told == "own.toml:6: step 1: view: no view called 'drew' (did you mean 'draw'?)"
 
 
 @pytest.mark.parametrize("name", ["..%2Fsecret", "%00", "a" * 5000, "../own"])

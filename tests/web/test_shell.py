@@ -24,6 +24,19 @@ def test_no_width_makes_the_page_scroll_sideways(page: Page, width: int) -> None
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [320, 390, 1440])
+def test_all_links_to_the_views_are_in_sight(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/#lessons")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    links = page.get_by_role("navigation", name="Views").get_by_role("link").all()
+    boxes = [link.bounding_box() for link in links]
+    assert len(boxes) == 7
+    assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    nav = page.get_by_role("navigation", name="Views")
+    assert nav.evaluate("nav => nav.scrollWidth <= nav.clientWidth && nav.scrollHeight <= nav.clientHeight")
+
+
 def test_the_large_library_of_the_charts_is_fetched_for_charts_alone(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -1,5 +1,6 @@
 """``glassnet evaluate``: accuracy, calibration and robustness of a model."""
 
+import textwrap
 from pathlib import Path
 
 from ..corruptions import CORRUPTIONS
@@ -12,7 +13,7 @@ from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from ..training.folder import CONFIG
 from .chart import draw_reliability
-from .output import percent, print_facts, print_json, print_table, printable, require_png, say, write_figure
+from .output import percent, print_facts, print_json, print_table, printable, require_png, say, shortened, write_figure
 
 __all__ = ["evaluate"]
 
@@ -113,14 +114,14 @@ def _print_figures(evaluation: Evaluation) -> None:
     print_table(
         ["class", "images", "precision", "recall", "F1"],
         [
-            [name, c.count, percent(c.precision), percent(c.recall), percent(c.f1)]
+            [shortened(name), c.count, percent(c.precision), percent(c.recall), percent(c.f1)]
             for name, c in evaluation.per_class.items()
         ],
     )
     confused = evaluation.most_confused(3)
     if confused:
-        pairs = ", ".join(f"{true} as {said} ({n})" for true, said, n in confused)
-        print(printable(f"\nmost often confused: {pairs}"))
+        pairs = ", ".join(f"{shortened(true)} as {shortened(said)} ({n})" for true, said, n in confused)
+        print("\n" + textwrap.fill(printable(f"most often confused: {pairs}"), 80))
     print(f"\n{draw_reliability(evaluation.reliability())}")
     print("bar: accuracy; |: mean confidence, where the bar of a calibrated model ends")
 
@@ -136,11 +137,11 @@ def _print_first(evaluation: Evaluation, count: int, json: bool) -> None:
     if json:
         print_json([{"predicted": said, "true": true} for said, true in pairs])
         return
-    width = max(len(name) for pair in pairs for name in pair) + 1
+    width = max(len(shortened(name)) for pair in pairs for name in pair) + 1
     across = max((80 - 9) // width, 1)
     for start in range(0, len(pairs), across):
         part = pairs[start : start + across]
-        marks = [(said, true, "" if said == true else "^") for said, true in part]
+        marks = [(shortened(said), shortened(true), "" if said == true else "^") for said, true in part]
         for name, words in zip(("predicted", "true", "wrong"), zip(*marks, strict=True), strict=True):
             print(printable(f"{name:<9}" + "".join(f"{word:>{width}}" for word in words)).rstrip())
         print()

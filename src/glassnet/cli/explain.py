@@ -86,6 +86,10 @@ def explain(
     if layer is not None or unit is not None or map is not None:
         if flag or learning_rate is not None or report is not None:
             raise ConfigError("--layer, --unit and --map: give them with a run or a model and --image alone")
+        if layer is None and unit is None and image is not None:
+            raise ConfigError(
+                f"--image {image}: not used with --map, which shows many; leave it out, or add --layer and --unit"
+            )
         _look_inside(run, image or 0, layer, unit, map, method, json)
         return
     if flag:

@@ -2,12 +2,14 @@
 
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
-from rich.console import Console
-from rich.markdown import Markdown
+from rich.console import Console, JustifyMethod
+from rich.markdown import Markdown, MarkdownElement, TableDataElement
 
 from ..errors import ConfigError, nearest
-from ..lessons import Lesson, Question, complaints, lesson_files, read_lesson
+from ..lessons import Lesson, Question, complaints, lesson_files, own_files, read_lesson
+from ..lessons.markdown import parse
 from .output import command, print_definitions, print_json, printable
 
 __all__ = ["check_lessons", "list_lessons", "show_lesson"]
@@ -30,7 +32,7 @@ def list_lessons(*, lessons: Path | None = None, json: bool = False) -> None:
         print_json({name: lesson if isinstance(lesson, str) else lesson.model_dump() for name, lesson in found.items()})
         return
     words = {
-        printable(name): printable(lesson if isinstance(lesson, str) else f"{lesson.title}. {lesson.about}")
+        printable(name): printable(lesson if isinstance(lesson, str) else f"{_sentence(lesson.title)} {lesson.about}")
         for name, lesson in found.items()
     }
     print_definitions(words)
@@ -43,11 +45,11 @@ def check_lessons(*files: Path) -> None:
     Parameters
     ----------
     files
-        TOML files.
+        TOML files, or folders of them.
     """
     if not files:
-        raise ConfigError("FILE: name one or more lesson files to check")
-    wrong = {file: complaints(file) for file in files}
+        raise ConfigError("FILE: name one or more lesson files to check, or a folder of them")
+    wrong = {file: complaints(file) for place in files for file in _toml_files(place)}
     for file, found in wrong.items():
         if found:
             print(printable("\n".join(found)))
@@ -57,7 +59,16 @@ def check_lessons(*files: Path) -> None:
         print(printable(f"{file}: {_count(len(lesson.step), 'step')}, {_count(asked, 'question')}, no errors"))
     bad = [found for found in wrong.values() if found]
     if bad:
-        raise ConfigError(f"{_count(sum(map(len, bad)), 'error')} in {len(bad)} of {_count(len(files), 'file')}")
+        raise ConfigError(f"{_count(sum(map(len, bad)), 'error')} in {len(bad)} of {_count(len(wrong), 'file')}")
+
+
+def _toml_files(place: Path) -> list[Path]:
+    """Return the files of a folder of lessons, or a file itself."""
+    if not place.is_dir():
+        return [place]
+    if inside := own_files(place):
+        return inside
+    raise ConfigError(f"{place}: no lessons in it; give a TOML file, or a folder of them")
 
 
 def show_lesson(name: str, /, *, lessons: Path | None = None) -> None:
@@ -85,6 +96,24 @@ def _read(path: Path) -> Lesson | str:
         return f"cannot be shown: {error}"
 
 
+class _Cell(TableDataElement):
+    """A cell of a table, whose long words are broken: Rich would cut them off."""
+
+    def __init__(self, justify: JustifyMethod) -> None:
+        super().__init__(justify)
+        self.content.overflow = "fold"
+
+
+class _Text(Markdown):
+    """A lesson's Markdown as text: what is not part of it stands as it is, as on the page."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = Markdown.elements | {"td_open": _Cell, "th_open": _Cell}
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", hyperlinks=False)
+        self.parsed = parse(text)
+
+
 def _show(lesson: Lesson) -> None:
     console = Console(width=WIDTH, color_system=None, highlight=False, soft_wrap=False)
     print(printable(f"{lesson.title}\n\n{textwrap.fill(lesson.about, WIDTH)}"))
@@ -109,8 +138,12 @@ def _show_question(console: Console, question: Question) -> None:
 
 def _print_markdown(console: Console, text: str) -> None:
     with console.capture() as captured:
-        console.print(Markdown(text, hyperlinks=False))
+        console.print(_Text(text))
     print("\n".join(line.rstrip() for line in printable(captured.get()).strip("\n").splitlines()))
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith((".", "?", "!", "…")) else f"{title}."
 
 
 def _count(number: int, what: str) -> str:

@@ -30,9 +30,11 @@ __all__ = [
     "require_ending",
     "require_png",
     "say",
+    "shortened",
     "write_figure",
 ]
 
+LONGEST = 32  # characters of a class's name in a table
 SHADES = " .:-=+*#%@"
 # All control characters but the line feed, and those that change the direction in which text is written.
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -67,6 +69,11 @@ def say(line: str) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON for another program."""
     print(printable(json.dumps(value, ensure_ascii=False)))
+
+
+def shortened(name: str) -> str:
+    """Return the name of a class, cut where a table with it would be wider than a terminal."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def print_facts(facts: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from ..engines import why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
 from ..training.folder import SNAPSHOTS
-from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable
+from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable, shortened
 
 __all__ = ["data", "info", "recipes", "show"]
 
@@ -74,7 +74,8 @@ def data(source: str = "digits", /, *, classes: int = 10, image: int | None = No
     if about:
         print_definitions(about._asdict())
         print()
-    print_table(["class", "training", "test"], [[name, c["train"], c["test"]] for name, c in counts.items()])
+    rows = [[shortened(name), c["train"], c["test"]] for name, c in counts.items()]
+    print_table(["class", "training", "test"], rows)
     _, first = np.unique(dataset.train.labels, return_index=True)
     images = dataset.train.images_at(first[:10])
     print()

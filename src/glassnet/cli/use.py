@@ -64,7 +64,7 @@ def predict(images: Places | None = None, /, *, csv: Path | None = None, shifts:
 
 
 def read(images: Places, /, *, grid: str | None = None, json: bool = False) -> None:
-    """Read all digits of pictures: lines of numbers.
+    """Read all digits of pictures: lines of numbers. What is not like a digit is shown as a question mark.
 
     Parameters
     ----------
@@ -74,8 +74,9 @@ def read(images: Places, /, *, grid: str | None = None, json: bool = False) -> N
     grid
         Rows and columns of a grid of cells, such as 9x9 for a sudoku. It may lie askew. Empty cells are shown as dots.
     json
-        Print a list with the numbers of each picture and the place of each digit as JSON: left, top, right and bottom
-        as fractions of the picture's width and height.
+        Print a list with the numbers of each picture as JSON, and of each digit its label, probability, doubt (more
+        than 0.5: not like a digit) and place: left, top, right and bottom as fractions of the picture's width and
+        height.
     """
     model, places = _model_first(images)
     shape = _shape(grid)
@@ -92,9 +93,11 @@ def read(images: Places, /, *, grid: str | None = None, json: bool = False) -> N
             if len(found) > 1:
                 print(f"{name}:")
             print(reading)
-            doubtful = sum(digit.doubt is not None and digit.doubt > THRESHOLD for digit in reading.digits)
+            doubtful, count = sum(digit.is_doubtful for digit in reading.digits), len(reading.digits)
             if doubtful:
-                say(f"{name}: {doubtful} of {len(reading.digits)} digits are not like digits that the model knows")
+                is_most = shape is None and 2 * doubtful > count
+                hint = "; if it is a sudoku or a form, read its cells: --grid 9x9" if is_most else ""
+                say(f"{name}: {doubtful} of {count} digits are not like digits that the model knows{hint}")
     _raise_first(unreadable)
 
 

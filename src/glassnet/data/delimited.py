@@ -10,11 +10,13 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import DataError
 from .dataset import MAX_PIXEL_BYTES
 from .reading import Readable
 
-__all__ = ["TableText", "line_at", "read_text"]
+__all__ = ["WITHIN", "TableText", "line_at", "read_text"]
 
 SEPARATORS = "\t;|, "  # the first of these in the first line separates its cells
 PARTS = 8 * 2**20  # bytes that are unpacked at a time
@@ -25,6 +27,7 @@ UNICODE = {  # by the byte-order mark; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8-sig",
 }
+WITHIN = b"\x1f"  # stands for a separator in a cell
 _TRAILING = re.compile(rb",+\Z")
 _FEWEST_NUMBERED = 9  # names of columns that are nothing but consecutive numbers, as pandas gives them
 
@@ -34,13 +37,16 @@ class TableText(NamedTuple):
 
     Attributes:
         names: of the columns, or None where the file has no header.
-        body: the rows: cells separated by commas, without quotation marks, each row ended by a newline.
+        body: the rows: cells separated by commas, without quotation marks, each row ended by a newline. Separators
+            within quotation marks are ``WITHIN``.
         first_line: the number of the line in the file that the body begins with.
+        separator: of the cells in the file.
     """
 
     names: list[str] | None
     body: bytes
     first_line: int
+    separator: str
 
 
 def read_text(path: Path, content: bytes) -> TableText:
@@ -69,11 +75,11 @@ def read_text(path: Path, content: bytes) -> TableText:
     names = _names(path, line, separator)
     if names is not None:
         start += len(line) + 1
-    body = _with_commas(text[start:], separator)
+    body = _with_commas(_unquoted(text[start:], separator), separator)
     if body and not body.endswith(b"\n"):
         body += b"\n"
     body, names = _without_trailing_commas(body, names)
-    return TableText(names, body, 1 + text.count(b"\n", 0, start))
+    return TableText(names, body, 1 + text.count(b"\n", 0, start), separator)
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:
@@ -166,10 +172,24 @@ def _is_number(cell: str) -> bool:
     return True
 
 
+def _unquoted(body: bytes, separator: str) -> bytes:
+    """Take quotation marks away, and have ``WITHIN`` for the separators between them."""
+    if b'"' not in body:
+        return body
+    text = np.frombuffer(body, np.uint8)
+    quotes = np.cumsum(text == ord('"'), dtype=np.uint8)  # modulo 256: whether odd or even is all that counts
+    ends = np.append(np.flatnonzero(text == ord("\n")), len(text) - 1)
+    lengths, at_end = np.diff(ends, prepend=-1), quotes[ends]
+    before = np.concatenate([[np.uint8(0)], at_end[:-1]])
+    is_odd = (at_end - before) % 2 == 1  # a line with a mark too many, which means nothing
+    within = ((quotes - np.repeat(before, lengths)) % 2 == 1) & ~np.repeat(is_odd, lengths) & (text == ord(separator))
+    if within.any():
+        body = np.where(within, np.uint8(WITHIN[0]), text).tobytes()
+    return body.replace(b'"', b"")
+
+
 def _with_commas(body: bytes, separator: str) -> bytes:
     """Return rows with commas between their cells, and points in their numbers, as all rows have them from here on."""
-    if b'"' in body:
-        body = body.replace(b'"', b"")
     if separator == " ":
         return b"\n".join(b",".join(line.split()) for line in body.split(b"\n"))
     if separator != ",":

@@ -21,12 +21,13 @@ from .arrays import to_bytes
 from .cache import Table, remembered
 from .columns import Columns, named_columns, unnamed_columns
 from .dataset import MAX_PIXEL_BYTES
-from .delimited import TableText, line_at, read_text
+from .delimited import WITHIN, TableText, line_at, read_text
 
 __all__ = ["read_csv"]
 
-VERSION = b"3"  # goes into the hash: a reader that understands files differently must not find what this one kept
+VERSION = b"4"  # goes into the hash: a reader that understands files differently must not find what this one kept
 MOST_WORDS = 256  # different labels that are words
+MISSING = frozenset([b"", b"nan", b"null", b"n/a", b"<na>"])  # what a table has for a missing label, in lower case
 BLOCK = 2**22  # bytes of text turned into numbers at a time
 
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?\s*", re.IGNORECASE | re.ASCII)
@@ -79,7 +80,7 @@ def _with_numbers_for_words(
 ) -> tuple[TableText, tuple[str, ...]]:
     """Return the table with an index in the place of each label, and the words that they are, sorted.
 
-    Where some are numbers, or missing, the table stays as it is, so that what is wrong is found in its place.
+    Where some are numbers, the table stays as it is, so that what is wrong is found in its place.
     """
     places = [0, -1] if named is None else [] if named.label is None else [named.label]
     cells = first.split(b",")
@@ -88,8 +89,13 @@ def _with_numbers_for_words(
         return text, ()
     rows = [line.split(b",") for line in text.body.split(b"\n")]
     words = sorted({row[column].strip() for row in rows if len(row) == len(cells)})
-    if any(not word or _is_number(word) for word in words):
+    missing = [word for word in words if word.lower() in MISSING]
+    if missing == words or any(map(_is_number, words)):
         return text, ()
+    if missing:
+        line = next(i for i, row in enumerate(rows) if len(row) == len(cells) and row[column].strip() in missing)
+        told = f"{path}: line {text.first_line + line}: the label is missing ({_shown(rows[line][column].strip())})"
+        raise DataError(f"{told}; give it one, or remove the row")
     if len(words) > MOST_WORDS:
         raise DataError(f"{path}: {len(words):,} different labels such as {_shown(words[0])}; at most {MOST_WORDS}")
     index = {word: b"%d" % at for at, word in enumerate(words)}
@@ -97,7 +103,8 @@ def _with_numbers_for_words(
         if len(row) == len(cells):
             row[column] = index[row[column].strip()]
     body = b"\n".join(map(b",".join, rows))
-    return text._replace(body=body), tuple(word.decode("utf-8", "replace") for word in words)
+    separator = text.separator.encode()
+    return text._replace(body=body), tuple(word.replace(WITHIN, separator).decode("utf-8", "replace") for word in words)
 
 
 def _is_number(cell: bytes) -> bool:

@@ -14,12 +14,12 @@ from ..training.recipe import read_toml
 from ..training.wording import fault
 from .lesson import Lesson, Question, Step
 
-__all__ = ["complaints", "lesson_files", "read_lesson"]
+__all__ = ["complaints", "lesson_files", "own_files", "read_lesson"]
 
 OWN = Path(__file__).parent
 MOST_FILES = 200  # of a folder of lessons
 NAME = re.compile(r"[\w-]{1,80}")
-UNION = ("str", "float", "constrained-str", "constrained-float")  # which of two types pydantic has tried
+UNION = ("string", "number")  # which of an answer's two types pydantic has tried
 KEYS: dict[str, type[BaseModel]] = {"lesson": Lesson, "step": Step, "question": Question}
 _HEADER = re.compile(r"\s*\[+\s*([\w.]+)\s*\]+")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
@@ -35,8 +35,12 @@ def lesson_files(folder: str | os.PathLike[str] | None = None) -> dict[str, Path
         FileError: the folder cannot be read, or has more than 200 lessons.
     """
     found = {path.stem: path for path in sorted(OWN.glob("*.toml"))}
-    if folder is None:
-        return found
+    own = [] if folder is None else own_files(folder)
+    return found | {os.fsencode(path.stem).decode(errors="replace"): path for path in own}
+
+
+def own_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the lesson files of a folder of one's own, sorted; see `lesson_files`."""
     folder = as_path(folder, "lessons")
     try:
         own = sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != ".")
@@ -44,7 +48,7 @@ def lesson_files(folder: str | os.PathLike[str] | None = None) -> dict[str, Path
         raise FileError(f"{folder}: cannot be read ({error.strerror}); give a folder of lessons") from error
     if len(own) > MOST_FILES:
         raise FileError(f"{folder}: {len(own):,} lessons, more than the {MOST_FILES} that a folder may have")
-    return found | {os.fsencode(path.stem).decode(errors="replace"): path for path in own}
+    return own
 
 
 def read_lesson(path: str | os.PathLike[str]) -> Lesson:
@@ -89,12 +93,9 @@ def _complaint(error: Any, lines: dict[tuple[Any, ...], int]) -> tuple[int, str]
     table, where, inner = "lesson", "", loc
     if loc[:1] == ("step",) and len(loc) > 1:
         table, where, inner = "step", f"step {loc[1] + 1}: ", loc[2:]
-    if inner[:1] == ("question",) and (inner[1:] or error["type"] == "value_error"):
+    if inner[:1] == ("question",) and inner[1:]:
         table, where, inner = "question", f"{where.removesuffix(': ')}, question: ", inner[1:]
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in inner)
-    if error["type"] == "value_error" and not inner:  # of a question as a whole: the key is in the words
-        what = str(error["msg"]).removeprefix("Value error, ")
-        return lines.get((*loc, what.partition(":")[0]), line), where + what
     if error["type"] == "extra_forbidden":
         return line, f"{where}no key called {name!r} in a {table}{nearest(name, KEYS[table].model_fields)}"
     return line, where + fault(error, name or table, ())

@@ -1,5 +1,6 @@
 """The lessons on the page: which there are, and one of them, its words as HTML."""
 
+import os
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
-from ..errors import GlassnetError, similar
+from ..errors import ConfigError, similar
 from ..lessons import Lesson, Question, lesson_files, read_lesson
 from ..lessons.markdown import render, render_line
 from .dependencies import TheStore
@@ -39,12 +40,18 @@ def lesson(name: str, store: TheStore) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Lesson:
-    """Return a lesson, which takes a while to check: a good one is checked again only where its file has changed."""
+    """Return a lesson, which takes a while to check: a good one is checked again only where its file has changed.
+
+    An error names the file without its folder, which does not concern those who look at the page.
+    """
     version: tuple[int, ...] = ()
     with suppress(OSError):
         status = path.stat()
         version = status.st_ino, status.st_mtime_ns, status.st_size
-    return _checked(path, version)
+    try:
+        return _checked(path, version)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(f"{path.parent}{os.sep}", "")) from error
 
 
 @lru_cache(REMEMBERED)
@@ -55,7 +62,7 @@ def _checked(path: Path, _version: tuple[int, ...]) -> Lesson:
 def _summary(name: str, path: Path) -> dict[str, Any]:
     try:
         found = _read(path)
-    except GlassnetError as error:
+    except ConfigError as error:
         return {"title": name, "error": str(error)}
     questions = sum(step.question is not None for step in found.step)
     return {"title": found.title, "about": found.about, "steps": len(found.step), "questions": questions}

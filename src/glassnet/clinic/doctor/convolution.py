@@ -9,12 +9,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError, GlassnetError
 from . import checks_convolution as checks
 from .convolution_case import open_convolution
 from .diagnosis import OF_CONVOLUTIONS, Diagnosis, Report
 
 __all__ = ["examine_convolution"]
+
+OTHERS = ("same", 1, 2, 3)  # paddings than "valid" that people have and may not think of naming
 
 
 def examine_convolution(
@@ -30,7 +32,7 @@ def examine_convolution(
     flatten: Callable[[Any], Any] | None = None,
     flatten_backward: Callable[[Any, Any], Any] | None = None,
     stride: int = 1,
-    padding: str | int = "valid",
+    padding: str | int | None = None,
     pool_size: int = 2,
     pool_stride: int | None = None,
     channels: str | None = None,
@@ -59,13 +61,15 @@ def examine_convolution(
         flatten: ``flatten(Z)`` returns the images as rows, or as columns.
         flatten_backward: ``flatten_backward(Z, dY)`` returns dZ.
         stride: of the convolution.
-        padding: "valid", "same", or so many rows and columns of zeros on each side.
+        padding: of the convolution: "valid", "same", or so many rows and columns of zeros on each side. By default
+            "valid"; where the functions fit another better, an error says which.
         pool_size: of the pool's window.
         pool_stride: how far it moves; by default its size.
         channels: ``first`` or ``last``; by default as the shapes tell.
 
     Raises:
-        ConfigError: nothing to examine, an argument that cannot be used, or shapes that can be read both ways.
+        ConfigError: nothing to examine, an argument that cannot be used, shapes that can be read both ways, or a
+            padding that is not "valid" and was not given.
         DataError: arrays that do not fit together, or a function that fails or returns arrays of other kinds.
     """
     if not any((forward, backward, patches, pool, pool_backward, flatten_backward)):
@@ -74,12 +78,38 @@ def examine_convolution(
         )
     if (flatten is None) != (flatten_backward is None):
         raise ConfigError("give flatten and flatten_backward together: one undoes the other")
-    case = open_convolution(X, W, b, stride, padding, channels)
-    report = Report(OF_CONVOLUTIONS)
-    checks.check_shapes(report, case)
-    checks.check_forward(report, case, forward)
-    checks.check_backward(report, case, backward)
-    checks.check_patches(report, case, patches)
-    checks.check_pool(report, case, pool, pool_backward, pool_size, pool_stride)
-    checks.check_flatten(report, case, flatten, flatten_backward)
-    return report.diagnosis()
+
+    def examined(padding: str | int) -> Diagnosis:
+        case = open_convolution(X, W, b, stride, padding, channels)
+        report = Report(OF_CONVOLUTIONS)
+        checks.check_shapes(report, case)
+        checks.check_forward(report, case, forward)
+        checks.check_backward(report, case, backward)
+        checks.check_patches(report, case, patches)
+        checks.check_pool(report, case, pool, pool_backward, pool_size, pool_stride)
+        checks.check_flatten(report, case, flatten, flatten_backward)
+        return report.diagnosis()
+
+    return _examined_as_valid(examined) if padding is None else examined(padding)
+
+
+def _examined_as_valid(examined: Callable[[str | int], Diagnosis]) -> Diagnosis:
+    """Examine without padding; raise ConfigError where there are fewer mistakes with another, which was not named."""
+    failure = None
+    try:
+        diagnosis = examined("valid")
+    except DataError as error:
+        failure = error
+    if failure is None and not diagnosis:
+        return diagnosis
+    for padding in OTHERS:
+        try:
+            other = examined(padding)
+        except GlassnetError:
+            continue
+        if failure or len(other) < len(diagnosis):
+            fit = "fit better with" if other else "are correct for"
+            raise ConfigError(f"the functions {fit} padding={padding!r} and not the default, 'valid'; pass that")
+    if failure:
+        raise failure
+    return diagnosis

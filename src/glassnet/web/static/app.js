@@ -23,10 +23,8 @@ async function show() {
   const { name, settings } = place();
   const scroll = scrolled();
   for (const link of nav.children) {
-    if (link.dataset.view === name) {
-      link.setAttribute("aria-current", "page");
-      link.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone not all of them are in sight
-    } else link.removeAttribute("aria-current");
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   leave();
   leave = () => {};
