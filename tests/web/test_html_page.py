@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn import HANDS, drawn, painted
-from exported_models import CLASSES, MODELS, around, form, network, noise
+from exported_models import CLASSES, MODELS, UNITS, around, form, network, noise
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.cli import main
 from glassnet.data import Preprocessing
+from glassnet.doubt import Doubt, evidence
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain_tiny
 from glassnet.export import html_page
-from glassnet.nn import BatchNorm, Dense, Network
+from glassnet.nn import BatchNorm, Dense, Network, Pass, ReLU
 from glassnet.training import Run
 from glassnet.web.draw import look
 
@@ -215,6 +216,32 @@ def test_colours_and_transparency_are_read_as_in_python(opened: Open, bundled: P
         expected = np.array(look(model, png(pixels))["prepared"])
         difference = np.abs(np.array(looked(page, png(pixels))["prepared"]) - expected)
         assert difference.max() <= 1
+
+
+def doubting(model: Model, images: np.ndarray) -> Model:
+    """The model with a doubt of which images get every value."""
+    p = Pass(model.network)
+    seen = evidence(model.network, p, model.network.forward(model.inputs(images), p))
+    weights = np.random.default_rng(0).normal(size=seen.shape[1]) / (seen.std(axis=0) + 1e-3) / seen.shape[1] ** 0.5
+    doubt = Doubt(weights.astype(np.float32), -float(np.median(seen @ weights)))
+    return Model(model.networks, model.preprocessing, model.classes, doubts=doubt)
+
+
+def wide() -> Model:
+    """One the inputs of whose last layer are too many for evidence."""
+    return Model(network([Dense(UNITS), ReLU(), Dense(2100), ReLU(), Dense(10)]), form(), CLASSES)
+
+
+@pytest.mark.parametrize("name", ["many layers", "convolutions", "ensemble of convolutions", "wide", "bundled"])
+def test_doubt_is_the_same_as_in_python(name: str, opened: Open) -> None:
+    model = {"wide": wide, "bundled": open_model}.get(name, MODELS.get(name))()
+    drawings = [painted(drawn(digit, 0)[0], width=0.05 + 0.03 * digit) for digit in range(10)]
+    images = np.array([look(model, each)["prepared"] for each in drawings], np.uint8)
+    model = model if name == "bundled" else doubting(model, images)
+    page, expected = opened(model), model.doubt(images)
+    found = [looked(page, drawing)["doubt"] for drawing in drawings]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    assert expected.max() > 10 * expected.min() if name == "bundled" else np.ptp(expected) > 0.3
 
 
 @pytest.mark.parametrize("dark_on_light", [False, True])
