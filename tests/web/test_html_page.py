@@ -5,6 +5,8 @@ import io
 import json
 import os
 import socket
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -242,6 +244,52 @@ def test_doubt_is_the_same_as_in_python(name: str, opened: Open) -> None:
     found = [looked(page, drawing)["doubt"] for drawing in drawings]
     np.testing.assert_allclose(found, expected, rtol=1e-3)
     assert expected.max() > 10 * expected.min() if name == "bundled" else np.ptp(expected) > 0.3
+
+
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+
+
+def deep_png(values: np.ndarray, interlaced: bool) -> bytes:
+    """A gray PNG of 16 bits, each of whose rows has another of the five filters."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    rows = b""
+    for top, left, down, across in ADAM7 if interlaced else [(0, 0, 1, 1)]:
+        part = values[top::down, left::across].astype(">u2")
+        raw = np.pad(np.ascontiguousarray(part).view(np.uint8).astype(int), ((1, 0), (2, 0)))
+        for y in range(1, len(raw)) if part.shape[1] else ():
+            x, a, b, c = raw[y, 2:], raw[y, :-2], raw[y - 1, 2:], raw[y - 1, :-2]
+            ways = np.abs([b - c, a - c, a + b - 2 * c]).argmin(axis=0)
+            predicted = [0 * x, a, b, (a + b) // 2, np.choose(ways, [a, b, c])][y % 5]
+            rows += bytes([y % 5]) + ((x - predicted) % 256).astype(np.uint8).tobytes()
+    packed, head = zlib.compress(rows), struct.pack(">IIBBBBB", *values.shape[::-1], 16, 0, 0, 0, interlaced)
+    content = chunk(b"IDAT", packed[:99]) + chunk(b"IDAT", packed[99:])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + content + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_picture_of_16_bits_is_read_as_in_python(
+    interlaced: bool, opened: Open, bundled: Path, tmp_path: Path
+) -> None:
+    page, model = opened(bundled), open_model()
+    rng = np.random.default_rng(0)
+    for name in ("flat", "shadow", "light ink"):
+        values = 7 * pictures()[name].astype(np.uint16) + rng.integers(0, 9, (200, 300), np.uint16)
+        values[0, :3] = 65535  # faulty pixels
+        content = deep_png(values, interlaced)
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), values)
+        found, expected = looked(page, content), look(model, content)
+        assert found["prepared"] == expected["prepared"], name
+    (tmp_path / "deep.png").write_bytes(content)
+    page.locator("input[type=file]").set_input_files(tmp_path / "deep.png")
+    expect(page.locator(".said .digit")).to_have_text(expected["answer"])
+    shown = "(canvas) => [...canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1).data]"
+    assert np.ptp(np.array(page.locator(".paper").evaluate(shown)).reshape(-1, 4)[:, 0]) > 100  # not one black square
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    page.locator("input[type=file]").set_input_files(tmp_path / "cut.png")
+    expect(page.get_by_role("status")).to_contain_text("cannot read that file")
 
 
 @pytest.mark.parametrize("dark_on_light", [False, True])
