@@ -16,7 +16,7 @@ import pytest
 from drawn import HANDS, drawn, painted
 from exported_models import CLASSES, MODELS, UNITS, around, form, network, noise
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.cli import main
@@ -128,6 +128,21 @@ def test_each_kind_of_model_gives_the_same_probabilities(name: str, opened: Open
     expected, found = model.predict_proba(images), probabilities(opened(model), images)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.ptp(found, axis=0).max() > 0.1  # the answers differ, so that equality says something
+
+
+@pytest.mark.parametrize("pixels", ["[]", "'x'", "undefined", "[1, 2]", "Array(784).fill(NaN)", "Array(784).fill('1')"])
+def test_anything_but_pixels_is_an_error(pixels: str, opened: Open) -> None:
+    page = opened(around(Dense))
+    with pytest.raises(Error, match="give the 784 pixels of an image as numbers from 0 to 255, row by row"):
+        page.evaluate(f"glassnet.predictProba({pixels})")
+    assert len(page.evaluate("glassnet.predictProba(Array(784).fill(255))")) == 10
+
+
+def test_small_images_are_told_without_models_that_are_not_there(opened: Open, run: Run) -> None:
+    page = opened(run.model)
+    draw(page, 3)
+    expect(page.locator(".answer")).to_contain_text("8 × 8 scans, so little is left of a drawing.")
+    expect(page.locator(".answer")).not_to_contain_text("bundled")
 
 
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
