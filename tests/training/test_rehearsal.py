@@ -92,6 +92,22 @@ def test_a_folder_of_one_class_from_the_shell(digits: Dataset, trained: Run, tmp
     assert main(["evaluate", str(run)]) == 0
 
 
+def test_a_stray_folder_among_those_of_classes(
+    digits: Dataset, trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in (1, 7):
+        write(tmp_path / "drawings", digits.test, label, 5)
+    (tmp_path / "drawings/7").rename(tmp_path / "drawings/x")
+    run, command = tmp_path / "run", ["train", str(tmp_path / "drawings"), "--from", str(trained.path)]
+    assert main([*command, "--out", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/drawings: class x is not among the model's; remove it" in error
+    assert error.count("\n") == 1
+    assert not run.exists()
+    assert main([*command, "--recipe", "small", "--epochs", "1", "--batch-size", "4", "--out", str(run)]) == 0
+    assert open_model(run).classes == ("1", "x")
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
