@@ -18,7 +18,8 @@ FITTED = 0.5  # of training images correct: what is learned, although it does no
 def chance_note(run: RunUnderWay) -> str | None:
     """Return a sentence if the validation accuracy of a run's best epoch is no better than chance.
 
-    None if it is better, or if that cannot be told. Chance is to name the most common class of the validation images every time. Of planted mistakes nothing is said.
+    None if it is better, or if that cannot be told. Chance is to name the most common class of the validation images
+    every time. Of planted mistakes nothing is said.
     """
     labels = run.validation.labels
     rows = [row for row in run.rows if row["validation_accuracy"] is not None]
