@@ -14,7 +14,7 @@ import numpy as np
 from .nn import Conv2D, Dense, Network, Pass
 from .nn.types import Array
 
-__all__ = ["THRESHOLD", "Doubt", "evidence"]
+__all__ = ["THRESHOLD", "Doubt", "evidence", "telling_layers"]
 
 THRESHOLD = 0.5
 """More doubt than this: the image is not like the classes. One in a hundred of true digits has more."""
@@ -64,17 +64,17 @@ class Doubt:
 
 
 def evidence(network: Network, p: Pass, Z: Array) -> Array:
-    """Return the inputs of all dense layers but the image itself, the energy of the logits and their largest (n, m)."""
+    """Return the inputs of `telling_layers`, the energy of the logits and their largest (n, m)."""
     largest = Z.max(axis=1, keepdims=True)
     energy = largest + np.log(np.exp(Z - largest).sum(axis=1, keepdims=True))
-    inputs = [p.layers[number].X for number in _hidden(network)]
-    return np.concatenate([*(X for X in inputs if X.shape[1] <= WIDEST), energy, largest], axis=1)
+    return np.concatenate([*(p.layers[number].X for number in telling_layers(network)), energy, largest], axis=1)
 
 
-def _hidden(network: Network) -> list[int]:
-    """Return the dense layers that something with weights comes before."""
+def telling_layers(network: Network) -> list[int]:
+    """Return the numbers of the dense layers whose inputs are evidence: not the image itself, and not too wide."""
     weighted = [number for number, layer in enumerate(network.layers) if isinstance(layer, Dense | Conv2D)]
-    return [number for number in weighted[1:] if isinstance(network.layers[number], Dense)]
+    dense = [number for number in weighted[1:] if isinstance(network.layers[number], Dense)]
+    return [number for number in dense if len(network.named_parameters[f"{number}.W"]) <= WIDEST]
 
 
 def _size(network: Network) -> int:

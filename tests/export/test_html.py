@@ -28,7 +28,10 @@ def test_the_bundled_models_page_is_small_and_whole(tmp_path: Path, capsys: pyte
     assert main(["export", "--html", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}  {path.stat().st_size:,} bytes\n"
     assert path.stat().st_size < 4_000_000
+    docs = (Path(__file__).parents[2] / "docs/use/export-and-kaggle.md").read_text("utf-8")
+    assert f"the bundled model, {path.stat().st_size / 1e6:.1f} MB" in docs
     text = path.read_text("utf-8")
+    assert "<title>The bundled model · glassnet</title>" in text
     assert "import " not in text.partition('<script type="module">')[2].replace("// ", "")
     assert "default-src 'none'" in text
 
@@ -111,6 +114,22 @@ def test_a_page_of_a_run_has_its_snapshots(tmp_path: Path, monkeypatch: pytest.M
     some = list(past_of(run, run.model))
     assert len(some) in (4, 5)
     assert {some[0], some[-1]} == {run.snapshots[0], run.snapshots[-1]}
+
+
+def test_a_snapshot_is_named_by_its_run_and_its_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(load_dataset("digits"), "small", epochs=2, out=tmp_path / "mine", threads=1)
+    snapshot, page = run.path / "snapshots" / f"{run.snapshots[-1]}.safetensors", tmp_path / "page.html"
+    run.model.save(tmp_path / "kept.v2.safetensors")
+    for path, name in (
+        (run.path, "mine"),
+        (snapshot, f"mine at step {run.snapshots[-1]:,}"),
+        (tmp_path / "kept.v2.safetensors", "kept.v2"),
+    ):
+        assert main(["export", str(path), "--html", str(page)]) == 0
+        assert data(page.read_bytes())["name"] == name
+        capsys.readouterr()
+        assert main(["explain", str(path)]) == 0
+        assert capsys.readouterr().out.startswith(f"Test image 0 of {name}\n")
 
 
 def test_an_ensemble_has_a_point_for_each_member(tmp_path: Path) -> None:

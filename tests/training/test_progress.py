@@ -110,6 +110,14 @@ def test_a_run_at_chance_says_so_and_names_the_cause(digits, told, settings, cau
     assert cause in text
 
 
+@pytest.mark.parametrize("labels", [np.arange(60) // 59, np.arange(12) % 2], ids=["one class", "few images"])
+def test_where_nothing_could_be_better_than_chance_it_is_not_said(labels, told):
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 4, 4), np.uint8)
+    lines = told(load_dataset((images, labels), classes=2), epochs=2, batch_size=4)
+    assert "validation images" in " ".join(lines)
+    assert not [line for line in lines if "chance" in line]
+
+
 def test_labels_that_belong_to_other_images(digits, told):
     images, labels = digits.train.images, np.random.default_rng(0).permutation(digits.train.labels)
     text = " ".join(" ".join(told(load_dataset((images, labels)), epochs=150, dropout=0, hidden=[400])).split())

@@ -92,6 +92,50 @@ def test_a_folder_of_one_class_from_the_shell(digits: Dataset, trained: Run, tmp
     assert main(["evaluate", str(run)]) == 0
 
 
+def test_a_single_drawing(
+    digits: Dataset, trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "drawings", digits.test, 7, 1)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "drawings", "--from", str(trained.path), "--out", "run"]) == 0
+    out, err = capsys.readouterr()
+    old, _ = digits.split(trained.config.validation, trained.config.split_seed)
+    words = f"{500 + len(old):,} training images (1 new × 500 + {len(old):,} rehearsed), "
+    assert words in " ".join(err.split())
+    assert "next" not in out  # there is nothing to evaluate it on
+    assert main(["resume", "run", "--epochs", "9"]) == 0
+    assert "next" not in capsys.readouterr().out
+    assert main(["train", "digits", "--epochs", "1", "--out", "other"]) == 0
+    assert "glassnet evaluate other" in capsys.readouterr().out
+
+
+def test_drawings_that_nobody_has_kept(
+    trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("drawings", "drawings/"):
+        assert main(["train", name, "--from", str(trained.path)]) == 2
+        error = capsys.readouterr().err
+        assert "no drawings kept yet: keep some on the page (glassnet serve), or go to the folder that holds" in error
+        assert error.count("\n") == 1
+
+
+def test_a_stray_folder_among_those_of_classes(
+    digits: Dataset, trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in (1, 7):
+        write(tmp_path / "drawings", digits.test, label, 5)
+    (tmp_path / "drawings/7").rename(tmp_path / "drawings/x")
+    run, command = tmp_path / "run", ["train", str(tmp_path / "drawings"), "--from", str(trained.path)]
+    assert main([*command, "--out", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/drawings: class x is not among the model's; remove it" in error
+    assert error.count("\n") == 1
+    assert not run.exists()
+    assert main([*command, "--recipe", "small", "--epochs", "1", "--batch-size", "4", "--out", str(run)]) == 0
+    assert open_model(run).classes == ("1", "x")
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [

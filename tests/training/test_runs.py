@@ -609,3 +609,23 @@ def test_a_finished_run_goes_on_for_more_epochs(tmp_path: Path, digits: Dataset)
     ensemble = train(digits, out=tmp_path / "ensemble", members=2, epochs=1, **settings)
     with pytest.raises(ConfigError, match="epochs: an ensemble cannot be continued"):
         resume(ensemble.path, epochs=2)
+
+
+def test_a_resumed_run_that_finds_no_better_model_keeps_the_one_it_had(tmp_path):
+    """Of two classes that anything tells apart the first epoch is the best by accuracy."""
+    labels = np.arange(1200) % 2
+    images = (200 * labels[:, None, None] + np.random.default_rng(0).integers(0, 50, (1200, 5, 5))).astype(np.uint8)
+    dataset = load_dataset((images, labels), classes=2)
+
+    class Stop(Callback):
+        def on_epoch(self, run, row):
+            run.stop("for a test")
+
+    settings = {"recipe": "small", "monitor": "validation_accuracy", "threads": 1, "epochs": 3}
+    stopped = train(dataset, out=tmp_path / "stopped", callbacks=[Stop()], **settings)
+    whole = train(dataset, out=tmp_path / "whole", **settings)
+    assert stopped.best["epoch"] == whole.best["epoch"] == 1
+    for run in (resume(stopped.path, dataset), resume(stopped.path, dataset, epochs=4)):
+        assert run.finished
+        np.testing.assert_array_equal(run.model.network.parameters, whole.model.network.parameters)
+        np.testing.assert_array_equal(run.model.doubt(images), whole.model.doubt(images))

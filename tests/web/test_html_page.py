@@ -5,6 +5,8 @@ import io
 import json
 import os
 import socket
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn import HANDS, drawn, painted
-from exported_models import CLASSES, MODELS, around, form, network, noise
+from exported_models import CLASSES, MODELS, UNITS, around, form, network, noise
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.cli import main
 from glassnet.data import Preprocessing
+from glassnet.doubt import Doubt, evidence
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain_tiny
 from glassnet.export import html_page
-from glassnet.nn import BatchNorm, Dense, Network
+from glassnet.nn import BatchNorm, Dense, Network, Pass, ReLU
 from glassnet.training import Run
 from glassnet.web.draw import look
 
@@ -127,6 +130,21 @@ def test_each_kind_of_model_gives_the_same_probabilities(name: str, opened: Open
     assert np.ptp(found, axis=0).max() > 0.1  # the answers differ, so that equality says something
 
 
+@pytest.mark.parametrize("pixels", ["[]", "'x'", "undefined", "[1, 2]", "Array(784).fill(NaN)", "Array(784).fill('1')"])
+def test_anything_but_pixels_is_an_error(pixels: str, opened: Open) -> None:
+    page = opened(around(Dense))
+    with pytest.raises(Error, match="give the 784 pixels of an image as numbers from 0 to 255, row by row"):
+        page.evaluate(f"glassnet.predictProba({pixels})")
+    assert len(page.evaluate("glassnet.predictProba(Array(784).fill(255))")) == 10
+
+
+def test_small_images_are_told_without_models_that_are_not_there(opened: Open, run: Run) -> None:
+    page = opened(run.model)
+    draw(page, 3)
+    expect(page.locator(".answer")).to_contain_text("8 × 8 scans, so little is left of a drawing.")
+    expect(page.locator(".answer")).not_to_contain_text("bundled")
+
+
 @pytest.mark.skipif("GLASSNET_DATA" not in os.environ, reason="GLASSNET_DATA does not say where MNIST is")
 def test_hundreds_of_digits_get_the_same_probabilities(opened: Open, bundled: Path) -> None:
     images = load_dataset("mnist").test.images[:400]
@@ -215,6 +233,78 @@ def test_colours_and_transparency_are_read_as_in_python(opened: Open, bundled: P
         expected = np.array(look(model, png(pixels))["prepared"])
         difference = np.abs(np.array(looked(page, png(pixels))["prepared"]) - expected)
         assert difference.max() <= 1
+
+
+def doubting(model: Model, images: np.ndarray) -> Model:
+    """The model with a doubt of which images get every value."""
+    p = Pass(model.network)
+    seen = evidence(model.network, p, model.network.forward(model.inputs(images), p))
+    weights = np.random.default_rng(0).normal(size=seen.shape[1]) / (seen.std(axis=0) + 1e-3) / seen.shape[1] ** 0.5
+    doubt = Doubt(weights.astype(np.float32), -float(np.median(seen @ weights)))
+    return Model(model.networks, model.preprocessing, model.classes, doubts=doubt)
+
+
+def wide() -> Model:
+    """One the inputs of whose last layer are too many for evidence."""
+    return Model(network([Dense(UNITS), ReLU(), Dense(2100), ReLU(), Dense(10)]), form(), CLASSES)
+
+
+@pytest.mark.parametrize("name", ["many layers", "convolutions", "ensemble of convolutions", "wide", "bundled"])
+def test_doubt_is_the_same_as_in_python(name: str, opened: Open) -> None:
+    model = {"wide": wide, "bundled": open_model}.get(name, MODELS.get(name))()
+    drawings = [painted(drawn(digit, 0)[0], width=0.05 + 0.03 * digit) for digit in range(10)]
+    images = np.array([look(model, each)["prepared"] for each in drawings], np.uint8)
+    model = model if name == "bundled" else doubting(model, images)
+    page, expected = opened(model), model.doubt(images)
+    found = [looked(page, drawing)["doubt"] for drawing in drawings]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    assert expected.max() > 10 * expected.min() if name == "bundled" else np.ptp(expected) > 0.3
+
+
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+
+
+def deep_png(values: np.ndarray, interlaced: bool) -> bytes:
+    """A gray PNG of 16 bits, each of whose rows has another of the five filters."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    rows = b""
+    for top, left, down, across in ADAM7 if interlaced else [(0, 0, 1, 1)]:
+        part = values[top::down, left::across].astype(">u2")
+        raw = np.pad(np.ascontiguousarray(part).view(np.uint8).astype(int), ((1, 0), (2, 0)))
+        for y in range(1, len(raw)) if part.shape[1] else ():
+            x, a, b, c = raw[y, 2:], raw[y, :-2], raw[y - 1, 2:], raw[y - 1, :-2]
+            ways = np.abs([b - c, a - c, a + b - 2 * c]).argmin(axis=0)
+            predicted = [0 * x, a, b, (a + b) // 2, np.choose(ways, [a, b, c])][y % 5]
+            rows += bytes([y % 5]) + ((x - predicted) % 256).astype(np.uint8).tobytes()
+    packed, head = zlib.compress(rows), struct.pack(">IIBBBBB", *values.shape[::-1], 16, 0, 0, 0, interlaced)
+    content = chunk(b"IDAT", packed[:99]) + chunk(b"IDAT", packed[99:])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + content + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_picture_of_16_bits_is_read_as_in_python(
+    interlaced: bool, opened: Open, bundled: Path, tmp_path: Path
+) -> None:
+    page, model = opened(bundled), open_model()
+    rng = np.random.default_rng(0)
+    for name in ("flat", "shadow", "light ink"):
+        values = 7 * pictures()[name].astype(np.uint16) + rng.integers(0, 9, (200, 300), np.uint16)
+        values[0, :3] = 65535  # faulty pixels
+        content = deep_png(values, interlaced)
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), values)
+        found, expected = looked(page, content), look(model, content)
+        assert found["prepared"] == expected["prepared"], name
+    (tmp_path / "deep.png").write_bytes(content)
+    page.locator("input[type=file]").set_input_files(tmp_path / "deep.png")
+    expect(page.locator(".said .digit")).to_have_text(expected["answer"])
+    shown = "(canvas) => [...canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1).data]"
+    assert np.ptp(np.array(page.locator(".paper").evaluate(shown)).reshape(-1, 4)[:, 0]) > 100  # not one black square
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    page.locator("input[type=file]").set_input_files(tmp_path / "cut.png")
+    expect(page.get_by_role("status")).to_contain_text("cannot read that file")
 
 
 @pytest.mark.parametrize("dark_on_light", [False, True])

@@ -18,7 +18,7 @@ from ..explain import (
 )
 from ..explain import explain as explain_step
 from ..model import Model
-from ..training import BUNDLED, Run, open_model
+from ..training import BUNDLED, Run, name_of, open_model
 from .output import draw_images, print_json, printable, require_ending, say
 from .units import show_unit, write_map
 
@@ -97,7 +97,7 @@ def explain(
         explanation = explain_it() if learning_rate is None else explain_it(learning_rate)
     else:
         image = image or 0
-        title = f"Test image {image} of {'the bundled model' if run is None else run.resolve().name}"
+        title = f"Test image {image} of {name_of(run)}"
         explanation = _explain_run(run, image, 0.1 if learning_rate is None else learning_rate)
     page: Path | None = None
     if report is not None:

@@ -7,7 +7,7 @@ from ..errors import ConfigError, DataError
 from ..export import html_page, numpy_source, onnx_graph, past_of, record_of, submission, torch_state_dict
 from ..files import write_atomically, write_together
 from ..model import Model
-from ..training import Run, open_model
+from ..training import Run, name_of, open_model
 from .output import print_facts, print_json, require_ending
 
 __all__ = ["export", "submit"]
@@ -75,12 +75,9 @@ def export(
 
 def _page(model: Model, path: Path | None) -> bytes:
     """Return the page of a model that was opened, with what its run tells of its training."""
-    if path is None:
-        return html_page(model, record_of(model, "The bundled model"))
-    if not path.is_dir():
-        return html_page(model, record_of(model, path.stem))
-    run = Run(path)
-    return html_page(model, record_of(model, path.resolve().name, run), past=past_of(run, model))
+    run = Run(path) if path and path.is_dir() else None
+    record = record_of(model, name_of(path) if path else "The bundled model", run)
+    return html_page(model, record, past=past_of(run, model) if run else None)
 
 
 def submit(

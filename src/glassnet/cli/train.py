@@ -115,7 +115,7 @@ def train(
             **given,
         )
         if ranks.rank == 0:
-            _show(run, json)
+            _show(run, dataset, json)
         if page:
             sys.stdout.flush()  # the result is for whoever reads it in a pipe, and this line for the person
             say(f"The page stays at {page.address} until Ctrl-C.")
@@ -190,11 +190,11 @@ def resume(
             run, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
         )
         if ranks.rank == 0:
-            _show(resumed, json)
+            _show(resumed, resumed.dataset(), json)
 
 
-def _show(run: Run, json: bool) -> None:
-    """Print the result and what to do next."""
+def _show(run: Run, dataset: Dataset, json: bool) -> None:
+    """Print the result of a run that learned a data set, and what to do next."""
     best, broken = run.best, run.broken
     if json:
         model_row = None if best["loss"] is None else best
@@ -220,7 +220,7 @@ def _show(run: Run, json: bool) -> None:
     members = run.config.members
     which = f"ensemble of {members}" if members > 1 else f"epoch {best['epoch']}"
     facts = {"best": f"{which}: {verdict}", "run": run.path}
-    if not run.config.all_data:
+    if len(dataset.test) and not run.config.all_data:
         facts["next"] = command("evaluate", run.path)
     if Path(run.config.data).name == "train.csv":  # as Kaggle calls it
         facts["then"] = command("submit", run.path, "test.csv")

@@ -114,6 +114,10 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
+    if text.rstrip("/") == "drawings":  # where the page keeps them
+        raise DataError(
+            "no drawings kept yet: keep some on the page (glassnet serve), or go to the folder that holds drawings/"
+        )
     known = nearest(text, [*NAMED, *plugin_names("glassnet.data")])
     raise DataError(f"no data set or path called {text!r}{known}; give a name or an existing path")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..doubt import telling_layers
 from ..errors import ConfigError
 from ..model import Model
 from ..nn import (
@@ -77,11 +78,16 @@ def describe(model: Model, past: Mapping[int, Model]) -> dict[str, Any]:
         "form": asdict(model.preprocessing),
         "members": len(model.networks),
         "layers": [*_layers(model)],
-        "doubt": None
-        if model.doubts is None
-        else {"weights": [float(f"{w:.9g}") for w in model.doubts.weights], "bias": model.doubts.bias},
+        "doubt": _doubt(model),
         "weights": [_weights(step, each) for step, each in [*sorted(past.items()), (None, model)]],
     }
+
+
+def _doubt(model: Model) -> dict[str, Any] | None:
+    if model.doubts is None:
+        return None
+    weights = [float(f"{w:.9g}") for w in model.doubts.weights]
+    return {"layers": telling_layers(model.network), "weights": weights, "bias": model.doubts.bias}
 
 
 def _layers(model: Model) -> Iterator[dict[str, Any]]:

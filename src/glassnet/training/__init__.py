@@ -14,7 +14,7 @@ from .mpi import launched_ranks, open_ranks
 from .ranks import Ranks
 from .rate_finder import LearningRateSearch, find_learning_rate
 from .recipe import notebook_names, recipe_names, recipe_summary, recipe_text
-from .run import BUNDLED, Run, find_runs, open_model
+from .run import BUNDLED, Run, find_runs, name_of, open_model
 from .run_loop import RunLoop
 from .thread_choice import measured_threads
 from .wording import explain
@@ -51,6 +51,7 @@ __all__ = [
     "launched_ranks",
     "make_run_folder",
     "measured_threads",
+    "name_of",
     "notebook_names",
     "open_model",
     "open_ranks",

@@ -51,6 +51,7 @@ class Task(NamedTuple):
     """What a run learns."""
 
     training: Examples
+    mixture: str  # of what they are mixed, for people, where some are rehearsed
     validation: Examples
     mistakes: list[Mistake]  # that are planted in it
     image_shape: tuple[int, int]
@@ -72,7 +73,7 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     if not config.rehearsal:
         dataset.require_trainable()
     mistakes = [MISTAKES[name]() for name in config.mistakes]
-    training, validation = split(config, dataset)
+    training, validation, mixture = split(config, dataset)
     for mistake in mistakes:
         mistake.see(training, validation)
     for mistake in mistakes:
@@ -95,7 +96,8 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     total = config.epochs * len(training) * sum(work)
     engine = choose_engine(config.engine, total)
     network = ", ".join(network_words(config, dataset.image_shape, len(dataset.classes)))
-    return Task(training, validation, mistakes, dataset.image_shape, network, total, size, engine, threads, products)
+    shape = dataset.image_shape
+    return Task(training, mixture, validation, mistakes, shape, network, total, size, engine, threads, products)
 
 
 def shares_out_images(layers: Sequence[Layer]) -> bool:

@@ -62,11 +62,13 @@ class RunUnderWay(LoopUnderWay, Protocol):
         model: what validation judges and the run keeps, with preprocessing and class names: the same network, or where
             ``ema`` is set the averaged one, which has parameters of its own.
         batches: the training images.
+        mixture: of what they are mixed, in words, where some are rehearsed.
         validation: the validation images.
         broken: why it cannot go on, where a planted mistake has broken it.
         ranks: the processes that share out the run; the callback is in the first.
     """
 
+    mixture: str
     validation: Examples
     broken: str | None
     ranks: Ranks

@@ -20,8 +20,8 @@ ARRAYS = "arrays in memory"  # what stands for a source where there was none
 WITHOUT = "give rehearsal 0 to train without them"
 
 
-def split(config: Config, dataset: Dataset) -> tuple[Examples, Examples]:
-    """Return the training and the validation images of a run, those that it rehearses among them.
+def split(config: Config, dataset: Dataset) -> tuple[Examples, Examples, str]:
+    """Return the training and the validation images of a run, and of what the training images are mixed, in words.
 
     Of both parts, ``config.rehearsal`` is the fraction of images from the data that the model learned first; where the
     new images are few, they stand there several times, and augmentation shows them each time in another way. The old
@@ -34,12 +34,12 @@ def split(config: Config, dataset: Dataset) -> tuple[Examples, Examples]:
     """
     training, validation = dataset.split(config.validation, config.split_seed)
     if not config.rehearsal:
-        return training, validation
+        return training, validation, ""
     before = _learned_before(config, dataset).split(config.validation, config.split_seed)
-    mixed = [
+    (training, words), (validation, _) = (
         _mixed(new, old, config.rehearsal, config.seed) for new, old in zip((training, validation), before, strict=True)
-    ]
-    return mixed[0], mixed[1]
+    )
+    return training, validation, words
 
 
 def _learned_before(config: Config, dataset: Dataset) -> Dataset:
@@ -58,13 +58,13 @@ def _learned_before(config: Config, dataset: Dataset) -> Dataset:
     return before
 
 
-def _mixed(new: Examples, old: Examples, fraction: float, seed: int) -> Examples:
-    """Return at least `LEAST` examples, ``fraction`` of them old; fewer where there are not so many old ones."""
+def _mixed(new: Examples, old: Examples, fraction: float, seed: int) -> tuple[Examples, str]:
+    """Return at least `LEAST` examples, ``fraction`` of them old, or fewer where there are not so many; and words."""
     if not len(new) or not len(old):
-        return new if len(new) else old
+        return new if len(new) else old, ""
     times = ceil(LEAST * (1 - fraction) / len(new))
     repeated = new.take(np.tile(np.arange(len(new)), times))
     wanted = len(repeated) * fraction / (1 - fraction)
     if wanted < len(old):
         old = old.take(hold_out(old.labels, wanted / len(old), seed)[1])
-    return repeated.joined(old)
+    return repeated.joined(old), f"{len(new):,} new × {times:,} + {len(old):,} rehearsed"

@@ -15,7 +15,7 @@ from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL, SNAPSHOTS
 from .history import Row, best_row, read_history
 from .snapshots import find_snapshots
 
-__all__ = ["BUNDLED", "Run", "find_runs", "open_model"]
+__all__ = ["BUNDLED", "Run", "find_runs", "name_of", "open_model"]
 
 BUNDLED = Path(__file__).parent.parent / "bundled" / "digits.safetensors"  # made by `make model`
 
@@ -173,3 +173,13 @@ def open_model(path: str | os.PathLike[str] | None = None) -> Model:
             return Run(path.parent.parent).model_at(int(path.stem))  # which says which there are
         raise FileError(f"{path}: no run folder or model file there; is the path right?")
     return Run(path).model if path.is_dir() else Model.load(path)
+
+
+def name_of(path: str | os.PathLike[str] | None) -> str:
+    """Return the name of the model that `open_model` opens: of its run, of a snapshot with the step, or of its file."""
+    if path is None:
+        return "the bundled model"
+    path = as_path(path).resolve()
+    if path.parent.name == SNAPSHOTS and path.stem.isdecimal():
+        return f"{path.parent.parent.name} at step {int(path.stem):,}"
+    return path.name.removesuffix(".safetensors")

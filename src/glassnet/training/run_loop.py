@@ -56,6 +56,7 @@ class RunLoop(Loop):
         check_callbacks(callbacks)
         task = prepare(config, dataset)
         training, self.validation, classes = task.training, task.validation, len(dataset.classes)
+        self.mixture = task.mixture
         preprocessing = Preprocessing.fit(training, config.scaling, dataset.maximum)
         threads = ranks.threads(task.threads)
         # The blocks of a whole batch are shared out among threads, each of which computes its own products.

@@ -24,7 +24,18 @@ def dataset_for(model: Model, dataset: Dataset) -> Dataset:
 
 
 def recipe_for(model: Model, dataset: Dataset) -> str | None:
-    """Return the recipe that suits a few more images of a model's own classes, or None where these are not that."""
+    """Return the recipe that suits a few more images of a model's own classes, or None where these are not that.
+
+    Raises:
+        ConfigError: only some of the classes are the model's, as where a stray folder lies among those of drawings.
+    """
+    others = [name for name in dataset.classes if name not in model.classes]
+    if 0 < len(others) < len(dataset.classes):
+        which = f"class {others[0]} is" if len(others) == 1 else f"classes {', '.join(others[:3])} are"
+        raise ConfigError(
+            f"start: {dataset.source or dataset.name}: {which} not among the model's; remove it to train the model on, "
+            f"or give a recipe to train new outputs for these {len(dataset.classes)} classes"
+        )
     return "fine-tune" if dataset.classes == model.classes and len(dataset.train) < SMALL else None
 
 

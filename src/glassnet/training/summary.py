@@ -22,7 +22,8 @@ def summary(run: RunUnderWay) -> str:
     threads = f"{engine.threads} thread" + "s" * (engine.threads != 1)
     lines = {
         "data": [
-            f"{config.data or 'arrays'}, {len(run.batches.labels):,} training images",
+            config.data or "arrays",
+            f"{len(run.batches.labels):,} training images" + (f" ({run.mixture})" if run.mixture else ""),
             f"{len(run.validation):,} validation images",
             *(["dark on light"] if run.model.preprocessing.dark_on_light else []),
         ],

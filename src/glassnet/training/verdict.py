@@ -16,17 +16,19 @@ FITTED = 0.5  # of training images correct: what is learned, although it does no
 
 
 def chance_note(run: RunUnderWay) -> str | None:
-    """Return a sentence if the validation accuracy of a run's best epoch is no better than chance, and None if it is.
+    """Return a sentence if the validation accuracy of a run's best epoch is no better than chance.
 
-    Chance is to name the most common class of the validation images every time. Of planted mistakes nothing is said.
+    None if it is better, or if that cannot be told. Chance is to name the most common class of the validation images
+    every time. Of planted mistakes nothing is said.
     """
     labels = run.validation.labels
     rows = [row for row in run.rows if row["validation_accuracy"] is not None]
     if run.config.mistakes or not len(labels) or not rows:
         return None
     chance = float(np.bincount(labels).max() / len(labels))
+    better = chance + SPREADS * math.sqrt(chance * (1 - chance) / len(labels))
     best = best_row(rows, run.config.monitor)["validation_accuracy"] or 0.0  # not the luckiest of many epochs
-    if best > chance + SPREADS * math.sqrt(chance * (1 - chance) / len(labels)):
+    if best > better or better >= 1:  # of one class, or of so few images that nothing could be better than chance
         return None
     cause = _cause(run.config, rows[-1]["accuracy"], dark_on_light=run.model.preprocessing.dark_on_light)
     return (

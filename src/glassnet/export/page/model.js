@@ -90,9 +90,8 @@ export class Model {
     const logits = outputs.at(-1);
     const largest = Math.max(...logits);
     const energy = largest + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - largest), 0));
-    const dense = this.networks[0].flatMap(({ layer }, i) => (layer === "Dense" ? [i] : []));
     let [score, at] = [this.doubt.bias, 0];
-    for (const i of dense.slice(1)) for (const value of outputs[i]) score += value * this.doubt.weights[at++];
+    for (const i of this.doubt.layers) for (const value of outputs[i]) score += value * this.doubt.weights[at++];
     score += energy * this.doubt.weights[at] + largest * this.doubt.weights[at + 1];
     return 1 / (1 + Math.exp(Math.min(Math.max(score, -50), 50)));
   }

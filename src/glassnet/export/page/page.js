@@ -40,10 +40,17 @@ for (const chart of data.curves) document.querySelector(".charts").append(curves
 addEventListener("hashchange", show);
 show();
 
+// h·w numbers from 0 to 255, or a RangeError.
+function checked(pixels) {
+  const [{ height, width }, numbers] = [model.form, Array.from(pixels ?? [])];
+  if (numbers.length === height * width && numbers.every((n) => typeof n === "number" && n >= 0 && n <= 255)) return numbers;
+  throw new RangeError(`glassnet.predictProba: give the ${height * width} pixels of an image as numbers from 0 to 255, row by row`);
+}
+
 // For whoever opens the browser's console: the probability of each class for h·w numbers from 0 to 255, and all that the
 // page says of a picture file.
 globalThis.glassnet = {
   classes: model.classes,
-  predictProba: (pixels) => model.predictProba(pixels),
+  predictProba: (pixels) => model.predictProba(checked(pixels)),
   look: async (file) => look(model, await grayOfFile(file)),
 };

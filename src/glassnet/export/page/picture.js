@@ -1,6 +1,7 @@
 // A picture as gray values, as glassnet/data/pictures.py reads it: luminance, or where that shows much less than one of the
 // colours, that colour; strokes on nothing get a ground that leaves them visible.
 
+import { eightBits } from "../../web/static/views/draw/deep.js";
 import { count, grid, median, rint } from "./framing/grids.js";
 import { reduced } from "./framing/resample.js";
 
@@ -18,7 +19,8 @@ export async function grayOf(drawing) {
 }
 
 export async function grayOfFile(file) {
-  const bitmap = await createImageBitmap(file, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  const as = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+  const bitmap = await createImageBitmap(await eightBits(file), as);
   const context = canvasOf(bitmap.width, bitmap.height);
   context.drawImage(bitmap, 0, 0);
   return smaller(gray(context.getImageData(0, 0, bitmap.width, bitmap.height)));

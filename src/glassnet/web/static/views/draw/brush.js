@@ -1,6 +1,7 @@
 // A sheet of paper, and what is drawn on it with mouse, pen, finger or keys. Places are shares of the sheet's side, so that
 // the same drawing can be painted at any size.
 
+import { eightBits } from "./deep.js";
 import { groundOf, smaller } from "./picture.js";
 
 const WIDTH = 1 / 12; // of a stroke
@@ -49,7 +50,7 @@ export class Drawing {
   // Lay a picture on the sheet, as large as it fits; where it does not reach, the sheet takes the colour of its border.
   // As long as nothing is drawn on it, the file itself is sent, so that the answer is that of `glassnet predict`.
   async lay(file) {
-    const bitmap = await createImageBitmap(file);
+    const bitmap = await createImageBitmap(await eightBits(file));
     const ground = groundOf(bitmap);
     const sheet = Object.assign(document.createElement("canvas"), { width: 2 * SENT, height: 2 * SENT });
     const context = sheet.getContext("2d");

@@ -10,7 +10,8 @@ const CERTAIN = 0.999; // a higher probability is not told in figures, nor one t
 const BARS = 10; // of a model with more classes, the most probable
 
 // The answer, large, and the probabilities as bars. Only the answer itself is read out, when a stroke has ended.
-export function answerCard() {
+// `better`: which other models see more of a drawing than one of small images.
+export function answerCard(better = "") {
   const unseen = h("span", { class: "unseen" });
   const digit = h("span", { class: "digit", "aria-hidden": "true" });
   const live = h("p", { "aria-live": "polite", "aria-atomic": "true" }, unseen, digit);
@@ -34,7 +35,7 @@ export function answerCard() {
 
   function show({ empty, classes, why, prepared, probabilities, answer, runner_up: other, doubt, reading }) {
     size.hidden = empty || Math.max(prepared.length, prepared[0].length) > SCANS;
-    if (!size.hidden) size.textContent = `This model learned from ${prepared.length} × ${prepared[0].length} scans, so little is left of a drawing. The bundled model, which is there by default, and those trained on MNIST see more.`;
+    if (!size.hidden) size.textContent = `This model learned from ${prepared.length} × ${prepared[0].length} scans, so little is left of a drawing. ${better}`;
     const shares = new Map(classes.map((name, i) => [name, empty || reading ? null : probabilities[i]]));
     const guess = () => h("span", {}, `${answer} (${percent(shares.get(answer))}) or ${other} (${percent(shares.get(other))})`);
     digit.classList.toggle("several", Boolean(reading));

@@ -9,6 +9,7 @@ import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
 import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
+const BETTER = "The bundled model, which is there by default, and those trained on MNIST see more.";
 const OFTEN = 400; // ms: how often a network in training is asked again
 
 export function mount(root, settings) {
@@ -29,7 +30,7 @@ export function mount(root, settings) {
   const label = h("select", { "aria-label": "The digit that you drew" });
   const keep = h("button", { onclick: keepIt }, "Keep it");
   const model = h("select", { onchange: () => choose(model.value) });
-  const result = answerCard();
+  const result = answerCard(BETTER);
   const onward = h("p", { class: "ways", hidden: true });
   result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep));
   const seen = seenCard();
