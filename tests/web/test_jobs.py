@@ -231,6 +231,18 @@ def test_a_run_that_cannot_begin_leaves_nothing(jobs: Jobs, tmp_path: Path, spec
     assert jobs.states() == {}
 
 
+def test_a_run_that_cannot_save_its_beginning_leaves_nothing(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    resource = pytest.importorskip("resource")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, usual[1]))  # bytes: enough for config.toml, not for a checkpoint
+    try:
+        with pytest.raises(TrainingError, match="File too large"):
+            jobs.start(spec(**SHORT | {"hidden": [64]}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert not list((tmp_path / "runs").iterdir())
+
+
 SERVER = """
 import sys, time
 from pathlib import Path

@@ -1,6 +1,7 @@
 """The runs that the page began: each a process of its own, which ends when the server does, however that ends."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -56,8 +57,7 @@ class Jobs:
         if job.error and not job.under_way:
             with self._lock:
                 self._jobs.pop(folder.name, None)  # which is gone where the folder was deleted meanwhile
-            with suppress(OSError):
-                folder.rmdir()  # only where it is empty
+            shutil.rmtree(folder, ignore_errors=True)  # a run that took no step would be listed as stopped
             raise TrainingError(job.error)
         return folder.name
 
