@@ -43,7 +43,7 @@ function draw(round, mistakes) {
   return { right, choices: shuffled(choices.values(), next) };
 }
 
-export function mountQuiz(root, settings, mistakes) {
+export function mountQuiz(root, settings, keep, mistakes) {
   const round = Math.trunc(Number(settings.get("round"))) || 1 + Math.floor(Math.random() * ROUNDS);
   const { right, choices } = draw(round, mistakes);
   const pair = contest({ hold: true });
@@ -58,7 +58,7 @@ export function mountQuiz(root, settings, mistakes) {
     h("fieldset", {}, h("legend", {}, "Which mistake is it?"), options), h("div", { class: "row" }, check), told, evidence);
   const next = h("a", { class: "button", href: `#clinic?show=quiz&round=${round + 1}` }, "Next round");
 
-  history.replaceState(null, "", `#clinic?show=quiz&round=${round}`);
+  keep(new URLSearchParams({ show: "quiz", round }));
   root.append(
     h("p", { class: "lede" }, "Two networks train on the same digits from the same initial weights. One has a mistake that is not named. Look at the curves, and choose."),
     h("div", { class: "row" }, h("h2", {}, `Round ${round}`), start, next, h("span", { class: "soft" }, score.of ? `${score.right} of ${score.of} correct so far` : "")),

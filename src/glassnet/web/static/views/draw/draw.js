@@ -11,7 +11,7 @@ import { galleryCard } from "./gallery.js";
 const DIGITS = [..."0123456789"];
 const OFTEN = 400; // ms: how often a network in training is asked again
 
-export function mount(root, settings) {
+export function mount(root, settings, keepAddress) {
   let run = settings.get("run");
   let runs = [];
   let listedOnce = false;
@@ -155,7 +155,7 @@ export function mount(root, settings) {
 
   function choose(name) {
     run = name === "" ? null : name;
-    history.replaceState(null, "", run === null ? "#draw" : `#draw?run=${encodeURIComponent(run)}`);
+    keepAddress(new URLSearchParams(run === null ? {} : { run }));
     turn++;
     ask();
   }

@@ -17,7 +17,7 @@ import { timeline } from "./time.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 
-export async function mount(root, settings) {
+export async function mount(root, settings, keep) {
   let names = settings.getAll("run").slice(0, MOST);
   let by = settings.get("by") ?? "step";
   let followed = []; // in the order of the names
@@ -66,7 +66,7 @@ export async function mount(root, settings) {
     const query = new URLSearchParams(names.map((name) => ["run", name]));
     if (by !== "step") query.set("by", by);
     if (time && time.step() !== null) query.set("step", time.step());
-    history[how](null, "", `#watch?${query}`);
+    keep(query, how);
   }
 
   function show(wanted, how) {
