@@ -198,10 +198,10 @@ function runPanel(folder, changed) {
 
   function leave() {
     end();
-    notice(`The run ${run.name} is gone: its folder was deleted.`);
+    notice(`The run ${run.name} is gone: its folder was renamed, moved or deleted.`);
     run = null;
     there.hidden = true;
-    state.textContent = "No run any more: its folder was deleted.";
+    state.textContent = "No run any more: its folder was renamed, moved or deleted.";
     changed();
   }
 
