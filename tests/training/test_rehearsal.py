@@ -61,6 +61,12 @@ def test_which_images_an_epoch_has(digits: Dataset, mirrored: Dataset) -> None:
     assert not known & {image.tobytes() for image in task.validation.images}
 
 
+def test_the_compiled_engine_rehearses_too(trained: Run, tmp_path: Path, mirrored: Dataset) -> None:
+    pytest.importorskip("numba")
+    run = train(mirrored, out=tmp_path / "run", start=trained.path, engine="compiled", epochs=1, threads=1)
+    assert (run.config.rehearsal, len(run.history)) == (0.75, 1)
+
+
 def test_half_a_run_and_a_resumed_half_are_a_whole_one(trained: Run, tmp_path: Path, mirrored: Dataset) -> None:
     class Stop(Callback):
         def on_step(self, run: RunUnderWay, loss: float) -> None:

@@ -29,10 +29,14 @@ def stream(side: str) -> str:
 
 @pytest.fixture
 def started(page: Page) -> list[dict[str, Any]]:
-    """What the page asked ``POST /api/runs`` for."""
+    """What the page asked ``POST /api/runs`` for; ``GET`` lists what was begun."""
     asked: list[dict[str, Any]] = []
 
     def start(route: Route) -> None:
+        if route.request.method == "GET":
+            there = [{"name": name} for name in TRUTH] if asked else []
+            route.fulfill(content_type="application/json", body=json.dumps(there))
+            return
         asked.append(route.request.post_data_json)
         name = "planted" if asked[-1]["mistakes"] else "cured"
         route.fulfill(status=201, content_type="application/json", body=json.dumps({"name": name}))
@@ -134,11 +138,35 @@ def test_the_quiz_names_the_mistake_only_when_it_is_answered(page: Page, started
     page.get_by_role("link", name="Next round").click()
     expect(page).to_have_url(re.compile("round=4"))
     expect(page.get_by_text("0 of 1 correct so far")).to_be_visible()
-    page.goto("/#clinic?show=quiz&round=3")  # a class plays the same round
-    page.get_by_role("button", name="Train both").click()
+    page.go_back()  # the round as it was answered
+    expect(page.get_by_role("status").filter(has_text="No, it is:")).to_be_visible()
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    expect(page.get_by_text("0 of 1 correct so far")).to_be_visible()
+    page.reload()  # and with it anew
     page.locator(f"input[value={right}]").check()
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("status").filter(has_text="Correct:")).to_be_visible()
+
+
+def test_a_round_outlives_a_reload_and_its_runs_end_with_it(page: Page) -> None:
+    page.goto("/#clinic?show=quiz&round=5")
+    page.get_by_role("button", name="Train both").click()
+    expect(page.get_by_role("radio").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("radio").first).to_be_visible()
+    expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
+    page.get_by_role("link", name="Next round").click()
+    expect(page.get_by_role("heading", name="Round 6")).to_be_visible()
+    states = "async () => (await (await fetch('/api/runs')).json()).filter(({ state }) => state === 'running').length"
+    page.wait_for_timeout(500)
+    assert page.evaluate(states) == 0
+
+
+@pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5"])
+def test_a_round_that_is_none_is_another(page: Page, round_: str) -> None:
+    page.goto(f"/#clinic?show=quiz&round={round_}")
+    expect(page.get_by_role("heading", name=re.compile(r"^Round [1-9]\d{0,3}$"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"round=[1-9]\d{0,3}$"))
 
 
 def test_each_round_has_one_choice_of_each_symptom_that_can_be_seen(page: Page) -> None:

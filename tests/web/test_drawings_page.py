@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from drawn import drawn
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from test_draw_page import answer, draw, ink, paper, places, settled
 from test_drawings import keep, trained
 
@@ -84,6 +84,60 @@ def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
     expect(page).to_have_url(re.compile(f"#draw\\?run={name}$"))
     expect(page.get_by_label("Model")).to_have_value(name)
     expect(page.get_by_role("row", name=re.compile(r"Validation images of large\.npz"))).to_be_visible()
+
+
+def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, client: httpx.Client, trained: Run) -> None:
+    for number in range(5):
+        for digit in (2, 4):
+            keep(client, digit, number)
+    page.goto(f"/#draw?run={trained.path.name}")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Lessons").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lessons")
+    page.wait_for_timeout(1000)
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Draw").click()
+    expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
+    expect(page).to_have_url(re.compile("#draw\\?run=.*fine-tune$"))
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Lessons").click()
+    page.go_back()
+    expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()  # what was told once is not told again
+
+
+def test_a_drawing_of_any_name_is_shown_and_deleted(page: Page, site: Site, client: httpx.Client) -> None:
+    for _ in range(2):
+        keep(client, 4)
+    for name, path in zip(("50% #1", "b"), sorted(site.drawings.glob("4/*.png")), strict=True):
+        path.rename(path.with_name(f"{name}.png"))
+    page.goto("/#draw")
+    shown = page.locator(".gallery .kept button")
+    expect(shown).to_have_count(2)
+    for i in range(2):
+        image = shown.nth(i).locator("img")
+        image.scroll_into_view_if_needed()
+        expect(image).to_have_js_property("complete", value=True)
+        assert image.evaluate("image => image.naturalWidth") > 0
+    shown.nth(1).click()  # the name that comes first is listed last
+    page.get_by_role("button", name="Delete it").click()
+    expect(shown).to_have_count(1)
+    assert [path.stem for path in site.drawings.glob("4/*.png")] == ["b"]
+
+
+def test_a_drawing_that_another_tab_deleted_goes(
+    browser: Browser, address: str, site: Site, client: httpx.Client
+) -> None:
+    for _ in range(2):
+        keep(client, 4)
+    page = browser.new_page(base_url=address)  # its console has the 404
+    page.goto("/#draw")
+    shown = page.locator(".gallery .kept button")
+    expect(shown).to_have_count(2)
+    shown.first.click()
+    sorted(site.drawings.glob("4/*.png"))[-1].unlink()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("no such drawing; it may have been deleted or relabelled")).to_be_visible()
+    expect(shown).to_have_count(1)
+    page.close()
 
 
 def test_a_model_that_cannot_be_fine_tuned_gets_a_line(

@@ -166,6 +166,24 @@ def test_a_pause_between_two_halves_changes_nothing_in_the_run(
         jobs.resume(name)
 
 
+def test_a_pace_outlives_a_stop(jobs: Jobs, spec: Spec) -> None:
+    name = jobs.start(spec(**LONG) | {"pace": 10})
+    jobs.control(name, "stop")
+    jobs.resume(name)
+    assert jobs.states()[name]["pace"] == 10
+    time.sleep(1.2)
+    jobs.control(name, "stop")
+    assert saved_state(jobs.store.run(name).path)["step"] <= 30
+
+
+def test_a_run_that_has_just_finished_can_be_deleted(client: httpx.Client, site: Site) -> None:
+    order = {"data": "drawings", "settings": {"batch_size": "5", "epochs": "1", "hidden": "4"}}
+    name = client.post("/api/runs", json=order).json()["name"]
+    wait_for(lambda: client.get(f"/api/runs/{name}").json()["state"] == "finished")
+    assert client.delete(f"/api/runs/{name}").status_code == 204
+    assert not (site.runs / name).exists()
+
+
 def test_the_shell_goes_on_with_a_run_of_the_page(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
     name = jobs.start(spec(paused=True, **SHORT))
     jobs.control(name, "step")
@@ -229,6 +247,18 @@ def test_a_run_that_cannot_begin_leaves_nothing(jobs: Jobs, tmp_path: Path, spec
         jobs.start(spec(batch_size=5_000))
     assert not list((tmp_path / "runs").iterdir())
     assert jobs.states() == {}
+
+
+def test_a_run_that_cannot_save_its_beginning_leaves_nothing(jobs: Jobs, tmp_path: Path, spec: Spec) -> None:
+    resource = pytest.importorskip("resource")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, usual[1]))  # bytes: enough for config.toml, not for a checkpoint
+    try:
+        with pytest.raises(TrainingError, match="File too large"):
+            jobs.start(spec(**SHORT | {"hidden": [64]}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert not list((tmp_path / "runs").iterdir())
 
 
 SERVER = """

@@ -61,8 +61,28 @@ def test_a_lesson_goes_from_the_list_through_its_questions(page: Page) -> None:
     page.go_back()
     panel(page, "Prediction minus truth")
     expect(page.get_by_text("Correct.")).to_be_visible()  # what was answered stays
+    expect(page.get_by_text("Stage 7 of 22")).to_be_visible()
+    page.go_forward()
+    panel(page, "Back through an inactive unit")
+    expect(page.locator('[data-stage="dZ1"][aria-current]')).to_be_visible()
+    page.go_back()
+    panel(page, "Prediction minus truth")
     page.reload()
     panel(page, "Prediction minus truth")
+
+
+def test_back_to_a_lesson_that_was_closed_is_back_to_its_view(page: Page) -> None:
+    page.goto("/#lessons")
+    page.get_by_role("link", name="Which weight is to blame?").click()
+    expect(page.get_by_text("Stage 7 of 22")).to_be_visible()
+    page.get_by_role("button", name="Close the lesson").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lessons")
+    page.go_back()
+    panel(page, "Prediction minus truth")
+    expect(page.get_by_text("Stage 7 of 22")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lessons")
+    expect(page.get_by_role("complementary", name="Lesson")).to_have_count(0)
 
 
 def test_choices_and_the_answer_that_is_shown(page: Page) -> None:

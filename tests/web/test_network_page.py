@@ -226,6 +226,17 @@ def test_an_image_behind_a_cell_opens_in_network_and_step(page: Page, run: Run) 
     expect(page.locator(".words .verdict")).to_contain_text("“2”")
 
 
+def test_the_last_image_is_the_last(page: Page, run: Run) -> None:
+    last = len(run.dataset().test) - 1
+    page.goto(f"/#network?run=mine&image={last - 1}")
+    number = page.get_by_label(f"number, 0 to {last}")
+    for _ in range(3):
+        expect(number).to_be_visible()
+        page.get_by_role("button", name="Next image").click()
+    expect(number).to_have_value(str(last))
+    expect(page.get_by_text("Predicted ")).to_be_visible()
+
+
 def test_a_run_opens_in_draw(page: Page, run: Run) -> None:
     page.goto("/#watch?run=mine")
     page.get_by_role("link", name="Draw with this network").click()

@@ -7,7 +7,7 @@ from math import exp, log
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from glassnet import load_dataset, train
 from glassnet.web import Site
@@ -111,6 +111,61 @@ def test_pixels_and_truth_are_under_the_hand(page: Page) -> None:
     page.get_by_role("combobox", name="true class").select_option("bottom")
     expect(numbers(page, "L")).not_to_have_text(str(before))
     assert exp(-before) + exp(-shown(page, "L")[0]) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["tiny", "convolution"])
+def test_a_view_that_was_left_lets_the_address_alone(page: Page, kind: str) -> None:
+    page.goto(f"/#step?show={kind}")
+    expect(page.get_by_role("button", name="Again, 10 times")).to_be_visible()
+    expect(page.get_by_label("learning rate η")).to_be_enabled()
+    for _ in range(3):
+        page.get_by_role("button", name="Again, 10 times").click()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Lessons").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lessons")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/#lessons")
+
+
+NO_NETWORKS = [
+    "show=tiny&parameters=" + ",".join(["1e300"] * 23),
+    "show=tiny&rate=1e300",
+    "show=convolution&parameters=" + ",".join(["1e300"] * 15),
+    "show=convolution&rate=1e300",
+]
+
+
+@pytest.mark.parametrize("settings", NO_NETWORKS)
+def test_an_address_of_numbers_that_make_no_step_shows_the_first_network(
+    browser: Browser, address: str, settings: str
+) -> None:
+    page = browser.new_page(base_url=address)  # its console has the refusal
+    page.goto(f"/#step?{settings}")
+    expect(page.get_by_label("learning rate η")).to_be_enabled()
+    expect(page).not_to_have_url(re.compile("1e%2B300|1e300"))
+    page.get_by_role("button", name="Take the step").click()
+    expect(page).to_have_url(re.compile("losses="))
+    page.close()
+
+
+@pytest.mark.parametrize("kind", ["tiny", "convolution"])
+def test_a_step_that_the_server_does_not_answer_is_not_taken(browser: Browser, address: str, kind: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the requests that failed
+    page.goto(f"/#step?show={kind}")
+    expect(page.get_by_label("learning rate η")).to_be_enabled()
+    page.get_by_role("button", name="Take the step").click()
+    expect(page).to_have_url(re.compile("losses="))
+    before = page.url
+    page.route("**/api/explain/**", lambda route: route.abort())
+    page.get_by_role("button", name="Again, 10 times").click()
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
+    page.locator(".stages .list button").nth(1).click()  # which draws, and puts what there is into the address
+    expect(page).not_to_have_url(before)
+    assert page.url.count("losses=") == 1
+    assert "%2C" not in page.url.partition("losses=")[2]
+    page.unroute("**/api/explain/**")
+    page.get_by_role("button", name="Take the step").click()
+    expect(page).to_have_url(re.compile(r"losses=[^&]*%2C[^&]*$"))
+    page.close()
 
 
 def test_an_address_that_is_no_network_shows_the_first_one(page: Page) -> None:

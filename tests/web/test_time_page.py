@@ -124,8 +124,53 @@ def test_changes_are_shown_in_weights_and_cells(page: Page, run: Run) -> None:
     moves = page.locator(".matrix [data-move]")
     expect(moves.first).to_be_visible()
     assert sum(int(text.replace("−", "-")) for text in moves.evaluate_all("all => all.map(e => e.dataset.move)")) == 0
+    slider = page.get_by_role("slider", name="Step")
+    slider.press("Home")
+    expect(page.get_by_text("Step 0: nothing before it to compare with.")).to_be_visible()
+    expect(moves).to_have_count(0)
+    slider.press("PageUp")  # over some snapshots: what is compared with is the one before, in cells as in weights
+    expect(page.get_by_text(re.compile(r"how their weights changed from step \d+ to"))).to_be_visible()
+    since = re.search(r"from step (\d+) to (\d+)", page.get_by_text("how their weights changed").inner_text())
+    assert since is not None
+    expect(page.get_by_text(re.compile(rf"at step {since[2]}\. .* Since step {since[1]}, "))).to_be_visible()
     page.get_by_role("checkbox", name="Changes").uncheck()
-    expect(page.get_by_role("img", name="Weights of the first layer at step 9,")).to_be_visible()
+    expect(page.get_by_role("img", name=f"Weights of the first layer at step {since[2]},")).to_be_visible()
+
+
+def test_an_image_of_the_past_says_which_network_it_opens(page: Page, run: Run) -> None:
+    page.goto("/#watch?run=one&step=0")
+    page.locator(".matrix .wrong:not(.none)").first.click()
+    expect(page.get_by_text("These are of step 0. An image opens in the network as it is now:")).to_be_visible()
+    page.get_by_role("button", name="Now").click()
+    expect(page.get_by_text("An image opens", exact=True)).to_be_attached()
+
+
+def test_an_address_is_set_right(page: Page, site: Site, run: Run) -> None:
+    (site.runs / "two").symlink_to(run.path)
+    page.goto("/#watch?run=one&run=one&run=one&run=two&step=999")
+    expect(page.get_by_role("checkbox", name="Curves of", checked=True)).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"#watch\?run=one&run=two$"))
+    page.goto("/#draw")
+    page.goto("/#watch?run=two&run=nope&step=1")
+    expect(page.get_by_text("nope: no such run; it may have been renamed, moved or deleted.")).to_be_visible()
+    expect(page.get_by_role("img", name="Weights of the first layer at step 1,")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"#watch\?run=two&step=1$"))
+
+
+def test_the_chosen_run_is_in_sight_in_a_long_list(page: Page, site: Site, run: Run) -> None:
+    for number in range(30):
+        (site.runs / f"other-{number:02}").symlink_to(run.path)
+    page.goto("/#watch")
+    names = page.locator(".runs tbody th")
+    expect(names).to_have_count(31)
+    last = names.last.inner_text()
+    page.goto("/#lessons")
+    page.goto(f"/#watch?run={last}")
+    expect(page.locator(".runs [aria-current]")).to_have_text(last)
+    page.wait_for_timeout(300)
+    frame, row = page.locator(".runs").bounding_box(), page.locator(".runs [aria-current]").bounding_box()
+    assert frame["y"] <= row["y"] <= frame["y"] + frame["height"] - row["height"]
+    assert page.evaluate("scrollY") == 0
 
 
 def test_a_run_without_snapshots_has_no_slider(page: Page, run: Run) -> None:

@@ -29,6 +29,7 @@ def warm_up(config: Config, engine: Engine) -> None:
         "layers": tuple(map(tiny_entry, config.layers)),
         "batch_size": 4,
         "validation": 0,
+        "rehearsal": 0.0,  # of noise there is nothing to remember
         "epochs": 1,
         "threads": 1,
         "engine": engine.name,

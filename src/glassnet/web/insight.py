@@ -69,15 +69,23 @@ async def layers(run: NamedRun, insight: TheInsight, step: Step = None) -> Respo
 
 
 @router.get("/api/runs/{name}/confusion")
-async def confusion(run: NamedRun, insight: TheInsight, step: Step = None) -> Response:
-    """Return a run's confusion matrix on its validation images."""
+async def confusion(run: NamedRun, insight: TheInsight, step: Step = None, changes: bool = False) -> Response:
+    """Return a run's confusion matrix on its validation images.
+
+    With ``changes`` also ``before``, that of the moment before on the same images, and ``since`` which step; both are
+    None where there is none before.
+    """
 
     def work_out(moment: Moment) -> Answer:
         evaluation = insight.evaluation(run, moment)
         matrix = evaluation.confusion.tolist()
-        return {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
+        answer = {"classes": list(evaluation.classes), "matrix": matrix, "images": len(evaluation.labels)}
+        if not changes:
+            return answer
+        earlier, since = insight.evaluation_before(run, moment) or (None, None)
+        return answer | {"before": earlier and earlier.confusion.tolist(), "since": since}
 
-    return await insight.answer(run, step, "confusion", work_out)
+    return await insight.answer(run, step, f"confusion {changes}", work_out)
 
 
 @router.get("/api/runs/{name}/confusion/{true}/{said}")

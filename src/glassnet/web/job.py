@@ -10,7 +10,8 @@ A pipe from the server is its standard input. The first line says what to train,
     stop    save and end; the run can be resumed
 
 The operating system closes that pipe when the server ends, however it ends, so the end of the input is a word too:
-stop. What there is to say goes to standard output, a JSON object a line: ``{"begun": true}``, or ``{"error": …}``.
+stop. What there is to say goes to standard output, a JSON object a line: ``{"begun": true}``, ``{"error": …}``, and at
+the end ``{"over": true}``.
 """
 
 import json
@@ -122,6 +123,7 @@ def main() -> None:
         _say(error="not enough memory; use fewer units, smaller batches, or less data")
     except OSError as error:
         _say(error=f"{error.filename or 'training'}: {error.strerror or error}")
+    _say(over=True)
 
 
 def _train(order: dict[str, Any], callbacks: list[RunCallback]) -> None:

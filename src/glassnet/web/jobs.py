@@ -1,6 +1,7 @@
 """The runs that the page began: each a process of its own, which ends when the server does, however that ends."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -56,8 +57,7 @@ class Jobs:
         if job.error and not job.under_way:
             with self._lock:
                 self._jobs.pop(folder.name, None)  # which is gone where the folder was deleted meanwhile
-            with suppress(OSError):
-                folder.rmdir()  # only where it is empty
+            shutil.rmtree(folder, ignore_errors=True)  # a run that took no step would be listed as stopped
             raise TrainingError(job.error)
         return folder.name
 
@@ -76,7 +76,8 @@ class Jobs:
             if self._under_way(name):
                 raise HTTPException(409, f"{name}: is already running")
             self._check_limit()
-            job = self._begin(folder, {"resume": True, "paused": False, "pace": None})
+            pace = self._jobs[name].pace if name in self._jobs else None
+            job = self._begin(folder, {"resume": True, "paused": False, "pace": pace})
         job.begun.wait(BEGIN)
         if job.error:
             raise TrainingError(job.error)
@@ -154,6 +155,7 @@ class _Job:
         under_way: whether it reached its first step.
         begun: set as soon as it is under way, or has ended.
         stopping: whether it was told to end.
+        over: whether it has let go of its folder; its process needs a moment more to end.
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
@@ -162,14 +164,14 @@ class _Job:
         self.pace: float | None = order["pace"]
         self.error: str | None = None
         self.under_way, self.begun, self._closing = False, Event(), False
-        self.stopping = False
+        self.stopping = self.over = False
         self._tell(json.dumps(order))
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     @property
     def is_running(self) -> bool:
-        return self.process.poll() is None
+        return self.process.poll() is None and not self.over
 
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
@@ -215,6 +217,7 @@ class _Job:
             said = json.loads(line)
             self.under_way |= "begun" in said
             self.error = said.get("error", self.error)
+            self.over |= "over" in said
             if self.under_way:
                 self.begun.set()
         code = self.process.wait()

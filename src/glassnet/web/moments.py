@@ -129,6 +129,15 @@ class Insight:
             moment.evaluation = evaluate(moment.model, self.images(run, moment))
         return moment.evaluation
 
+    def evaluation_before(self, run: Run, moment: Moment) -> tuple[Evaluation, int] | None:
+        """Return what the network before a moment says of the same images, and its step; None where there is none."""
+        if moment.before is None:
+            return None
+        model, step = moment.before
+        if moment.past:  # then that is a snapshot too, which may have been judged when it was shown
+            return self.evaluation(run, self.moment(run, step)), step
+        return evaluate(model, self.images(run, moment)), step
+
     def images(self, run: Run, moment: Moment, most: int = SAMPLE) -> Examples:
         """Return a run's validation images, of which at most 2,000 judge a past step; raises as the store does."""
         examples = self.store.validation_images(run, moment.model)

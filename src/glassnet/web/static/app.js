@@ -2,6 +2,7 @@
 // so that an address can be kept, sent and come back to.
 
 import { lesson } from "./lesson/lesson.js";
+import { keeper } from "./shared/address.js";
 import { h } from "./shared/dom.js";
 import { clear } from "./shared/notice.js";
 import { place as scrolled } from "./shared/scroll.js";
@@ -29,6 +30,7 @@ async function show() {
   leave();
   leave = () => {};
   const own = ++visit;
+  const keep = keeper(name);
   document.title = `${TITLES[name]} · glassnet`;
   const root = h("div", { class: `view ${name}` });
   try {
@@ -36,7 +38,7 @@ async function show() {
     if (own !== visit) return;
     clear();
     main.replaceChildren(root);
-    const end = (await view.mount(root, settings)) ?? (() => {});
+    const end = (await view.mount(root, settings, keep)) ?? (() => {});
     if (own !== visit) return end();
     leave = end;
     scroll();

@@ -111,7 +111,11 @@ export async function lesson(show) {
 
   document.querySelector("main").after(panel);
   wide.addEventListener("change", () => panel.classList.remove("folded") || draw());
-  addEventListener("popstate", () => arrive().then((line) => line && notice(line)));
+  addEventListener("popstate", async () => {
+    const turned = location.search !== drawn; // then Chromium tells of no other #…, though the view is another
+    const [line] = await Promise.all([arrive(), turned && show()]);
+    if (line) notice(line);
+  });
   const wrong = await arrive();
   if (wrong) history.replaceState(null, "", `${location.pathname}${LIST}`);
   else if (told && !location.hash) history.replaceState(null, "", address(told.name, present(), told.steps[present() - 1].view));

@@ -13,7 +13,7 @@ async function ask(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is glassnet serve still running?");
+    throw new Error("The server does not answer. Is glassnet serve still running?", { cause: error });
   }
   return answer(response);
 }

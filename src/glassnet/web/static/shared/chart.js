@@ -17,12 +17,13 @@ function loaded() {
   return library;
 }
 
-function layout({ title, x, y, percent = false, log = false, logX = false, height = 260 }, legend, empty) {
+function layout({ title, x, y, percent = false, log = false, logX = false, height = 260 }, legend, lines) {
+  const empty = lines.every((line) => !line.x.length);
   const axis = { color: colour("soft"), gridcolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
   return {
     title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 8 } },
     xaxis: { ...axis, title: { text: x, font: { size: 13 } }, type: logX ? "log" : "linear", dtick: logX ? 1 : null, showgrid: false },
-    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", tickformat: percent ? ".1%" : log ? "~g" : "" },
+    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", dtick: log ? ticks(lines) : null, tickformat: percent ? ".1%" : log ? "~g" : "" },
     font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
     margin: { l: 10, r: 10, t: legend ? 56 : 36, b: 10 },
     height,
@@ -33,6 +34,15 @@ function layout({ title, x, y, percent = false, log = false, logX = false, heigh
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
   };
+}
+
+// The ticks of a logarithmic axis: of some decades their beginnings, of fewer 1, 2 and 5. The library would choose every
+// digit, and print one over the other. Within half a decade its own choice has space enough.
+function ticks(lines) {
+  const positive = lines.flatMap((line) => line.y.filter((value) => value > 0));
+  const decades = Math.log10(positive.reduce((a, b) => Math.max(a, b), 0) / positive.reduce((a, b) => Math.min(a, b), Infinity));
+  if (decades > 3) return 1;
+  return decades > 0.5 ? "D2" : null;
 }
 
 // A chart in an element. lines: [{ name, x: [], y: [], dash, colour }]; without a colour each gets the next of LINES.
@@ -54,7 +64,7 @@ export function chart(element, options) {
       return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
     const legend = options.legend ?? lines.length > 1;
-    await Plotly.react(element, traces, { ...layout(options, legend, lines.every(({ x }) => !x.length)), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true });
+    await Plotly.react(element, traces, { ...layout(options, legend, lines), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true });
   }
 
   const redraw = () => { drawing = draw(); return drawing; };

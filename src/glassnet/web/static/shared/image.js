@@ -31,7 +31,10 @@ export function imageChoice(settings, onchange) {
   }
 
   function turn(by) {
-    number.value = Math.max(0, Number(number.value) + by);
+    const wanted = Math.max(0, Number(number.value) + by);
+    const last = number.max === "" ? wanted : Number(number.max);
+    if (Number(number.value) === Math.min(wanted, last)) return;
+    number.value = Math.min(wanted, last);
     onchange();
   }
 

@@ -22,6 +22,7 @@ export const paceField = (changed) => h("select", { name: "pace", onchange: chan
 // told(facts): what the server answers; stepped(): a step or an epoch was asked for.
 export function steering(told, stepped = () => {}) {
   let run = null;
+  let isLost = false; // whether what went wrong is that the server did not answer
   const button = (words, act, kind) => h("button", { type: "button", class: kind, onclick: act }, words);
   const next = button("Pause", () => tell(NEXT[run.state].word), "main");
   const step = button("One step", () => tell("step"));
@@ -50,6 +51,7 @@ export function steering(told, stepped = () => {}) {
       told(await post(`/api/runs/${encodeURIComponent(run.name)}/${word}`, body));
     } catch (error) {
       wrong.textContent = error.message;
+      isLost = Boolean(error.cause);
     }
   }
 
@@ -58,6 +60,10 @@ export function steering(told, stepped = () => {}) {
     focus: () => next.focus(),
     update(facts) {
       run = facts;
+      if (isLost) {
+        wrong.textContent = ""; // it answers again
+        isLost = false;
+      }
       const now = NEXT[run.state] ?? {};
       const elsewhere = now.goes && !run.steered;
       next.textContent = now.words ?? "Pause";

@@ -32,7 +32,7 @@ export function describe(mistake) {
   ];
 }
 
-export function mountMistakes(root, given, mistakes) {
+export function mountMistakes(root, given, keep, mistakes) {
   const settings = given.size ? given : new URLSearchParams(kept);
   const known = (name) => mistakes.find((each) => each.name === name);
   let mistake = known(settings.get("mistake"));
@@ -97,7 +97,7 @@ export function mountMistakes(root, given, mistakes) {
     if (inputs.from.value) query.set("from", inputs.from.value);
     for (const [side, name] of Object.entries(runs)) query.set(side, name);
     kept = String(query);
-    history.replaceState(null, "", `#clinic?${kept}`);
+    keep(query);
   }
 
   async function run() {
@@ -128,7 +128,7 @@ export function mountMistakes(root, given, mistakes) {
   }
 
   show(settings);
-  if (mistake && !given.size) history.replaceState(null, "", `#clinic?${kept}`);
+  if (mistake && !given.size) keep(settings);
   if (mistake && settings.has("planted") && settings.has("cured")) pair.begin({ planted: settings.get("planted"), cured: settings.get("cured") });
   return () => {
     stopping = true; // a pair that is still being started has nobody to watch it

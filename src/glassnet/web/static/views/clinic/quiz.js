@@ -1,16 +1,17 @@
 // A run with a mistake that is not named, beside its cure: which mistake is it? Then the verdict, with the evidence.
 // #clinic?show=quiz&round=7: the round decides mistake, choices and seed, so that a class can play the same one.
 
+import { get } from "../../shared/api.js";
 import { clear, notice } from "../../shared/notice.js";
 import { contest } from "./contest.js";
 import { smallCurve, title } from "./gallery.js";
 import { h } from "../../shared/dom.js";
 import { describe } from "./mistakes.js";
-import { startPair } from "./pair.js";
+import { startPair, stopRuns } from "./pair.js";
 
 const ROUNDS = 1000; // of which a round without a number is one
 
-const score = { right: 0, of: 0 }; // while the page is open
+const answers = new Map(); // what was answered in each round, { given, isRight }, while the page is open
 
 // Numbers from 0 to 1 that follow from a seed: mulberry32.
 function random(seed) {
@@ -43,8 +44,18 @@ function draw(round, mistakes) {
   return { right, choices: shuffled(choices.values(), next) };
 }
 
-export function mountQuiz(root, settings, mistakes) {
-  const round = Math.trunc(Number(settings.get("round"))) || 1 + Math.floor(Math.random() * ROUNDS);
+// The number of a round in an address, or else any.
+function roundOf(text) {
+  return /^[1-9]\d{0,8}$/.test(text ?? "") ? Number(text) : 1 + Math.floor(Math.random() * ROUNDS);
+}
+
+const scored = () => {
+  const right = [...answers.values()].filter(({ isRight }) => isRight).length;
+  return answers.size ? `${right} of ${answers.size} correct so far` : "";
+};
+
+export async function mountQuiz(root, settings, keep, mistakes) {
+  const round = roundOf(settings.get("round"));
   const { right, choices } = draw(round, mistakes);
   const pair = contest({ hold: true });
   let gone = false;
@@ -56,12 +67,14 @@ export function mountQuiz(root, settings, mistakes) {
     h("input", { type: "radio", name: "mistake", value: mistake.name }), h("span", {}, h("b", {}, title(mistake.name)), h("br"), mistake.summary)));
   const form = h("form", { class: "card quiz", "aria-label": "The question", novalidate: true, hidden: true, onsubmit: judge },
     h("fieldset", {}, h("legend", {}, "Which mistake is it?"), options), h("div", { class: "row" }, check), told, evidence);
-  const next = h("a", { class: "button", href: `#clinic?show=quiz&round=${round + 1}` }, "Next round");
+  const next = h("a", { class: "button", href: `#clinic?show=quiz&round=${round + 1}`, onclick: halt }, "Next round");
+  const tally = h("span", { class: "soft" }, scored());
 
-  history.replaceState(null, "", `#clinic?show=quiz&round=${round}`);
+  // The runs stand in the address, so that a round that is reloaded or come back to is the same one.
+  const remember = (runs) => keep(new URLSearchParams({ show: "quiz", round, ...runs }));
   root.append(
     h("p", { class: "lede" }, "Two networks train on the same digits from the same initial weights. One has a mistake that is not named. Look at the curves, and choose."),
-    h("div", { class: "row" }, h("h2", {}, `Round ${round}`), start, next, h("span", { class: "soft" }, score.of ? `${score.right} of ${score.of} correct so far` : "")),
+    h("div", { class: "row" }, h("h2", {}, `Round ${round}`), start, next, tally),
     pair.element, form);
 
   async function begin() {
@@ -70,13 +83,24 @@ export function mountQuiz(root, settings, mistakes) {
     try {
       const begun = await startPair({ mistake: right.name, settings: { seed: round } }, () => gone);
       if (!begun) return;
-      await pair.begin(begun);
-      form.hidden = false;
-      start.hidden = true;
+      remember(begun);
+      await show(begun);
     } catch (error) {
       start.disabled = false;
       notice(error.message);
     }
+  }
+
+  async function show(runs) {
+    start.hidden = true;
+    form.hidden = false;
+    await pair.begin(runs);
+    if (answers.has(round)) pair.reveal();
+  }
+
+  // Those that are left for the next round need not go on.
+  function halt() {
+    stopRuns(pair.names()).catch(() => {}); // one that has just ended
   }
 
   function judge(event) {
@@ -86,12 +110,20 @@ export function mountQuiz(root, settings, mistakes) {
       told.textContent = "Choose one of the mistakes first.";
       return;
     }
-    score.of += 1;
-    score.right += given === right.name;
+    answers.set(round, { given, isRight: given === right.name });
+    tally.textContent = scored();
+    reveal(given);
+    told.focus();
+  }
+
+  function reveal(given) {
     const chosen = choices.find(({ name }) => name === given);
     told.textContent = given === right.name ? `Correct: ${title(right.name)}.` : `No, it is: ${title(right.name)}.`;
     told.classList.toggle("right", given === right.name);
-    for (const input of form.querySelectorAll("input")) input.disabled = true;
+    for (const input of form.querySelectorAll("input")) {
+      input.checked = input.value === given;
+      input.disabled = true;
+    }
     check.hidden = true;
     const compared = given === right.name ? [right] : [right, chosen];
     evidence.replaceChildren(
@@ -99,9 +131,18 @@ export function mountQuiz(root, settings, mistakes) {
       ...describe(right),
       h("p", {}, h("a", { href: `#clinic?mistake=${right.name}` }, "Change its settings in the clinic")));
     pair.reveal();
-    told.focus();
   }
 
+  const runs = { planted: settings.get("planted"), cured: settings.get("cured") };
+  const there = runs.planted && runs.cured ? (await get("/api/runs")).map(({ name }) => name) : [];
+  if (there.includes(runs.planted) && there.includes(runs.cured)) {
+    remember(runs);
+    await show(runs);
+  } else remember({});
+  if (answers.has(round)) {
+    form.hidden = false;
+    reveal(answers.get(round).given);
+  }
   return () => {
     gone = true;
     pair.close();

@@ -12,7 +12,7 @@ const DIGITS = [..."0123456789"];
 const BETTER = "The bundled model, which is there by default, and those trained on MNIST see more.";
 const OFTEN = 400; // ms: how often a network in training is asked again
 
-export function mount(root, settings) {
+export function mount(root, settings, keepAddress) {
   let run = settings.get("run");
   let runs = [];
   let listedOnce = false;
@@ -156,7 +156,7 @@ export function mount(root, settings) {
 
   function choose(name) {
     run = name === "" ? null : name;
-    history.replaceState(null, "", run === null ? "#draw" : `#draw?run=${encodeURIComponent(run)}`);
+    keepAddress(new URLSearchParams(run === null ? {} : { run }));
     turn++;
     ask();
   }

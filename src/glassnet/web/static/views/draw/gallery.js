@@ -1,12 +1,12 @@
 // The drawings that were kept: looked at, given another label, deleted, and what the network in hand is fine-tuned on.
 
-import { get, post, remove, replace } from "../../shared/api.js";
+import { get, remove, replace } from "../../shared/api.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
+import { fineTune, forget, underWay, where } from "./fine_tuning.js";
 
 const SHOWN = 60; // at first, and more at a time
-const LOOK = 700; // ms: how often a run under way is asked for
 
 // run(): the run in hand, or null for the default model; classes(): its classes; opened(name): a run has begun.
 export function galleryCard({ run, classes, opened }) {
@@ -30,7 +30,7 @@ export function galleryCard({ run, classes, opened }) {
   const asked = h("dialog", { "aria-label": "Delete all drawings?" }, question,
     h("form", { method: "dialog", class: "row" },
       h("button", { class: "main", onclick: removeAll }, "Delete them"), h("button", { autofocus: true }, "Keep them")));
-  const train = h("button", { class: "main", onclick: fineTune }, "Fine-tune on them");
+  const train = h("button", { class: "main", onclick: () => train.getAttribute("aria-disabled") !== "true" && follow(fineTune(run())) }, "Fine-tune on them");
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
   const body = h("div", { class: "filled", hidden: true },
     labels, pictures, bar, more,
@@ -40,8 +40,7 @@ export function galleryCard({ run, classes, opened }) {
     outcome);
   const card = h("section", { class: "card gallery" }, heading, words, body, asked);
 
-  const path = ({ label: of, name }) => `/api/drawings/${encodeURIComponent(of)}/${name}`;
-  const where = (place, name) => (name === null ? place : `${place}?run=${encodeURIComponent(name)}`);
+  const path = ({ label: of, name }) => `/api/drawings/${encodeURIComponent(of)}/${encodeURIComponent(name)}`;
 
   async function look() {
     kept = await get("/api/drawings");
@@ -80,10 +79,10 @@ export function galleryCard({ run, classes, opened }) {
   async function attempt(what) {
     try {
       await what();
-      await look();
     } catch (error) {
       notice(error.message);
     }
+    await look().catch((error) => notice(error.message)); // after a failure too: another tab may have changed them
   }
 
   function relabel() {
@@ -102,36 +101,26 @@ export function galleryCard({ run, classes, opened }) {
     return attempt(() => remove("/api/drawings"));
   }
 
-  async function fineTune() {
-    if (train.getAttribute("aria-disabled") === "true") return;
+  // A fine-tuning, begun here or found under way, until its result is shown.
+  async function follow(task) {
     busy(true);
-    const from = run();
-    try {
-      outcome.replaceChildren(h("p", {}, "Measuring, then starting …"));
-      const before = await get(where("/api/drawings/score", from));
-      if (before.why) throw new Error(before.why);
-      const { name } = await post(where("/api/drawings/train", from));
+    let named = false;
+    task.told = () => {
       if (gone) return;
-      opened(name);
-      const state = await ended(name);
-      if (gone || !state) return;
-      if (state !== "finished") throw new Error(`${name} is ${state}; see it in Watch.`);
-      tell(name, before, await get(where("/api/drawings/score", name)));
+      if (task.name && !named) opened(task.name);
+      named = Boolean(task.name);
+      outcome.replaceChildren(h("p", {}, task.words));
+    };
+    task.told();
+    try {
+      const { before, after } = await task.result;
+      if (!gone) tell(task.name, before, after);
     } catch (error) {
-      outcome.replaceChildren(h("p", { class: "wrong" }, error.message));
-    } finally {
-      busy(false);
+      if (!gone) outcome.replaceChildren(h("p", { class: "wrong" }, error.message));
     }
-  }
-
-  // The state of a run once it goes no longer.
-  async function ended(name) {
-    for (;;) {
-      const facts = await get(`/api/runs/${encodeURIComponent(name)}`);
-      if (gone || (facts.state !== "running" && facts.state !== "paused")) return facts.ended ?? facts.state;
-      outcome.replaceChildren(h("p", {}, `Fine-tuning: epoch ${Math.min(facts.epoch + 1, facts.epochs)} of ${facts.epochs} …`));
-      await new Promise((done) => setTimeout(done, LOOK));
-    }
+    if (gone) return; // whoever comes back is told
+    forget();
+    busy(false);
   }
 
   function tell(name, before, after) {
@@ -150,5 +139,6 @@ export function galleryCard({ run, classes, opened }) {
     train.textContent = is ? "Fine-tuning …" : "Fine-tune on them";
   }
 
+  if (underWay()) follow(underWay());
   return { card, look, close: () => { gone = true; } };
 }

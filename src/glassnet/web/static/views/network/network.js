@@ -11,12 +11,9 @@ import { mountUnits } from "./units.js";
 const KINDS = { units: "Unit by unit", map: "Map of images" };
 
 // What is shown goes into the address without a new entry in the history: there would be one for each unit.
-function keep(settings) {
-  const query = new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
-  history.replaceState(null, "", `#network?${query}`);
-}
+const query = (settings) => new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
 
-export async function mount(root, settings) {
+export async function mount(root, settings, keep) {
   const kind = settings.get("show") === "map" ? "map" : "units";
   const tabs = Object.keys(KINDS).map((name) => h("a", { class: "button", "aria-current": name === kind && "true" }, KINDS[name]));
   const model = networkChoice(await get("/api/runs"), settings.get("run"), () => view.ask());
@@ -28,7 +25,7 @@ export async function mount(root, settings) {
   return view.close;
 
   function remember(more) {
-    keep({ ...(kind === "map" && { show: "map" }), run: model.value, ...more });
+    keep(query({ ...(kind === "map" && { show: "map" }), run: model.value, ...more }));
     tabs.forEach((tab, i) => {
       const show = Object.keys(KINDS)[i];
       tab.href = `#network?${new URLSearchParams({ ...(show === "map" && { show }), ...(model.value && { run: model.value }) })}`;

@@ -34,6 +34,7 @@ export async function mountConvolution(root, settings, keep) {
   let stage = settings.get("stage");
   let losses = (settings.get("losses") ?? "").split(",").filter(Boolean).map(Number).filter(Number.isFinite);
   let answer = null;
+  let gone = false; // another view is shown
   let pixel = [0, 0];
 
   const walk = stages((chosen) => { stage = chosen.name; draw(); });
@@ -85,7 +86,12 @@ export async function mountConvolution(root, settings, keep) {
     draw();
   });
 
+  function able(is) {
+    for (const control of root.querySelectorAll("input, select")) control.disabled = !is;
+  }
+
   function fill() {
+    able(true);
     asked = { parameters: answer.parameters, image: answer.image, label: answer.label, rate: answer.rate };
     if (!label.length) label.append(...answer.classes.map((name) => h("option", {}, name)));
     label.selectedIndex = answer.label;
@@ -117,8 +123,14 @@ export async function mountConvolution(root, settings, keep) {
   async function take(count) {
     for (let i = 0; i < count; i += 1) {
       await refresh.done();
-      losses.push(array("L"));
-      await change({ parameters: { W1: filter(array("W1 after")[0]), b1: array("b1 after"), W2: array("W2 after"), b2: array("b2 after") } });
+      if (gone || !(answer || (await refresh()))) return;
+      const before = [asked, losses];
+      losses = [...losses, array("L")];
+      const taken = await change({ parameters: { W1: filter(array("W1 after")[0]), b1: array("b1 after"), W2: array("W2 after"), b2: array("b2 after") } });
+      if (!taken) {
+        [asked, losses] = before;
+        return;
+      }
     }
   }
 
@@ -128,11 +140,11 @@ export async function mountConvolution(root, settings, keep) {
     return refresh();
   }
 
-  const controls = root.querySelectorAll("input, select");
-  for (const control of controls) control.disabled = true; // until there are numbers to change
+  able(false); // until there are numbers to change
   await refresh();
-  for (const control of controls) control.disabled = answer === null;
+  if (!answer) await reset(); // an address of numbers that make no step
   return () => {
+    gone = true;
     walk.close();
     line.close();
   };

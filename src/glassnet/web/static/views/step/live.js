@@ -3,6 +3,7 @@
 import { notice } from "../../shared/notice.js";
 
 // Ask now, or once more after the question under way, and then show the answer: of many changes only the last one waits.
+// What is returned is a promise of whether there was an answer.
 export function lastOnly(ask, show) {
   let running = null;
   let again = false;
@@ -15,8 +16,10 @@ export function lastOnly(ask, show) {
           await ask();
         }
         show();
+        return true;
       } catch (error) {
         notice(error.message);
+        return false;
       } finally {
         running = null;
       }

@@ -10,13 +10,13 @@ const KINDS = {
 };
 
 // Settings go into the address without a new entry in the history: there would be one for each movement of a slider.
-function keep(settings) {
-  const query = new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
-  if ("run" in settings) query.set("run", settings.run); // empty: the bundled model
-  history.replaceState(null, "", `#step?${query}`);
+function query(settings) {
+  const given = new URLSearchParams(Object.entries(settings).filter(([, value]) => value != null && value !== ""));
+  if ("run" in settings) given.set("run", settings.run); // empty: the bundled model
+  return given;
 }
 
-export async function mount(root, settings) {
+export async function mount(root, settings, keep) {
   const kind = Object.hasOwn(KINDS, settings.get("show") ?? "") ? settings.get("show") : "tiny";
   root.append(
     h("div", { class: "row head" }, h("h1", {}, "Step through"), h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, { words }]) =>
@@ -24,5 +24,5 @@ export async function mount(root, settings) {
     h("p", { class: "lede" },
       "One image goes through one training step: forward to a prediction, backward to the gradients, "
       + "and a small update of every parameter. Walk through it with the arrow keys, and change what you like."));
-  return KINDS[kind].mount(root, settings, keep);
+  return KINDS[kind].mount(root, settings, (kept) => keep(query(kept)));
 }

@@ -28,6 +28,7 @@ export async function mountTiny(root, settings, keep) {
   let stage = settings.get("stage");
   let losses = (settings.get("losses") ?? "").split(",").filter(Boolean).map(Number).filter(Number.isFinite);
   let answer = null;
+  let gone = false; // another view is shown
 
   const walk = stages((chosen) => { stage = chosen.name; draw(); });
   const picture = network({ onpart: (part) => walk.choose((each) => each.part === part), onedge: (name, index) => fields.select(name, index) });
@@ -72,7 +73,12 @@ export async function mountTiny(root, settings, keep) {
     draw();
   });
 
+  function able(is) {
+    for (const control of root.querySelectorAll("input, select")) control.disabled = !is;
+  }
+
   function fill() {
+    able(true);
     asked = { parameters: answer.parameters, image: answer.image, label: answer.label, rate: answer.rate };
     paintGray(image, answer.image);
     answer.image.flat().forEach((value, i) => {
@@ -101,9 +107,15 @@ export async function mountTiny(root, settings, keep) {
   async function take(count) {
     for (let i = 0; i < count; i += 1) {
       await refresh.done();
+      if (gone || !(answer || (await refresh()))) return;
+      const before = [asked, losses];
       const moved = (name) => answer.stages.find((each) => each.name === `${name} after`).array;
-      losses.push(loss());
-      await change({ parameters: Object.fromEntries(Object.keys(SHAPES).map((name) => [name, moved(name)])) });
+      losses = [...losses, loss()];
+      const taken = await change({ parameters: Object.fromEntries(Object.keys(SHAPES).map((name) => [name, moved(name)])) });
+      if (!taken) {
+        [asked, losses] = before;
+        return;
+      }
     }
   }
 
@@ -113,12 +125,11 @@ export async function mountTiny(root, settings, keep) {
     return refresh();
   }
 
-  const controls = root.querySelectorAll("input, select");
-  for (const control of controls) control.disabled = true; // until there are numbers to change
+  able(false); // until there are numbers to change
   await refresh();
   if (!answer) await reset(); // an address of numbers that make no step
-  for (const control of controls) control.disabled = answer === null;
   return () => {
+    gone = true;
     walk.close();
     line.close();
   };

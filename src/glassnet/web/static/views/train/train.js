@@ -19,7 +19,7 @@ const STATES = {
   broken: "Broken by a planted mistake",
 };
 
-export async function mount(root, settings) {
+export async function mount(root, settings, keep) {
   const options = await get("/api/options");
   const panel = runPanel(options.runs, keepAddress);
   const drawn = follower(() => panel.name() ?? null, panel.going);
@@ -48,7 +48,7 @@ export async function mount(root, settings) {
   function keepAddress() {
     const kept = form.address();
     if (panel.name()) kept.set("run", panel.name());
-    history.replaceState(null, "", `#train?${kept}`);
+    keep(kept);
     train.show(form.command());
   }
 
@@ -198,10 +198,10 @@ function runPanel(folder, changed) {
 
   function leave() {
     end();
-    notice(`The run ${run.name} is gone: its folder was deleted.`);
+    notice(`The run ${run.name} is gone: its folder was renamed, moved or deleted.`);
     run = null;
     there.hidden = true;
-    state.textContent = "No run any more: its folder was deleted.";
+    state.textContent = "No run any more: its folder was renamed, moved or deleted.";
     changed();
   }
 

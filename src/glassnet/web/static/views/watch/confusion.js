@@ -17,7 +17,8 @@ export function confusion(root, run, path, why) {
   const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
   const into = h("select", { onchange: () => { for (const link of gallery.querySelectorAll("a")) link.href = opens(link.dataset.index); } },
     h("option", { value: "network" }, "the network, unit by unit"), h("option", { value: "step" }, "one training step"));
-  const way = h("label", { class: "by", hidden: true }, "An image opens", into);
+  const network = h("span", {}); // which one it opens
+  const way = h("label", { class: "by", hidden: true }, network, into);
   const gallery = h("div", { class: "gallery" });
   root.replaceChildren(
     h("section", { class: "card" }, h("h2", {}, "Confusion matrix"), words,
@@ -29,22 +30,21 @@ export function confusion(root, run, path, why) {
   let open = null; // the cell whose images are shown
   let past = null; // the step that is shown, and null for now
   let differences = false; // whether cells show how they changed
-  let before = null; // the answer that was shown last
 
   async function showMatrix(signal) {
-    const asked = past;
-    const answer = await get(`${path}/confusion${at(asked)}`, { signal });
-    if (asked !== past) return;
+    const [asked, changes] = [past, differences];
+    const query = new URLSearchParams({ ...(asked !== null && { step: asked }), ...(changes && { changes }) });
+    const answer = await get(`${path}/confusion?${query}`, { signal });
+    if (asked !== past || changes !== differences) return;
     if (answer.classes.join() !== classes.join()) build(answer.classes);
     const right = answer.matrix.reduce((sum, row, i) => sum + row[i], 0);
-    const changed = differences && before?.images === answer.images && before.step !== answer.step;
-    const moves = answer.matrix.map((row, i) => row.map((times, j) => (changed ? times - before.matrix[i][j] : 0)));
+    const changed = answer.since != null;
+    const moves = answer.matrix.map((row, i) => row.map((times, j) => (changed ? times - answer.before[i][j] : 0)));
     const moved = moves.flat().reduce((sum, times) => sum + Math.abs(times), 0) / 2;
     words.textContent = `${percent(right / answer.images)} of ${count(answer.images)} validation images are correct at step ${count(answer.step)}. Rows are true classes, columns predictions.`
-      + (changed ? ` Since step ${count(before.step)}, ${moved === 1 ? "1 image has" : `${count(moved)} images have`} come to another cell.` : "");
+      + (changed ? ` Since step ${count(answer.since)}, ${moved === 1 ? "1 image has" : `${count(moved)} images have`} come to another cell.` : "");
     const most = Math.max(FEW, ...answer.matrix.flatMap((row, i) => row.filter((_, j) => i !== j)));
     answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, moves[i][j], most)));
-    before = answer;
     if (open) images.again();
   }
 
@@ -59,6 +59,7 @@ export function confusion(root, run, path, why) {
     const some = answer.of > answer.images.length ? `, the ${answer.images.length} of which the network is ${which}` : answer.of > 1 ? `, the ${which} first` : "";
     heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} predicted as ${classes[j]}${some}`;
     way.hidden = !answer.images.length;
+    network.textContent = past === null ? "An image opens" : `These are of step ${count(past)}. An image opens in the network as it is now:`;
     gallery.replaceChildren(...answer.images.map(({ index, pixels, probability }) => {
       const canvas = h("canvas", { class: "pixels" });
       paintGray(canvas, pixels);

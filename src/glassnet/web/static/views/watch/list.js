@@ -77,11 +77,23 @@ export function list(root, { choose, toggle, heard }) {
     }
   }
 
+  // Scrolls within the list alone.
+  function reveal(row) {
+    if (!row) return;
+    const [frame, own] = [table.getBoundingClientRect(), row.getBoundingClientRect()];
+    if (own.top < frame.top || own.bottom > frame.bottom) table.scrollTop += own.top - frame.top - (frame.height - own.height) / 2;
+  }
+
   const see = () => look().catch(() => {});
   document.addEventListener("visibilitychange", see);
   return {
     look,
-    show(names) { shown = names; mark(); },
+    show(names) {
+      const another = names[0] !== shown[0];
+      shown = names;
+      mark();
+      if (another) reveal(lines.get(names[0])?.row);
+    },
     close() { closed = true; clearTimeout(timer); document.removeEventListener("visibilitychange", see); },
   };
 }

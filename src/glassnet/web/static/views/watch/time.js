@@ -96,9 +96,11 @@ export function timeline(root, { show, changes }) {
       if (at !== null && !steps.includes(at)) go(null);
       else tell();
     },
-    // The step of an address.
+    // The step of an address; returns whether there is one.
     place(step) {
-      if (steps.includes(step)) go(step);
+      const has = steps.includes(step);
+      if (has) go(step);
+      return has;
     },
     step: () => at,
     differ() {

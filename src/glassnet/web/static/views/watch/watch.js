@@ -17,8 +17,8 @@ import { timeline } from "./time.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 
-export async function mount(root, settings) {
-  let names = settings.getAll("run").slice(0, MOST);
+export async function mount(root, settings, keep) {
+  let names = [...new Set(settings.getAll("run"))].slice(0, MOST);
   let by = settings.get("by") ?? "step";
   let followed = []; // in the order of the names
   let parts = []; // what shows the inside of the first
@@ -57,7 +57,9 @@ export async function mount(root, settings) {
       } else if (!known(names[0])) {
         if (!absent) miss();
       } else if (!followed.length) {
-        show(names.filter(known));
+        const missing = names.filter((name) => !known(name));
+        if (missing.length) notice(`${missing.join(", ")}: no such run; it may have been renamed, moved or deleted.`);
+        show(names.filter(known), "replaceState"); // each once, and those that there are
       }
     },
   });
@@ -65,8 +67,9 @@ export async function mount(root, settings) {
   function address(how) {
     const query = new URLSearchParams(names.map((name) => ["run", name]));
     if (by !== "step") query.set("by", by);
-    if (time && time.step() !== null) query.set("step", time.step());
-    history[how](null, "", `#watch?${query}`);
+    const step = asked ?? time?.step() ?? null;
+    if (step !== null) query.set("step", step);
+    keep(query, how);
   }
 
   function show(wanted, how) {
@@ -126,8 +129,9 @@ export async function mount(root, settings) {
     parts = [inside(places.inside, path, why), confusion(places.confusion, run.name, path, why), own(places.own, path, run.name)];
     time = timeline(places.time, { show: moment, changes: (are) => { differences = are; } });
     time.update(run.facts);
-    if (asked !== null) time.place(Number(asked));
+    const wanted = asked;
     asked = null;
+    if (wanted !== null && !time.place(Number(wanted))) address("replaceState"); // without a step that is not there
   }
 
   // A step of the past, or with null what is now.
