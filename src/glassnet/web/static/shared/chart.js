@@ -45,18 +45,22 @@ function ticks(lines) {
   return decades > 0.5 ? "D2" : null;
 }
 
+const left = new WeakMap(); // by element: when the chart that was in it has gone, which is after its last drawing
+
 // A chart in an element. lines: [{ name, x: [], y: [], dash, colour }]; without a colour each gets the next of LINES.
 export function chart(element, options) {
   let lines = [];
   let moment = null;
   let gone = false;
   let drawing = Promise.resolve();
+  const before = left.get(element);
   element.classList.add("chart");
   element.setAttribute("role", "img");
   element.setAttribute("aria-label", options.title); // until there is something to say of its lines
 
   async function draw() {
     const Plotly = await loaded();
+    await before;
     if (gone) return;
     element.setAttribute("aria-label", `${options.title}: ${spoken(lines)}`);
     const traces = lines.map(({ name, x, y, dash = "solid", colour: own }, i) => {
@@ -79,7 +83,8 @@ export function chart(element, options) {
     close() {
       gone = true;
       dark.removeEventListener("change", redraw);
-      drawing.then(() => window.Plotly?.purge(element)); // in the middle of a drawing the library would trip over it
+      // In the middle of a drawing the library would trip over it.
+      left.set(element, drawing.then(() => window.Plotly?.purge(element)));
     },
   };
 }
