@@ -13,7 +13,7 @@ from ..errors import ConfigError, FileError, similar
 from .diagnosis import compare_function
 from .formats import digits_table
 from .key import Key
-from .page import Page, Plant, read_page, run_page
+from .page import PAGES, Page, Plant, read_page, run_page
 from .probes import COMPARED
 from .properties import PROPERTIES, check_property
 from .submission import CallError, Submission, read_cells
@@ -53,6 +53,11 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
                 return Verdict(str(file), page.name, submission.error or _no_functions(page, names))
+            if key and _is_another_page(submission, page):
+                words = (
+                    f"it is made of the page {_page_of(submission)}, and the key is of {page.name}; give its own key"
+                )
+                return Verdict(str(file), page.name, words)
             return _checked(str(file), submission, page, names, key, rng)
     except FileError as error:
         return Verdict(str(file), key.page if key else "", str(error))
@@ -73,6 +78,16 @@ def _page_of(submission: Submission) -> str:
         return "dense-columns" if np.shape(submission.call("prepare", np.zeros((3, 64)))) == (64, 3) else "dense-rows"
     except (CallError, ValueError):
         return "dense-rows"
+
+
+def _is_another_page(submission: Submission, page: Page) -> bool:
+    """Whether a submission has the functions of another page; the dense pages have the same, and are not told apart."""
+    for other in PAGES:
+        functions = read_page(other).functions
+        own, foreign = page.functions.keys() - functions, functions.keys() - page.functions.keys()
+        if submission.functions & foreign or (own and not submission.functions & own):
+            return True
+    return False
 
 
 def _checked(
