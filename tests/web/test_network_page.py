@@ -46,7 +46,7 @@ def draw_seven(page: Page) -> Draw:
         for place in places[1:]:
             page.mouse.move(*place, steps=10)
         page.mouse.up()
-        expect(page.locator(".bars .best")).to_be_visible()
+        expect(page.locator(".probabilities .best")).to_be_visible()
 
     return draw
 
@@ -250,7 +250,7 @@ def test_a_run_that_is_gone_is_said_once_and_another_can_be_chosen(page: Page, r
     page.evaluate("location.hash = '#draw?run=nobody'")
     expect(page.get_by_text("There is no run called nobody; choose another model above.")).to_be_visible()
     page.get_by_role("combobox", name="Model").select_option("mine")
-    expect(page.locator(".bars .best")).to_be_visible()
+    expect(page.locator(".probabilities .best")).to_be_visible()
     assert sum("run=nobody" in url for url in asked) <= 1
 
 

@@ -87,7 +87,7 @@ class Jobs:
     def control(self, name: str, word: str) -> None:
         """Pass a word on to a run, as `job` has them; after "stop", wait until it has saved and ended.
 
-        A pace is given as "pace 5".
+        A pace is given as "pace 5". Of a run that this server has trained and that has just ended, "stop" asks nothing.
 
         Raises:
             FileError: no such run.
@@ -95,8 +95,11 @@ class Jobs:
         """
         with self._lock:
             job = self._jobs[name] if self._under_way(name) else None
+            ended = name in self._jobs and job is None
         if job is None:
             self.store.run(name)
+            if ended and word == "stop":
+                return
             raise HTTPException(409, f"{name}: is not being trained by this page")
         job.obey(word)
 
