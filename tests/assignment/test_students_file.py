@@ -50,7 +50,7 @@ def scipy(): return float(__import__("decimal").Decimal(2))
 def flood(): return [np.ones(1 << 24)] * 20
 def long_list(): return list(range(1_000_000))
 def forge():
-    for descriptor in range(3, 20):
+    for descriptor in range(3, 1000):
         try: os.write(descriptor, b"\\xff" * 5000)
         except OSError: pass
     return 1

@@ -217,7 +217,7 @@ def test_a_file_that_would_take_minutes_is_refused_at_once(tmp_path: Path, text:
 def test_a_recipe_that_is_not_a_file(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "loop.toml").symlink_to("loop.toml")
-    with pytest.raises(ConfigError, match=r"\.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"\.toml: cannot be read|^recipe: must be a path"):
         Config.resolve(tmp_path / f"{kind}.toml")
 
 
