@@ -89,6 +89,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
             for view in (draw, network, train, watch, step, clinic, lessons, export):
                 view(page)
+                page.evaluate("scrollTo(0, 0)")  # else the header, which stays in sight, lies over the middle
                 page.wait_for_timeout(2000)  # charts and fonts
                 page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=view is not lessons)
                 print(f"docs/page-{view.__name__}.png")
