@@ -100,8 +100,8 @@ def _along(shape: tuple[int, ...], rng: Random) -> Floats:
 
 def _fading(shape: tuple[int, ...], rng: Random) -> Floats:
     """Return what is left of the ink: all at one side, less at the other."""
-    left: Floats = 1 - _some(rng, shape[0], 0.3, 0, _FADED) * np.clip((_along(shape, rng) + 1) / 2, 0, 1)
-    return left
+    left = 1 - _some(rng, shape[0], 0.3, 0, _FADED) * np.clip((_along(shape, rng) + 1) / 2, 0, 1)
+    return np.asarray(left, np.float32)
 
 
 def _gaps(shape: tuple[int, ...], rng: Random) -> Floats:
