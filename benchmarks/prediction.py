@@ -39,7 +39,7 @@ def weights() -> Weights:
 
 
 def with_glassnet(count: int, *, compiled: bool = False) -> Predict:
-    """`Model.predict_proba`, with the threads that NumPy has by itself, or compiled where there are few images."""
+    """`Model.predict_proba`, with the threads that NumPy has by itself, or compiled, with as many."""
     layers: list[nn.Layer] = []
     for units in SIZES[1:-1]:
         layers += [nn.Dense(units), nn.ReLU()]

@@ -31,7 +31,6 @@ MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000
 UNITS_SHOWN = 10  # of the first layer, in a notebook
-FEW = 16  # images: compiled code answers no more of them in the time that products of matrices take
 BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
 
 
@@ -89,14 +88,13 @@ class Model:
         self.trained_on, self.fingerprint, self.seen, self.doubts = trained_on, fingerprint, tuple(seen), doubts
         self._block = self.network.at_a_time(BLOCK)
         self._idle: deque[Pass] = deque()  # those that no thread is using now
-        self._rows: Rows | None = None  # compiled code that answers few images
+        self._rows: Rows | None = None  # compiled code that answers
 
     def compile(self) -> Self:
-        """Answer few images by compiled code from now on: one of them in some microseconds. Returns the model itself.
+        """Answer by compiled code from now on: one image in some microseconds, many by all processors. Returns itself.
 
-        This takes a second, and the first time ever ten. Probabilities stay the same to rounding. Of an ensemble, of
-        shifted images and of more than 16 at once nothing changes. The network's numbers are copied; whoever changes
-        them afterwards calls this again.
+        This takes a second, and the first time ever ten. Probabilities stay the same to rounding, and those of shifted
+        images as they are. The network's numbers are copied; whoever changes them afterwards calls this again.
 
         Raises:
             ConfigError: compiled code cannot be had here, or the network is no single one of dense layers in float32.
@@ -187,7 +185,7 @@ class Model:
         return as_pixels(images, self.image_shape, maximum=self.preprocessing.maximum)
 
     def _logits(self, pixels: NDArray[np.uint8], shifts: int) -> Array:
-        if self._rows and not shifts and len(pixels) <= FEW:
+        if self._rows and not shifts:
             return self._rows(pixels)
         p = self._take_pass()
         try:
@@ -255,7 +253,7 @@ class Model:
         It is the mean over all members of an ensemble, and over all shifts.
         """
         pixels = self._pixels(images, shifts)
-        if self._rows and not shifts and len(pixels) <= FEW:
+        if self._rows and not shifts:
             return _finite(self._rows(pixels, probabilities=True))
         return softmax(self._finite_logits(pixels, shifts))
 

@@ -1,4 +1,4 @@
-"""Compiled answers to few images: what NumPy answers, to rounding, whatever else is asked at the same time."""
+"""Compiled answers: what NumPy answers, to rounding, whatever else is asked at the same time."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -45,26 +45,37 @@ def test_it_answers_as_numpy_does(activation: nn.Layer | None, scale: float, shi
     assert one.predict_proba(images(16)).dtype == np.float32
 
 
-def test_it_is_what_answers_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = model(nn.Dense(8), nn.ReLU()).compile()
-    many = one.predict_proba(images(17))
+def test_it_is_what_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = model(nn.Dense(8), nn.ReLU())
+    expected = one.predict_proba(images(900))
+    one.compile()
     monkeypatch.setattr(nn.Network, "forward", None)
-    np.testing.assert_allclose(one.predict_proba(images(17)[:16]), many[:16], atol=1e-6)
+    np.testing.assert_allclose(one.predict_proba(images(900)), expected, atol=1e-6)
 
 
-def test_an_image_is_answered_alike_whatever_comes_with_it() -> None:
-    one = model(*layers_with(nn.ReLU())).compile()
-    together = one.predict_proba(images(16))
-    for i, image in enumerate(images(16)):
-        np.testing.assert_array_equal(one.predict_proba(image)[0], together[i])
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 7, 8, 9, 63, 64, 65, 201])
+def test_an_image_is_answered_alike_whatever_comes_with_it(count: int) -> None:
+    """Be it one of few, in a tile, in an incomplete one, or another thread's."""
+    one = model(*layers_with(nn.ReLU()), nn.Dense(70), nn.ReLU()).compile()  # 70 units: three panels, one incomplete
+    together = one.predict_proba(images(201))
+    np.testing.assert_array_equal(one.predict_proba(images(201)[-count:]), together[-count:])
+
+
+def test_images_without_a_pixel_are_answered() -> None:
+    one = model(*layers_with(nn.Tanh()), scale=0.01, shift=-0.4)
+    blank = np.zeros((20, HEIGHT, WIDTH), np.uint8)
+    expected = one.predict_proba(blank)
+    one.compile()
+    for count in (1, 20):
+        np.testing.assert_allclose(one.predict_proba(blank[:count]), expected[:count], atol=1e-6)
 
 
 def test_many_threads_ask_at_once() -> None:
     one = model(*layers_with(nn.GELU())).compile()
-    expected = one.predict_proba(images(16))
+    expected = one.predict_proba(images(150))
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda _: one.predict_proba(images(16)), range(400)):
-            np.testing.assert_array_equal(found, expected)
+        for i, found in pool.map(lambda i: (i, one.predict_proba(images(150)[: 1 + i % 150])), range(450)):
+            np.testing.assert_array_equal(found, expected[: 1 + i % 150])
 
 
 def test_a_copy_is_not_compiled_and_answers() -> None:

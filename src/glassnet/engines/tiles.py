@@ -26,6 +26,8 @@ __all__ = [
     "TALL",
     "WIDE",
     "has_instructions",
+    "multiply_listed_row",
+    "multiply_listed_tile",
     "multiply_narrow_tile",
     "multiply_tile",
     "numbers_in",
@@ -133,15 +135,38 @@ def multiply_narrow_tile(typing: Any, A: Any, a: Any, offsets: Any, B: Any, K: A
     return _tile(A, offsets, B, start, C, NARROW)
 
 
-def _tile(A: Any, offsets: Any, B: Any, start: Any, C: Any, wide: int) -> Any:
-    """Return the signature of a tile of so many columns, and what writes its instructions."""
+@intrinsic
+def multiply_listed_tile(typing: Any, A: Any, a: Any, listed: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
+    """Write one tile of a product with some rows of B, C[r, j] ← C₀[r, j] + Σₖ A[r, k] · B[listed[k], j] for j < WIDE.
+
+    The arguments are those of `multiply_tile`; A has one segment of K numbers a row.
+    """
+    return _tile(A, listed, B, start, C, WIDE, listed=True)
+
+
+@intrinsic
+def multiply_listed_row(typing: Any, A: Any, a: Any, listed: Any, B: Any, K: Any, start: Any, C: Any, c: Any) -> Any:
+    """Write the first row alone of what `multiply_listed_tile` writes."""
+    return _tile(A, listed, B, start, C, WIDE, tall=1, listed=True)
+
+
+def _tile(
+    A: Any, offsets: Any, B: Any, start: Any, C: Any, wide: int, *, tall: int = TALL, listed: bool = False
+) -> Any:
+    """Return the signature of a tile of so many columns and rows, and what writes its instructions.
+
+    Where rows of B are ``listed``, their numbers are what ``offsets`` holds.
+    """
     in_words = A.dtype == types.uint16
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         first, down, along, last = (builder.extract_value(args[1], i) for i in range(4))
         at, apart, goes_on = (builder.extract_value(args[7], i) for i in range(3))
         left, offsets, panel, begin, C = (_data(context, builder, signature, args, i) for i in (0, 2, 3, 5, 6))
-        segments = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
+        if listed:
+            segments = INT(1)
+        else:
+            segments = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
         registers, number = range(wide // LANES), WORDS if in_words else SUMS
 
         def vector(pointer: Any, index: Any, kind: Any) -> Any:
@@ -149,7 +174,7 @@ def _tile(A: Any, offsets: Any, B: Any, start: Any, C: Any, wide: int) -> Any:
 
         rows, targets, sums = [], [], []
         goes_on = builder.icmp_signed("!=", goes_on, INT(0))
-        for r in range(TALL):
+        for r in range(tall):
             row = builder.select(builder.icmp_signed("<", INT(r), last), INT(r), last)
             rows.append(builder.add(first, builder.mul(row, down)))
             for j in registers:
@@ -167,14 +192,15 @@ def _tile(A: Any, offsets: Any, B: Any, start: Any, C: Any, wide: int) -> Any:
 
         builder.position_at_end(outer)
         s, outer_sums = builder.phi(INT), [builder.phi(SUMS) for _ in sums]
-        offset = builder.load(builder.gep(offsets, [s]))
+        offset = INT(0) if listed else builder.load(builder.gep(offsets, [s]))
         begins = [builder.gep(left, [builder.add(row, offset)]) for row in rows]
         done = builder.mul(s, args[4])
         builder.branch(inner)
 
         builder.position_at_end(inner)
         k, inner_sums = builder.phi(INT), [builder.phi(SUMS) for _ in sums]
-        place = builder.mul(builder.add(done, k), INT(WIDE))
+        row_of_panel = builder.load(builder.gep(offsets, [k])) if listed else builder.add(done, k)
+        place = builder.mul(row_of_panel, INT(WIDE))
         right = [builder.load(vector(panel, builder.add(place, INT(j * LANES)), number), align=4) for j in registers]
         far = builder.mul(k, along)
         new: list[Any] = []
