@@ -77,7 +77,7 @@ class Rows:
 
 
 def _panels(W: Array, b: Array) -> Array:
-    """Return [b; W] of an affine map, flat, as panels of `WIDE` columns one after another, the last filled with zeros."""
+    """Return [b; W] of an affine map, flat: panels of `WIDE` columns one after another, the last filled with zeros."""
     rows = np.concatenate([b[None], W])  # (1 + d, k)
     rows = np.pad(rows, ((0, 0), (0, -W.shape[1] % WIDE)))
     return rows.reshape(len(rows), -1, WIDE).swapaxes(0, 1).ravel()

@@ -163,10 +163,8 @@ def _tile(
         first, down, along, last = (builder.extract_value(args[1], i) for i in range(4))
         at, apart, goes_on = (builder.extract_value(args[7], i) for i in range(3))
         left, offsets, panel, begin, C = (_data(context, builder, signature, args, i) for i in (0, 2, 3, 5, 6))
-        if listed:
-            segments = INT(1)
-        else:
-            segments = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
+        how_many = context.make_array(signature.args[2])(context, builder, value=args[2]).nitems
+        segments = INT(1) if listed else how_many
         registers, number = range(wide // LANES), WORDS if in_words else SUMS
 
         def vector(pointer: Any, index: Any, kind: Any) -> Any:
