@@ -47,6 +47,7 @@ screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chro
 
 bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the tables (40 minutes)
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/dense_or_convolution.py
 	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/distance.py
