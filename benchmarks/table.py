@@ -67,9 +67,10 @@ def dense_or_convolution_lines(result: Result) -> list[str]:
     machine = result["machine"]
     lines += [
         "",
-        f"MNIST's 10,000 test images as they are, and at strength {result['strength']} of each corruption but inversion, "
-        f"as a mean, without framing; mean ± standard deviation over {result['seeds']} seeds, in turns; "
-        f"{machine['processor']}, {machine['cores']} cores, NumPy {machine['numpy']}.",
+        f"MNIST's 10,000 test images as they are, and at strength {result['strength']} of each corruption but "
+        "inversion, as a mean, without framing; mean ± standard deviation over "
+        f"{result['seeds']} seeds, in turns; {machine['processor']}, {machine['cores']} cores, NumPy "
+        f"{machine['numpy']}.",
     ]
     return lines
 
