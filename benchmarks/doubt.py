@@ -1,7 +1,7 @@
 """Measure the doubt of the bundled model and of two recipes (part of `make model`).
 
 On test digits, on photos of them, and on strangers (strangers.py) that are drawn otherwise than those that doubt was
-calibrated on, and prepared as pictures are.
+calibrated on, and prepared as pictures are. Parts of digits are strangers unless they are digits (resemblance.py).
 """
 
 import tempfile
@@ -18,10 +18,12 @@ from glassnet.doubt import THRESHOLD
 from glassnet.errors import DataError
 from machine import save_result
 from photos import KINDS
+from resemblance import Resemblance
 from strangers import STRANGERS, fonts
 
-RECIPES = "default", "conv-fast"
-MEASURED = 150  # strangers of a kind
+RECIPES = "default", "conv"
+PART = "part of a digit"
+MEASURED = 400  # strangers of a kind
 
 
 def framed(model: Model, pictures: Iterable[NDArray[np.uint8]]) -> Images:
@@ -55,25 +57,28 @@ def doubtful(model: Model, images: Images) -> float:
     return float(np.mean(doubts > THRESHOLD))
 
 
-def measured(model: Model, digits: Images) -> dict[str, float]:
+def measured(model: Model, digits: Images, is_digit: Resemblance) -> dict[str, float]:
     """Return the fraction that is refused of test digits, of photos of them, and of each kind of stranger."""
     rng = np.random.default_rng(1)
     found = {"digits": digits, "photos of digits": photos_of(model, digits, 500, rng)}
     refused = {name: doubtful(model, images) for name, images in found.items()}
     for kind in STRANGERS:
-        pictures = strangers_of(kind, digits, MEASURED, rng)
+        pictures = strangers_of(kind, digits, 2 * MEASURED if kind == PART else MEASURED, rng)
         seen = framed(model, pictures)
-        refused[kind] = 1 - (1 - doubtful(model, seen)) * len(seen) / len(pictures)
+        unseen = len(pictures) - len(seen)
+        if kind == PART:
+            seen = seen[~is_digit(seen)]
+        refused[kind] = (unseen + doubtful(model, seen) * len(seen)) / (unseen + len(seen))
     return refused
 
 
 def main() -> None:
     mnist = load_dataset("mnist")
-    found = {}
+    found, is_digit = {}, Resemblance(mnist)
     with tempfile.TemporaryDirectory() as folder:
         for name in ("bundled", *RECIPES):
             model = open_model() if name == "bundled" else train(mnist, name, out=Path(folder, name)).model
-            found[name] = measured(model, mnist.test.images)
+            found[name] = measured(model, mnist.test.images, is_digit)
             for kind, fraction in found[name].items():
                 print(f"{name:<10} {kind:<18} {100 * fraction:5.1f} % refused", flush=True)
             save_result("doubt", {"refused": found})

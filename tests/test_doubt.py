@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from glassnet import Model, load_dataset, open_model
 from glassnet.cli import main
 from glassnet.data import frame_picture
 from glassnet.data.dataset import Images
+from glassnet.data.scans import coarse_scans
 from glassnet.doubt import THRESHOLD, Doubt
 from glassnet.errors import ConfigError, DataError, FileError
 from glassnet.files import open_tensors, write_tensors
@@ -26,6 +28,22 @@ def test_one_in_a_hundred_digits_is_doubted() -> None:
     doubts = open_model().doubt(load_dataset("mnist").test.images)
     assert doubts is not None
     assert 0.002 < np.mean(doubts > THRESHOLD) <= 0.012
+
+
+@MNIST
+@pytest.mark.parametrize("dark_on_light", [False, True])
+def test_coarse_scans_in_black_and_white_are_seldom_doubted(dark_on_light: bool) -> None:
+    model, test = open_model(), load_dataset("mnist").test
+    form = replace(model.preprocessing, dark_on_light=dark_on_light)
+    digits = 255 - test.images[:1000] if dark_on_light else test.images[:1000]
+    scans = coarse_scans(digits, form, np.random.default_rng(2))
+    if dark_on_light:
+        scans = 255 - scans
+    assert np.mean(scans == 255) > 0.1
+    assert np.mean(model.predict(scans) == test.labels[:1000]) > 0.95
+    doubts = model.doubt(scans)
+    assert doubts is not None
+    assert np.mean(doubts > THRESHOLD) < 0.04
 
 
 def accepted(kind: str, digits: Images, count: int = 30) -> int:

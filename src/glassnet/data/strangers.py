@@ -17,7 +17,7 @@ from .dataset import Images
 from .preprocess import Preprocessing
 from .synthetic import font
 
-__all__ = ["strangers_of"]
+__all__ = ["in_frame", "strangers_of"]
 
 Floats = NDArray[np.float64]
 Random = np.random.Generator
@@ -42,7 +42,7 @@ def strangers_of(images: Images, form: Preprocessing, count: int, *, of_digits: 
     rng = np.random.default_rng(seed)
     light = 255 - images if form.dark_on_light else images
     taken = [*(_part(light, rng) for _ in range(2 * each)), *(_several(light, rng) for _ in range(each))]
-    made = np.stack([_framed(page, form) for page in taken])
+    made = np.stack([in_frame(page, form) for page in taken])
     found: Images = np.concatenate([made, *(_drawn(kind, form, each, seed) for kind in kinds)])
     return 255 - found if form.dark_on_light else found
 
@@ -147,13 +147,13 @@ def _drawn(kind: Callable[[Random], Image.Image], form: Preprocessing, count: in
 
     def make() -> Table:
         rng = np.random.default_rng(seed)
-        return Table(np.stack([_framed(kind(rng), form) for _ in range(count)]), None)
+        return Table(np.stack([in_frame(kind(rng), form) for _ in range(count)]), None)
 
     name = f"strangers-{VERSION}{kind.__name__}-{form.height}x{form.width}-{form.box}-{count}-{seed}"
     return remembered(name, make).images
 
 
-def _framed(page: Image.Image, form: Preprocessing) -> Images:
+def in_frame(page: Image.Image, form: Preprocessing) -> Images:
     """Scale what is drawn to the box and lay its centre of mass, or else itself, into the middle of the frame."""
     ink = page.crop(page.getbbox() or (0, 0, 1, 1))
     scale = min(form.box / max(ink.size), form.height / ink.height, form.width / ink.width)

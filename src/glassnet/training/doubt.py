@@ -1,7 +1,7 @@
 """Fitting the doubt of a model at the end of its training: what tells its classes from strangers.
 
-The regression is fitted to half of the validation images, as they are and distorted, and to made-up strangers. The
-threshold is that which one in a hundred of the other half, distorted, exceeds.
+The regression is fitted to half of the validation images, as they are, distorted and, of digits, as coarse scans in black
+and white, and to made-up strangers. The threshold is that which one in a hundred of the other half, distorted, exceeds.
 """
 
 import math
@@ -36,18 +36,18 @@ def fit_doubt(model: Model, examples: Examples, *, most: int = MOST, strangers: 
         most: how many of them are looked at.
         strangers: how many are made up.
     """
+    from ..data.scans import coarse_scans
     from ..data.strangers import strangers_of
 
     if len(examples) < FEWEST:
         return None
     rng, form = np.random.default_rng(0), model.preprocessing
     images = examples.images_at(rng.permutation(len(examples))[:most])
-    half = len(images) // 2
-    strange = strangers_of(images[:half], form, strangers, of_digits=model.classes == DIGITS)
+    half, of_digits = len(images) // 2, model.classes == DIGITS
+    strange = strangers_of(images[:half], form, strangers, of_digits=of_digits)
     distorted = [_distorted(part, form.ground, rng) for part in (images[:half], images[half:])]
-    known, held_out, others = (
-        _evidence(model, part) for part in (np.concatenate([images[:half], distorted[0]]), distorted[1], strange)
-    )
+    like = [images[:half], distorted[0], *([coarse_scans(images[:half], form, rng)] if of_digits else [])]
+    known, held_out, others = (_evidence(model, part) for part in (np.concatenate(like), distorted[1], strange))
     if not all(np.isfinite(each).all() for each in (known, held_out, others)):
         return None
     weights = _regression(known, others)
