@@ -95,6 +95,23 @@ def test_a_grid_askew_with_empty_cells() -> None:
     assert 0.1 < top < bottom < 0.45
 
 
+def test_digits_that_touch_the_lines_of_a_grid() -> None:
+    page = Image.new("L", (560, 560), 215)
+    draw = ImageDraw.Draw(page)
+    for at in range(40, 521, 120):
+        draw.line([(40, at), (520, at)], 60, 9)
+        draw.line([(at, 40), (at, 520)], 60, 3)
+    wanted = ["2730", "0327", "7203", "3072"]
+    for row, line in enumerate(wanted):
+        for column, digit in enumerate(line):
+            left = 40 + 120 * column + (4, 68, 36)[(row + column) % 3]  # at the left side, the right one, and between
+            for stroke in SHAPES[digit]:
+                draw.line([(left + 0.8 * x, 73 + 120 * row + 0.8 * y) for x, y in stroke], 30, 8, joint="curve")
+    reading = open_model().read(gray(page), grid=(4, 4))
+    assert reading.numbers == [list(line) for line in wanted]
+    assert not any(digit.is_doubtful for digit in reading.digits)
+
+
 @needs_mnist
 @pytest.mark.parametrize(("gap", "least"), [((0.1, 0.5), 0.85), ((-0.04, 0.04), 0.6)])
 def test_numbers_of_four_digits(gap: tuple[float, float], least: float) -> None:

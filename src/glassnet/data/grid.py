@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .dataset import Images
 from .framing import ink_of, reduced
 from .ground import find_ink
-from .strokes import drop_stray_parts
+from .strokes import drop_stray_parts, peel_lines
 
 __all__ = ["Grid", "find_grid"]
 
@@ -22,6 +22,7 @@ _COVERS = 0.3  # of the picture's area: a grid's lines enclose at least this; ot
 _EDGE = 10  # pixels of a cell along its sides, where the grid's lines may be
 _LEAST = 30  # pixels of ink inside of these: fewer are specks
 _LOW = 0.3  # of a cell's height: a digit is higher
+_THICK = 0.12  # of a cell's side: the grid's lines are thinner
 _MIDDLE = 0.3  # of a digit's ink: at least so much is not at the cell's sides
 
 
@@ -107,7 +108,9 @@ def _in_cell(gray: Floats, mask: Mask) -> tuple[Floats, Mask] | None:
         ink = find_ink(ndimage.gaussian_filter(gray, 1.5))
     if (ink.mask & mask)[inside].sum() < _LEAST:
         return None
-    digit = drop_stray_parts(ink.mask, ink.depth)
+    lines = ink.mask & ~peel_lines(ink.mask, _THICK)  # where a digit touches the grid's, they would be one part
+    lines[inside] = False
+    digit = drop_stray_parts(ink.mask & ~lines, ink.depth)
     is_low = np.ptp(np.flatnonzero(digit.any(axis=1))) < _LOW * _CELL
     if is_low or digit[inside].sum() < _MIDDLE * digit.sum():
         return None

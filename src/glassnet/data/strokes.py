@@ -54,14 +54,19 @@ def _bar(gray: Floats) -> int:
     return 0
 
 
-def peel_lines(mask: Mask) -> Mask:
-    """Take off straight lines across the picture, as of ruled and squared paper, but not what crosses them."""
+def peel_lines(mask: Mask, thick: float = _THICK) -> Mask:
+    """Take off straight lines across the picture, as of ruled and squared paper, but not what crosses them.
+
+    Args:
+        mask: (H, W), where there is ink.
+        thick: of the picture's side; a line is thinner.
+    """
     if min(mask.shape) < _PREPARED:
         return mask
-    return _without_rows(_without_rows(mask).T).T
+    return _without_rows(_without_rows(mask, thick).T, thick).T
 
 
-def _without_rows(mask: Mask) -> Mask:
+def _without_rows(mask: Mask, thick: float) -> Mask:
     """Take off lines that run from the left edge to the right one.
 
     The ink is projected along each slope that a line may have; a line is a narrow peak as high as the picture is wide.
@@ -75,7 +80,7 @@ def _without_rows(mask: Mask) -> Mask:
     rows = np.rint(y + _SLOPES[:, None] * (x - width / 2)).astype(np.intp) + margin
     counts = np.stack([np.bincount(at, minlength=height + 2 * margin) for at in rows])
     left = mask.copy()
-    thickest = max(3, round(_THICK * height))
+    thickest = max(3, round(thick * height))
     while counts.max() >= _SPAN * width:
         slope, peak = np.unravel_index(counts.argmax(), counts.shape)
         band = np.flatnonzero(counts[slope] < 0.5 * counts[slope, peak])
