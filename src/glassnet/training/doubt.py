@@ -1,7 +1,8 @@
 """Fitting the doubt of a model at the end of its training: what tells its classes from strangers.
 
-The regression is fitted to half of the validation images, as they are, distorted and, of digits, as coarse scans in black
-and white, and to made-up strangers. The threshold is that which one in a hundred of the other half, distorted, exceeds.
+The regression is fitted to half of the validation images, as they are, distorted and, of digits, as coarse scans in
+black and white, and to made-up strangers. The threshold is that which one in a hundred of the other half, distorted,
+exceeds.
 """
 
 import math
