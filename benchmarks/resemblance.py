@@ -31,8 +31,7 @@ class Resemblance:
 
     def _distances(self, images: Images) -> NDArray[np.float32]:
         """One less the cosine of the angle to the nearest training digit (n,)."""
-        nearest: NDArray[np.float32] = (_directions(images) @ self._known.T).max(axis=1)
-        return 1 - nearest
+        return np.asarray(1 - (_directions(images) @ self._known.T).max(axis=1), np.float32)
 
 
 def _directions(images: Images) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ def coarse_scans(images: Images, form: Preprocessing, rng: Random) -> Images:
         rng: decides how coarse a scan is, how far it is stretched, and what counts as ink.
     """
     light = 255 - images if form.dark_on_light else images
-    scans = np.stack([in_frame(_scan(image, rng), form) for image in light])
+    scans: Images = np.stack([in_frame(_scan(image, rng), form) for image in light])
     return 255 - scans if form.dark_on_light else scans
 
 
