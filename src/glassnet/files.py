@@ -7,8 +7,10 @@ import os
 import shlex
 import stat
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from threading import get_ident
 from typing import Any, BinaryIO
@@ -42,6 +44,7 @@ MAX_TENSOR_FILE_BYTES = 2**31  # 2 GiB: some 180 million float32 parameters with
 PARTIAL = ".partial"  # ends the name of a file that is being written
 TRIES = 5  # to be the only process in a folder
 DIGEST = "digest"  # what metadata call the digest of a whole file
+CRC = "crc32:"  # how a quick one begins
 
 _DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "U8": np.uint8, "I64": np.int64}
 
@@ -251,21 +254,29 @@ def write_tensors(
 
     The same content makes the same bytes: the metadata go in as one JSON text, since the library writes several in
     random order. A digest of all of it goes in too, by which a reader sees that a bit has changed. ``durable`` is that
-    of `write_together`.
+    of `write_together`; a file that need not be durable is written often, and its digest is a CRC-32, which takes a
+    fifth of the time.
     """
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    complete = dict(metadata) | {DIGEST: _digest(arrays, metadata)}
+    complete = dict(metadata) | {DIGEST: _digest(arrays, metadata, quick=not durable)}
     content = save(arrays, metadata={"glassnet": json.dumps(complete, sort_keys=True)})
     write_atomically(path, content, durable=durable)
 
 
-def _digest(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
-    """Return a digest of tensors, with their names, shapes and dtypes, and of the metadata beside them."""
+def _digest(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], *, quick: bool) -> str:
+    """Return a digest of tensors, with their names, shapes and dtypes, and of the metadata beside them.
+
+    It is BLAKE2b's, or where it has to be ``quick``, a CRC-32.
+    """
     described = {name: [tensor.dtype.str, tensor.shape] for name, tensor in sorted(tensors.items())}
     told = {name: text for name, text in metadata.items() if name != DIGEST}
-    digest = hashlib.blake2b(json.dumps([described, told], sort_keys=True).encode(), digest_size=16)
-    for name in described:
-        digest.update(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
+    head = json.dumps([described, told], sort_keys=True).encode()
+    parts = (np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data for name in described)
+    if quick:
+        return f"{CRC}{reduce(lambda crc, part: zlib.crc32(part, crc), parts, zlib.crc32(head)):08x}"
+    digest = hashlib.blake2b(head, digest_size=16)
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest()
 
 
@@ -312,7 +323,8 @@ class TensorFile:
         tensors = {name: self.read(name, shape, dtype) for name, (shape, dtype) in expected.items()}
         if undigested and DIGEST not in self.metadata:
             return tensors
-        if self.metadata.get(DIGEST) != _digest(tensors, self.metadata):
+        kept = self.metadata.get(DIGEST, "")
+        if kept != _digest(tensors, self.metadata, quick=kept.startswith(CRC)):
             raise FileError(f"{self.path}: its content has changed since it was written: use a copy, or train again")
         return tensors
 

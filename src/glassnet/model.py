@@ -319,29 +319,24 @@ class Model:
             raise ConfigError(f"grid: {rows}x{columns} has no cells, or more than {MAX_CELLS:,}; give such as 9x9")
         return read_grid(self, gray, rows, columns, name)
 
-    def save(self, path: str | PathLike[str], *, snapshot: bool = False, durable: bool = True) -> None:
+    def save(self, path: str | PathLike[str], *, durable: bool = True) -> None:
         """Write the model to one safetensors file, all members of an ensemble included.
 
         Args:
             path: the file.
-            snapshot: whether to round the weights to float16, which takes half the space, and not to wait until the
-                file is on the disk.
-            durable: whether to wait until then; a file that is soon overwritten need not outlast a power cut.
+            durable: whether to wait until it is on the disk; one that is soon overwritten need not outlast a power cut.
 
         Raises:
-            FileError: the file cannot be written, or a parameter is not finite, or too large for float16; what was
-                there before is still there.
+            FileError: the file cannot be written, or a parameter is not finite; what was there before is still there.
         """
         tensors = _named_tensors(self.networks)
         for name, tensor in tensors.items():
             if not np.isfinite(tensor).all():
                 raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
-        if snapshot:
-            try:
-                with np.errstate(over="raise"):
-                    tensors = {name: t if _is_statistic(name) else t.astype(np.float16) for name, t in tensors.items()}
-            except FloatingPointError as error:
-                raise FileError(f"{path}: not saved, since a weight is too large for float16") from error
+        write_tensors(as_path(path), tensors, self.metadata(), durable=durable)
+
+    def metadata(self, weights: Literal["float16"] | None = None) -> dict[str, str]:
+        """Return what a model file says beside its tensors; ``weights`` is their type where it is not the network's."""
         header = _Header(
             layers=self.network.specification(),
             dtype="float64" if self.network.dtype == np.float64 else "float32",
@@ -351,13 +346,13 @@ class Model:
             fingerprint=self.fingerprint,
             members=len(self.networks),
             seen=list(self.seen),
-            weights="float16" if snapshot else None,
+            weights=weights,
         )
         text = header.model_dump_json(exclude_defaults=True)
         metadata = {"kind": "model", "version": VERSION, "header": text}
         if self.doubts is not None:
             metadata["doubt"] = self.doubts.to_json()
-        write_tensors(as_path(path), tensors, metadata, durable=durable and not snapshot)
+        return metadata
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -130,3 +130,19 @@ def test_sums_and_normalisation_are_those_of_the_docstring(engine, shape):
     np.testing.assert_allclose(engine.scale_shift(A, u, v, out), A * u + v, atol=1e-12)
     expected = (A - u - B * v) * w
     np.testing.assert_allclose(engine.normalisation_gradient(A, B, u, v, w), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_half_rounds_as_numpy_does(engine, dtype):
+    bits = np.random.default_rng(0).integers(0, 2**32, 300_000, np.uint32)
+    between = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)  # all that are finite
+    between = np.concatenate(
+        [between, (between[1:] + between[:-1]) / 2, np.float32([65519.996, 65520, np.inf, np.nan])]
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # of bits that are a signalling NaN
+        X = np.concatenate([bits.view(np.float32), between, -between]).astype(dtype)
+        expected = X.astype(np.float16)
+    rounded = engine.half(X, np.empty(X.size, np.float16))
+    np.testing.assert_array_equal(np.isnan(rounded), np.isnan(X))
+    known = ~np.isnan(X)
+    np.testing.assert_array_equal(rounded.view(np.uint16)[known], expected.view(np.uint16)[known])

@@ -102,6 +102,12 @@ class CompiledEngine(Engine):
         self._work(loop, flat[0].size, self.least_pass, *flat, tuple(map(dtype.type, constants)))
         return True
 
+    def half(self, X: Array, out: NDArray[np.float16]) -> NDArray[np.float16]:
+        if not is_float32(X):
+            return super().half(X, out)
+        self._work(kernels.half, X.size, self.least_pass, X.view(np.uint32), out.view(np.uint16))
+        return out
+
     # Products and sums
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:

@@ -156,6 +156,15 @@ class Engine:
         """Return so many arrays, each as long as ``like``."""
         return self.scratch("elementwise", (count, *like.shape), like.dtype)
 
+    def half(self, X: Array, out: NDArray[np.float16]) -> NDArray[np.float16]:
+        """X (n,) in float16, rounded to the nearest and of two equally near to the even one, into ``out`` (n,).
+
+        What is too large becomes infinite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.copyto(out, X, casting="same_kind")
+        return out
+
     # Products and sums
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:

@@ -40,4 +40,5 @@ def warm_up(config: Config, engine: Engine) -> None:
     with computing(loop.network.engine):
         loop.optimizer.steps = FLUSH_EVERY - 1  # so that this step does all that any step does
         loop.steps.take(0, 0, config.learning_rate)
+        loop.network.engine.half(loop.network.parameters, np.empty(loop.network.parameters.size, np.float16))
         loop.validate()
