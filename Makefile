@@ -37,9 +37,9 @@ docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running e
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-site: $(VENV)/installed-docs  ## the bundled model's page and the tutorial as static files that any host serves, into build/site
+site: $(VENV)/installed-docs  ## the bundled model's page, the lessons and the tutorial as static files for any host, into build/site
 	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/site/docs
-	@$(BIN)/python docs/first_page.py build/site
+	@$(BIN)/python docs/static_site.py build/site
 	@echo "Open build/site/index.html"
 
 screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)

@@ -16,8 +16,7 @@ from .nn.types import Array
 
 __all__ = ["THRESHOLD", "Doubt", "evidence", "telling_layers"]
 
-THRESHOLD = 0.5
-"""More doubt than this: the image is not like the classes. One in a hundred of true digits has more."""
+THRESHOLD = 0.5  # more doubt than this: the image is not like the classes; one in a hundred of true digits has more
 
 WIDEST = 2048  # numbers of a layer: more would fill the model's file
 

@@ -426,6 +426,10 @@ def test_the_tiny_network_step_by_step(opened: Open, run: Run) -> None:
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="A tiny network, step by step")).to_be_visible()
+    for name, number in {"dW1": [stage.name for stage in tiny.stages].index("dW1") + 1, "nonsense": 1}.items():
+        page.evaluate(f"location.hash = '#tiny?stage={name}'")
+        expect(page.locator(".present")).to_contain_text(f"Stage {number} of")
+        expect(page.get_by_role("link", name="A tiny network")).to_have_attribute("aria-current", "page")
 
 
 def test_a_slider_goes_through_what_the_network_was(opened: Open, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-// A trained network in one file: views that are shown by the address, #draw, #training and #tiny. The data are in the page.
+// A trained network in one file: views that are shown by the address, #draw, #training and #tiny, which may name
+// one of its stages: #tiny?stage=Z1. The data are in the page.
 
 import { network } from "../../web/static/views/step/network.js";
 import { stages } from "../../web/static/views/step/stages.js";
@@ -14,18 +15,19 @@ const views = [...document.querySelectorAll("main > .view")];
 const links = [...document.querySelectorAll("nav a")];
 let leave = () => {};
 
-function mountTiny(root) {
+function mountTiny(root, name) {
   const walk = stages((stage) => picture.draw(data.tiny, stage, null));
   const picture = network({ onpart: (part) => walk.choose((each) => each.part === part) });
   root.replaceChildren(picture.element, walk.element);
-  picture.draw(data.tiny, walk.show(data.tiny), null);
+  picture.draw(data.tiny, walk.show(data.tiny, name ?? undefined), null);
   return () => walk.close();
 }
 
 function show() {
-  const wanted = views.find(({ dataset }) => `#${dataset.view}` === location.hash) ?? views[0];
+  const [name, settings] = location.hash.slice(1).split("?");
+  const wanted = views.find(({ dataset }) => dataset.view === name) ?? views[0];
   leave();
-  leave = wanted.dataset.view === "tiny" ? mountTiny(wanted.querySelector(".steps")) : () => {};
+  leave = wanted.dataset.view === "tiny" ? mountTiny(wanted.querySelector(".steps"), new URLSearchParams(settings).get("stage")) : () => {};
   for (const view of views) view.hidden = view !== wanted;
   for (const link of links) {
     if (link.hash === `#${wanted.dataset.view}`) link.setAttribute("aria-current", "page");
