@@ -72,10 +72,10 @@ def test_a_mistake_beside_its_cure(capsys: Capture) -> None:
 
 
 def test_every_equation_fits_a_line(capsys: Capture) -> None:
-    from glassnet.cli.clinic import _explain
+    from glassnet.cli.clinic import explain
 
     for mistake in MISTAKES.values():
-        _explain(mistake)
+        explain(mistake)
     assert max(map(len, lines(capsys))) <= 80
 
 

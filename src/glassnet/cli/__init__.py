@@ -50,6 +50,7 @@ for _place, _help in {
     "show:show": "Show all settings of a run, and how far it is.",
     "show:info": "Show versions, processors and folders in use.",
     "clinic:clinic": "Run a common mistake beside its cure and measure what it costs.",
+    "quiz:quiz": "Guess a mistake by its curves.",
     "completion:completion": "Print a script for completion in a shell.",
     "check:check_gradients": "Check the gradients of a recipe numerically.",
 }.items():

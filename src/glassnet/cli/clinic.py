@@ -15,7 +15,7 @@ from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
 from .output import command, print_definitions, print_json, print_table, say
 
-__all__ = ["clinic"]
+__all__ = ["WIDTH", "clinic", "explain", "paragraph", "show_curves", "show_findings"]
 
 WIDTH = 80
 
@@ -125,21 +125,22 @@ def _show(result: Comparison | Chain) -> None:
 
 def _show_comparison(result: Comparison) -> None:
     mistake = MISTAKES[result.mistake]
-    _explain(mistake)
+    explain(mistake)
     learned, held, truth = result.images
     seeds = ", ".join(map(str, result.seeds))
     where = (
         f"Both on {result.data}: {learned:,} training images, {held:,} validation images, {truth:,} seen by neither; "
         f"{setting_words(result.circumstances)}. The curves are of seed {result.seeds[0]}, the table of {seeds}."
     )
-    _paragraph(where)
-    _show_curves(result.planted[0], result.cured[0], "the mistake")
+    paragraph(where)
+    show_curves(result.planted[0], result.cured[0], "the mistake")
     print()
     print_table(*comparison_table(result))
-    _show_findings(result.planted[0], [result.mistake])
+    show_findings(result.planted[0], [result.mistake])
 
 
-def _explain(mistake: type[Mistake]) -> None:
+def explain(mistake: type[Mistake]) -> None:
+    """Print what a mistake is, and what tells of it."""
     print(mistake.name)
     print(textwrap.fill(mistake.summary, WIDTH))
     print()
@@ -166,21 +167,23 @@ def _show_chain(result: Chain) -> None:
     print(textwrap.fill(f"{what} {how}", WIDTH))
     print()
     print_table(*chain_table(result))
-    _paragraph(
+    paragraph(
         "Gain: percentage points of accuracy on images that no run has seen. A cure can gain nothing, or lose, as long "
         "as another mistake hides its effect."
     )
-    _show_curves(first.course, last.course, "as written")
-    _show_findings(first.course, first.mistakes)
+    show_curves(first.course, last.course, "as written")
+    show_findings(first.course, first.mistakes)
 
 
-def _show_findings(course: Course, planted: Sequence[str]) -> None:
-    _paragraph(doctor_words(course, planted))
+def show_findings(course: Course, planted: Sequence[str]) -> None:
+    """Print what the doctor finds in a run with mistakes, and the evidence."""
+    paragraph(doctor_words(course, planted))
     for name, evidence in course.findings:
         print(textwrap.fill(f"{name}: {evidence}", WIDTH, initial_indent="  ", subsequent_indent="    "))
 
 
-def _show_curves(wrong: Course, right: Course, name: str) -> None:
+def show_curves(wrong: Course, right: Course, name: str) -> None:
+    """Print the curves of a run with a mistake, which are called by ``name``, and of the cured one."""
     mark = "   ! broke" if wrong.broken else ""
     broken = "x" if wrong.broken else ""
     print(f"\ntraining loss (nats)     x {name}   o cured   * both{mark}")
@@ -197,8 +200,9 @@ def _show_curves(wrong: Course, right: Course, name: str) -> None:
     }
     print(draw_chart(shares, broken, share=True))
     if wrong.broken:
-        _paragraph(breaks(wrong))
+        paragraph(breaks(wrong))
 
 
-def _paragraph(text: str) -> None:
+def paragraph(text: str) -> None:
+    """Print an empty line and words, as lines of 80 columns at most."""
     print("\n" + textwrap.fill(text, WIDTH))

@@ -10,6 +10,7 @@ from ..errors import FileError
 from ..evaluation import evaluate, examples_for
 from ..study.compare import BASE, pair
 from ..study.gallery import gallery
+from ..study.quiz import quiz_round
 from .dependencies import TheStore
 from .questions import Question, SettingsByName, typed
 
@@ -39,6 +40,12 @@ def mistakes() -> list[dict[str, Any]]:
         | {"settings": pair(name, {"seed": 0})[1], "measured": gallery()[name]}
         for name, mistake in MISTAKES.items()
     ]
+
+
+@router.get("/api/clinic/round")
+def quiz(number: int) -> dict[str, Any]:
+    """Return the mistake of a round of the quiz, ``right``, and the ``choices``, by name."""
+    return quiz_round(number)._asdict()
 
 
 @router.post("/api/clinic/pair")

@@ -13,35 +13,11 @@ const ROUNDS = 1000; // of which a round without a number is one
 
 const answers = new Map(); // what was answered in each round, { given, isRight }, while the page is open
 
-// Numbers from 0 to 1 that follow from a seed: mulberry32.
-function random(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function shuffled(list, next) {
-  const all = [...list];
-  for (let i = all.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(next() * (i + 1));
-    [all[i], all[j]] = [all[j], all[i]];
-  }
-  return all;
-}
-
-// The mistake of a round, and the choices: one of each symptom, so that the curves tell them apart.
-function draw(round, mistakes) {
-  const next = random(round);
-  const rank = ({ measured }) => measured.rank;
-  const little = Math.max(...mistakes.map(rank)); // to see, of the last group
-  const [right, ...others] = shuffled(mistakes.filter((mistake) => rank(mistake) < little), next);
-  const choices = new Map([[rank(right), right]]);
-  for (const other of others) if (!choices.has(rank(other))) choices.set(rank(other), other);
-  return { right, choices: shuffled(choices.values(), next) };
+// The mistake of a round, and the choices.
+async function drawn(round, mistakes) {
+  const named = new Map(mistakes.map((mistake) => [mistake.name, mistake]));
+  const { right, choices } = await get(`/api/clinic/round?number=${round}`);
+  return { right: named.get(right), choices: choices.map((name) => named.get(name)) };
 }
 
 // The number of a round in an address, or else any.
@@ -56,7 +32,7 @@ const scored = () => {
 
 export async function mountQuiz(root, settings, keep, mistakes) {
   const round = roundOf(settings.get("round"));
-  const { right, choices } = draw(round, mistakes);
+  const { right, choices } = await drawn(round, mistakes);
   const pair = contest({ hold: true });
   let gone = false;
   const told = h("p", { class: "told", role: "status", tabindex: -1 });
