@@ -416,6 +416,9 @@ def test_how_the_run_learned(opened: Open, run: Run, tmp_path: Path) -> None:
 def test_the_tiny_network_step_by_step(opened: Open, run: Run) -> None:
     page, tiny = opened(run.model), explain_tiny()
     page.get_by_role("link", name="A tiny network").click()
+    page.wait_for_function(
+        "[...document.fonts].some((font) => font.family.includes('STIX Two Math') && font.status === 'loaded')"
+    )
     where = page.get_by_text("Stage 1 of")
     expect(where).to_be_visible()
     for number, stage in enumerate(tiny.stages, 1):

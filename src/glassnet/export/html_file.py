@@ -29,6 +29,7 @@ __all__ = ["html_page"]
 PAGE = Path(__file__).parent / "page"
 STATIC = Path(__file__).parent.parent / "web" / "static"
 STYLES = STATIC / "style.css", STATIC / "views/draw/style.css", STATIC / "views/step/style.css", PAGE / "style.css"
+FONTS = STATIC / "fonts"
 LEAST_SIDE = 3  # pixels: images that are less high or wide are rows of a table
 MANY = 30  # classes: with more, a confusion matrix is too large to be looked at
 DEEP = 0.35  # fraction of a row from which on the ground of a number is dark
@@ -78,12 +79,19 @@ def html_page(
         links=links or {},
         matrix=[*_matrix(record.evaluation)] if record.evaluation else [],
         tiny=result(tiny).replace(" %", "\u00a0%"),
-        style=Markup("\n".join(path.read_text("utf-8") for path in STYLES)),
+        style=Markup("\n".join([_math_font(), *(path.read_text("utf-8") for path in STYLES)])),
         script=Markup(script),
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         # Nothing in it ends the element that it stands in.
         data=Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")),
     )
+
+
+def _math_font() -> str:
+    """Return the style that brings the font of equations, with the font in it."""
+    font = base64.b64encode((FONTS / "STIXTwoMath.woff2").read_bytes()).decode()
+    style = (FONTS / "math.css").read_text("utf-8")
+    return style.replace("url(STIXTwoMath.woff2)", f"url(data:font/woff2;base64,{font})")
 
 
 def _about(model: Model, record: Record) -> str:
