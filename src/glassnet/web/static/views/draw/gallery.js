@@ -36,7 +36,7 @@ export function galleryCard({ run, classes, opened }) {
     labels, pictures, bar, more,
     h("div", { class: "row" }, train, deleteAll),
     h("p", { class: "soft small" },
-      "Fine-tuning starts from the weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
+      "Fine-tuning starts from the newest weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
     outcome);
   const card = h("section", { class: "card gallery" }, heading, words, body, asked);
 
