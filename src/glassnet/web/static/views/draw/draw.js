@@ -190,7 +190,7 @@ export function mount(root, settings, keepAddress) {
   const training = (name) => runs.some((other) => other.name === name && other.state === "running");
 
   const clock = setInterval(() => {
-    if (!document.hidden) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+    if (!document.hidden) Promise.all([loadRuns(), gallery.seek()]).catch(() => {}); // a server that is gone says so when it is asked something
   }, OFTEN);
 
   const whole = {
@@ -216,7 +216,7 @@ export function mount(root, settings, keepAddress) {
     address();
     ask();
   });
-  Promise.all([listed, gallery.look()]).catch((error) => notice(error.message));
+  Promise.all([listed, gallery.look(), gallery.seek()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;
