@@ -22,7 +22,7 @@ export function scatter() {
   const words = h("p", { "aria-live": "polite" }, "Point at the map, tap it, or use the arrow keys.");
   const legend = h("div", { class: "legend", role: "group", "aria-label": "Classes" });
   const element = h("section", { class: "card map", "aria-label": "Map" },
-    h("div", { class: "sheet" }, canvas), h("div", { class: "side" }, h("div", { class: "found" }, image, words), h("h3", {}, "Classes"), legend));
+    h("div", { class: "sheet" }, canvas), h("div", { class: "side" }, h("div", { class: "found" }, image, words), h("h2", {}, "Classes"), legend));
   let map = null;
   let yours = null; // the drawing: { x, y, prediction, image }
   let present = null; // the index of the point that is looked at, or "yours"
