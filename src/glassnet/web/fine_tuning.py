@@ -44,9 +44,7 @@ def under_way(store: TheStore) -> dict[str, str | None]:
 
 
 @router.get("/api/drawings/score")
-async def get_score(
-    store: TheStore, preparing: Preparing, run: str | None = None, step: Step = None
-) -> dict[str, Any]:
+async def get_score(store: TheStore, preparing: Preparing, run: str | None = None, step: Step = None) -> dict[str, Any]:
     """Say how many drawings the site's model, or the run's that is named, recognises, and of what it learned first.
 
     A run's is the one that it has now, or had at a ``step``: at 0, what a fine-tuning started from.
