@@ -13,11 +13,17 @@ from glassnet.web import Site
 VIEWS = {
     "draw": "#draw",
     "draw a run": "#draw?run=run",
+    "network": "#network?run=run&layer=1&unit=3",
+    "network, a past step": "#network?run=run&step=3",
+    "map": "#network?show=map&run=run",
     "watch": "#watch?run=run",
     "train": "#train",
     "step": "#step",
     "step a run": "#step?run=run",
     "clinic": "#clinic",
+    "quiz": "#clinic?show=quiz&round=1",
+    "lessons": "#lessons",
+    "lesson": "?lesson=04-the-chain-rule&step=2",
 }
 WIDTHS = (1440, 1024, 390)
 

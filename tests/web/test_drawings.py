@@ -12,6 +12,7 @@ from drawn import drawn, painted
 from PIL import Image
 
 from glassnet import Run, load_dataset, train
+from glassnet.data import read_picture
 from glassnet.web import Site
 
 
@@ -45,6 +46,25 @@ def test_a_drawing_is_shown_relabelled_and_deleted(client: httpx.Client, site: S
     assert client.get(f"/api/drawings/4/{name}").content == picture.content
     assert client.delete(f"/api/drawings/7/{other}").json() == {"deleted": 1}
     assert client.get("/api/drawings").json() == {"4": [name]}
+
+
+def test_pictures_of_every_form_are_listed_shown_relabelled_and_deleted(client: httpx.Client, site: Site) -> None:
+    place = site.drawings / "4" / f"{keep(client, 4)}.png"
+    image = Image.open(place)
+    for name in ("a.jpg", "b.BMP", "c.tif", "d.jpg.png", "d.jpg"):
+        image.save(place.with_name(name))
+    place.with_name("notes.txt").write_text("not a picture")
+    assert client.get("/api/drawings").json()["4"][1:] == ["a.jpg", "b.BMP", "c.tif", "d.jpg", "d.jpg.png"]
+    for name in ("b.BMP", "c.tif", "d.jpg.png"):
+        shown = client.get(f"/api/drawings/4/{name}")
+        assert shown.headers["content-type"] == "image/png"
+        assert np.array_equal(read_picture(shown.content), read_picture(place))
+    assert client.put("/api/drawings/4/b.BMP", json={"label": "7"}).json() == {"label": "7", "name": "b.BMP"}
+    assert (site.drawings / "7" / "b.BMP").is_file()
+    assert client.delete("/api/drawings/4/d.jpg").is_success
+    assert sorted(path.name for path in place.parent.glob("d*")) == ["d.jpg.png"]
+    assert client.delete("/api/drawings").json() == {"deleted": 5}
+    assert [path.name for path in site.drawings.rglob("*.*")] == ["notes.txt"]
 
 
 def test_a_relabelled_drawing_takes_the_place_of_no_other(client: httpx.Client, site: Site) -> None:

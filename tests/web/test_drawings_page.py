@@ -104,6 +104,25 @@ def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, clien
     expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()  # what was told once is not told again
 
 
+def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Client, trained: Run) -> None:
+    for number in range(5):
+        for digit in (2, 4):
+            keep(client, digit, number)
+    assert client.get("/api/drawings/train").json() == {"name": None}
+    page.goto(f"/#draw?run={trained.path.name}")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    expect(page).to_have_url(re.compile("#draw\\?run=.*fine-tune$"))
+    page.reload()
+    expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
+    row = page.get_by_role("row", name=re.compile("^Drawings held out"))
+    expect(row).to_be_visible(timeout=90_000)
+    (name,) = re.findall("run=(.*)$", page.url)
+    for place, step in ((1, {"step": 0}), (2, {})):
+        right, of = client.get("/api/drawings/score", params={"run": name, **step}).json()["held_out"]
+        expect(row.locator("td").nth(place - 1)).to_have_text(f"{right} of {of}")
+    expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()
+
+
 def test_a_drawing_of_any_name_is_shown_and_deleted(page: Page, site: Site, client: httpx.Client) -> None:
     for _ in range(2):
         keep(client, 4)

@@ -12,7 +12,8 @@ from drawn import drawn, painted
 
 from glassnet import load_dataset, train
 from glassnet.data import frame_picture, read_picture
-from glassnet.explain import project, top_images, trace
+from glassnet.explain import explain, project, top_images, trace
+from glassnet.explain.explanation import result
 from glassnet.training import Run
 from glassnet.web import Site
 
@@ -132,6 +133,46 @@ def test_a_map_has_each_test_image_and_a_drawing(client: httpx.Client, run: Run)
     framed = frame_picture(read_picture(drawing()), run.model.preprocessing)
     np.testing.assert_allclose(own["place"], found.place(framed)[0], rtol=1e-6)
     assert own["prediction"] == int(run.model.predict(framed)[0])
+
+
+def test_every_question_can_be_asked_of_a_past_step(client: httpx.Client, run: Run) -> None:
+    step = run.snapshots[3]
+    model, asked = run.model_at(step), {"run": "mine", "step": step}
+    dataset = load_dataset("digits")
+    image = dataset.test.images[7]
+    framed = frame_picture(read_picture(drawing()), model.preprocessing)
+    for pixels, answer in (
+        (image, client.get("/api/network", params=asked | {"image": 7}).json()),
+        (framed, client.post("/api/network", params=asked, content=drawing()).json()),
+    ):
+        np.testing.assert_allclose(answer["probabilities"], model.predict_proba(pixels)[0], rtol=1e-6)
+    units = client.get("/api/network/units", params=asked | {"layer": 1, "units": "4"}).json()
+    assert units["version"] == answer["version"]
+    np.testing.assert_array_equal(decoded(units["units"][0]["weights"]), model.network.layers[0].W[:, 4])
+    top = client.get("/api/network/top", params=asked | {"layer": 1, "unit": 4}).json()
+    assert top["version"] == answer["version"]
+    step_on = client.get("/api/explain", params=asked | {"image": 7}).json()
+    own = client.post("/api/explain", params=asked | {"label": 2}, content=drawing()).json()
+    for pixels, label, found in ((image, dataset.test.labels[7], step_on), (framed, 2, own)):
+        assert found["result"] == result(explain(model, pixels, int(label)))
+    places = client.get("/api/map", params=asked | {"pixels": False}).json()
+    projection = project(model, dataset.test)
+    np.testing.assert_allclose(decoded(places["coordinates"]), projection.coordinates.ravel(), rtol=1e-4, atol=1e-5)
+    assert "pixels" not in places
+    placed = client.post("/api/map", params=asked, content=drawing()).json()
+    np.testing.assert_allclose(placed["place"], projection.place(framed)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["/api/network", "/api/map", "/api/explain", "/api/network/units?layer=1&units=0"])
+def test_a_step_that_is_not_kept_gets_a_line(client: httpx.Client, run: Run, path: str) -> None:
+    for query, line in (
+        ({"run": "mine", "step": "77777"}, "no snapshot of step 77777; the nearest are"),
+        ({"step": "3"}, "step 3: only a run has snapshots"),
+        ({"run": "mine", "step": "-1"}, "step: must be"),
+    ):
+        answer = client.get(path, params=dict(httpx.QueryParams(path.partition("?")[2])) | query)
+        assert answer.status_code == 400
+        assert line in answer.json()["error"]
 
 
 @pytest.mark.parametrize(

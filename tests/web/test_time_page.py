@@ -137,12 +137,13 @@ def test_changes_are_shown_in_weights_and_cells(page: Page, run: Run) -> None:
     expect(page.get_by_role("img", name=f"Weights of the first layer at step {since[2]},")).to_be_visible()
 
 
-def test_an_image_of_the_past_says_which_network_it_opens(page: Page, run: Run) -> None:
-    page.goto("/#watch?run=one&step=0")
-    page.locator(".matrix .wrong:not(.none)").first.click()
-    expect(page.get_by_text("These are of step 0. An image opens in the network as it is now:")).to_be_visible()
+def test_an_image_of_the_past_opens_in_the_network_of_its_step(page: Page, run: Run) -> None:
+    page.goto("/#watch?run=one&step=3")
+    page.locator(".matrix .right:not(.none)").first.click()
+    image = page.locator(".gallery a").first
+    expect(image).to_have_attribute("href", re.compile(r"^#network\?run=one&image=\d+&of=validation&step=3$"))
     page.get_by_role("button", name="Now").click()
-    expect(page.get_by_text("An image opens", exact=True)).to_be_attached()
+    expect(image).to_have_attribute("href", re.compile("&of=validation$"))
 
 
 def test_an_address_is_set_right(page: Page, site: Site, run: Run) -> None:

@@ -24,11 +24,11 @@ LARGEST = 255  # of a pixel
 TINY = {"tiny": explain_tiny, "convolution": explain_tiny_convolution}  # networks small enough to be followed by hand
 
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
-    "draw": ("run",),
-    "network": ("show", "run", "layer", "unit", "method", "image", "of"),
+    "draw": ("run", "step"),
+    "network": ("show", "run", "step", "layer", "unit", "method", "image", "of"),
     "watch": ("run", "by", "step"),
     "train": (*RUN, *Settings.model_fields),
-    "step": ("show", "run", "image", "of", "label", "rate", "stage", "parameters", "losses"),
+    "step": ("show", "run", "step", "image", "of", "label", "rate", "stage", "parameters", "losses"),
     "clinic": ("show", "mistake", "round", "from", "planted", "cured", *PAIR),
 }
 """The views of the page and their settings, as its scripts read them."""
@@ -52,6 +52,8 @@ def address_errors(address: str) -> Iterator[str]:
             yield f"the view {view!r} has no setting called {name[:80]!r}{nearest(name[:80], VIEWS[view])}"
     if view in _CHECKS:
         yield from _CHECKS[view]({name: value for name, value in given.items() if name in VIEWS[view]})
+    if "step" in VIEWS[view]:
+        yield from _not_numbers("step", given, 1, "a step of the run, from 0", lambda n: n >= 0 and n % 1 == 0)
 
 
 def _check_watch(given: Mapping[str, str]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Which image a view looks at: one of a model's test images, one of a run's validation images, or a drawing."""
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from fastapi import Query
 
 from ..data import Examples, frame_picture, read_picture
 from ..data.dataset import Images
@@ -10,12 +11,13 @@ from ..errors import DataError
 from ..model import Model
 from .store import Store
 
-__all__ = ["NAME", "Chosen", "Of", "choose", "framed", "name_of", "training_images"]
+__all__ = ["NAME", "Chosen", "Of", "Step", "choose", "framed", "name_of", "training_images"]
 
 NAME = "the drawing"  # what errors call it
 MOST_TRAINING = 2_000  # training images that are looked through
 
 Of: TypeAlias = Literal["test", "validation"]
+Step: TypeAlias = Annotated[int | None, Query(ge=0)]  # of a snapshot; None for the network as it is now
 
 
 class Chosen(NamedTuple):

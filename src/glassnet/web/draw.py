@@ -16,6 +16,7 @@ from ..errors import DataError
 from ..model import Model
 from ..nn import Flatten, Network, Pass
 from ..nn.types import Array
+from .choice import Step
 from .dependencies import Preparing, TheStore
 
 __all__ = ["glance", "look", "router"]
@@ -32,7 +33,7 @@ async def draw(
     store: TheStore,
     preparing: Preparing,
     run: str | None = None,
-    step: int | None = None,
+    step: Step = None,
     brief: bool = False,
 ) -> dict[str, Any]:
     """Answer a drawing by the site's model, or by that of the run that is named, as it is now or was at a step.

@@ -11,11 +11,13 @@ from threading import Lock
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import Base64Bytes, ConfigDict
 
 from ..data import frame_picture, read_picture
+from ..data.dataset import Images
 from ..data.folder import MNIST_FORM, class_folders
+from ..data.pictures import SUFFIXES
 from ..errors import DataError, FileError, nearest
 from ..files import write_atomically
 from .dependencies import Preparing, TheStore
@@ -62,8 +64,18 @@ def list_drawings(folder: Path) -> dict[str, list[str]]:
     if not folder.is_dir():
         return {}
     places = [place for place in class_folders(folder) if not place.is_symlink()]
-    found = {place.name: sorted(path.stem for path in place.glob("[!.]*.png")) for place in places}
+    found = {place.name: sorted(_files(place)) for place in places}
     return {label: names for label, names in found.items() if names}
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """Return the pictures in the folder of a class by their names, in every form that pictures are read in."""
+    return {_name(path): path for path in place.glob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file()}
+
+
+def _name(path: Path) -> str:
+    """Return what a picture is called: a PNG without its suffix, unless that is how another form would be called."""
+    return path.stem if path.suffix == ".png" and Path(path.stem).suffix.lower() not in SUFFIXES else path.name
 
 
 def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
@@ -82,15 +94,11 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
         FileError: the disk is full, or the folder cannot be written to or is a link.
         HTTPException: 413, a drawing that is too large; 409, there are 10,000 already.
     """
-    from PIL import Image
-
     if not FOLDER_NAME.fullmatch(label):
         raise _no_label(label)
     gray = read_picture(picture, NAME)
     frame_picture(gray, MNIST_FORM, NAME)  # one that shows nothing would spoil the whole folder as data
-    file = io.BytesIO()
-    Image.fromarray(gray).save(file, "PNG")
-    content = file.getvalue()
+    content = _png(gray)
     if len(content) > MAX_BYTES:
         raise HTTPException(413, f"{NAME} takes {len(content):,} bytes, and at most {MAX_BYTES:,} are kept")
     with KEEPING:
@@ -104,6 +112,14 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
         path = _class_folder(folder, label) / f"{now}-{number:05}.png"
         write_atomically(path, content)
     return path.stem, len(kept.get(label, ())) + 1
+
+
+def _png(gray: Images) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(gray).save(file, "PNG")
+    return file.getvalue()
 
 
 def relabel_drawing(label: str, name: str, new: str, folder: Path) -> str:
@@ -123,13 +139,13 @@ def relabel_drawing(label: str, name: str, new: str, folder: Path) -> str:
         place = _class_folder(folder, new)
         try:
             place.mkdir(exist_ok=True)
-            target = _free(place, name)
+            target = _free(place, path)
             path.rename(target)
         except OSError as error:
             _tidy(place)
             raise FileError(f"{path}: cannot be moved to {place} ({error.strerror})") from error
         _tidy(path.parent)
-    return target.stem
+    return _name(target)
 
 
 def delete_drawings(folder: Path, label: str | None = None, name: str | None = None) -> int:
@@ -143,7 +159,7 @@ def delete_drawings(folder: Path, label: str | None = None, name: str | None = N
         if label is not None and name is not None:
             paths = [_drawing(label, name, folder)]
         else:
-            paths = [folder / of / f"{one}.png" for of, names in list_drawings(folder).items() for one in names]
+            paths = [path for of in list_drawings(folder) for path in _files(folder / of).values()]
         for path in paths:
             try:
                 path.unlink(missing_ok=True)
@@ -158,7 +174,7 @@ def _drawing(label: str, name: str, folder: Path) -> Path:
     """Return the file of a drawing, which is looked up among those there are."""
     if name not in list_drawings(folder).get(label, ()):
         raise HTTPException(404, f"{label[:40]}/{name[:40]}: no such drawing; it may have been deleted or relabelled")
-    return folder / label / f"{name}.png"
+    return _files(folder / label)[name]
 
 
 def _class_folder(folder: Path, label: str) -> Path:
@@ -169,12 +185,12 @@ def _class_folder(folder: Path, label: str) -> Path:
     return place
 
 
-def _free(place: Path, name: str) -> Path:
+def _free(place: Path, drawing: Path) -> Path:
     """Return where a drawing can be put without taking the place of another."""
-    target = place / f"{name}.png"
+    target = place / drawing.name
     numbers = count(2)
     while os.path.lexists(target):
-        target = place / f"{name}-{next(numbers)}.png"
+        target = place / f"{drawing.stem}-{next(numbers)}{drawing.suffix}"
     return target
 
 
@@ -210,9 +226,12 @@ def delete_all(store: TheStore) -> dict[str, int]:
 
 
 @router.get("/api/drawings/{label}/{name}")
-def picture(label: str, name: str, store: TheStore) -> FileResponse:
-    """Send a kept drawing."""
-    return FileResponse(_drawing(label, name, store.site.drawings), media_type="image/png")
+def picture(label: str, name: str, store: TheStore) -> Response:
+    """Send a kept drawing, as a PNG whatever its form is."""
+    path = _drawing(label, name, store.site.drawings)
+    if path.suffix == ".png":
+        return FileResponse(path, media_type="image/png")
+    return Response(_png(read_picture(path)), media_type="image/png")
 
 
 @router.put("/api/drawings/{label}/{name}")

@@ -8,9 +8,11 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 
 from ..data import Dataset, Examples, load_dataset, needs_download
-from ..errors import DataError
+from ..errors import DataError, GlassnetError
+from ..files import is_held
 from ..model import Model
 from ..training import BUNDLED
+from .choice import Step
 from .dependencies import Preparing, TheJobs, TheStore
 from .jobs import Jobs
 from .store import Store, newest_model
@@ -29,13 +31,27 @@ async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str |
     return await run_sync(_train, store, jobs, run, limiter=preparing)
 
 
+@router.get("/api/drawings/train")
+def under_way(store: TheStore) -> dict[str, str | None]:
+    """Return the name of the run that is being fine-tuned on the kept drawings; None where there is none."""
+    drawings = store.site.drawings.resolve()
+    for name in store.names():
+        with suppress(GlassnetError):  # of a folder that is gone or damaged
+            run = store.run(name)
+            if is_held(run.path) and run.config.recipe == RECIPE and Path(run.config.data).resolve() == drawings:
+                return {"name": name}
+    return {"name": None}
+
+
 @router.get("/api/drawings/score")
-async def get_score(store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+async def get_score(store: TheStore, preparing: Preparing, run: str | None = None, step: Step = None) -> dict[str, Any]:
     """Say how many drawings the site's model, or the run's that is named, recognises, and of what it learned first.
+
+    A run's is the one that it has now, or had at a ``step``: at 0, what a fine-tuning started from.
 
     Where it cannot be asked, the answer says ``why``: to be asked is not a mistake.
     """
-    return await run_sync(_score, store, run, limiter=preparing)
+    return await run_sync(_score, store, run, step, limiter=preparing)
 
 
 def score(model: Model, dataset: Dataset) -> dict[str, list[int]]:
@@ -60,8 +76,8 @@ def _train(store: Store, jobs: Jobs, run: str | None) -> dict[str, str]:
     return {"name": jobs.start(spec | how)}
 
 
-def _score(store: Store, run: str | None) -> dict[str, Any]:
-    model = store.model(run)
+def _score(store: Store, run: str | None, step: int | None) -> dict[str, Any]:
+    model = store.model(run, step)
     try:
         found: dict[str, Any] = dict(score(model, _drawings(store, model)))
     except DataError as error:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi import Path as InPath
 from numpy.typing import NDArray
 
@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..evaluation import Evaluation
 from ..model import Model
 from ..nn import Conv2D, Dense, Layer, LayerPass, Network, Pass, ReLU, SoftmaxCrossEntropy
+from .choice import Step
 from .dependencies import NamedRun, from_state
 from .moments import Answer, Insight, Moment
 
@@ -25,7 +26,6 @@ LARGE = 0.995  # share of the weights that are no larger: a few huge ones would 
 CELL = 60  # images of a cell of the confusion matrix
 
 Index: TypeAlias = Annotated[int, InPath(ge=0)]  # of a class
-Step: TypeAlias = Annotated[int | None, Query(ge=0)]  # of a snapshot; None for the network as it is now
 
 
 TheInsight = Annotated[Insight, from_state("insight")]

@@ -20,7 +20,7 @@ from ..explain import Connections, TopImages, Trace, UnitLayer, top_images, trac
 from ..explain.units import check_unit, connections, unit_layers
 from ..model import Model
 from ..nn import Network
-from .choice import Of, choose, framed, name_of, training_images
+from .choice import Of, Step, choose, framed, name_of, training_images
 from .dependencies import Preparing, TheKept, TheStore
 
 __all__ = ["encoded", "look", "router", "version"]
@@ -35,20 +35,24 @@ router = APIRouter()
 
 
 @router.get("/api/network")
-def of_image(store: TheStore, run: str | None = None, image: int = 0, of: Of = "test") -> dict[str, Any]:
+def of_image(
+    store: TheStore, run: str | None = None, step: Step = None, image: int = 0, of: Of = "test"
+) -> dict[str, Any]:
     """Return what each unit gives for an image that the network has not learned from."""
-    model = store.model(run)
+    model = store.model(run, step)
     chosen = choose(store, model, run, of, image)
     return look(model, chosen.pixels) | {"label": chosen.label, "images": chosen.images, "model": name_of(store, run)}
 
 
 @router.post("/api/network")
-async def of_drawing(request: Request, store: TheStore, preparing: Preparing, run: str | None = None) -> dict[str, Any]:
+async def of_drawing(
+    request: Request, store: TheStore, preparing: Preparing, run: str | None = None, step: Step = None
+) -> dict[str, Any]:
     """Return what each unit gives for a drawing."""
     picture = await request.body()
 
     def work_out() -> dict[str, Any]:
-        model = store.model(run)
+        model = store.model(run, step)
         return look(model, framed(model, picture)) | {"model": name_of(store, run)}
 
     return await run_sync(work_out, limiter=preparing)
@@ -56,10 +60,11 @@ async def of_drawing(request: Request, store: TheStore, preparing: Preparing, ru
 
 @router.get("/api/network/units")
 def units(
-    store: TheStore, layer: int, units: Annotated[str, Query(max_length=1_000)], run: str | None = None
-) -> dict[str, Any]:
+    store: TheStore, layer: int, units: Annotated[str, Query(max_length=1_000)], run: str | None = None,
+    step: Step = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what some units of a layer are connected with, by their numbers from 0 with commas between them."""
-    model = store.model(run)
+    model = store.model(run, step)
     wanted = [int(part) for part in units.split(",") if part.isascii() and part.isdigit()]
     if not 1 <= len(wanted) <= MOST_UNITS or len(wanted) != units.count(",") + 1:
         raise DataError(f"units: {units[:40]!r} is not a list of 1 to {MOST_UNITS} whole numbers, such as 0,3,17")
@@ -73,9 +78,11 @@ def units(
 
 
 @router.get("/api/network/top")
-async def top(store: TheStore, kept: TheKept, layer: int, unit: int, run: str | None = None) -> dict[str, Any]:
+async def top(
+    store: TheStore, kept: TheKept, layer: int, unit: int, run: str | None = None, step: Step = None
+) -> dict[str, Any]:
     """Return the nine training images, of up to 2,000, that excite a unit most; a filter at any place."""
-    model = await run_in_threadpool(store.model, run)
+    model = await run_in_threadpool(store.model, run, step)
     layers = unit_layers(model)
     check_unit(layers, layer, unit)
 

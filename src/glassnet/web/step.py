@@ -10,7 +10,7 @@ from pydantic import Field
 from ..data.dataset import Images
 from ..explain import as_answer, explain, explain_tiny, explain_tiny_convolution, training_notes
 from ..model import Model
-from .choice import Of, choose, framed, name_of
+from .choice import Of, Step, choose, framed, name_of
 from .dependencies import Preparing, TheStore
 from .questions import Question
 from .store import Store
@@ -34,24 +34,24 @@ router = APIRouter()
 
 @router.get("/api/explain")
 def of_model(
-    store: TheStore, run: str | None = None, image: int = 0, of: Of = "test", rate: float = 0.1
+    store: TheStore, run: str | None = None, step: Step = None, image: int = 0, of: Of = "test", rate: float = 0.1
 ) -> dict[str, Any]:
     """Explain a step of a run's network, or of the site's own, on an image that it has not learned from."""
-    model = store.model(run)
+    model = store.model(run, step)
     chosen = choose(store, model, run, of, image)
     return _of_pixels(store, run, model, chosen.pixels, chosen.label, rate) | {"images": chosen.images}
 
 
 @router.post("/api/explain")
 async def of_drawing(
-    request: Request, store: TheStore, preparing: Preparing, run: str | None = None, label: int | None = None,
-    rate: float = 0.1,
+    request: Request, store: TheStore, preparing: Preparing, run: str | None = None, step: Step = None,
+    label: int | None = None, rate: float = 0.1,
 ) -> dict[str, Any]:  # fmt: skip
     """Explain a step on a drawing, whose class is ``label``, or else what the network takes it for."""
     picture = await request.body()
 
     def work_out() -> dict[str, Any]:
-        model = store.model(run)
+        model = store.model(run, step)
         pixels = framed(model, picture)
         true = int(model.predict(pixels)[0]) if label is None else label
         return _of_pixels(store, run, model, pixels, true, rate)

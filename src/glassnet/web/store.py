@@ -66,7 +66,10 @@ class Store:
 
         Raises:
             FileError: no such run, or it has no model yet, or no snapshot of this step.
+            DataError: a step of no run.
         """
+        if name is None and step is not None:
+            raise DataError(f"step {step}: only a run has snapshots; name one with run=NAME")
         if name is None:
             place = self.site.model or BUNDLED
             path = place / MODEL if place.is_dir() else place

@@ -8,8 +8,7 @@ const KINDS = { mistakes: ["A mistake and its cure", "#clinic"], quiz: ["Quiz: w
 export async function mount(root, settings, keep) {
   const kind = settings.get("show") === "quiz" ? "quiz" : "mistakes";
   root.append(
-    h("h1", {}, "Clinic"),
-    h("nav", { class: "row toggle", "aria-label": "Clinic or quiz" }, Object.entries(KINDS).map(([name, [words, href]]) =>
-      h("a", { class: "button", href, "aria-current": name === kind && "true" }, words))));
+    h("div", { class: "row head" }, h("h1", {}, "Clinic"), h("nav", { class: "row toggle", "aria-label": "Clinic or quiz" }, Object.entries(KINDS).map(([name, [words, href]]) =>
+      h("a", { class: "button", href, "aria-current": name === kind && "true" }, words)))));
   return (kind === "quiz" ? mountQuiz : mountMistakes)(root, settings, keep, await get("/api/mistakes"));
 }

@@ -3,6 +3,7 @@
 import { get, post, postImage } from "../../shared/api.js";
 import { drawing, paper } from "./brush.js";
 import { h } from "../../shared/dom.js";
+import { moments } from "../../shared/moments.js";
 import { notice } from "../../shared/notice.js";
 import { ways } from "../../shared/ways.js";
 import { answerCard, evidenceCard, insideCard, seenCard } from "./cards.js";
@@ -10,7 +11,7 @@ import { galleryCard } from "./gallery.js";
 
 const DIGITS = [..."0123456789"];
 const BETTER = "The bundled model, which is there by default, and those trained on MNIST see more.";
-const OFTEN = 400; // ms: how often a network in training is asked again
+const OFTEN = 5000; // ms: how often it is looked which runs there are
 
 export function mount(root, settings, keepAddress) {
   let run = settings.get("run");
@@ -30,6 +31,11 @@ export function mount(root, settings, keepAddress) {
   const label = h("select", { "aria-label": "The digit that you drew" });
   const keep = h("button", { onclick: keepIt }, "Keep it");
   const model = h("select", { onchange: () => choose(model.value) });
+  const time = moments(() => {
+    turn++;
+    address();
+    return ask();
+  });
   const result = answerCard(BETTER);
   const onward = h("p", { class: "ways", hidden: true });
   result.card.append(onward, h("div", { class: "keep row" }, h("span", {}, "That was a"), label, keep));
@@ -49,6 +55,7 @@ export function mount(root, settings, keepAddress) {
     h("div", { class: "row head" },
       h("h1", {}, "Draw a digit"),
       h("label", { class: "model" }, "Model", model)),
+    time.element,
     h("div", { class: "desk" },
       h("div", { class: "stack" },
         h("section", { class: "card", "aria-label": "Drawing" },
@@ -103,9 +110,8 @@ export function mount(root, settings, keepAddress) {
 
   async function one() {
     const asked = turn;
-    const where = run === null ? "/api/draw" : `/api/draw?run=${encodeURIComponent(run)}`;
     try {
-      const answer = await postImage(where, await drawing.picture());
+      const answer = await postImage(`/api/draw?${new URLSearchParams(named())}`, await drawing.picture());
       if (asked === turn) show(answer);
     } catch (error) {
       if (asked === turn) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
@@ -120,7 +126,7 @@ export function mount(root, settings, keepAddress) {
     if (!answer.empty && document.activeElement !== label) label.value = answer.answer;
     for (const part of [result, seen, evidence, inside]) part.show(answer);
     onward.hidden = answer.empty || Boolean(answer.reading);
-    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing" }), ...ways([["map", "On a map of images"]], run));
+    onward.replaceChildren(...ways([["network", "See it unit by unit"], ["step", "One training step on it"]], run, { image: "drawing", step: time.step() }), ...ways([["map", "On a map of images"]], run, { step: time.step() }));
     boxes = drawing.empty ? [] : (answer.reading?.digits ?? []).map(({ box }) => drawing.onSheet(box));
     keep.disabled = drawing.empty || Boolean(answer.reading); // several digits are no image of one
     sheet.repaint();
@@ -156,10 +162,15 @@ export function mount(root, settings, keepAddress) {
 
   function choose(name) {
     run = name === "" ? null : name;
-    keepAddress(new URLSearchParams(run === null ? {} : { run }));
+    time.of(run);
+    address();
     turn++;
     ask();
   }
+
+  // The network in hand, as an address and the server name it.
+  const named = () => ({ ...(run !== null && { run }), ...(time.step() !== null && { step: time.step() }) });
+  const address = () => keepAddress(new URLSearchParams(named()));
 
   async function loadRuns() {
     const found = await get("/api/runs");
@@ -178,11 +189,8 @@ export function mount(root, settings, keepAddress) {
 
   const training = (name) => runs.some((other) => other.name === name && other.state === "running");
 
-  let ticks = 0;
   const clock = setInterval(() => {
-    if (document.hidden) return;
-    if (training(run) && !drawing.empty) ask();
-    if (++ticks % 12 === 0) loadRuns().catch(() => {}); // a server that is gone says so when it is asked something
+    if (!document.hidden) Promise.all([loadRuns(), gallery.seek()]).catch(() => {}); // a server that is gone says so when it is asked something
   }, OFTEN);
 
   const whole = {
@@ -202,12 +210,18 @@ export function mount(root, settings, keepAddress) {
   for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
 
   if (run === null) ask();
-  const listed = loadRuns().finally(() => run !== null && ask()); // by then it is known whether the run is there
-  Promise.all([listed, gallery.look()]).catch((error) => notice(error.message));
+  const listed = loadRuns().finally(() => { // by then it is known whether the run is there
+    if (run === null) return;
+    if (runs.some(({ name }) => name === run)) time.of(run, settings.get("step"));
+    address();
+    ask();
+  });
+  Promise.all([listed, gallery.look(), gallery.seek()]).catch((error) => notice(error.message));
   return () => {
     turn++;
     again = false;
     clearInterval(clock);
+    time.close();
     gallery.close();
     sheet.close();
     for (const [name, handle] of Object.entries(whole)) document.removeEventListener(name, handle);

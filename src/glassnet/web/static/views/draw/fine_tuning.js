@@ -10,25 +10,44 @@ export const underWay = () => present;
 export const forget = () => { present = null; };
 
 // A path of the server, asked of a run, or with null of the default model.
-export const where = (place, name) => (name === null ? place : `${place}?run=${encodeURIComponent(name)}`);
+export const where = (place, name, more = {}) => `${place}?${new URLSearchParams({ ...(name !== null && { run: name }), ...more })}`;
 
 // from: the run that it starts from, or null for the default model. What is returned is a task: words: how it stands;
-// name: of the run, once it has begun; told(): called when one of them is new, by whoever sets it; result: a promise of the
-// scores { before, after }.
-export function fineTune(from) {
-  const task = { words: "Measuring, then starting …", name: null, told() {} };
-  task.result = go(task, from);
+// name: of the run, once it has begun; opened: whether that was taken in hand; told(): called when one of these is new, by
+// whoever sets it; result: a promise of the scores { before, after }.
+export const fineTune = (from) => follow({ words: "Measuring, then starting …", name: null, opened: false, told() {} }, async (task) => {
+  const before = await score(from);
+  task.name = (await post(where("/api/drawings/train", from))).name;
+  return { before, after: await outcome(task) };
+});
+
+// The task of a fine-tuning that goes and that this page does not know of, since it was loaded anew, or null.
+export async function find() {
+  if (present) return null;
+  const { name } = await get("/api/drawings/train");
+  if (name === null || present) return null;
+  return follow({ words: "Fine-tuning …", name, opened: true, told() {} }, async (task) => {
+    const after = await outcome(task);
+    return { before: await score(name, { step: 0 }), after };
+  });
+}
+
+function follow(task, result) {
   present = task;
+  task.result = result(task);
   return task;
 }
 
-async function go(task, from) {
-  const before = await get(where("/api/drawings/score", from));
-  if (before.why) throw new Error(before.why);
-  task.name = (await post(where("/api/drawings/train", from))).name;
+async function outcome(task) {
   const state = await ended(task);
   if (state !== "finished") throw new Error(`${task.name} is ${state}; see it in Watch.`);
-  return { before, after: await get(where("/api/drawings/score", task.name)) };
+  return score(task.name);
+}
+
+async function score(name, more) {
+  const found = await get(where("/api/drawings/score", name, more));
+  if (found.why) throw new Error(found.why);
+  return found;
 }
 
 // The state of its run once it goes no longer.

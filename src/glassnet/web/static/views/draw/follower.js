@@ -1,9 +1,9 @@
 // A small sheet whose ten probabilities follow a network while it learns. What is drawn is the same as in Draw.
 
 import { postImage } from "../../shared/api.js";
+import { asking } from "../../shared/asking.js";
 import { h } from "../../shared/dom.js";
 import { percent } from "../../shared/format.js";
-import { asking } from "../watch/asking.js";
 import { drawing, paper } from "./brush.js";
 
 const EVERY = 250; // ms: how often a network that learns is asked

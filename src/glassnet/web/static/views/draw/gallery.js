@@ -4,7 +4,7 @@ import { get, remove, replace } from "../../shared/api.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
-import { fineTune, forget, underWay, where } from "./fine_tuning.js";
+import { find, fineTune, forget, underWay, where } from "./fine_tuning.js";
 
 const SHOWN = 60; // at first, and more at a time
 
@@ -36,7 +36,7 @@ export function galleryCard({ run, classes, opened }) {
     labels, pictures, bar, more,
     h("div", { class: "row" }, train, deleteAll),
     h("p", { class: "soft small" },
-      "Fine-tuning starts from the weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
+      "Fine-tuning starts from the newest weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
     outcome);
   const card = h("section", { class: "card gallery" }, heading, words, body, asked);
 
@@ -104,11 +104,12 @@ export function galleryCard({ run, classes, opened }) {
   // A fine-tuning, begun here or found under way, until its result is shown.
   async function follow(task) {
     busy(true);
-    let named = false;
     task.told = () => {
       if (gone) return;
-      if (task.name && !named) opened(task.name);
-      named = Boolean(task.name);
+      if (task.name && !task.opened) {
+        task.opened = true;
+        opened(task.name);
+      }
       outcome.replaceChildren(h("p", {}, task.words));
     };
     task.told();
@@ -131,7 +132,7 @@ export function galleryCard({ run, classes, opened }) {
         h("thead", {}, h("tr", {}, ["Correct", "before", "after"].map((title) => h("th", { scope: "col" }, title)))),
         h("tbody", {}, rows.filter(([, key]) => before[key] && after[key]?.[1]).map(([title, key]) =>
           h("tr", {}, h("th", { scope: "row" }, title), h("td", {}, said(before[key])), h("td", {}, said(after[key]))))))),
-      h("p", { class: "small" }, "The model above is now ", h("a", { href: `#watch?run=${encodeURIComponent(name)}` }, name), "."));
+      h("p", { class: "small" }, "The fine-tuned model is ", h("a", { href: `#watch?run=${encodeURIComponent(name)}` }, name), "."));
   }
 
   function busy(is) {
@@ -139,6 +140,12 @@ export function galleryCard({ run, classes, opened }) {
     train.textContent = is ? "Fine-tuning …" : "Fine-tune on them";
   }
 
+  // One that goes, begun before this page was loaded or from a shell, is found.
+  async function seek() {
+    const task = await find();
+    if (task && !gone) follow(task);
+  }
+
   if (underWay()) follow(underWay());
-  return { card, look, close: () => { gone = true; } };
+  return { card, look, seek, close: () => { gone = true; } };
 }

@@ -14,6 +14,8 @@ const LOOKED_AT = 24; // units of a layer whose strongest inputs are looked at
 const LINES = 40; // between two layers, where no unit is chosen
 const INTO = 28, OUT_OF = 14; // lines of one unit
 
+const shapes = ({ layers }) => layers.map(({ shape }) => shape.join()).join(" ");
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 // told: { hover(level, unit or null), choose(level, unit) }.
@@ -28,9 +30,10 @@ export function diagram(told) {
   let round = 0; // so that lines that come late for another image are dropped
 
   function show(given) {
+    const isSame = source && shapes(source) === shapes(given);
     source = given;
     round += 1;
-    drawn = [];
+    if (!isSame) drawn = []; // else, of another image or moment, lines stay until the new ones are there
     const focused = layers.findIndex((layer) => layer.element.contains(document.activeElement));
     layers.forEach((layer) => layer.element.remove());
     layers = source.layers.map((_, level) => layerPicture(source, level, {
@@ -104,8 +107,6 @@ export function diagram(told) {
   // The strongest contributions between all neighbouring layers.
   async function overview() {
     const own = ++round;
-    drawn = [];
-    draw();
     for (let level = 1; level < source.layers.length; level += 1) {
       const wanted = strongest(source.layers[level], LOOKED_AT);
       const found = await source.units(level, wanted);
@@ -114,7 +115,8 @@ export function diagram(told) {
         const all = termsOf(source, level, connections).slice(0, connections.weights ? LINES : 1);
         return all.map(({ input, term }) => ({ from: [level - 1, input], to: [level, wanted[i]], term }));
       });
-      drawn.push(...terms.filter(({ term }) => term).sort((a, b) => Math.abs(b.term) - Math.abs(a.term)).slice(0, LINES));
+      const most = terms.filter(({ term }) => term).sort((a, b) => Math.abs(b.term) - Math.abs(a.term)).slice(0, LINES);
+      drawn = [...drawn.filter(({ to }) => to[0] !== level), ...most];
       draw();
     }
   }

@@ -138,14 +138,14 @@ function outline(context, [x, y, side], { ink, ground }) {
 function rows(source, level, told) {
   const layer = source.layers[level];
   const best = source.probabilities.indexOf(Math.max(...source.probabilities));
-  const lines = source.classes.map((name, i) => h("li", { class: i === best && "best", "data-unit": i },
+  const lines = source.classes.map((name, i) => h("div", { class: i === best && "best", "data-unit": i },
     h("span", { class: "name" }, name),
     h("span", { class: "track" }, h("i", { style: `width:${100 * source.probabilities[i]}%` })),
     h("span", { class: "share" }, percent(source.probabilities[i]))));
-  const list = h("ol", { tabindex: 0, role: "application", "aria-roledescription": "layer of units", "aria-label": `${layer.name}: ${source.classes[best]} with ${percent(source.probabilities[best])}. Arrow keys go from class to class.` }, lines);
+  const list = h("div", { class: "rows", tabindex: 0, role: "application", "aria-roledescription": "layer of units", "aria-label": `${layer.name}: ${source.classes[best]} with ${percent(source.probabilities[best])}. Arrow keys go from class to class.` }, lines);
   const state = listen(list, told, {
     unitAt: (event) => {
-      const line = event.target.closest("li");
+      const line = event.target.closest("[data-unit]");
       return line ? Number(line.dataset.unit) : null;
     },
     beside: (unit, dx, dy) => Math.min(Math.max(unit + dx + dy, 0), lines.length - 1),

@@ -2,12 +2,13 @@
 // point under the pointer, the finger, or the arrow keys.
 
 import { h } from "../../shared/dom.js";
-import { colour } from "../../shared/palette.js";
+import { colour, isStill } from "../../shared/palette.js";
 import { colours, css, inked, paintRows } from "./paint.js";
 
 const COLOURS = 10;
 const NEAR = 24; // pixels within which a pointer finds a point
 const MARGIN = 18;
+const GLIDE = 180; // ms from one map to the next
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -21,12 +22,14 @@ export function scatter() {
   const words = h("p", { "aria-live": "polite" }, "Point at the map, tap it, or use the arrow keys.");
   const legend = h("div", { class: "legend", role: "group", "aria-label": "Classes" });
   const element = h("section", { class: "card map", "aria-label": "Map" },
-    h("div", { class: "sheet" }, canvas), h("div", { class: "side" }, h("div", { class: "found" }, image, words), h("h3", {}, "Classes"), legend));
+    h("div", { class: "sheet" }, canvas), h("div", { class: "side" }, h("div", { class: "found" }, image, words), h("h2", {}, "Classes"), legend));
   let map = null;
   let yours = null; // the drawing: { x, y, prediction, image }
   let present = null; // the index of the point that is looked at, or "yours"
   let only = null; // the class that stands out
   let at = []; // places in pixels, by point
+  let [from, since] = [[], 0]; // the places that the points glide from, and since when
+  let frame = 0;
 
   function show(given) {
     [map, yours, present] = [given, null, null];
@@ -39,6 +42,32 @@ export function scatter() {
     }));
     tell();
     paint();
+  }
+
+  // The same images as another network sees them.
+  function move(given) {
+    map = given;
+    tell();
+    glide();
+  }
+
+  function glide() {
+    [from, since] = [isStill() ? [] : at, performance.now()];
+    cancelAnimationFrame(frame);
+    next();
+  }
+
+  function next() {
+    paint();
+    if (from.length) frame = requestAnimationFrame(next);
+  }
+
+  // Where the points are by now on their way to their places.
+  function onTheWay(wanted) {
+    const share = (performance.now() - since) / GLIDE;
+    if (share >= 1 || from.length !== wanted.length) from = [];
+    const eased = share * (2 - share);
+    return from.length ? wanted.map(([x, y], i) => [from[i][0] + eased * (x - from[i][0]), from[i][1] + eased * (y - from[i][1])]) : wanted;
   }
 
   function highlight(label) {
@@ -61,7 +90,7 @@ export function scatter() {
     [canvas.width, canvas.height] = [Math.round(width * devicePixelRatio), Math.round(height * devicePixelRatio)];
     const context = canvas.getContext("2d");
     context.scale(devicePixelRatio, devicePixelRatio);
-    at = places(width, height);
+    at = onTheWay(places(width, height));
     context.textAlign = "center";
     context.textBaseline = "middle";
     [...legend.children].forEach((button, i) => { button.firstChild.style.color = inkOf(i); });
@@ -146,11 +175,16 @@ export function scatter() {
   size.observe(canvas);
   dark.addEventListener("change", () => { paint(); if (map) tell(); });
   return {
-    element, show,
+    element, show, move,
     place(drawn) {
+      if (!yours) present = "yours";
       yours = drawn;
-      look("yours");
+      tell();
+      glide();
     },
-    close: () => size.disconnect(),
+    close() {
+      cancelAnimationFrame(frame);
+      size.disconnect();
+    },
   };
 }

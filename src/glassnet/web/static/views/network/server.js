@@ -13,13 +13,13 @@ export function floats(text) {
   return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }
 
-const query = (run, more) => new URLSearchParams({ ...(run && { run }), ...more });
+const query = (run, step, more) => new URLSearchParams({ ...(run && { run }), ...(step !== null && { step }), ...more });
 
-// What each unit gives. image: { of: "test" or "validation", number }, or a drawing's { blob }.
-export async function lookAt(run, image, options) {
+// What each unit gives, at a step or with null now. image: { of: "test" or "validation", number }, or a drawing's { blob }.
+export async function lookAt(run, step, image) {
   const answer = image.blob
-    ? await postImage(`/api/network?${query(run)}`, image.blob, options)
-    : await get(`/api/network?${query(run, { image: image.number, of: image.of })}`, options);
+    ? await postImage(`/api/network?${query(run, step)}`, image.blob)
+    : await get(`/api/network?${query(run, step, { image: image.number, of: image.of })}`);
   const layers = answer.layers.map((layer) => ({ ...layer, steps: layer.steps.map(({ name, values }) => ({ name, values: floats(values) })) }));
   const known = new Map(); // connections by layer and unit
 
@@ -31,7 +31,7 @@ export async function lookAt(run, image, options) {
     const wanted = indices.filter((unit) => !known.has(`${level} ${unit}`));
     for (let i = 0; i < wanted.length; i += AT_ONCE) {
       const some = wanted.slice(i, i + AT_ONCE);
-      const found = await get(`/api/network/units?${query(run, { layer: level, units: some.join() })}`);
+      const found = await get(`/api/network/units?${query(run, step, { layer: level, units: some.join() })}`);
       check(found);
       some.forEach((unit, j) => known.set(`${level} ${unit}`, read(found.units[j])));
     }
@@ -39,7 +39,7 @@ export async function lookAt(run, image, options) {
   }
 
   async function top(level, unit) {
-    const found = await get(`/api/network/top?${query(run, { layer: level, unit })}`);
+    const found = await get(`/api/network/top?${query(run, step, { layer: level, unit })}`);
     check(found);
     return found;
   }
@@ -51,21 +51,26 @@ const read = ({ weights, output_weights: outputWeights, ...rest }) => ({
   ...rest, weights: weights && floats(weights), outputWeights: outputWeights && floats(outputWeights),
 });
 
-export async function mapOf(run, method) {
-  const answer = await get(`/api/map?${query(run, { method })}`);
-  const pixels = Uint8Array.from(atob(answer.pixels), (letter) => letter.charCodeAt(0));
-  const size = answer.height * answer.width;
+// Where images lie on a map. known: a map of the same run, which has their pixels already.
+export async function mapOf(run, step, method, known) {
+  const answer = await get(`/api/map?${query(run, step, { method, pixels: !known })}`);
+  const images = known ? known.points.map(({ image }) => image) : imagesOf(answer);
   const places = floats(answer.coordinates);
   return {
     ...answer,
     points: answer.labels.map((label, i) => ({
-      x: places[2 * i], y: places[2 * i + 1], label, prediction: answer.predictions[i],
-      image: Array.from({ length: answer.height }, (_, row) => [...pixels.subarray(i * size + row * answer.width, i * size + (row + 1) * answer.width)]),
+      x: places[2 * i], y: places[2 * i + 1], label, prediction: answer.predictions[i], image: images[i],
     })),
   };
 }
 
-export async function placeOf(run, method, blob) {
-  const { place: [x, y], prediction, image } = await postImage(`/api/map?${query(run, { method })}`, blob);
+function imagesOf({ pixels, labels, height, width }) {
+  const bytes = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
+  const start = (i, row) => (i * height + row) * width;
+  return labels.map((_, i) => Array.from({ length: height }, (__, row) => [...bytes.subarray(start(i, row), start(i, row + 1))]));
+}
+
+export async function placeOf(run, step, method, blob) {
+  const { place: [x, y], prediction, image } = await postImage(`/api/map?${query(run, step, { method })}`, blob);
   return { x, y, prediction, image };
 }

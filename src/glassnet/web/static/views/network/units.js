@@ -9,7 +9,7 @@ import { lookAt, Outdated } from "./server.js";
 
 const number = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
 
-export function mountUnits(root, settings, { model, remember }) {
+export function mountUnits(root, settings, { model, time, remember }) {
   let place = number(settings.get("layer")) === null || !number(settings.get("unit")) ? null : [number(settings.get("layer")), number(settings.get("unit")) - 1];
   let turn = 0; // the number of the last question, so that an older answer is dropped
   const image = imageChoice(settings, ask);
@@ -25,11 +25,12 @@ export function mountUnits(root, settings, { model, remember }) {
   view.element.hidden = true;
   root.append(h("section", { class: "card", "aria-label": "Network and image" },
     h("div", { class: "row fields" }, h("label", {}, "network", model), image.fields),
-    h("div", { class: "row split" }, words, links)), view.element);
+    h("div", { class: "row split" }, words, links)), time.element, view.element);
 
   function address() {
     remember({ ...image.settings(), layer: place?.[0], unit: place && place[1] + 1 });
-    links.replaceChildren(...ways([["step", "One training step on this image"]], model.value, image.settings()), ...ways([["draw", "Draw with this network"]], model.value));
+    const step = time.step();
+    links.replaceChildren(...ways([["step", "One training step on this image"]], model.value, { ...image.settings(), step }), ...ways([["draw", "Draw with this network"]], model.value, { step }));
   }
 
   function fail(error) {
@@ -42,7 +43,7 @@ export function mountUnits(root, settings, { model, remember }) {
     const own = ++turn;
     address();
     try {
-      const source = await lookAt(model.value, await image.wanted());
+      const source = await lookAt(model.value, time.step(), await image.wanted());
       if (own !== turn) return;
       image.has(source.images);
       words.textContent = said(source);

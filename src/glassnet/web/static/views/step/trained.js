@@ -4,6 +4,7 @@ import { get, postImage } from "../../shared/api.js";
 import { networkChoice } from "../../shared/choice.js";
 import { h } from "../../shared/dom.js";
 import { imageChoice } from "../../shared/image.js";
+import { moments } from "../../shared/moments.js";
 import { paintGray } from "../../shared/pixels.js";
 import { ways } from "../../shared/ways.js";
 import { stages } from "./stages.js";
@@ -13,7 +14,11 @@ export async function mountTrained(root, settings, keep) {
   let latest = 0; // the number of the last question, so that an older answer is dropped
   const runs = await get("/api/runs");
   const wanted = settings.get("run") ?? runs.find(({ epoch }) => epoch > 0)?.name ?? "";
-  const model = networkChoice(runs, wanted, ask);
+  const time = moments(ask);
+  const model = networkChoice(runs, wanted, () => {
+    moment(null);
+    ask();
+  });
   const image = imageChoice(settings, ask);
   const rate = h("input", { type: "number", min: 0, step: "any", value: settings.get("rate") ?? 0.1, onchange: ask });
   const label = h("select", { onchange: ask });
@@ -23,19 +28,23 @@ export async function mountTrained(root, settings, keep) {
   const walk = stages((chosen) => { stage = chosen.name; remember(); });
   walk.element.hidden = true;
 
-  root.append(h("div", { class: "bench" },
+  root.append(time.element, h("div", { class: "bench" },
     h("section", { class: "card", "aria-label": "Network and image" },
       h("div", { class: "row fields" },
         h("label", {}, "network", model), image.fields, truth, h("label", {}, "learning rate η", rate)),
       h("div", { class: "shown" }, canvas, words)),
     walk.element));
 
+  function moment(step) {
+    time.of(runs.some(({ name }) => name === model.value) ? model.value : null, step);
+  }
+
   function remember() {
-    keep({ show: "trained", run: model.value, ...image.settings(), rate: rate.value, stage });
+    keep({ show: "trained", run: model.value, step: time.step(), ...image.settings(), rate: rate.value, stage });
   }
 
   async function asked() {
-    const given = new URLSearchParams({ rate: rate.value, ...(model.value && { run: model.value }) });
+    const given = new URLSearchParams({ rate: rate.value, ...(model.value && { run: model.value }), ...(time.step() !== null && { step: time.step() }) });
     const { blob, of, number } = await image.wanted();
     if (!blob) return get(`/api/explain?${given}&${new URLSearchParams({ of, image: number })}`);
     if (label.selectedIndex >= 0) given.set("label", label.selectedIndex); // else what the network takes it for
@@ -67,13 +76,15 @@ export async function mountTrained(root, settings, keep) {
     words.replaceChildren(
       h("p", { class: "verdict" }, answer.result.replaceAll(" %", "\u00a0%")), h("p", { class: "soft small" }, answer.heading),
       ...answer.notes.map((note) => h("p", { class: "soft small" }, note)),
-      h("p", { class: "ways" }, ways([["network", "The same image, unit by unit"]], model.value, image.settings()), ways([["draw", "Draw with this network"]], model.value)));
+      h("p", { class: "ways" }, ways([["network", "The same image, unit by unit"]], model.value, { ...image.settings(), step: time.step() }), ways([["draw", "Draw with this network"]], model.value, { step: time.step() })));
     stage = walk.show(answer, stage).name;
   }
 
+  moment(settings.get("step"));
   await ask();
   return () => {
     latest += 1;
+    time.close();
     walk.close();
   };
 }

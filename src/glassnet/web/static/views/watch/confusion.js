@@ -1,11 +1,11 @@
 // What the network takes for what: a matrix, and behind each of its cells the images themselves.
 
 import { get } from "../../shared/api.js";
+import { asking, at } from "../../shared/asking.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { paintGray } from "../../shared/pixels.js";
 import { address } from "../../shared/ways.js";
-import { asking, at } from "./asking.js";
 
 const FEW = 5; // mistakes of a cell that are the full colour where no cell has more
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -17,14 +17,13 @@ export function confusion(root, run, path, why) {
   const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
   const into = h("select", { onchange: () => { for (const link of gallery.querySelectorAll("a")) link.href = opens(link.dataset.index); } },
     h("option", { value: "network" }, "the network, unit by unit"), h("option", { value: "step" }, "one training step"));
-  const network = h("span", {}); // which one it opens
-  const way = h("label", { class: "by", hidden: true }, network, into);
+  const way = h("label", { class: "by", hidden: true }, "An image opens", into);
   const gallery = h("div", { class: "gallery" });
   root.replaceChildren(
     h("section", { class: "card" }, h("h2", {}, "Confusion matrix"), words,
       h("div", { class: "columns" }, h("div", { class: "scroll" }, table), h("div", { class: "behind" }, heading, way, gallery))),
   );
-  const opens = (index) => address(into.value, run, { image: index, of: "validation" });
+  const opens = (index) => address(into.value, run, { image: index, of: "validation", step: past });
   let cells = []; // buttons by row and column
   let classes = [];
   let open = null; // the cell whose images are shown
@@ -59,7 +58,6 @@ export function confusion(root, run, path, why) {
     const some = answer.of > answer.images.length ? `, the ${answer.images.length} of which the network is ${which}` : answer.of > 1 ? `, the ${which} first` : "";
     heading.textContent = `${count(answer.of)} ${answer.of === 1 ? "image" : "images"} of ${classes[i]} predicted as ${classes[j]}${some}`;
     way.hidden = !answer.images.length;
-    network.textContent = past === null ? "An image opens" : `These are of step ${count(past)}. An image opens in the network as it is now:`;
     gallery.replaceChildren(...answer.images.map(({ index, pixels, probability }) => {
       const canvas = h("canvas", { class: "pixels" });
       paintGray(canvas, pixels);

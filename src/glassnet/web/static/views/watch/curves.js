@@ -4,24 +4,27 @@ import { chart } from "../../shared/chart.js";
 import { denser } from "../../shared/denser.js";
 import { h } from "../../shared/dom.js";
 import { LINES } from "../../shared/palette.js";
+import { zoom } from "./zoom.js";
 
 const MOST = 600; // points of a line: more than the screen can tell apart
 const BY = { step: "steps", epoch: "epochs", seconds: "seconds of training" };
 
 const SMOOTH = 0.9; // of the smoothed line that was before; it then reaches back over some ten points
 
+const coarse = matchMedia("(pointer: coarse)");
 const how = { logX: false, logLoss: true, smooth: false }; // kept while the page is there
 
 export function curves(root, by, chosen) {
-  const choice = h("select", { onchange: () => { by = choice.value; chosen(by); draw(); } },
+  const choice = h("select", { onchange: () => { by = choice.value; chosen(by); zoomed.reset(); draw(); } },
     Object.entries(BY).map(([value, words]) => h("option", { value, selected: value === by }, words)));
   const tick = (key, words) => h("label", { class: "row tick" }, h("input", { type: "checkbox", checked: how[key], onchange: ({ target }) => { how[key] = target.checked; draw(); } }), words);
-  const legend = h("p", { class: "small soft" });
+  const legend = h("p", { class: "small soft guide" });
+  const zoomed = zoom(() => draw());
   const places = [0, 1, 2, 3].map(() => h("div"));
   root.replaceChildren(
     h("div", { class: "row" }, h("h2", {}, "How it learns"),
       h("div", { class: "row how" }, tick("logLoss", "log loss"), tick("logX", "log axis"), tick("smooth", "smooth"), h("label", { class: "by" }, "Plot against", choice))),
-    legend,
+    h("div", { class: "row split" }, legend, zoomed.element),
     h("div", { class: "columns curves" }, places),
   );
   let runs = [];
@@ -45,8 +48,8 @@ export function curves(root, by, chosen) {
       { title: "Learning rate", values: one("learning_rate"), options: { height: 200 } },
       { title: "Images per second", values: one("images_per_second"), options: { height: 200 } },
     ].map(({ title, values, options }, i) => {
-      const { draw, close } = chart(places[i], { title, ...common, ...options });
-      return { draw: () => draw(runs.flatMap(values), moment()), close };
+      const { draw, close } = chart(places[i], { title, ...common, ...options, zoomed: zoomed.choose });
+      return { draw: () => draw(runs.flatMap(values), moment(), zoomed.range()), close };
     });
   }
 
@@ -67,9 +70,20 @@ export function curves(root, by, chosen) {
 
   function line(run, rows, key) {
     const known = smoothed(rows.filter((row) => row[key] != null), key);
-    const every = Math.ceil(known.length / MOST);
-    const shown = known.filter((_, i) => i % every === 0 || i === known.length - 1);
+    const near = within(run, known);
+    const every = Math.ceil(near.length / MOST);
+    const shown = near.filter((_, i) => i % every === 0 || i === near.length - 1);
     return { x: shown.map((row) => place(run, row)), y: shown.map((row) => row[key]) };
+  }
+
+  // The rows of the range that is looked at, and one on either side: then the other axis fits it, too, and a line has all
+  // points that it has there.
+  function within(run, rows) {
+    const range = zoomed.range();
+    if (!range) return rows;
+    const first = rows.findLastIndex((row) => place(run, row) <= range[0]);
+    const last = rows.findIndex((row) => place(run, row) >= range[1]);
+    return rows.slice(Math.max(first, 0), last < 0 ? undefined : last + 1);
   }
 
   function smoothed(rows, key) {
@@ -81,8 +95,8 @@ export function curves(root, by, chosen) {
   function moment() {
     if (!past) return null;
     const [run] = runs;
-    const near = [...run.steps, ...run.rows].sort((a, b) => Math.abs(a.step - past) - Math.abs(b.step - past))[0];
-    return { x: by === "step" || !near ? past : place(run, near), words: "" };
+    const nearest = [...run.steps, ...run.rows].sort((a, b) => Math.abs(a.step - past) - Math.abs(b.step - past))[0];
+    return { x: by === "step" || !nearest ? past : place(run, nearest), words: "" };
   }
 
   function place(run, row) {
@@ -105,7 +119,9 @@ export function curves(root, by, chosen) {
     legend.textContent = several
       ? "Each run in its own colour: validation solid, training dotted."
       : "Training is measured on the images that the network is learning from, validation on held-out images.";
+    if (!coarse.matches) legend.append(" Drag across a chart to zoom; a double click shows all.");
     make();
+    zoomed.about(runs.flatMap((run) => [...run.steps, ...run.rows].map((row) => place(run, row))), how.logX, moment()?.x ?? null);
     charts.forEach((_, i) => due.add(i));
     frame ||= requestAnimationFrame(next);
   }

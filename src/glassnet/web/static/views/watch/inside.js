@@ -1,10 +1,10 @@
 // The first layer's weights as images, and what goes forward and back through each layer.
 
 import { get } from "../../shared/api.js";
+import { asking, at } from "../../shared/asking.js";
 import { h } from "../../shared/dom.js";
 import { count, number, percent } from "../../shared/format.js";
 import { paintSigned } from "../../shared/pixels.js";
-import { asking, at } from "./asking.js";
 
 const FULL = 127; // what the server sends for a large weight
 

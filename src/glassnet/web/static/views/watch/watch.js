@@ -2,18 +2,18 @@
 // #watch?run=a&run=b: the first run is looked into; the curves of the others are laid over its own.
 
 import { h } from "../../shared/dom.js";
+import { follow } from "../../shared/follow.js";
 import { count, percent, seconds } from "../../shared/format.js";
 import { notice } from "../../shared/notice.js";
 import { steering } from "../../shared/steer.js";
+import { timeline } from "../../shared/time.js";
 import { ways } from "../../shared/ways.js";
 import { confusion } from "./confusion.js";
 import { curves } from "./curves.js";
-import { follow } from "./follow.js";
 import { inside } from "./inside.js";
 import { list } from "./list.js";
 import { managing } from "./manage.js";
 import { own } from "./own.js";
-import { timeline } from "./time.js";
 
 const MOST = 4; // runs together: a browser has six connections to a server, and each run that goes keeps one
 

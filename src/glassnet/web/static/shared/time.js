@@ -1,18 +1,17 @@
 // The way that a network has come: a slider over the snapshots of a run, which also plays them. The last place is the
 // network as it is now: while the run goes that changes, and afterwards it is the best one.
 
-import { h } from "../../shared/dom.js";
-import { count } from "../../shared/format.js";
+import { h } from "./dom.js";
+import { count } from "./format.js";
 
 const SPEEDS = [1, 2, 5, 10]; // snapshots a second
 const USUAL = 5;
 
-// show(step): shows a past step, or with null the network as it is now; a promise of when that is done. A step is taken by
-// `place` before there is anything to show.
-export function timeline(root, { show, changes }) {
+// show(step): shows a past step, or with null the network as it is now; a promise of when that is done. changes(are): whether
+// changes are to be shown, in a view that can. at: the step that is shown, and null for now.
+export function timeline(root, { show, changes }, at = null) {
   let steps = [];
   let facts = null;
-  let at = null; // the step that is shown, and null for now
   let busy = false;
   let timer = null; // while it plays
   let closed = false;
@@ -26,7 +25,7 @@ export function timeline(root, { show, changes }) {
   root.replaceChildren(
     h("div", { class: "ends" }, play, now),
     h("div", { class: "way" }, slider, words),
-    h("div", { class: "row" }, h("label", { class: "by" }, h("span", {}, "Speed"), speed), h("label", { class: "row tick" }, differences, "Changes")));
+    h("div", { class: "row" }, h("label", { class: "speed" }, h("span", {}, "Speed"), speed), changes && h("label", { class: "row tick" }, differences, "Changes")));
 
   function toggle() {
     if (timer === null) {

@@ -1,9 +1,9 @@
 // A run as it goes: its facts, its rows (one an epoch) and its steps (up to four a second), told to `heard` as they come.
 // A page that nobody sees closes its stream, and goes on from the same place when it is seen again.
 
-import { events } from "../../shared/api.js";
+import { events } from "./api.js";
 
-const isGoing = (facts) => facts?.state === "running" || facts?.state === "paused";
+export const isGoing = (facts) => facts?.state === "running" || facts?.state === "paused";
 
 // `stay`: whether to listen on to a run that does not go, as it may be resumed; a browser has few connections.
 export function follow(name, stay, heard) {

@@ -1,0 +1,69 @@
+// The part of the curves that is looked at: a range of their horizontal axis, the same for all charts, or all of it. A drag
+// across a chart chooses it; the buttons do for keys and fingers, whose drag scrolls the page.
+
+import { h } from "../../shared/dom.js";
+
+const CLOSER = 2; // times, at one press
+const PART = 0.5; // of the range, by which an arrow moves it
+
+// changed(): another range is looked at.
+export function zoom(changed) {
+  let range = null; // [from, to], or null for all
+  let whole = [0, 1];
+  let isLog = false;
+  let middle = null; // of what is looked at next, or null for the middle of the range
+
+  const button = (label, words, act) => h("button", { type: "button", "aria-label": label, title: label, onclick: act }, words);
+  const out = [
+    button("Zoom out", "−", () => by(1 / CLOSER)),
+    button("Earlier", "←", () => move(-PART)),
+    button("Later", "→", () => move(PART)),
+    button("Show all", "All", () => choose(null)),
+  ];
+  const element = h("div", { class: "row zoom", role: "group", "aria-label": "Zoom" }, button("Zoom in", "+", () => by(CLOSER)), out);
+
+  const onAxis = (x) => (isLog ? Math.log10(x) : x);
+  const offAxis = (place) => (isLog ? 10 ** place : place);
+
+  function by(times) {
+    const [from, to] = (range ?? whole).map(onAxis);
+    const half = (to - from) / times / 2;
+    const centre = middle > (range ?? whole)[0] && middle < (range ?? whole)[1] ? onAxis(middle) : (from + to) / 2;
+    within(centre - half, centre + half);
+  }
+
+  function move(part) {
+    const [from, to] = range.map(onAxis);
+    within(from + part * (to - from), to + part * (to - from));
+  }
+
+  // A range of this width that does not go beyond the whole.
+  function within(from, to) {
+    const [low, high] = whole.map(onAxis);
+    const width = Math.min(to - from, high - low);
+    const start = Math.min(Math.max(from, low), high - width);
+    choose(width < high - low ? [start, start + width].map(offAxis) : null);
+  }
+
+  function choose(wanted) {
+    const focused = out.includes(document.activeElement);
+    range = wanted;
+    for (const each of out) each.hidden = !range;
+    if (focused && !range) element.firstChild.focus();
+    changed();
+  }
+
+  for (const each of out) each.hidden = true;
+  return {
+    element, choose,
+    range: () => range,
+    // What there is to look at: all x of the curves, the axis, and the moment that is marked, or null.
+    about(xs, log, moment) {
+      isLog = log;
+      middle = moment;
+      const known = log ? xs.filter((x) => x > 0) : xs;
+      whole = known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : [0, 1];
+    },
+    reset() { if (range) choose(null); },
+  };
+}
