@@ -114,7 +114,7 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
-    if text.rstrip("/") == "drawings":  # where the page keeps them
+    if text.rstrip("/") == "drawings":
         raise DataError(
             "no drawings kept yet: keep some on the page (glassnet serve), or go to the folder that holds drawings/"
         )
@@ -195,6 +195,8 @@ def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> 
     parts = parts_of(path)
     if "train" in parts or class_folders(path):
         return _from_pictures(path, parts if "train" in parts else {"train": path}, given)
+    if path.name == "drawings":  # where the page keeps them
+        raise DataError(f"{path}: no drawings in this folder yet; keep some on the page (glassnet serve)")
     raise DataError(
         f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )
