@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ def _docstring(app: object, what: str, name: str, item: object, options: object,
 
 
 def _value(item: object) -> str:
-    if isinstance(item, dict | tuple):
+    if isinstance(item, Mapping | tuple):
         return f"By name: {', '.join(f'``{name}``' for name in item)}."
     return f"``{item!r}``" if isinstance(item, int | str) else ""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
-from ..plugins import load_plugin, plugin_names
+from ..plugins import blame, make_plugin, plugin_names
 from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
@@ -99,9 +99,9 @@ def _is_plugin(name: str) -> bool:
 
 
 def _from_plugin(name: str) -> Dataset:
-    dataset = load_plugin("glassnet.data", name)
+    dataset = make_plugin("glassnet.data", name)
     if not isinstance(dataset, Dataset):
-        raise DataError(f"{name}: the package that brings it returns a {type(dataset).__name__}, not a Dataset")
+        raise blame("glassnet.data", name, f"it returns a {type(dataset).__name__}, not a Dataset")
     return dataset
 
 

@@ -56,7 +56,7 @@ const scored = () => {
 
 export async function mountQuiz(root, settings, keep, mistakes) {
   const round = roundOf(settings.get("round"));
-  const { right, choices } = draw(round, mistakes);
+  const { right, choices } = draw(round, mistakes.filter(({ measured }) => measured));
   const pair = contest({ hold: true });
   let gone = false;
   const told = h("p", { class: "told", role: "status", tabindex: -1 });
