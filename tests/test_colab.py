@@ -66,7 +66,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     needed = folder / "needed"
     needed.mkdir()
     for item in packages.iterdir():
-        if "glassnet" not in item.name and item.suffix != ".pth" and not item.name == "__pycache__":
+        if "glassnet" not in item.name and item.suffix != ".pth" and item.name != "__pycache__":
             (needed / item.name).symlink_to(item)
     (site,) = (folder / "venv/lib").glob("python*/site-packages")
     (site / "needed.pth").write_text(str(needed))
