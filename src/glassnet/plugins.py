@@ -58,7 +58,7 @@ def blame(group: Group, name: str, error: BaseException | str) -> ConfigError:
 
 
 def _entry(group: Group, name: str) -> EntryPoint:
-    found = [*entry_points(group=group, name=name)]
+    found: list[EntryPoint] = [*entry_points(group=group, name=name)]
     if not found:
         raise ConfigError(f"{name!r} is not among the {group}{nearest(name, plugin_names(group))}")
     return found[0]

@@ -168,7 +168,7 @@ def _show(verdict: Verdict, hint: bool) -> None:
         for each in verdict.hidden:
             _item(f"{each.name}, in {each.function}: {each.reason}")
     reached = "none" if verdict.accuracy is None else percent(verdict.accuracy)
-    reached += f": {verdict.training}" if verdict.training else ""
+    reached += f"; {verdict.training}" if verdict.training else ""
     if verdict.loading:
         _paragraph(_stops(verdict))
     _paragraph(f"accuracy on unseen images: {reached}")
