@@ -1,7 +1,7 @@
 """Callbacks of other packages, which may fail without taking the training with them."""
 
 import warnings
-from typing import Any
+from typing import Any, Final
 
 from ..errors import GlassnetError
 from ..plugins import blame, make_plugin
@@ -10,7 +10,7 @@ from .history import Row
 
 __all__ = ["brought_callback"]
 
-GROUP = "glassnet.callbacks"
+GROUP: Final = "glassnet.callbacks"
 
 
 def brought_callback(name: str) -> AnyCallback[Any]:
