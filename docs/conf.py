@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,9 @@ from sphinx.ext.napoleon import Config as Style
 from sphinx.ext.napoleon import GoogleDocstring
 
 import glassnet
+
+sys.path.insert(0, str(Path(__file__).parent))
+from colab import connect
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -93,7 +98,7 @@ def _docstring(app: object, what: str, name: str, item: object, options: object,
 
 
 def _value(item: object) -> str:
-    if isinstance(item, dict | tuple):
+    if isinstance(item, Mapping | tuple):
         return f"By name: {', '.join(f'``{name}``' for name in item)}."
     return f"``{item!r}``" if isinstance(item, int | str) else ""
 
@@ -117,3 +122,4 @@ def _array(match: re.Match[str]) -> str:
 def setup(app: "Sphinx") -> None:
     app.connect("autodoc-process-docstring", _docstring)
     app.connect("autodoc-process-signature", _signature)
+    connect(app)

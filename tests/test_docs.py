@@ -111,6 +111,7 @@ def test_nothing_is_installed_from_an_index_that_has_no_glassnet() -> None:
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_what_a_page_links_exists(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", TEXTS[page]) if "://" not in link]
+    links += re.findall(r"\{download\}`[^<`]*<([^>]+)>`", TEXTS[page])
     assert links or page in (*USE, *REFERENCE)
     assert [link for link in links if not (page.parent / link).is_file()] == []
 

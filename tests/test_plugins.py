@@ -1,18 +1,33 @@
-"""Data and callbacks that another installed package brings by its entry points."""
+"""What another installed package brings by its entry points: data, callbacks, engines and mistakes."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from glassnet import load_dataset
+from glassnet import load_dataset, open_model, train
 from glassnet.cli import main
+from glassnet.clinic import MISTAKES
+from glassnet.engines import ENGINES
 from glassnet.errors import ConfigError, DataError
-from glassnet.plugins import load_plugin, plugin_names
+from glassnet.plugins import make_plugin, plugin_names
+from glassnet.training import Run
+from glassnet.training.settings import Settings
 
 CODE = """
+import sys
+
 import numpy as np
 from glassnet import load_dataset
+from glassnet.clinic import Mistake
+from glassnet.nn import Engine
 from glassnet.training import Callback
+
+products = 0
 
 def load():
     rng = np.random.default_rng(0)
@@ -24,9 +39,44 @@ def wrong():
 def broken():
     raise OSError("the file is gone")
 
+def leaves():
+    sys.exit("no licence")
+
 class Note(Callback):
     def on_end(self, run):
         print("noted", run.state.epoch)
+
+class Fails(Callback):
+    def on_epoch(self, run, row):
+        raise RuntimeError("the server\\ndoes not answer")
+
+class Counting(Engine):
+    name = "counting"
+
+    def affine(self, *arguments, **how):
+        global products
+        products += 1
+        return super().affine(*arguments, **how)
+
+class Zeros(Mistake):
+    name = "zero-weights"
+    summary = "All weights are zero, so that no unit differs from another."
+    wrong = "W = 0"
+    right = "W ~ N(0, 2 / fan_in)        b = 0"
+    effect = "Units of a layer stay equal."
+    symptom = "The loss stays at ln k."
+    check = "whether the weights differ"
+    replaces = "the first weights"
+    from_the_start = True
+
+    def initialize(self, network, rng):
+        network.parameters[...] = 0
+
+class Silent(Mistake):
+    name = "silent"
+
+class Renamed(Zeros):
+    name = "another-name"
 """
 ENTRIES = """
 [glassnet.data]
@@ -37,7 +87,23 @@ their-missing = their_package:nowhere
 
 [glassnet.callbacks]
 note = their_package:Note
+note-fails = their_package:Fails
+note-leaves = their_package:leaves
+note-three = their_package:wrong
+
+[glassnet.engines]
+counting = their_package:Counting
+no-engine = their_package:Note
+engine-missing = their_second_package:Engine
+
+[glassnet.mistakes]
+zero-weights = their_package:Zeros
+no-mistake = their_package:wrong
+silent = their_package:Silent
+renamed = their_package:Renamed
+one-bias-gradient = their_package:Zeros
 """
+CANNOT = "of the package their-package 1.0 cannot be used: "
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +114,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "their_package", raising=False)
 
 
 def test_their_data() -> None:
@@ -62,17 +129,109 @@ def test_their_callback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.splitlines()[0] == "noted 2"
 
 
+@pytest.mark.filterwarnings("always")
+def test_a_callback_that_fails_leaves_the_training_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(tmp_path / "run")
+    words = ["train", "digits", "--epochs", "3", "--callback", "note-fails", "--callback", "note", "--out", run]
+    assert main(words) == 0
+    out, error = capsys.readouterr()
+    line = f"note-fails: their_package:Fails {CANNOT}the server does not answer; training continues without it"
+    assert [each for each in error.splitlines() if "note-fails" in each] == [f"glassnet: {line}"]
+    assert out.splitlines()[0] == "noted 3"
+    assert Run(run).finished
+
+
+def test_their_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(tmp_path / "run")
+    assert main(["train", "digits", "--epochs", "2", "--engine", "counting", "--seed", "3", "--out", run]) == 0
+    assert sys.modules["their_package"].products > 2 * 40  # steps, of two layers each
+    assert "engine    counting, float32" in capsys.readouterr().err
+    own = train(load_dataset("digits"), "small", epochs=2, seed=3, engine="numpy", out=tmp_path / "own")
+    assert np.array_equal(Run(run).model.network.parameters, own.model.network.parameters)
+    assert main(["resume", run, "--epochs", "3"]) == 0
+    assert Run(run).config.engine == "counting"
+
+
+def test_their_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(load_dataset("digits"), "small", epochs=1, mistakes=["zero-weights"], out=tmp_path / "run")
+    assert run.history[-1]["validation_accuracy"] < 0.2
+    assert Run(run.path).config.mistakes == ("zero-weights",)
+    assert main(["clinic", "zero-weights"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("zero-weights\nAll weights are zero, so that no unit differs from another.\n")
+    assert "read more" not in out
+
+
+def test_settings_list_their_engines() -> None:
+    with pytest.warns(UserWarning, match="left out"):
+        assert Settings.model_json_schema()["properties"]["engine"]["enum"] == ["auto", "numpy", "compiled", "counting"]
+
+
+@pytest.mark.filterwarnings("always")
+def test_what_cannot_be_used_is_left_out_of_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clinic", "--json"]) == 0
+    out, error = capsys.readouterr()
+    listed = json.loads(out)["mistakes"]
+    assert "zero-weights" in listed
+    assert not {"no-mistake", "silent", "renamed"} & listed.keys()
+    assert listed["one-bias-gradient"]["summary"] == MISTAKES["one-bias-gradient"].summary != listed["zero-weights"]
+    assert sorted(error.splitlines()) == [
+        f"glassnet: {line}; it is left out"
+        for line in (
+            f"no-mistake: their_package:wrong {CANNOT}it is not a subclass of glassnet.clinic.Mistake",
+            f"renamed: their_package:Renamed {CANNOT}its name is 'another-name'; the entry point's has to be the same",
+            f"silent: their_package:Silent {CANNOT}it has no text 'summary'",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--callback", "note-leaves"], f"note-leaves: their_package:leaves {CANNOT}no licence"),
+        (
+            ["--callback", "note-three"],
+            f"note-three: their_package:wrong {CANNOT}it returns a int, not a glassnet.training.Callback",
+        ),
+        (
+            ["--engine", "no-engine"],
+            f"no-engine: their_package:Note {CANNOT}it is not a subclass of glassnet.nn.Engine",
+        ),
+        (
+            ["--engine", "engine-missing"],
+            f"engine-missing: their_second_package:Engine {CANNOT}No module named 'their_second_package'",
+        ),
+        (["--engine", "countin"], "--engine: 'countin' is unknown (did you mean 'counting'?)"),
+        (
+            ["--engine", "counting", "--precision", "bfloat16"],
+            "precision: bfloat16 is not possible with engine counting; use float32",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*left out")
+def test_what_cannot_be_used_is_one_line_before_anything_is_done(
+    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "digits", *words, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"glassnet: {complaint}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("their-three", "their-three: the package that brings it returns a int, not a Dataset"),
-        ("their-broken", "their-broken: their_package:broken cannot be used: the file is gone"),
-        ("their-missing", "their-missing: their_package:nowhere cannot be used: "),
+        ("their-three", f"their-three: their_package:wrong {CANNOT}it returns a int, not a Dataset"),
+        ("their-broken", f"their-broken: their_package:broken {CANNOT}the file is gone"),
+        ("their-missing", f"their-missing: their_package:nowhere {CANNOT}"),
     ],
 )
-def test_what_cannot_be_used_says_so(name: str, complaint: str) -> None:
+def test_data_that_cannot_be_used(name: str, complaint: str) -> None:
     with pytest.raises((ConfigError, DataError), match=complaint):
         load_dataset(name)
+    with pytest.raises(ConfigError, match=f"renamed: their_package:Renamed {CANNOT}"):
+        MISTAKES["renamed"]
 
 
 def test_an_unknown_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,4 +239,22 @@ def test_an_unknown_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "did you mean 'note'?" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match=r"known: .*mlflow.*note.*trackio"):
-        load_plugin("glassnet.callbacks", "zzz")
+        make_plugin("glassnet.callbacks", "zzz")
+    assert "zzz" not in ENGINES
+    assert [1] not in ENGINES
+
+
+def test_a_run_whose_engine_is_gone_has_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(load_dataset("digits"), "small", epochs=1, engine="counting", out=tmp_path / "run").path
+    (tmp_path / "their_package-1.0.dist-info" / "entry_points.txt").write_text("")
+    assert open_model(run).predict(np.zeros((1, 8, 8))).shape == (1,)
+    assert main(["resume", str(run), "--epochs", "2"]) == 2
+    assert "engine: 'counting' is unknown" in capsys.readouterr().err
+
+
+def test_an_import_loads_nothing_of_theirs(tmp_path: Path) -> None:
+    code = (
+        "import glassnet.training, glassnet.web.app, glassnet.cli.train, sys; assert 'their_package' not in sys.modules"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

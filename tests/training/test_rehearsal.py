@@ -124,6 +124,13 @@ def test_drawings_that_nobody_has_kept(
         error = capsys.readouterr().err
         assert "no drawings kept yet: keep some on the page (glassnet serve), or go to the folder that holds" in error
         assert error.count("\n") == 1
+    folder = tmp_path / "drawings"
+    for made in (folder, folder / "3"):  # as when the only drawing was removed
+        made.mkdir()
+        assert main(["train", "drawings", "--from", str(trained.path)]) == 2
+        error = capsys.readouterr().err
+        assert error.endswith(f"{folder}: no drawings in this folder yet; keep some on the page (glassnet serve)\n")
+        assert error.count("\n") == 1
 
 
 def test_a_stray_folder_among_those_of_classes(

@@ -2,37 +2,31 @@
 
 import os
 from collections.abc import Iterable
-from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data import load_dataset
 from ..errors import ConfigError, FileError, similar
 from .diagnosis import compare_function
-from .formats import digits_table
 from .key import Key
-from .page import PAGES, Page, Plant, read_page, run_page
+from .page import PAGES, Page, Plant, read_page
 from .probes import COMPARED
 from .properties import PROPERTIES, check_property
 from .submission import CallError, Submission, read_cells
+from .training import EXPECTED, given_out, train, why_not
 from .verdict import UNKNOWN, Finding, Hidden, Verdict
 
-__all__ = ["EXPECTED", "TRAINING_ROWS", "check"]
-
-TRAINING_ROWS = 1200  # of the digits are given out; the others are for the accuracy
-LAYERS, UNITS, FILTERS, KERNEL = 20, 1024, 64, 9  # at most, of networks whose accuracy is measured
-EXPECTED = 0.9
-"""The accuracy that a repaired page reaches: of 300 runs of the solutions the worst had 0.931."""
+__all__ = ["check"]
 
 
 def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     """Check a submission: a page that somebody has repaired.
 
     It runs in a process of its own, which has taken network, files and more away from itself, see `confine`. Its
-    functions are called with random arrays, new ones each time; what they return is compared here with what the right
-    page returns, and with what mistakes would make of that.
+    functions are called with random arrays; what they return is compared here with what the right page returns, and
+    with what mistakes would make of that. The arrays depend on the submission's code, so no code can be written for
+    them, and the same code gets the same verdict each time.
 
     Args:
         file: a .py or .ipynb file.
@@ -46,9 +40,10 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     """
     if os.name != "posix":
         raise ConfigError("submissions can be checked on Linux and macOS alone; on Windows, do it in WSL")
-    rng = np.random.default_rng()
     try:
-        with Submission(read_cells(file), {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
+        cells = read_cells(file)
+        rng = np.random.default_rng(_fingerprint(cells))
+        with Submission(cells, {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
             page = read_page(key.page if key else _page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
@@ -64,6 +59,11 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     except Exception as error:  # noqa: BLE001  # whatever one submission does, the verdicts on others are not lost
         words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return Verdict(str(file), key.page if key else "", f"cannot be judged ({words})")
+
+
+def _fingerprint(cells: list[tuple[str, str]]) -> int:
+    code = "\0".join(code for _, code in cells).encode("utf-8", "surrogatepass")
+    return int.from_bytes(sha256(code).digest())
 
 
 def _no_functions(page: Page, names: list[str]) -> str:
@@ -107,7 +107,9 @@ def _checked(
             new, plants = compare_function(submission, page, name, there, rng)
             found += new
             there |= plants
-    accuracy, training = _train(submission, page, rng)
+    accuracy, training = train(submission, page)
+    if not found and (accuracy is None or accuracy < EXPECTED):
+        training = "; ".join(filter(None, [training, why_not(submission, page)]))
     hidden = [
         Hidden(mistake, name, f"nothing known explains what {_listed(reasons)}")
         for name in names
@@ -152,66 +154,3 @@ def _verdict(
         hidden=tuple(covered),
         **facts,
     )
-
-
-@cache
-def digits() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return all digits (1797, 64), 0 to 255, and their labels, in an order of their own."""
-    dataset = load_dataset("digits").whole()
-    order = np.random.default_rng(20).permutation(len(dataset.train))
-    images = dataset.train.images_at(order).reshape(len(order), -1).astype(np.int64)
-    return images, dataset.train.labels[order].astype(np.int64)
-
-
-@cache
-def given_out() -> bytes:
-    """Return digits.csv, the table of the first `TRAINING_ROWS` digits."""
-    images, labels = digits()
-    return digits_table(images[:TRAINING_ROWS], labels[:TRAINING_ROWS])
-
-
-def _train(submission: Submission, page: Page, rng: np.random.Generator) -> tuple[float | None, str]:
-    """Let the submission train; return the accuracy on images that it has not seen, or why there is none."""
-    images, labels = digits()
-    if missing := {"train", "prepare"} - submission.functions:
-        return None, f"there is no function {missing.pop()}"
-    try:
-        seed = int(rng.integers(1000))
-        params = submission.call("train", images[:TRAINING_ROWS], labels[:TRAINING_ROWS], seed, seconds=60.0)
-        X = submission.call("prepare", images[TRAINING_ROWS:])
-    except CallError as error:
-        return None, f"train failed: {error}"
-    try:
-        return _accuracy(page, params, X, images[TRAINING_ROWS:], labels[TRAINING_ROWS:]), ""
-    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
-        return None, (
-            "train does not return the parameters of the network, as they come from init_params, or more than "
-            f"{LAYERS} layers, {UNITS:,} units of one, {FILTERS} filters or {KERNEL}×{KERNEL} weights of one"
-        )
-
-
-def _accuracy(page: Page, params: Any, X: Any, images: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the accuracy of somebody's parameters, by the right page.
-
-    Raises:
-        TypeError, ValueError, IndexError, AttributeError, KeyError: they are of another kind or shape, some of which
-            would take hours, or arrays of many GiB.
-    """
-    right = run_page(page)
-    if X.shape != right["prepare"](images).shape or not _sound(page, params):
-        raise ValueError("parameters or images of other shapes")
-    return float(right["accuracy"](params, X, labels))
-
-
-def _sound(page: Page, params: Any) -> bool:
-    """Whether parameters have shapes that the page can have."""
-    columns = page.name == "dense-columns"
-    axes = {"dense-columns": [2, 2] * 2, "dense-rows": [2, 1] * (len(params) // 2), "convolution": [4, 1, 4, 1, 2, 1]}
-    if len(params) > 2 * LAYERS or [p.ndim for p in params] != axes[page.name]:
-        return False
-    for W, b in zip(params[::2], params[1::2], strict=True):
-        units = W.shape[0] if columns else W.shape[-1]
-        limits = (KERNEL, KERNEL, FILTERS, FILTERS) if W.ndim == 4 else (UNITS, UNITS)
-        if b.shape != ((units, 1) if columns else (units,)) or any(np.greater(W.shape, limits)):
-            return False
-    return True

@@ -15,10 +15,10 @@ from jinja2 import Template
 from ..clinic import MISTAKES
 from ..errors import ConfigError, FileError, check_count, nearest
 from ..files import as_path, write_together
-from .check import EXPECTED, TRAINING_ROWS, given_out
 from .formats import FORMATS, formatted
 from .key import Key, make_key
 from .page import PAGES, Page, Plant, read_page
+from .training import EXPECTED, TRAINING_ROWS, given_out
 
 __all__ = ["LEVELS", "Assignment", "draw", "new_assignment"]
 

@@ -75,6 +75,7 @@ class Submission:
 
     Attributes:
         functions: names of the functions that it defines.
+        settings: its names in capitals, each with its value as `reprlib` writes it.
         error: what stopped it while it was loaded, or "".
         unenforced: what this machine cannot keep it from.
     """
@@ -87,6 +88,7 @@ class Submission:
             Path(self._folder.name, name).write_bytes(content)
         self._process: subprocess.Popen[bytes] | None = None
         self.functions: set[str] = set()
+        self.settings: dict[str, str] = {}
         self.error = ""
         self.unenforced: list[str] = []
 
@@ -101,15 +103,23 @@ class Submission:
         self._end()
         self._folder.cleanup()
 
-    def call(self, function: str, *arguments: Any, seconds: float = 10.0) -> Any:
+    def call(
+        self, function: str, *arguments: Any, seconds: float = 10.0, settings: Mapping[str, Any] | None = None
+    ) -> Any:
         """Call one of its functions; lists and tuples come back as lists, arrays as arrays.
+
+        Args:
+            function: its name.
+            *arguments: what it is called with.
+            seconds: how long it may take.
+            settings: values that some of the submission's names have during this call.
 
         Raises:
             CallError: it raised an exception, ended its process, took too long, or returned too much.
         """
         if self._process is None:
             self._start()
-        reply = self._ask([function, list(arguments)], seconds)
+        reply = self._ask([function, list(arguments), dict(settings or {})], seconds)
         if not isinstance(reply, dict) or "result" not in reply:
             raise CallError(str(reply.get("error"))[:LINE] if isinstance(reply, dict) else "it did not return")
         return reply["result"]
@@ -117,12 +127,13 @@ class Submission:
     def _start(self) -> None:
         asked, requests = os.pipe()
         answers, answered = os.pipe()
-        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        alike = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        alike["PYTHONHASHSEED"] = "0"  # the order of sets
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", STARTER.format(paths=PATHS, r=asked, w=answered)],
+            [sys.executable, "-s", "-P", "-B", "-c", STARTER.format(paths=PATHS, r=asked, w=answered)],
             cwd=self._folder.name,
-            env=kept | threads,
+            env=kept | alike,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -135,10 +146,11 @@ class Submission:
         self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
         sources = [np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8) for _, code in self._cells]
         loaded = self._ask([[name, source] for (name, _), source in zip(self._cells, sources, strict=True)], 30.0)
-        names = loaded.get("functions") if isinstance(loaded, dict) else None
-        if not isinstance(names, list):
+        names, settings = (loaded.get(key) if isinstance(loaded, dict) else None for key in ("functions", "settings"))
+        if not isinstance(names, list) or not isinstance(settings, dict):
             raise CallError("it wrote into what its answers go through")
         self.functions = {name for name in names if isinstance(name, str)}
+        self.settings = {name: value for name, value in settings.items() if isinstance(value, str)}
         self.error = str(loaded.get("error"))[:LINE]
 
     def _ask(self, message: Any, seconds: float) -> Any:

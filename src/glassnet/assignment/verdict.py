@@ -64,7 +64,7 @@ class Verdict:
         hidden: planted mistakes of which nothing can be said; without a key, any.
         accuracy: on images that the submission has never seen, after its own training; None where that failed.
         expected: the accuracy that a repaired page reaches.
-        training: why training failed, or "".
+        training: why training failed or, where the functions are right, did not reach ``expected``; or "".
         loading: the error at which the file stops when it is run, or "".
         unenforced: what this machine cannot keep a submission from.
     """

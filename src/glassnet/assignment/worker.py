@@ -1,13 +1,16 @@
 """The process in which a submission runs. It answers calls; what the answers mean is judged elsewhere.
 
 It is started with two descriptors, for requests and for answers. The first request has the cells of the submission,
-each with the name that errors call it by; each further one a function and its arguments. Output of the submission goes
-nowhere.
+each with the name that errors call it by; each further one a function, its arguments, and settings for this call.
+Output of the submission goes nowhere.
 """
 
 import os
+import random
+import reprlib
 import sys
 import traceback
+from itertools import count
 from types import CodeType
 from typing import Any
 
@@ -45,10 +48,22 @@ def main(requests: int, answers: int) -> None:
     cells = [(name, source.tobytes().decode("utf-8", "surrogatepass")) for name, source in decode(read)]
     names: dict[str, Any] = {"__name__": "submission"}
     files = {name for name, _ in cells}
+    _seed(0)
     answer(encode(_load(cells, files, names)))
-    while True:
-        function, arguments = decode(read)
+    for number in count(1):
+        function, arguments, settings = decode(read)
+        _seed(number)
+        own = {name: names[name] for name in settings if name in names}
+        names.update(settings)
         answer(_call(names[function], arguments, files))
+        names.update(own)
+
+
+def _seed(number: int) -> None:
+    """Let random numbers be the same in each check, also those of generators that a submission gives no seed."""
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002  # it is for those who use the legacy generator
+    vars(numpy.random.bit_generator)["randbits"] = random.Random(number).getrandbits  # NumPy's source of entropy
 
 
 def _load(cells: list[tuple[str, str]], files: set[str], names: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +76,16 @@ def _load(cells: list[tuple[str, str]], files: set[str], names: dict[str, Any]) 
         except BaseException as failure:  # noqa: BLE001  # sys.exit() as well
             error = _wording(failure, files)
             break
-    return {"functions": [name for name, value in names.items() if callable(value)], "error": error}
+    functions = [name for name, value in names.items() if callable(value)]
+    settings = {name: _shown(value) for name, value in names.items() if name.isupper()}
+    return {"functions": functions, "settings": settings, "error": error}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except Exception:  # noqa: BLE001  # numbers of thousands of digits, and whatever a class of the submission does
+        return type(value).__name__
 
 
 def _compiled(name: str, source: str) -> CodeType:

@@ -167,7 +167,8 @@ def _show(verdict: Verdict, hint: bool) -> None:
         _paragraph(f"hidden: {len(verdict.hidden)}, which may or may not be there")
         for each in verdict.hidden:
             _item(f"{each.name}, in {each.function}: {each.reason}")
-    reached = f"none, {verdict.training}" if verdict.accuracy is None else percent(verdict.accuracy)
+    reached = "none" if verdict.accuracy is None else percent(verdict.accuracy)
+    reached += f"; {verdict.training}" if verdict.training else ""
     if verdict.loading:
         _paragraph(_stops(verdict))
     _paragraph(f"accuracy on unseen images: {reached}")

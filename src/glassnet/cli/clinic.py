@@ -48,8 +48,8 @@ def clinic(
     report
         Write figures and a page to this folder. Without a name, the page has every mistake; this takes a minute or two.
     """
-    known = [*MISTAKES, *notebook_names()]
-    if name is not None and name not in known:
+    if name is not None and name not in MISTAKES and name not in notebook_names():
+        known = [*MISTAKES, *notebook_names()]
         raise ConfigError(f"no mistake or notebook called {name!r}{nearest(name.lower(), known)}")
     if name is None and report is None:
         if data != "digits" or seed is not None:
@@ -149,13 +149,9 @@ def explain(mistake: type[Mistake]) -> None:
         for i, part in enumerate(parts if len(equation) > WIDTH - 9 else [equation]):
             print(f"  {'' if i else side:<7}{part}")
     print()
+    read_more = {"read more": f"docs/tutorial/{mistake.tutorial}.md"} if mistake.tutorial else {}
     print_definitions(
-        {
-            "what it does": mistake.effect,
-            "how to notice": mistake.symptom,
-            "what catches it": mistake.check,
-            "read more": f"docs/tutorial/{mistake.tutorial}.md",
-        }
+        {"what it does": mistake.effect, "how to notice": mistake.symptom, "what catches it": mistake.check} | read_more
     )
 
 

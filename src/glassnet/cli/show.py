@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preprocessing, cache_folder, card, load_dataset
-from ..engines import why_not_compiled
+from ..engines import ENGINES, why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
 from ..training.folder import SNAPSHOTS
@@ -169,7 +169,7 @@ def info(*, json: bool = False) -> None:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "BLAS": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
-        "engines": "numpy" if why_not_compiled() else "numpy, compiled",
+        "engines": ", ".join(name for name in ENGINES if name != "compiled" or not why_not_compiled()),
         "compiled": _compiled(),
         "processors": available_threads(),
         "threads": f"1, or {available_threads()} for large networks or augmentation",

@@ -12,8 +12,8 @@ from .. import training
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
-from ..plugins import load_plugin
 from ..training import Config, Run, notebook_names, open_model
+from ..training.brought import brought_callback
 from .flags import Classes, Flags, Recipe
 from .groups import RECIPE
 from .output import command, percent, print_facts, print_json, say
@@ -98,7 +98,7 @@ def train(
         page = beside.enter_context(page_beside(out, PORT if port is None else port)) if watch else None
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-            plugins = [] if ranks.rank else [load_plugin("glassnet.callbacks", name) for name in callback or []]
+            plugins = [] if ranks.rank else [brought_callback(name) for name in callback or []]
             model = None if start is None else open_model(start)
             dataset = load_named(data, recipe, classes if classes or model is None else model.classes)
         run = training.train(

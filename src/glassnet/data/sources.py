@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, nearest
-from ..plugins import load_plugin, plugin_names
+from ..plugins import blame, make_plugin, plugin_names
 from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
@@ -99,9 +99,9 @@ def _is_plugin(name: str) -> bool:
 
 
 def _from_plugin(name: str) -> Dataset:
-    dataset = load_plugin("glassnet.data", name)
+    dataset = make_plugin("glassnet.data", name)
     if not isinstance(dataset, Dataset):
-        raise DataError(f"{name}: the package that brings it returns a {type(dataset).__name__}, not a Dataset")
+        raise blame("glassnet.data", name, f"it returns a {type(dataset).__name__}, not a Dataset")
     return dataset
 
 
@@ -114,7 +114,7 @@ def _existing(source: str | PathLike[str]) -> Path:
         if text:
             return Path(text).expanduser().resolve(strict=True)
     text = text[:200]
-    if text.rstrip("/") == "drawings":  # where the page keeps them
+    if text.rstrip("/") == "drawings":
         raise DataError(
             "no drawings kept yet: keep some on the page (glassnet serve), or go to the folder that holds drawings/"
         )
@@ -195,6 +195,8 @@ def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> 
     parts = parts_of(path)
     if "train" in parts or class_folders(path):
         return _from_pictures(path, parts if "train" in parts else {"train": path}, given)
+    if path.name == "drawings":  # where the page keeps them
+        raise DataError(f"{path}: no drawings in this folder yet; keep some on the page (glassnet serve)")
     raise DataError(
         f"{path}: no data in this folder; expected IDX files, train.csv, mnist.npz, or one folder of pictures per class"
     )

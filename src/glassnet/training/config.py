@@ -22,7 +22,7 @@ from ..data.augmentation import AUGMENTATIONS
 from ..errors import ConfigError
 from .architecture import is_a, weighted
 from .recipe import notebook_names, read_recipe, read_toml, recipe_names
-from .settings import LARGEST_SEED, Positive, Seed, Settings, one_of
+from .settings import LARGEST_SEED, OneOf, Positive, Seed, Settings
 from .wording import explain
 
 __all__ = ["Config", "Settings"]
@@ -48,7 +48,7 @@ class Config(Settings):
     model had learned that the run started from.
     """
 
-    mistakes: tuple[Annotated[str, one_of(tuple(MISTAKES))], ...] = ()
+    mistakes: tuple[Annotated[str, OneOf(MISTAKES)], ...] = ()
     mistakes_from: Positive | None = None
     data: str = "digits"
     classes: tuple[str, ...] = tuple("0123456789")
@@ -191,6 +191,8 @@ class Config(Settings):
             )
         if self.weight_decay and self.optimizer != "adamw":
             raise ConfigError(f"weight_decay: not supported by {self.optimizer}; use optimizer adamw, or l2")
+        if self.precision == "bfloat16" and self.engine not in ("auto", "numpy", "compiled"):
+            raise ConfigError(f"precision: bfloat16 is not possible with engine {self.engine}; use float32")
         if self.patience and not self.validation:
             raise ConfigError("patience: early stopping needs validation images; set validation above 0")
         if self.all_data and self.validation:

@@ -1,8 +1,21 @@
 """The settings of a run, by group. Their descriptions are the help of the command line and of the page."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Collection
+from itertools import chain
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
@@ -17,12 +30,12 @@ __all__ = [
     "Architecture",
     "Augmentations",
     "Data",
+    "OneOf",
     "Optimization",
     "Positive",
     "Running",
     "Seed",
     "Settings",
-    "one_of",
 ]
 
 LARGEST_SEED = 2**32 - 1
@@ -42,15 +55,27 @@ def _amount_of(name: str) -> Any:
     return Field(ge=least, le=most)
 
 
-def one_of(names: tuple[str, ...]) -> BeforeValidator:
-    """Accept one of ``names``, which the JSON schema lists; the error has the nearest one."""
+class OneOf:
+    """Accept one of several names, which the JSON schema lists; the error has the nearest one.
 
-    def check(value: object) -> object:
-        if value not in names:
-            raise ValueError(f"{value!r} is unknown{nearest(str(value), names)}")
+    Args:
+        *names: may grow, by packages that are installed, so they are asked each time.
+    """
+
+    def __init__(self, *names: Collection[str]) -> None:
+        self.names = names
+
+    def check(self, value: object) -> object:
+        """Return a value that is one of the names."""
+        if not (isinstance(value, str) and any(value in each for each in self.names)):
+            raise ValueError(f"{value!r} is unknown{nearest(str(value), [*chain(*self.names)])}")
         return value
 
-    return BeforeValidator(check, json_schema_input_type=Literal.__getitem__(names))
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"enum": [*chain(*self.names)], "type": "string"}
 
 
 def _one_or_many(value: object) -> object:
@@ -94,7 +119,7 @@ class Data(BaseModel):
         description="Fraction of the images that come from the data which the model of --from learned first, so that "
         "it is not forgotten.",
     )
-    scaling: Annotated[Scaling, one_of(("unit", "standard", "none"))] = Field(
+    scaling: Annotated[Scaling, OneOf(("unit", "standard", "none"))] = Field(
         "unit", description="Pixel scaling: unit (0 to 1), standard (mean 0, variance 1) or none (0 to 255)."
     )
 
@@ -140,13 +165,11 @@ class Architecture(BaseModel):
             "3x3 stride 2 same (or padding 1), average pool 2, global pool, dropout 0.5, spatial dropout 0.2.",
         )
     )
-    activation: Annotated[tuple[Annotated[str, one_of(tuple(ACTIVATIONS))], ...], BeforeValidator(_one_or_many)] = (
-        Field(
-            ("relu",),
-            description=f"Activation of the hidden layers, one for all or one per layer: {', '.join(ACTIVATIONS)}.",
-        )
+    activation: Annotated[tuple[Annotated[str, OneOf(ACTIVATIONS)], ...], BeforeValidator(_one_or_many)] = Field(
+        ("relu",),
+        description=f"Activation of the hidden layers, one for all or one per layer: {', '.join(ACTIVATIONS)}.",
     )
-    initializer: Annotated[str, one_of(INITIALIZERS)] = Field(
+    initializer: Annotated[str, OneOf(INITIALIZERS)] = Field(
         "he_normal", description=f"Weight initializer: {', '.join(INITIALIZERS)}."
     )
     initializer_scale: Annotated[float, Field(gt=0, le=1e6)] = Field(
@@ -154,7 +177,7 @@ class Architecture(BaseModel):
     )
     batch_norm: bool = Field(False, description="Batch normalisation before each activation.")
     dropout: Share = Field(0.0, description="Dropout rate after each dense hidden layer.")
-    precision: Annotated[str, one_of(("float32", "bfloat16", "float64"))] = Field(
+    precision: Annotated[str, OneOf(("float32", "bfloat16", "float64"))] = Field(
         "float32",
         description="Floating-point type of the network: float32, float64, or bfloat16 for what goes into products and "
         "float32 for all else.",
@@ -169,9 +192,7 @@ class Architecture(BaseModel):
 class Optimization(BaseModel):
     """How the weights are learned."""
 
-    optimizer: Annotated[str, one_of(tuple(OPTIMIZERS))] = Field(
-        "adam", description=f"Optimizer: {', '.join(OPTIMIZERS)}."
-    )
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field("adam", description=f"Optimizer: {', '.join(OPTIMIZERS)}.")
     learning_rate: AboveZero = Field(
         0.001,
         description="Peak learning rate. Default of sgd: 0.1; of momentum and nesterov: 0.02; of the others: 0.001.",
@@ -185,7 +206,7 @@ class Optimization(BaseModel):
         description="Decay of the weight average (EMA), such as 0.999; the averaged weights become the model. 0: off.",
     )
 
-    schedule: Annotated[str, one_of(("constant", "step", "cosine", "one_cycle"))] = Field(
+    schedule: Annotated[str, OneOf(("constant", "step", "cosine", "one_cycle"))] = Field(
         "constant", description="Learning-rate schedule: constant, step, cosine, one_cycle."
     )
     warmup_epochs: Annotated[float, Field(ge=0, le=MOST_EPOCHS)] = Field(
@@ -206,7 +227,7 @@ class Optimization(BaseModel):
     label_smoothing: Share = Field(
         0.0, description="Label smoothing: share of each target that is spread evenly over all classes."
     )
-    class_weight: Annotated[str, one_of(("none", "balanced"))] = Field(
+    class_weight: Annotated[str, OneOf(("none", "balanced"))] = Field(
         "none", description="Class weights in the loss: none, or balanced (inverse to class frequency)."
     )
 
@@ -215,7 +236,7 @@ class Running(BaseModel):
     """How the run goes and which model it keeps."""
 
     report_every: Positive = Field(1, description="Epochs between validations.")
-    monitor: Annotated[str, one_of(("validation_loss", "validation_accuracy"))] = Field(
+    monitor: Annotated[str, OneOf(("validation_loss", "validation_accuracy"))] = Field(
         "validation_loss", description="Metric that chooses the best model: validation_loss or validation_accuracy."
     )
     patience: Positive | None = Field(
@@ -232,10 +253,10 @@ class Running(BaseModel):
         description="Snapshots of the weights kept in the run folder, evenly spaced in the logarithm of the step, for "
         "looking back; fewer of a large network. 0: none.",
     )
-    engine: Annotated[str, one_of(ENGINES)] = Field(
+    engine: Annotated[str, OneOf(("auto",), ENGINES)] = Field(
         "auto",
-        description="Engine: numpy, compiled (needs the extra fast), or auto (compiled if installed and the run is "
-        "long enough to gain).",
+        description="Engine: numpy, compiled (needs the extra fast), one that an installed package brings, or auto "
+        "(compiled if installed and the run is long enough to gain).",
     )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
         None, description="Number of threads; chosen by the size of network and batch if not given."

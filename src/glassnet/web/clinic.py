@@ -37,7 +37,7 @@ def mistakes() -> list[dict[str, Any]]:
     """Return what each mistake says of itself, the settings in which it shows, and what was measured there."""
     return [
         {word: getattr(mistake, word) for word in WORDS}
-        | {"settings": pair(name, {"seed": 0})[1], "measured": gallery()[name]}
+        | {"settings": pair(name, {"seed": 0})[1], "measured": gallery().get(name)}
         for name, mistake in MISTAKES.items()
     ]
 

@@ -1,11 +1,12 @@
 """The mistakes, one small class each, to be planted in a run."""
 
+from ...plugins import WithPlugins, blame, load_plugin
 from . import convolution_mistakes, data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
 from .mistake import Mistake
 
 __all__ = ["MISTAKES", "Mistake"]
 
-MISTAKES: dict[str, type[Mistake]] = {
+OWN: dict[str, type[Mistake]] = {
     mistake.name: mistake
     for mistake in (
         data_mistakes.UnscaledPixels,
@@ -35,8 +36,28 @@ MISTAKES: dict[str, type[Mistake]] = {
         convolution_mistakes.BiasPerPixel,
     )
 }
+WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check")
+
+
+def _brought(name: str) -> type[Mistake]:
+    """Return a mistake that another package brings.
+
+    Raises:
+        ConfigError: it cannot be imported, is not a mistake, has another name, or does not say what it is.
+    """
+    mistake = load_plugin("glassnet.mistakes", name)
+    if not (isinstance(mistake, type) and issubclass(mistake, Mistake)):
+        raise blame("glassnet.mistakes", name, "it is not a subclass of glassnet.clinic.Mistake")
+    if silent := [word for word in WORDS if not isinstance(getattr(mistake, word, None), str)]:
+        raise blame("glassnet.mistakes", name, f"it has no text {silent[0]!r}")
+    if mistake.name != name:
+        raise blame("glassnet.mistakes", name, f"its name is {mistake.name!r}; the entry point's has to be the same")
+    return mistake
+
+
+MISTAKES: WithPlugins[type[Mistake]] = WithPlugins(OWN, "glassnet.mistakes", _brought)
 """The mistakes by name: sixteen that `examine` looks for, four that it does not, and five of convolutions, which
-`examine_convolution` looks for.
+`examine_convolution` looks for; then those of other packages, see `glassnet.plugins`.
 
 What they cost is another matter: a small learning rate costs much, and a single bias gradient hardly anything.
 """

@@ -45,7 +45,8 @@ class Mistake:
 
     Attributes:
         name: in commands and files, such as ``one-bias-gradient``.
-        tutorial: the page of the tutorial with the right equation, a file's name in ``docs/tutorial`` without ``.md``.
+        tutorial: the page of the tutorial with the right equation, a file's name in ``docs/tutorial`` without ``.md``,
+            or "" where there is none.
         summary: what it is, in one sentence.
         wrong: the equation as it was written.
         right: the equation as it should be.
@@ -63,7 +64,7 @@ class Mistake:
     """
 
     name: ClassVar[str]
-    tutorial: ClassVar[str]
+    tutorial: ClassVar[str] = ""
     summary: ClassVar[str]
     wrong: ClassVar[str]
     right: ClassVar[str]

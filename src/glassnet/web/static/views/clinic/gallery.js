@@ -39,14 +39,15 @@ const LEGEND = [["cured", "without the mistake"], ["planted", "with it"], ["repo
 // onchoose(name) is called with the name of a mistake.
 export function gallery(mistakes, onchoose) {
   const groups = new Map();
-  for (const mistake of [...mistakes].sort((one, other) => one.measured.rank - other.measured.rank)) {
-    const { group } = mistake.measured;
+  const rank = ({ measured }) => measured?.rank ?? Infinity;
+  for (const mistake of [...mistakes].sort((one, other) => rank(one) - rank(other) || 0)) {
+    const group = mistake.measured?.group ?? "From other packages";
     groups.set(group, [...(groups.get(group) ?? []), mistake]);
   }
   const cards = mistakes.map((mistake) => {
-    const { planted, cured, broken } = mistake.measured;
-    const words = broken ? "breaks down" : `${percent(planted, 0)}, cured ${percent(cured, 0)}`;
-    return [mistake.name, h("button", { type: "button", "aria-pressed": "false", onclick: () => onchoose(mistake.name) }, smallCurve(mistake), h("span", {}, title(mistake.name)), h("span", { class: "soft small" }, words))];
+    const { planted, cured, broken } = mistake.measured ?? {};
+    const words = !mistake.measured ? "not measured" : broken ? "breaks down" : `${percent(planted, 0)}, cured ${percent(cured, 0)}`;
+    return [mistake.name, h("button", { type: "button", "aria-pressed": "false", onclick: () => onchoose(mistake.name) }, mistake.measured && smallCurve(mistake), h("span", {}, title(mistake.name)), h("span", { class: "soft small" }, words))];
   });
   const buttons = new Map(cards);
   const element = h("div", { class: "gallery" },

@@ -28,7 +28,7 @@ export function describe(mistake) {
     h("p", {}, mistake.summary), h("div", { class: "equations" }, equation("wrong", "✗ wrong"), equation("right", "✓ right")),
     h("h3", {}, "What it does"), h("p", {}, mistake.effect), h("h3", {}, "What to look for"), h("p", {}, mistake.symptom),
     h("h3", {}, "What catches it"), h("p", {}, mistake.check[0].toUpperCase() + mistake.check.slice(1)),
-    h("p", { class: "soft small" }, `Page ${Number(mistake.tutorial.slice(0, 2))} of the tutorial has the right equation: `, h("code", {}, `docs/tutorial/${mistake.tutorial}.md`), ", or, after ", h("code", {}, "make docs"), ", ", h("code", {}, `build/docs/tutorial/${mistake.tutorial}.html`), "."),
+    mistake.tutorial && h("p", { class: "soft small" }, `Page ${Number(mistake.tutorial.slice(0, 2))} of the tutorial has the right equation: `, h("code", {}, `docs/tutorial/${mistake.tutorial}.md`), ", or, after ", h("code", {}, "make docs"), ", ", h("code", {}, `build/docs/tutorial/${mistake.tutorial}.html`), "."),
   ];
 }
 
