@@ -1,6 +1,7 @@
 """Kills, errors, power cuts, damaged files and hostile requests: ``make faults``, or ``python tests/faults --help``."""
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -49,6 +50,7 @@ def main() -> int:
 
 def _interrupt(counts: Counts, random: Random, sizes: dict[str, int]) -> None:
     warm_up()
+    gc.freeze()  # so that a collection in a forked process copies none of what it shares with this one
     folder.SAVE_EVERY = 0.0  # after every step, so that there is much to interrupt
     number = {name: sizes[name] for name in ("kills", "errors", "cuts")}
     if any(number.values()):

@@ -1,13 +1,13 @@
 """Commands in processes of their own, in which an operation on a file kills or fails."""
 
 import os
+import select
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -84,18 +84,12 @@ def _be_child(work: Callable[[], int], root: Path, output: int) -> None:
 
 def _wait(child: int) -> tuple[int, bool]:
     """Return how a process ended, and whether it was killed for hanging."""
-    end = time.monotonic() + HANG
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)  # what it had started
-            return os.waitstatus_to_exitcode(status), False
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -signal.SIGKILL, True
-        time.sleep(0.005)
+    descriptor = os.pidfd_open(child)
+    ended = select.select([descriptor], [], [], HANG)[0]
+    os.close(descriptor)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # itself, where it hangs, and what it had started
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), not ended
 
 
 def begin_again(command: Sequence[str]) -> int:
