@@ -44,7 +44,7 @@ class Machine:
         self._file = Path(os.environ["FAULT_STATE"]).open("r+b")  # noqa: SIM115  # it stays mapped
         self._state = mmap(self._file.fileno(), LAYOUT.size)
 
-    def run(self, work: Callable[[], int], root: Path, at: int = 0, error: int = 0) -> Ended:
+    def run(self, work: Callable[[], int], root: Path, at: int = 0, error: int = 0, seconds: float = HANG) -> Ended:
         """Do work in a process of its own.
 
         Args:
@@ -52,13 +52,14 @@ class Machine:
             root: the folder on whose files operations are counted; the process works there.
             at: which operation kills or fails; 0 for none.
             error: what it fails with; 0 kills.
+            seconds: after which it hangs, and is killed.
         """
         with tempfile.TemporaryFile() as output:
             self._state[:] = LAYOUT.pack(0, at, error, f"{root.resolve()}/".encode())
             child = os.fork()
             if not child:
                 _be_child(work, root, output.fileno())
-            code, hung = _wait(child)
+            code, hung = _wait(child, seconds)
             operations = LAYOUT.unpack(self._state[:])[0]
             self._state[:] = bytes(LAYOUT.size)
             output.seek(0)
@@ -82,10 +83,10 @@ def _be_child(work: Callable[[], int], root: Path, output: int) -> None:
         os._exit(code)
 
 
-def _wait(child: int) -> tuple[int, bool]:
+def _wait(child: int, seconds: float) -> tuple[int, bool]:
     """Return how a process ended, and whether it was killed for hanging."""
     descriptor = os.pidfd_open(child)
-    ended = select.select([descriptor], [], [], HANG)[0]
+    ended = select.select([descriptor], [], [], seconds)[0]
     os.close(descriptor)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # itself, where it hangs, and what it had started

@@ -25,17 +25,17 @@ def interrupt(machine: Machine, counts: Counts, random: Random, *, kills: int, e
             for number, (name, scenario) in enumerate(SCENARIOS.items())
         ]
         operations = [one.operations for one in all_of_them]
-        once = _shares(kills - twice, operations), _shares(twice, operations)
-        failing = _shares(errors, [len(ERRORS) * each for each in operations])
-        for one, *shares in zip(all_of_them, *once, failing, strict=True):
-            one.kill(random, shares[0])
-            one.kill_twice(random, shares[1])
-            one.fail(random, shares[2])
+        once, again = shares_of(kills - twice, operations), shares_of(twice, operations)
+        failing = shares_of(errors, [len(ERRORS) * each for each in operations])
+        for one, *times in zip(all_of_them, once, again, failing, strict=True):
+            one.kill(random, times[0])
+            one.kill_twice(random, times[1])
+            one.fail(random, times[2])
             if one.name in ("train", "ensemble"):
                 one.cut(cuts // 2)
 
 
-def _shares(total: int, most: Sequence[int]) -> list[int]:
+def shares_of(total: int, most: Sequence[int]) -> list[int]:
     """Share out so many evenly, but to each at most what it can take."""
     shares = [0] * len(most)
     for number, index in enumerate(sorted(range(len(most)), key=most.__getitem__)):
