@@ -24,6 +24,7 @@ from .errors import ConfigError, FileError
 
 __all__ = [
     "MAX_TENSOR_FILE_BYTES",
+    "PARTIAL",
     "TensorFile",
     "advice",
     "as_path",
