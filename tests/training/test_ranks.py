@@ -198,7 +198,7 @@ def test_ranks_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
         ranks = ranks_of(process)
         for launcher in {process.pid, *(_parent(rank) for rank in ranks)}:
             os.kill(launcher, signal.SIGKILL)  # mpiexec, and what it has started the ranks by: none can end them now
-        end = time.monotonic() + 15
+        end = time.monotonic() + 30  # on a busy machine
         while any(map(_parent, ranks)):
             assert time.monotonic() < end
             time.sleep(0.1)
@@ -206,7 +206,8 @@ def test_ranks_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
         for rank in ranks:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rank, signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.kill()
+        process.communicate()
 
 
 def _parent(process: int) -> int:
