@@ -20,7 +20,7 @@ test: lint  ## every check and every test
 
 setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
 
-faults: $(VENV)/installed-dev  ## kills, errors, damaged files, hostile requests (Linux, gcc; hours); a part: make faults SHARE=0.01
+faults: $(VENV)/installed-dev  ## kills, errors, damaged files, hostile input (Linux, gcc; hours); a part: make faults SHARE=0.01
 	$(BIN)/python tests/faults --share $(SHARE)
 
 lint: $(VENV)/installed-dev  ## style, types, and which module imports which

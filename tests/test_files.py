@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -35,6 +36,19 @@ def test_what_was_written_is_read(tensor_file: Path) -> None:
     with open_tensors(tensor_file, "thing") as file:
         assert file.metadata["note"] == "42"
         assert file.shapes == {"W": (2, 3)}
+        np.testing.assert_array_equal(file.read("W", (2, 3), "float64"), [[0, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows replaces no file that is open")
+def test_the_file_that_was_checked_is_the_one_that_is_read(tensor_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replaced(path: Path, limit: int) -> BinaryIO:
+        file = open_checked(path, limit)
+        write_tensors(path, {"W": np.zeros(2)}, {"kind": "another"})
+        return file
+
+    open_checked = files.open_regular
+    monkeypatch.setattr(files, "open_regular", replaced)
+    with open_tensors(tensor_file, "thing") as file:
         np.testing.assert_array_equal(file.read("W", (2, 3), "float64"), [[0, 1, 2], [3, 4, 5]])
 
 

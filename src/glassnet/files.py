@@ -24,6 +24,7 @@ from .errors import ConfigError, FileError
 
 __all__ = [
     "MAX_TENSOR_FILE_BYTES",
+    "PARTIAL",
     "TensorFile",
     "advice",
     "as_path",
@@ -350,13 +351,13 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
         FileError: no such file, too large, not safetensors, truncated, or not a glassnet file of this kind.
     """
     try:
-        open_regular(path, MAX_TENSOR_FILE_BYTES).close()
+        file = open_regular(path, MAX_TENSOR_FILE_BYTES)
     except FileNotFoundError as error:
         raise FileError(f"{path}: no such file; is the path right?") from error
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror}); give a {kind} file that glassnet wrote") from error
     try:
-        with safe_open(path, framework="numpy") as handle:
+        with file, safe_open(_name_of(file, path), framework="numpy") as handle:
             metadata = _metadata(handle)
             if metadata.get("kind") != kind:
                 raise FileError(
@@ -367,3 +368,12 @@ def open_tensors(path: Path, kind: str) -> Iterator[TensorFile]:
         raise FileError(f"{path}: not a safetensors file, or a truncated or damaged one") from error
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _name_of(file: BinaryIO, path: Path) -> Path:
+    """Return a name by which safetensors, which takes nothing else, gets the file that is open, not what replaced it.
+
+    Windows has no such names, and replaces no file that is open.
+    """
+    name = Path(f"/dev/fd/{file.fileno()}")
+    return name if name.exists() else path

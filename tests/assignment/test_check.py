@@ -315,3 +315,27 @@ def test_long_comments_are_read_and_too_long_ones_refused(
 def test_files_of_other_kinds_and_none(tmp_path: Path) -> None:
     assert "is a .py or .ipynb file" in check(tmp_path / "repair.txt").error
     assert "No such file" in check(tmp_path / "repair.py").error
+
+
+def test_a_link_to_the_solution_is_no_submission(tmp_path: Path, columns: Assignment) -> None:
+    (tmp_path / "solution.py").write_text(columns.page.text(), "utf-8")
+    (tmp_path / "repair.py").symlink_to("solution.py")
+    assert check(tmp_path / "solution.py", columns.key).repaired
+    verdict = check(tmp_path / "repair.py", columns.key)
+    assert verdict.error == f"{tmp_path / 'repair.py'}: a link to another file; hand in the file itself"
+
+
+@pytest.mark.parametrize(
+    ("function", "old", "new"),
+    [
+        ("forward", "return Z1, A1, Z2, softmax(Z2)", "return [], A1, Z2, softmax(Z2)"),
+        ("backward", "return [dW1, db1, dW2, db2]", "return [dW1, db1, np.zeros((0, 2)), db2]"),
+    ],
+)
+def test_an_array_without_elements_has_another_shape(
+    checked: Changed, columns: Assignment, function: str, old: str, new: str
+) -> None:
+    verdict = checked(columns, (old, new))
+    assert verdict.error == ""
+    (told,) = (each.evidence for each in [*verdict.remaining, *verdict.new] if each.function == function)
+    assert " has shape (0," in told

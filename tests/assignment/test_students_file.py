@@ -45,6 +45,7 @@ def crash():
     import ctypes
     ctypes.string_at(0)
 def deep(): return deep()
+def named(): raise type("Many\\nlines" * 999, (Exception,), {})("and\\nmore")
 def other(): import glassnet.textbook
 def scipy(): return float(__import__("decimal").Decimal(2))
 def flood(): return [np.ones(1 << 24)] * 20
@@ -137,6 +138,7 @@ def test_files_elsewhere_are_out_of_reach(submission: Submission, victim: Path, 
         ("leave_at_once", "it ended its process"),
         ("crash", "ended by signal"),
         ("deep", "RecursionError"),
+        ("named", "Many linesMany lines.*: and more"),
         ("other", "ModuleNotFoundError"),
         ("flood", "the result is too large, more than 4 million numbers"),
         ("long_list", "the result is too large, lists"),

@@ -1,6 +1,7 @@
-"""Kills, errors, power cuts, damaged files and hostile requests: ``make faults``, or ``python tests/faults --help``."""
+"""Kills, errors, power cuts, damaged files, hostile submissions and requests: ``make faults``; ``--help`` has parts."""
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -14,8 +15,10 @@ from kills import interrupt
 from mutations import fuzz
 from processes import kill_processes
 from scenarios import warm_up
+from submissions import hand_in
 
-WHOLE = {"kills": 3_000, "errors": 2_000, "cuts": 500, "processes": 60, "files": 50_000, "requests": 50_000}
+WHOLE = {"kills": 3_000, "errors": 2_000, "cuts": 500, "processes": 60}
+WHOLE |= {"files": 50_000, "submissions": 400, "requests": 50_000}
 
 
 def main() -> int:
@@ -37,6 +40,8 @@ def main() -> int:
             kill_processes(counts, random, sizes["processes"])
         if sizes["files"]:
             fuzz(Machine(), counts, given.seed, sizes["files"])
+        if sizes["submissions"]:
+            hand_in(Machine(), counts, given.seed, sizes["submissions"])
         if sizes["requests"]:
             from hostile import attack  # schemathesis takes seconds to import
 
@@ -49,6 +54,7 @@ def main() -> int:
 
 def _interrupt(counts: Counts, random: Random, sizes: dict[str, int]) -> None:
     warm_up()
+    gc.freeze()  # so that a collection in a forked process copies none of what it shares with this one
     folder.SAVE_EVERY = 0.0  # after every step, so that there is much to interrupt
     number = {name: sizes[name] for name in ("kills", "errors", "cuts")}
     if any(number.values()):

@@ -1,13 +1,13 @@
 """Commands in processes of their own, in which an operation on a file kills or fails."""
 
 import os
+import select
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -44,7 +44,7 @@ class Machine:
         self._file = Path(os.environ["FAULT_STATE"]).open("r+b")  # noqa: SIM115  # it stays mapped
         self._state = mmap(self._file.fileno(), LAYOUT.size)
 
-    def run(self, work: Callable[[], int], root: Path, at: int = 0, error: int = 0) -> Ended:
+    def run(self, work: Callable[[], int], root: Path, at: int = 0, error: int = 0, seconds: float = HANG) -> Ended:
         """Do work in a process of its own.
 
         Args:
@@ -52,13 +52,14 @@ class Machine:
             root: the folder on whose files operations are counted; the process works there.
             at: which operation kills or fails; 0 for none.
             error: what it fails with; 0 kills.
+            seconds: after which it hangs, and is killed.
         """
         with tempfile.TemporaryFile() as output:
             self._state[:] = LAYOUT.pack(0, at, error, f"{root.resolve()}/".encode())
             child = os.fork()
             if not child:
                 _be_child(work, root, output.fileno())
-            code, hung = _wait(child)
+            code, hung = _wait(child, seconds)
             operations = LAYOUT.unpack(self._state[:])[0]
             self._state[:] = bytes(LAYOUT.size)
             output.seek(0)
@@ -82,20 +83,14 @@ def _be_child(work: Callable[[], int], root: Path, output: int) -> None:
         os._exit(code)
 
 
-def _wait(child: int) -> tuple[int, bool]:
+def _wait(child: int, seconds: float) -> tuple[int, bool]:
     """Return how a process ended, and whether it was killed for hanging."""
-    end = time.monotonic() + HANG
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)  # what it had started
-            return os.waitstatus_to_exitcode(status), False
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -signal.SIGKILL, True
-        time.sleep(0.005)
+    descriptor = os.pidfd_open(child)
+    ended = select.select([descriptor], [], [], seconds)[0]
+    os.close(descriptor)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # itself, where it hangs, and what it had started
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), not ended
 
 
 def begin_again(command: Sequence[str]) -> int:
@@ -108,6 +103,7 @@ def begin_again(command: Sequence[str]) -> int:
         state.write_bytes(bytes(LAYOUT.size))
         alone = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         told = {"LD_PRELOAD": str(shim), "FAULT_STATE": str(state), "TMPDIR": str(place)}
+        told |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork is quicker
         return subprocess.run([sys.executable, *command], env=os.environ | alone | told, check=False).returncode
     finally:
         shutil.rmtree(place, ignore_errors=True)

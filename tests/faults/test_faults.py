@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from counts import Counts
+from kills import shares_of
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="the shim is for Linux, and needs gcc")
@@ -17,6 +18,7 @@ from counts import Counts
         ["--kills", "16", "--errors", "16", "--cuts", "6"],
         ["--processes", "1"],
         ["--files", "300"],
+        ["--submissions", "4"],
         ["--requests", "120"],
     ],
 )
@@ -37,3 +39,9 @@ def test_what_is_wrong_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert not counts.is_right
     assert "| kills | 1,000 | 1 | 0 | 0 | 0 | 0 |" in counts.table()
     assert capsys.readouterr().err == "lost: operation 3: a | b\n"
+
+
+def test_what_one_cannot_take_the_others_get() -> None:
+    assert shares_of(100, [3, 1000, 60, 20]) == [3, 39, 38, 20]
+    assert shares_of(100, [3, 40, 2]) == [3, 40, 2]
+    assert shares_of(2, [3, 40, 2]) == [0, 1, 1]

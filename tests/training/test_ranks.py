@@ -1,5 +1,6 @@
 """One run in several processes, begun by mpiexec as a person begins it."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -186,6 +187,35 @@ def test_a_rank_that_is_killed_ends_the_run_and_it_can_go_on(tmp_path: Path, vic
         config.read_text().replace("epochs = 100000", f"epochs = {Run(tmp_path / 'run').history[-1]['epoch'] + 2}")
     )
     assert resume(tmp_path / "run").finished
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the ranks in /proc")
+def test_ranks_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
+    process = start(tmp_path, 2, *GLASSNET, *TINY, "--epochs", "100000", "--out", "run", "--parallel", "mpi")
+    ranks: list[int] = []
+    try:
+        wait_for_steps(process, tmp_path / "run")
+        ranks = ranks_of(process)
+        for launcher in {process.pid, *(_parent(rank) for rank in ranks)}:
+            os.kill(launcher, signal.SIGKILL)  # mpiexec, and what it has started the ranks by: none can end them now
+        end = time.monotonic() + 30  # on a busy machine
+        while any(map(_parent, ranks)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    finally:
+        for rank in ranks:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(rank, signal.SIGKILL)
+        process.kill()
+        process.communicate()
+
+
+def _parent(process: int) -> int:
+    """Return the parent of a process, or 0 where it has ended."""
+    with contextlib.suppress(OSError):
+        state, parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+        return int(parent) if state != "Z" else 0
+    return 0
 
 
 def test_an_interrupted_run_is_saved(tmp_path: Path) -> None:

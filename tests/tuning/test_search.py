@@ -119,6 +119,19 @@ def test_a_killed_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_a_search_that_is_killed_while_its_study_is_made_leaves_none(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.create_study", lambda **_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            search(digits, out=tmp_path / "s", trials=1, hidden=[8], epochs=1, threads=1)
+    assert not list(tmp_path.glob("s/*"))
+    (tmp_path / "s" / ".study.db.12-34.partial").touch()  # so is left by a process that is killed while it writes
+    for trials in (1, 2):
+        assert len(search(digits, out=tmp_path / "s", trials=trials, hidden=[8], epochs=1, threads=1).trials) == trials
+
+
 def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     command = [*COMMAND, "--out", str(folder), "--epochs", "10", "--jobs", "2"]

@@ -53,7 +53,7 @@ def _agree(a: NDArray[Any], b: NDArray[Any], scale: float) -> bool:
 
 def factor(theirs: Results, ours: Results) -> float | None:
     """Return the number by which all of ``ours`` has to be multiplied to be ``theirs``, if there is one."""
-    if any(a.shape != b.shape and a.size > 1 for a, b in zip(theirs, ours, strict=True)):
+    if any(a.shape != b.shape and a.size != 1 for a, b in zip(theirs, ours, strict=True)):
         return None
     pairs = zip(theirs, ours, strict=True)
     a = np.concatenate([np.broadcast_to(a.ravel() if a.size == 1 else a, b.shape).ravel() for a, b in pairs])
@@ -71,7 +71,7 @@ def told_apart(theirs: Results, ours: Results, names: Sequence[str]) -> str:
     for a, b, name in zip(theirs, ours, names, strict=True):
         if _agree(a, b, scale):
             continue
-        if a.shape != b.shape and a.size > 1:
+        if a.shape != b.shape and a.size != 1:
             told.append(f"{name} has shape {a.shape}, not {b.shape}")
         elif not np.isfinite(a).all():
             told.append(f"{np.count_nonzero(~np.isfinite(a))} of {a.size} numbers of {name} are NaN or infinite")

@@ -38,7 +38,7 @@ def read_cells(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Return the code of a ``.py`` or ``.ipynb`` file in cells, each with the name that errors call it by.
 
     Raises:
-        FileError: it cannot be read, is something else, or is too large.
+        FileError: it cannot be read, is something else, a link, or is too large.
     """
     path = as_path(path)
     cells = _cells(path)
@@ -50,6 +50,8 @@ def read_cells(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
 def _cells(path: Path) -> list[tuple[str, str]]:
     if path.suffix.lower() not in (".py", ".ipynb"):
         raise FileError(f"{path}: a submission is a .py or .ipynb file")
+    if path.is_symlink():  # as an archive may hold one, to the solution or a file that is nobody's to hand in
+        raise FileError(f"{path}: a link to another file; hand in the file itself")
     try:
         text = read_regular(path, LARGEST).decode("utf-8-sig")
     except OSError as error:

@@ -119,5 +119,5 @@ def _wording(failure: BaseException, files: set[str]) -> str:
     """Return an error in one line, with the place in the submission that it comes from."""
     frames = [frame for frame in traceback.extract_tb(failure.__traceback__) if frame.filename in files]
     place = f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
-    text = " ".join(str(failure).split())[:300]
-    return f"{place}{type(failure).__name__}{': ' if text else ''}{text}"
+    name, text = (" ".join(words.split())[:300] for words in (type(failure).__name__, str(failure)))
+    return f"{place}{name}{': ' if text else ''}{text}"

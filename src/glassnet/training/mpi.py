@@ -2,7 +2,8 @@
 
 Everything they tell each other is a collective operation, in which all ranks take part at the same place of the
 program: a rank that failed, or that took another way, would leave the others waiting for ever. So what may fail on one
-of them is done `Ranks.together`, and a rank that fails elsewhere ends them all.
+of them is done `Ranks.together`, and a rank that fails elsewhere ends them all. Ranks whose launcher was killed end by
+themselves: nobody else would end them when one of them dies, and waiting takes a whole processor.
 """
 
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from hashlib import sha256
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from .ranks import ALONE, Ranks
 __all__ = ["MPIRanks", "launched_ranks", "open_ranks"]
 
 PATIENCE = 0.5  # seconds
+LOOK = 1.0  # seconds between two looks at whether the launcher is there
 TEXT = 2048  # bytes of what one rank says to the others
 FAILED = -1  # what rank 0 says instead of a decision
 LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))  # of MPICH, of Open MPI
@@ -191,6 +194,7 @@ def open_ranks(parallel: str | None) -> Ranks:
 
 @cache
 def _mpi_ranks() -> MPIRanks:
+    launcher = os.getppid()  # mpiexec, or what it has on each machine; MPI begins only where it is there
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI that it could load
@@ -201,4 +205,13 @@ def _mpi_ranks() -> MPIRanks:
             f"parallel: {started} processes were started by another MPI than the one installed here; use the mpiexec "
             "beside glassnet's python"
         )
+    if started > 1:
+        Thread(target=_end_with, args=(launcher,), daemon=True).start()
     return MPIRanks(MPI)
+
+
+def _end_with(launcher: int) -> None:
+    """End this process at once when its parent has ended; what the run had saved is there."""
+    while os.getppid() == launcher:
+        time.sleep(LOOK)
+    os._exit(1)

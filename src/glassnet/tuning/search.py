@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
 from ..errors import ConfigError, FileError, TrainingError, check_count
-from ..files import as_path, only_process
+from ..files import PARTIAL, as_path, only_process
 from ..training import Config, Run, Workers, available_threads, make_run_folder, prepare
 from ..training.cluster import require_search
 from ..training.history import cost
@@ -129,7 +129,7 @@ def search(
     folder = (
         as_path(out, "out") if out is not None else SEARCHES / f"{dataset.name}-{Path(recipe or config.recipe).stem}"
     )
-    if folder.exists() and not (folder / STUDY).exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder / STUDY).exists() and any(path.suffix != PARTIAL for path in folder.iterdir()):
         raise FileError(f"{folder}: is not empty, and no search is in it; choose a new or an empty folder with --out")
     with (
         Workers(jobs, dask, pieces=trials) as workers,

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
@@ -83,26 +84,47 @@ def _load(path: Path, config: Config, closing: ExitStack) -> "Study":
     Raises:
         FileError: it cannot be opened, or something else is in it.
     """
-    import optuna
-    from sqlalchemy.pool import NullPool
-
     try:
-        # Without a pool each connection is closed when it has been used; one left in a pool is never closed.
-        engine = {"connect_args": {"timeout": WAIT}, "poolclass": NullPool}
-        storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=engine)
-        closing.callback(storage.engine.dispose)
-        closing.callback(storage.remove_session)
-        study = optuna.create_study(
-            study_name=NAME,
-            storage=storage,
-            direction=direction_of(config),
-            pruner=optuna.pruners.NopPruner(),  # the workers' prunes
-            load_if_exists=True,
-        )
+        if not path.exists():
+            write_atomically(path, _empty_study(config))
+        study = _opened(path, config, closing)
         study.get_trials(deepcopy=False)
+    except FileError:
+        raise
     except Exception as error:  # Optuna and SQLAlchemy say by many exceptions that what they read cannot be
         raise _fault(path, error) from error
     return study
+
+
+def _empty_study(config: Config) -> bytes:
+    """Return the file of a study without trials.
+
+    Optuna makes its tables and their indices one by one. Where it was killed in between, an index would be missing for
+    good, by which the study is the only one of its name: it would be made again, and none could be opened.
+    """
+    with TemporaryDirectory() as place, ExitStack() as closing:
+        path = Path(place) / STUDY
+        _opened(path, config, closing)
+        return path.read_bytes()
+
+
+def _opened(path: Path, config: Config, closing: ExitStack) -> "Study":
+    """Return the study of a file, which is made where there is none."""
+    import optuna
+    from sqlalchemy.pool import NullPool
+
+    # Without a pool each connection is closed when it has been used; one left in a pool is never closed.
+    engine = {"connect_args": {"timeout": WAIT}, "poolclass": NullPool}
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=engine)
+    closing.callback(storage.engine.dispose)
+    closing.callback(storage.remove_session)
+    return optuna.create_study(
+        study_name=NAME,
+        storage=storage,
+        direction=direction_of(config),
+        pruner=optuna.pruners.NopPruner(),  # the workers' prunes
+        load_if_exists=True,
+    )
 
 
 def _check_trials(study: "Study", path: Path, config: Config) -> None:
