@@ -38,8 +38,9 @@ docs: $(VENV)/installed-docs  ## build the tutorial and the reference, running e
 	@echo "Open build/docs/index.html"
 
 site: $(VENV)/installed-docs  ## the bundled model's page, the lessons and the tutorial as static files for any host, into build/site
-	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/site/docs
+	@$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees docs build/site/docs
 	@$(BIN)/python docs/static_site.py build/site
+	@rm -r build/site/jupyter_execute
 	@echo "Open build/site/index.html"
 
 screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)
