@@ -111,7 +111,8 @@ export function mount(root, settings, keepAddress) {
   async function one() {
     const asked = turn;
     try {
-      const answer = await postImage(`/api/draw?${new URLSearchParams(named())}`, await drawing.picture());
+      const query = new URLSearchParams(named());
+      const answer = await postImage(`/api/draw${query.size ? "?" : ""}${query}`, await drawing.picture());
       if (asked === turn) show(answer);
     } catch (error) {
       if (asked === turn) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
