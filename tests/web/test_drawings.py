@@ -48,40 +48,61 @@ def test_a_drawing_is_shown_relabelled_and_deleted(client: httpx.Client, site: S
     assert client.get("/api/drawings").json() == {"4": [name]}
 
 
-def test_pictures_of_every_form_are_listed_shown_relabelled_and_deleted(client: httpx.Client, site: Site) -> None:
-    place = site.drawings / "4" / f"{keep(client, 4)}.png"
+def test_own_pictures_of_every_form_are_listed_and_shown_and_left_alone(client: httpx.Client, site: Site) -> None:
+    name = keep(client, 4)
+    place = site.drawings / "4" / f"{name}.png"
     image = Image.open(place)
-    for name in ("a.jpg", "b.BMP", "c.tif", "d.jpg.png", "d.jpg"):
-        image.save(place.with_name(name))
+    own = ["a.jpg", "b.BMP", "c.tif", "d.jpg", "d.jpg.png", "mine.png"]
+    for file in own:
+        image.save(place.with_name(file))
     place.with_name("notes.txt").write_text("not a picture")
-    assert client.get("/api/drawings").json()["4"][1:] == ["a.jpg", "b.BMP", "c.tif", "d.jpg", "d.jpg.png"]
-    for name in ("b.BMP", "c.tif", "d.jpg.png"):
-        shown = client.get(f"/api/drawings/4/{name}")
+    (site.drawings / "summer").mkdir()
+    image.save(site.drawings / "summer" / "holiday.png")
+    assert client.get("/api/drawings").json() == {"4": [name, *own], "summer": ["holiday.png"]}
+    for file in ("b.BMP", "c.tif", "d.jpg.png"):
+        shown = client.get(f"/api/drawings/4/{file}")
         assert shown.headers["content-type"] == "image/png"
         assert np.array_equal(read_picture(shown.content), read_picture(place))
-    assert client.put("/api/drawings/4/b.BMP", json={"label": "7"}).json() == {"label": "7", "name": "b.BMP"}
-    assert (site.drawings / "7" / "b.BMP").is_file()
-    assert client.delete("/api/drawings/4/d.jpg").is_success
-    assert sorted(path.name for path in place.parent.glob("d*")) == ["d.jpg.png"]
-    assert client.delete("/api/drawings").json() == {"deleted": 5}
-    assert [path.name for path in site.drawings.rglob("*.*")] == ["notes.txt"]
+    for file in own:
+        answers = client.put(f"/api/drawings/4/{file}", json={"label": "7"}), client.delete(f"/api/drawings/4/{file}")
+        for answer in answers:
+            assert (answer.status_code, "was not kept by this page" in answer.json()["error"]) == (409, True)
+    assert client.delete("/api/drawings").json() == {"deleted": 1}
+    assert client.get("/api/drawings").json() == {"4": own, "summer": ["holiday.png"]}
+    assert place.with_name("notes.txt").exists()
+
+
+def test_what_cannot_be_listed_hides_no_drawing(client: httpx.Client, site: Site) -> None:
+    names = {str(digit): [keep(client, digit)] for digit in (4, 7)}
+    path = site.drawings / "4" / f"{names['4'][0]}.png"
+    path.with_name(b"\xff.png".decode(errors="surrogateescape")).write_bytes(path.read_bytes())
+    strange = site.drawings / b"\xff".decode(errors="surrogateescape")
+    strange.mkdir()
+    (strange / "a.png").write_bytes(path.read_bytes())
+    (site.drawings / "5").mkdir(0)  # without permission
+    (site.drawings / "6").symlink_to("6")
+    assert client.get("/api/drawings").json() == names
+    assert {"name": "drawings", "classes": ["4", "7"]}.items() <= client.get("/api/options").json()["data"][-1].items()
+    assert client.delete("/api/drawings").json() == {"deleted": 2}
+    assert len(list(site.drawings.rglob("*.png"))) == 2
 
 
 def test_a_relabelled_drawing_takes_the_place_of_no_other(client: httpx.Client, site: Site) -> None:
-    for digit in (4, 7):
-        name = keep(client, digit)
-        (site.drawings / f"{digit}" / f"{name}.png").rename(site.drawings / f"{digit}" / "mine.png")
-    contents = {digit: (site.drawings / digit / "mine.png").read_bytes() for digit in "47"}
-    assert client.put("/api/drawings/4/mine", json={"label": "4"}).json() == {"label": "4", "name": "mine"}
-    assert client.put("/api/drawings/4/mine", json={"label": "7"}).json() == {"label": "7", "name": "mine-2"}
-    assert client.get("/api/drawings").json() == {"7": ["mine", "mine-2"]}
-    assert (site.drawings / "7" / "mine.png").read_bytes() == contents["7"]
-    assert client.get("/api/drawings/7/mine-2").content == contents["4"]
+    name, other = keep(client, 4), keep(client, 7)
+    place = site.drawings / "7"
+    (place / f"{other}.png").rename(place / f"{name}.png")
+    contents = {digit: (site.drawings / digit / f"{name}.png").read_bytes() for digit in "47"}
+    assert client.put(f"/api/drawings/4/{name}", json={"label": "4"}).json() == {"label": "4", "name": name}
+    assert client.put(f"/api/drawings/4/{name}", json={"label": "7"}).json() == {"label": "7", "name": f"{name}-2"}
+    assert client.get("/api/drawings").json() == {"7": [name, f"{name}-2"]}
+    assert (place / f"{name}.png").read_bytes() == contents["7"]
+    assert client.get(f"/api/drawings/7/{name}-2").content == contents["4"]
+    assert client.delete(f"/api/drawings/7/{name}-2").json() == {"deleted": 1}
 
 
 def test_a_move_that_fails_gets_a_line(client: httpx.Client, site: Site) -> None:
     keep(client, 4)
-    name = "x" * 251
+    name = "20260101-000000-".ljust(251, "1")
     next((site.drawings / "4").iterdir()).rename(site.drawings / "4" / f"{name}.png")
     (site.drawings / "7").mkdir()
     (site.drawings / "7" / f"{name}.png").mkdir()  # so that a longer name is needed, which no file can have
@@ -96,9 +117,10 @@ def test_pictures_behind_a_link_are_not_kept_drawings(client: httpx.Client, site
     Image.new("L", (28, 28)).save(tmp_path / "photos" / "precious.png")
     (site.drawings / "3").symlink_to(tmp_path / "photos")
     assert client.get("/api/drawings").json() == {"4": [name]}
+    assert client.get("/api/drawings/3/precious.png").status_code == 404
     for answer in (client.put(f"/api/drawings/4/{name}", json={"label": "3"}), post(client, 3)):
         assert (answer.status_code, "is a link to another folder" in answer.json()["error"]) == (400, True)
-    assert client.delete("/api/drawings/3/precious").status_code == 404
+    assert client.delete("/api/drawings/3/precious.png").status_code == 404
     assert client.delete("/api/drawings").json() == {"deleted": 1}
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["precious.png"]
 
@@ -113,7 +135,9 @@ def test_all_are_deleted_and_nothing_else(client: httpx.Client, site: Site) -> N
     assert sorted(path.name for path in site.drawings.rglob("*")) == ["1", "more", "notes.txt"]
 
 
-@pytest.mark.parametrize("place", ["9/none", "none/none", "%2e%2e/secret", "4/..%2f..%2fsecret", "4/.hidden"])
+@pytest.mark.parametrize(
+    "place", ["9/none", "none/none", "%2e%2e/secret", "4/..%2f..%2fsecret.png", "4/.hidden.png", "%2e/4"]
+)
 def test_what_is_not_there_is_not_found(client: httpx.Client, site: Site, place: str) -> None:
     keep(client, 4)
     (site.drawings / "4" / ".hidden.png").write_bytes(b"")

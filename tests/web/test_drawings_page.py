@@ -56,9 +56,8 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
 def test_of_two_drawings_with_one_name_one_is_chosen_and_both_are_kept(
     page: Page, site: Site, client: httpx.Client
 ) -> None:
-    for digit in (4, 7):
-        place = site.drawings / str(digit)
-        (place / f"{keep(client, digit)}.png").rename(place / "mine.png")
+    name, other = keep(client, 4), keep(client, 7)
+    (site.drawings / "7" / f"{other}.png").rename(site.drawings / "7" / f"{name}.png")
     page.goto("/#draw")
     page.get_by_role("button", name="A 4", exact=True).click()
     chosen = page.locator(".gallery .kept [aria-pressed=true]")
@@ -68,7 +67,7 @@ def test_of_two_drawings_with_one_name_one_is_chosen_and_both_are_kept(
     expect(chosen).to_have_count(1)
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_role("button", name="A 7", exact=True)).to_have_count(1)
-    assert [path.name for path in (site.drawings / "7").iterdir()] == ["mine.png"]
+    assert [path.name for path in (site.drawings / "7").iterdir()] == [f"{name}.png"]
 
 
 def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
@@ -123,23 +122,32 @@ def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Cli
     expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()
 
 
-def test_a_drawing_of_any_name_is_shown_and_deleted(page: Page, site: Site, client: httpx.Client) -> None:
-    for _ in range(2):
-        keep(client, 4)
-    for name, path in zip(("50% #1", "b"), sorted(site.drawings.glob("4/*.png")), strict=True):
-        path.rename(path.with_name(f"{name}.png"))
+def test_own_pictures_are_shown_and_stay(page: Page, site: Site, client: httpx.Client) -> None:
+    name = keep(client, 4)
+    path = site.drawings / "4" / f"{name}.png"
+    own = ["50% #1.png", "b.png"]
+    for file in own:
+        path.with_name(file).write_bytes(path.read_bytes())
     page.goto("/#draw")
     shown = page.locator(".gallery .kept button")
-    expect(shown).to_have_count(2)
-    for i in range(2):
+    expect(shown).to_have_count(3)
+    expect(page.get_by_text("1 kept so far, and 2 pictures of your own in their folder.")).to_be_visible()
+    for i in range(3):
         image = shown.nth(i).locator("img")
         image.scroll_into_view_if_needed()
         expect(image).to_have_js_property("complete", value=True)
         assert image.evaluate("image => image.naturalWidth") > 0
-    shown.nth(1).click()  # the name that comes first is listed last
-    page.get_by_role("button", name="Delete it").click()
-    expect(shown).to_have_count(1)
-    assert [path.stem for path in site.drawings.glob("4/*.png")] == ["b"]
+    shown.nth(0).click()
+    expect(page.get_by_text("4/b.png was not drawn here.")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete it")).to_be_hidden()
+    page.get_by_role("button", name="Delete all").click()
+    expect(
+        page.get_by_text("Delete 1 drawing? It cannot be brought back. 2 pictures of your own stay.")
+    ).to_be_visible()
+    page.get_by_role("button", name="Delete them").click()
+    expect(shown).to_have_count(2)
+    expect(page.get_by_role("button", name="Delete all")).to_be_hidden()
+    assert sorted(path.name for path in site.drawings.glob("4/*")) == own
 
 
 def test_a_drawing_that_another_tab_deleted_goes(

@@ -11,7 +11,16 @@ from .framing import frame_picture
 from .pictures import SUFFIXES, read_picture
 from .preprocess import Preprocessing
 
-__all__ = ["PARTS", "class_folders", "count_pictures", "left_out", "parts_of", "read_class_folders"]
+__all__ = [
+    "PARTS",
+    "class_folders",
+    "count_pictures",
+    "is_picture",
+    "left_out",
+    "natural",
+    "parts_of",
+    "read_class_folders",
+]
 
 PARTS = {
     "train": ("train", "training"),
@@ -47,13 +56,13 @@ def class_folders(folder: Path) -> list[Path]:
     found = [
         sub
         for sub in folder.iterdir()
-        if sub.is_dir() and not sub.name.startswith(".") and any(map(_is_picture, sub.iterdir()))
+        if sub.is_dir() and not sub.name.startswith(".") and any(map(is_picture, sub.iterdir()))
     ]
-    return sorted(found, key=_natural)
+    return sorted(found, key=natural)
 
 
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    """Sort by the numbers in names as numbers, and before texts."""
+def natural(path: Path) -> list[tuple[bool, int, str]]:
+    """Return what paths are sorted by: the numbers in names as numbers, and before texts."""
     parts = [part for part in re.split(r"([0-9]+)", path.name) if part]
     return [(not part.isdecimal(), int(part) if part.isascii() and part.isdecimal() else 0, part) for part in parts]
 
@@ -92,7 +101,7 @@ def left_out(roots: list[Path]) -> str:
     for root in roots:
         used = class_folders(root)
         files += [path for path in _visible(root) if not path.is_dir()]
-        files += [path for folder in used for path in _visible(folder) if not _is_picture(path)]
+        files += [path for folder in used for path in _visible(folder) if not is_picture(path)]
         empty += [path for path in _visible(root) if path.is_dir() and path not in used]
     parts = [
         f"{len(paths):,} {one if len(paths) == 1 else several} ({_names(paths)})"
@@ -120,8 +129,9 @@ def count_pictures(folders: list[Path]) -> int:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(filter(_is_picture, folder.iterdir()), key=_natural)
+    return sorted(filter(is_picture, folder.iterdir()), key=natural)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Return whether a file is called as a picture is, and not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

@@ -16,11 +16,11 @@ from pydantic import Base64Bytes, ConfigDict
 
 from ..data import frame_picture, read_picture
 from ..data.dataset import Images
-from ..data.folder import MNIST_FORM, class_folders
-from ..data.pictures import SUFFIXES
+from ..data.folder import MNIST_FORM
 from ..errors import DataError, FileError, nearest
 from ..files import write_atomically
 from .dependencies import Preparing, TheStore
+from .drawing_files import find, is_kept, kept_file, listed_name, pictures_by_class
 from .questions import Question
 from .store import Store
 
@@ -57,25 +57,13 @@ class Label(Question):
 
 
 def list_drawings(folder: Path) -> dict[str, list[str]]:
-    """Return the names of the kept drawings of each class that there are any of, the oldest first.
+    """Return the names of the pictures of each class that there are any of, of the kept ones the oldest first.
 
-    Folders that are links are left out: the pictures there lie elsewhere and were not kept here.
+    The name of a drawing that was kept here has no suffix; people's own pictures have theirs. Folders that are links
+    are left out: the pictures there lie elsewhere.
     """
-    if not folder.is_dir():
-        return {}
-    places = [place for place in class_folders(folder) if not place.is_symlink()]
-    found = {place.name: sorted(_files(place)) for place in places}
-    return {label: names for label, names in found.items() if names}
-
-
-def _files(place: Path) -> dict[str, Path]:
-    """Return the pictures in the folder of a class by their names, in every form that pictures are read in."""
-    return {_name(path): path for path in place.glob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file()}
-
-
-def _name(path: Path) -> str:
-    """Return what a picture is called: a PNG without its suffix, unless that is how another form would be called."""
-    return path.stem if path.suffix == ".png" and Path(path.stem).suffix.lower() not in SUFFIXES else path.name
+    found = pictures_by_class(folder)
+    return {label: sorted(map(listed_name, found[label])) for label in found if not (folder / label).is_symlink()}
 
 
 def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
@@ -107,9 +95,9 @@ def keep_drawing(picture: bytes, label: str, folder: Path) -> tuple[str, int]:
         if number > MAX_DRAWINGS:
             raise HTTPException(409, f"{MAX_DRAWINGS:,} drawings are kept already; move some out of {folder}")
         now = time.strftime("%Y%m%d-%H%M%S")
-        while any(folder.glob(f"*/{now}-{number:05}.png")):  # where another of this second was deleted
+        while any(folder.glob(f"*/{kept_file(now, number)}")):  # where another of this second was deleted
             number += 1
-        path = _class_folder(folder, label) / f"{now}-{number:05}.png"
+        path = _class_folder(folder, label) / kept_file(now, number)
         write_atomically(path, content)
     return path.stem, len(kept.get(label, ())) + 1
 
@@ -128,12 +116,12 @@ def relabel_drawing(label: str, name: str, new: str, folder: Path) -> str:
     Raises:
         DataError: a label that cannot be a folder's name.
         FileError: the folder cannot be written to, or is a link.
-        HTTPException: 404, no such drawing.
+        HTTPException: 404, no such drawing; 409, it is somebody's own picture.
     """
     if not FOLDER_NAME.fullmatch(new):
         raise _no_label(new)
     with KEEPING:
-        path = _drawing(label, name, folder)
+        path = _kept(label, name, folder)
         if new == label:
             return name
         place = _class_folder(folder, new)
@@ -145,7 +133,7 @@ def relabel_drawing(label: str, name: str, new: str, folder: Path) -> str:
             _tidy(place)
             raise FileError(f"{path}: cannot be moved to {place} ({error.strerror})") from error
         _tidy(path.parent)
-    return _name(target)
+    return listed_name(target)
 
 
 def delete_drawings(folder: Path, label: str | None = None, name: str | None = None) -> int:
@@ -153,13 +141,15 @@ def delete_drawings(folder: Path, label: str | None = None, name: str | None = N
 
     Raises:
         FileError: the folder cannot be written to.
-        HTTPException: 404, no such drawing.
+        HTTPException: 404, no such drawing; 409, it is somebody's own picture.
     """
     with KEEPING:
         if label is not None and name is not None:
-            paths = [_drawing(label, name, folder)]
+            paths = [_kept(label, name, folder)]
         else:
-            paths = [path for of in list_drawings(folder) for path in _files(folder / of).values()]
+            found = pictures_by_class(folder)
+            places = [label for label in found if not (folder / label).is_symlink()]
+            paths = [path for label in places for path in found[label] if is_kept(path)]
         for path in paths:
             try:
                 path.unlink(missing_ok=True)
@@ -170,11 +160,14 @@ def delete_drawings(folder: Path, label: str | None = None, name: str | None = N
     return len(paths)
 
 
-def _drawing(label: str, name: str, folder: Path) -> Path:
-    """Return the file of a drawing, which is looked up among those there are."""
-    if name not in list_drawings(folder).get(label, ()):
-        raise HTTPException(404, f"{label[:40]}/{name[:40]}: no such drawing; it may have been deleted or relabelled")
-    return _files(folder / label)[name]
+def _kept(label: str, name: str, folder: Path) -> Path:
+    """Return the file of a drawing that was kept here: nothing else is moved or deleted."""
+    path = find(label, name, folder)
+    if not is_kept(path):
+        raise HTTPException(
+            409, f"{path}: was not kept by this page, which leaves it as it is; move or delete it there"
+        )
+    return path
 
 
 def _class_folder(folder: Path, label: str) -> Path:
@@ -228,7 +221,7 @@ def delete_all(store: TheStore) -> dict[str, int]:
 @router.get("/api/drawings/{label}/{name}")
 def picture(label: str, name: str, store: TheStore) -> Response:
     """Send a kept drawing, as a PNG whatever its form is."""
-    path = _drawing(label, name, store.site.drawings)
+    path = find(label, name, store.site.drawings)
     if path.suffix == ".png":
         return FileResponse(path, media_type="image/png")
     return Response(_png(read_picture(path)), media_type="image/png")

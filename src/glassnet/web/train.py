@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ..clinic import MISTAKES
 from ..data import needs_download
-from ..data.folder import MNIST_FORM, class_folders
+from ..data.folder import MNIST_FORM
 from ..engines import choose_engine
 from ..errors import ConfigError, GlassnetError, nearest
 from ..training import Config, Settings, notebook_names, recipe_names, recipe_summary
@@ -18,6 +18,7 @@ from ..training.recipe import read_recipe
 from ..training.settings import Architecture, Augmentations, Data, Optimization, Running
 from ..training.wording import fault
 from .dependencies import TheJobs, TheStore
+from .drawing_files import pictures_by_class
 from .questions import Question, SettingsByName, error_line, typed
 from .record import Facts
 from .site import Site
@@ -146,7 +147,7 @@ def _sources(site: Site) -> dict[str, dict[str, Any]]:
     sources = {"digits": {"classes": digits, "image_shape": (8, 8), "recipe": "small", "source": "digits"}}
     if not needs_download("mnist"):
         sources["mnist"] = {"classes": digits, "image_shape": large, "recipe": "default", "source": "mnist"}
-    kept = [folder.name for folder in class_folders(site.drawings)] if site.drawings.is_dir() else []
+    kept = list(pictures_by_class(site.drawings))
     if len(kept) > 1:
         sources["drawings"] = {
             "classes": kept,

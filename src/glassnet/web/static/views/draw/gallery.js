@@ -7,6 +7,8 @@ import { notice } from "../../shared/notice.js";
 import { find, fineTune, forget, underWay, where } from "./fine_tuning.js";
 
 const SHOWN = 60; // at first, and more at a time
+const isKept = (name) => !name.includes("."); // people's own pictures are called as their files are
+const ownPictures = (number) => `${count(number)} ${number === 1 ? "picture" : "pictures"} of your own`;
 
 // run(): the run in hand, or null for the default model; classes(): its classes; opened(name): a run has begun.
 export function galleryCard({ run, classes, opened }) {
@@ -25,6 +27,7 @@ export function galleryCard({ run, classes, opened }) {
   const bar = h("div", { class: "row bar", hidden: true },
     h("label", { class: "inline" }, "This is a", label),
     h("button", { onclick: deleteOne }, "Delete it"));
+  const leftAlone = h("p", { class: "soft small", hidden: true });
   const deleteAll = h("button", { onclick: () => asked.showModal() }, "Delete all …");
   const question = h("p", {});
   const asked = h("dialog", { "aria-label": "Delete all drawings?" }, question,
@@ -33,7 +36,7 @@ export function galleryCard({ run, classes, opened }) {
   const train = h("button", { class: "main", onclick: () => train.getAttribute("aria-disabled") !== "true" && follow(fineTune(run())) }, "Fine-tune on them");
   const outcome = h("div", { class: "outcome", "aria-live": "polite" });
   const body = h("div", { class: "filled", hidden: true },
-    labels, pictures, bar, more,
+    labels, pictures, bar, leftAlone, more,
     h("div", { class: "row" }, train, deleteAll),
     h("p", { class: "soft small" },
       "Fine-tuning starts from the newest weights of the model chosen above and takes some seconds. Three of four images are from the data that it learned first, so that it does not forget them; a fifth of the drawings is held out to measure on."),
@@ -52,10 +55,11 @@ export function galleryCard({ run, classes, opened }) {
   function fill() {
     const counts = Object.entries(kept).map(([name, names]) => [name, names.length]);
     const all = counts.reduce((sum, [, times]) => sum + times, 0);
+    const own = Object.values(kept).flat().filter((name) => !isKept(name)).length;
     body.hidden = all === 0;
     words.textContent = all === 0
       ? "Keep a drawing with its label, and it appears here: data that the network can be fine-tuned on."
-      : `${count(all)} kept so far.`;
+      : own ? `${count(all - own)} kept so far, and ${ownPictures(own)} in their folder.` : `${count(all)} kept so far.`;
     labels.replaceChildren(...[[null, "All", all], ...counts.map(([name, times]) => [name, name, times])].map(([name, said, times]) =>
       h("button", { "aria-pressed": String(only === name), onclick: () => { only = name; shown = SHOWN; fill(); } },
         h("b", {}, said), ` ${count(times)}`)));
@@ -68,12 +72,17 @@ export function galleryCard({ run, classes, opened }) {
         h("img", { src: path(one), alt: "", width: 64, height: 64, loading: "lazy" }), h("span", {}, one.label));
     }));
     more.hidden = listed.length <= shown;
-    bar.hidden = !chosen;
-    if (chosen) {
+    bar.hidden = !chosen || !isKept(chosen.name);
+    leftAlone.hidden = !chosen || isKept(chosen.name);
+    leftAlone.textContent = chosen ? `${chosen.label}/${chosen.name} was not drawn here. Move or delete it in its folder.` : "";
+    if (!bar.hidden) {
       const names = [...new Set([...(classes() ?? []), chosen.label])];
       label.replaceChildren(...names.map((name) => h("option", { selected: name === chosen.label }, name)));
     }
-    question.textContent = `Delete all ${count(all)} drawings? They cannot be brought back.`;
+    deleteAll.hidden = all === own;
+    const stay = own ? ` ${ownPictures(own)} ${own === 1 ? "stays" : "stay"}.` : "";
+    const what = all - own === 1 ? "Delete 1 drawing? It" : `Delete all ${count(all - own)} drawings? They`;
+    question.textContent = `${what} cannot be brought back.${stay}`;
   }
 
   async function attempt(what) {
