@@ -147,3 +147,39 @@ def test_the_shell_says_what_is_left_out_in_one_line(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stderr == f"glassnet: {tmp_path}: left out 1 other file ({tmp_path.name}/notes.txt)\n"
+
+
+def parts(folder):
+    """The contents of the training and of the test images; each picture here has its own."""
+    dataset = load_dataset(folder)
+    return tuple({image.tobytes() for image in part.images} for part in (dataset.train, dataset.test))
+
+
+def test_of_a_folder_that_changes_no_other_picture_changes_its_part(tmp_path):
+    pictures = np.random.default_rng(5).integers(0, 256, (250, 8, 8), np.uint8)
+    for i, picture in enumerate(pictures[:200]):
+        write(tmp_path / "34"[i % 2], f"{i:03}", picture)
+    train, test = parts(tmp_path)
+    assert 25 <= len(test) <= 55  # a fifth; 40 ± 5.7
+    for i, picture in enumerate(pictures[200:], 200):
+        write(tmp_path / "34"[i % 2], f"{i:03}", picture)
+    more_train, more_test = parts(tmp_path)
+    assert train < more_train
+    assert test < more_test
+    for i in range(50, 200, 5):
+        (tmp_path / "34"[i % 2] / f"{i:03}.png").unlink()
+    for i in range(51, 200, 5):
+        (tmp_path / "34"[i % 2] / f"{i:03}.png").rename(tmp_path / "43"[i % 2] / f"{i:03}.png")
+    less_train, less_test = parts(tmp_path)
+    assert less_train < more_train
+    assert less_test < more_test
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_of_a_few_pictures_each_class_keeps_one_and_one_is_held_out(tmp_path, count):
+    for i, picture in enumerate(np.random.default_rng(6).integers(0, 256, (2 * count, 8, 8), np.uint8)):
+        write(tmp_path / "34"[i % 2], f"{i:03}", picture)
+    dataset = load_dataset(tmp_path)
+    assert set(dataset.train.labels) == {0, 1}
+    assert bool(len(dataset.test)) == (count > 1)
+    assert not dataset.official_test

@@ -118,8 +118,8 @@ class Dataset:
         train: everything that may be trained or validated on.
         test: never used to choose anything.
         classes: the names of the classes; a label is an index into them.
-        official_test: whether the source itself separates the test images. If not, a fifth was held out: stratified,
-            and with a fixed seed, so that no run ever trains on them.
+        official_test: whether the source itself separates the test images. If not, a fifth was held out, so that no run
+            ever trains on them: stratified and with a fixed seed, or of a folder of pictures by their content.
         unlabelled: ``(m, h, w)`` uint8, images that came without labels (Kaggle's test.csv).
         maximum: how far pixels go in the source: 255, or 16 or less where they are counts, or 1. The images here always
             go to 255.

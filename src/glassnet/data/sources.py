@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from os import PathLike
@@ -20,7 +21,7 @@ from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples
-from .folder import class_folders, count_pictures, left_out, parts_of, read_class_folders
+from .folder import class_folders, count_pictures, held_out, left_out, parts_of, read_class_folders
 from .idx import FILES, find_idx, read_idx, upright
 from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
@@ -310,5 +311,6 @@ def _from_pictures(path: Path, parts: Mapping[str, Path], given: tuple[str, ...]
     examples = read_class_folders(train + more + test, classes)  # of which validation images are chosen by a setting
     if line := left_out(list(parts.values())):
         warnings.warn(line, stacklevel=2)
-    first, last = np.split(np.arange(len(examples)), [len(examples) - count_pictures(test)])
-    return make_dataset(name, str(path), examples.take(first), examples.take(last) if test else None, classes)
+    is_test = np.arange(len(examples)) >= len(examples) - count_pictures(test) if test else held_out(train + more)
+    kept, held = (examples.take(np.flatnonzero(part)) for part in (~is_test, is_test))
+    return replace(make_dataset(name, str(path), kept, held, classes), official_test=bool(test))
