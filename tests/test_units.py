@@ -171,8 +171,13 @@ def test_the_images_that_excite_a_unit_most(model, examples):
     some = top_images(model, examples.take(np.arange(0, 700, 7)), 5)
     for level, layer in enumerate(everything[0].layers):
         values = np.stack([one.activations(level).reshape(layer.shape) for one in everything])
-        values = values.max(axis=(1, 2)) if values.ndim == 4 else values
+        if layer.kind == "input":
+            values = values.reshape(len(values), -1)
+        elif values.ndim == 4:
+            values = values.max(axis=(1, 2))
         np.testing.assert_allclose(some[level].activations, -np.sort(-values, axis=0)[:5].T, rtol=2e-4, atol=1e-5)
+        rows = {layer.feature(unit) for unit in range(layer.size)}
+        assert rows == set(range(len(some[level].indices)))
     best = trace(model, examples.images[found[-1].indices[2, 0]]).activations(-1)[2]
     assert best == pytest.approx(found[-1].activations[2, 0], rel=1e-4)
     assert (np.diff(found[-1].activations, axis=1) <= 0).all()

@@ -177,6 +177,14 @@ def test_a_unit_and_the_images_that_excite_it(run: Path, capsys: pytest.CaptureF
     assert found["top"]["labels"] == [str(label) for label in training.labels[best]]
 
 
+def test_a_pixel_and_the_images_where_it_is_darkest(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(run), "--layer", "0", "--unit", "44", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    training, _ = load_dataset("digits").split(Run(run).config.validation, Run(run).config.split_seed)
+    best = np.argsort(-training.images.reshape(-1, 64)[:, 43].astype(int), kind="stable")[:9]
+    assert found["top"]["labels"] == [str(label) for label in training.labels[best]]
+
+
 def test_a_map_is_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "map.png"
     assert main(["explain", str(run), "--map", str(file)]) == 0

@@ -137,6 +137,26 @@ def test_what_is_not_there_or_damaged_is_one_line(run: Run, digits: Dataset, cli
     assert "keeps no snapshots" in answer.json()["error"]
 
 
+def test_a_run_that_takes_the_place_of_another_is_looked_at_anew(
+    site: Site, run: Run, digits: Dataset, client: httpx.Client
+) -> None:
+    asked = [f"/api/runs/one/{kind}?step=1" for kind in ("weights", "changes", "layers")]
+    asked += [path.removesuffix("?step=1") for path in asked]
+    before = [client.get(path).content for path in asked]
+    # The folder stays, and with it its inode, as of one that is deleted and made again at once.
+    other = train(digits, out=site.runs / "two", **SETTINGS | {"hidden": [20, 12], "seed": 5})
+    for path in list(run.path.iterdir()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in list(other.path.iterdir()):
+        path.rename(run.path / path.name)
+    other.path.rmdir()
+    for path, old in zip(asked, before, strict=True):
+        answer = client.get(path)
+        assert answer.is_success
+        assert answer.content != old
+    assert len(client.get(asked[3]).json()["units"]) == 20
+
+
 def test_answers_of_past_steps_are_kept_within_limits(
     run: Run, client: httpx.Client, app: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

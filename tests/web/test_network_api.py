@@ -1,5 +1,6 @@
 """What the server says of a network's units, and of the map of its last hidden layer."""
 
+import shutil
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from drawn import drawn, painted
 
-from glassnet import load_dataset, train
+from glassnet import Model, load_dataset, train
 from glassnet.data import frame_picture, read_picture
 from glassnet.explain import explain, project, top_images, trace
 from glassnet.explain.explanation import result
@@ -114,6 +115,9 @@ def test_the_images_that_excite_a_unit_are_training_images(
     assert answer["images"] == training.images[expected.indices[4]].tolist()
     assert answer["labels"] == training.labels[expected.indices[4]].tolist()
     np.testing.assert_allclose(answer["activations"], expected.activations[4], rtol=1e-6)
+    pixel = client.get("/api/network/top", params={"run": "mine", "layer": 0, "unit": 43}).json()
+    values = training.images[:, 5, 3]
+    assert [image[5][3] for image in pixel["images"]] == np.sort(values)[::-1][:9].tolist()
     # A filter looks for the same at every place.
     one, other = (client.get("/api/network/top", params={"run": "conv", "layer": 1, "unit": i}).json() for i in (2, 42))
     assert one == other
@@ -224,3 +228,17 @@ def test_an_image_behind_a_cell_has_its_index(client: httpx.Client, run: Run) ->
     held = load_dataset("digits").split(run.config.validation, run.config.split_seed)[1]
     for image in found:
         assert image["pixels"] == held.images[image["index"]].tolist()
+
+
+def test_the_map_of_an_ensemble_is_made_anew_for_more_members(client: httpx.Client, site: Site, run: Run) -> None:
+    folder = site.runs / "several"
+    folder.mkdir()
+    shutil.copy(run.path / "config.toml", folder)
+    other = train(load_dataset("digits"), "small", epochs=1, hidden=[60], seed=9, out=site.runs / "other").model
+    answers = []
+    for members in ([run.model], [run.model, *[other] * 5]):
+        Model.join(members).save(folder / "model.safetensors")
+        answers.append(client.get("/api/map", params={"run": "several"}).json())
+    assert answers[0]["version"] != answers[1]["version"]
+    assert answers[1]["predictions"] == Model.join(members).predict(load_dataset("digits").test.images).tolist()
+    assert answers[1]["predictions"] != answers[0]["predictions"]

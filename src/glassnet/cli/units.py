@@ -44,7 +44,7 @@ def show_unit(model: Model, about: str, pixels: Images, training: Examples, laye
     own = seen.unit(layer, unit - 1)
     few = training.take(np.arange(0, len(training), -(-len(training) // MOST_TRAINING)))
     found = top_images(model, few, 9)[layer]
-    row = own.unit % len(found.indices) if own.layer.kind != "input" else own.unit  # of a filter, whatever the place
+    row = own.layer.feature(own.unit)
     labels = [model.classes[label] for label in few.labels[found.indices[row]]]
     activations = found.activations[row]
     if json:

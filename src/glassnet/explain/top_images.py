@@ -23,7 +23,7 @@ class TopImages:
     """The images that excite each unit of a layer most, the most exciting first.
 
     Attributes:
-        indices: ``(units, count)`` into the examples; of a convolution a unit is a filter.
+        indices: ``(units, count)`` into the examples; of feature maps, a row is a filter (`UnitLayer.feature`).
         activations: ``(units, count)`` for these images, of a filter the largest over all places.
     """
 
@@ -50,9 +50,12 @@ def top_images(model: Model, examples: Examples, count: int = 9) -> tuple[TopIma
         raise DataError(f"{examples!r}: give one image or more of {model.image_shape[0]}×{model.image_shape[1]} pixels")
     found: list[TopImages] = []
     start = 0
+    layers = unit_layers(model)
     for block in examples.blocks(model.network.at_a_time(BLOCK)):
         for i, activations in enumerate(layer_activations(model, block)):
-            if activations.ndim == 4:  # a filter is as excited as at the place where it finds most
+            if layers[i].kind == "input":  # whose units are pixels
+                activations = activations.reshape(len(block), -1)
+            elif activations.ndim == 4:  # a filter is as excited as at the place where it finds most
                 activations = activations.max(axis=(1, 2))
             indices = np.broadcast_to(np.arange(start, start + len(block)), activations.T.shape)
             more = TopImages(indices, activations.T)

@@ -72,6 +72,10 @@ class UnitLayer:
         """How many units it has."""
         return prod(self.shape)
 
+    def feature(self, unit: int) -> int:
+        """Return the row of `TopImages` for a unit: in feature maps that of its filter, otherwise its own."""
+        return unit if len(self.shape) == 1 or self.kind == "input" else unit % self.shape[-1]
+
     def place(self, unit: int) -> str:
         """Return where a unit is, in words that count from 1."""
         if len(self.shape) == 1:

@@ -21,7 +21,8 @@ from ..errors import FileError
 from ..evaluation import Evaluation, evaluate
 from ..model import Model
 from ..training import Run
-from .record import Record
+from ..training.folder import CONFIG
+from .record import Record, Version, file_version
 from .store import Store, newest_model
 from .watch import step_of
 
@@ -40,7 +41,7 @@ class Moment:
 
     Attributes:
         model: the network.
-        written: what tells it from another of the same run and step.
+        written: what tells it from another of a run of the same name and of the same step.
         step: at which it was.
         past: whether it is a snapshot, and not the newest.
         before: the snapshot before it, or what was the newest until now, and its step.
@@ -48,7 +49,7 @@ class Moment:
     """
 
     model: Model
-    written: int
+    written: tuple[int, ...]
     step: int
     past: bool
     before: tuple[Model, int] | None = None
@@ -64,9 +65,9 @@ class Insight:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._moments: dict[tuple[Path, int, int | None], Moment] = {}
+        self._moments: dict[tuple[Path, Version, int | None], Moment] = {}
         self._answers: dict[tuple[object, ...], bytes] = {}
-        self._units: dict[tuple[Path, int], tuple[int, NDArray[np.int64]]] = {}
+        self._units: dict[tuple[Path, Version], tuple[int, NDArray[np.int64]]] = {}
         self._one_at_a_time = asyncio.Lock()  # a training beside it needs the processor too
 
     async def answer(self, run: Run, step: int | None, kind: str, work_out: Callable[[Moment], Answer]) -> Response:
@@ -99,17 +100,17 @@ class Insight:
 
     def moment(self, run: Run, step: int | None) -> Moment:
         """Return a run's network at a step of which there is a snapshot, or the newest."""
-        folder = run.path.stat().st_ino  # since another run may get the name of one that was looked at
+        folder = _folder(run)
         known = self._moments.pop((run.path, folder, step), None)
-        moment = self._newest(run, known) if step is None else known or self._past(run, step, folder)
+        moment = self._newest(run, folder, known) if step is None else known or self._past(run, folder, step)
         self._moments[run.path, folder, step] = moment
         while len(self._moments) > MOMENTS:
             del self._moments[next(iter(self._moments))]
         return moment
 
-    def _newest(self, run: Run, known: Moment | None) -> Moment:
+    def _newest(self, run: Run, folder: Version, known: Moment | None) -> Moment:
         newest = newest_model(run.path)
-        if known is not None and newest is not None and known.written == newest[1]:
+        if known is not None and newest is not None and known.written == (*folder, newest[1]):
             return known
         model = self.store.model(run.path.name)  # which says so where there is none
         file, written = newest or (run.path, 0)
@@ -117,9 +118,9 @@ class Insight:
         record.read()
         step = step_of(file, record)
         before = _snapshot_before(run, step) if known is None else (known.model, known.step)
-        return Moment(model, written, step, past=False, before=before)
+        return Moment(model, (*folder, written), step, past=False, before=before)
 
-    def _past(self, run: Run, step: int, folder: int) -> Moment:
+    def _past(self, run: Run, folder: Version, step: int) -> Moment:
         # Of a step there is only one, unless the folder is another.
         return Moment(run.model_at(step), folder, step, past=True, before=_snapshot_before(run, step))
 
@@ -150,7 +151,7 @@ class Insight:
 
         They stay the same at all moments, and until the run has come twice as far: they are to be seen changing.
         """
-        key = run.path, run.path.stat().st_ino
+        key = run.path, _folder(run)
         step, chosen = self._units.get(key, (0, None))
         newest = moment if newest_model(run.path) is None else self.moment(run, None)
         if chosen is None or not step <= newest.step <= 2 * step:
@@ -158,6 +159,11 @@ class Insight:
             chosen = np.sort(np.argsort(-norms, kind="stable")[:most])
             self._units[key] = newest.step, chosen
         return chosen
+
+
+def _folder(run: Run) -> Version:
+    """Return what tells a run's folder from that of another that gets its name, perhaps with its inode."""
+    return file_version(run.path / CONFIG)
 
 
 def _snapshot_before(run: Run, step: int) -> tuple[Model, int] | None:

@@ -93,7 +93,7 @@ async def top(
     number = version(model)
     examples, of_layers = await kept.answer("top", (run, number), work_out)
     found = of_layers[layer]
-    row = unit % layers[layer].shape[-1] if len(layers[layer].shape) == 3 and layers[layer].kind != "input" else unit
+    row = layers[layer].feature(unit)
     return {
         "version": number,
         "images": examples.images_at(found.indices[row]).tolist(),
@@ -129,8 +129,11 @@ def look(model: Model, pixels: Images) -> dict[str, Any]:
 
 
 def version(model: Model) -> int:
-    """Return a number that changes with any parameter of a model's first network."""
-    return zlib.crc32(np.ascontiguousarray(model.network.parameters).data)
+    """Return a number that changes with any parameter of a model's networks."""
+    number = 0
+    for network in model.networks:
+        number = zlib.crc32(np.ascontiguousarray(network.parameters).data, number)
+    return number
 
 
 def encoded(numbers: ArrayLike) -> str:

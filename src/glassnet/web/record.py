@@ -12,7 +12,7 @@ from ..training import Run
 from ..training.folder import CHECKPOINT, CONFIG, HISTORY, STEPS
 from ..training.history import MAX_BYTES, Row, best_row, parse_history, parse_steps
 
-__all__ = ["Facts", "Lines", "Record"]
+__all__ = ["Facts", "Lines", "Record", "Version", "file_version"]
 
 Facts: TypeAlias = dict[str, Any]
 """A run as the page's list shows it; see `Record.facts`."""
@@ -96,7 +96,7 @@ class Record:
     """
 
     def __init__(self, path: Path) -> None:
-        self._config = _version(path / CONFIG)
+        self._config = file_version(path / CONFIG)
         self.run, self.name = Run(path), path.name
         self.history = Lines(path / HISTORY, parse_history)
         self.best: Row = {}
@@ -107,7 +107,7 @@ class Record:
     @property
     def outdated(self) -> bool:
         """Whether another run has this folder's name by now, or the run another configuration."""
-        return _version(self.run.path / CONFIG) != self._config
+        return file_version(self.run.path / CONFIG) != self._config
 
     def facts(self) -> Facts:
         """Return how the run stands.
@@ -171,7 +171,7 @@ class Record:
             self.best = new[-1] if config.members > 1 else best_row(known, config.monitor)
         if config.members > 1:
             self._finished = len(self.history.rows) == config.members
-        elif (saved := _version(self.run.path / CHECKPOINT)) != self._saved:
+        elif (saved := file_version(self.run.path / CHECKPOINT)) != self._saved:
             self._finished = self.run.finished
             self._saved = saved
 
@@ -196,8 +196,8 @@ def last_step(folder: Path) -> Row:
     return rows[-1] if rows else {}
 
 
-def _version(path: Path) -> Version:
-    """Which file it is, and when it was written, in ns; zeros where there is none."""
+def file_version(path: Path) -> Version:
+    """Return which file it is, and when it was written, in ns; zeros where there is none."""
     try:
         status = path.stat()
     except OSError:
