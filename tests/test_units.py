@@ -2,6 +2,8 @@
 
 import builtins
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -234,3 +236,25 @@ def test_a_map_by_umap_keeps_the_classes_of_digits_together():
     apart = np.linalg.norm(found.coordinates[:, None] - found.coordinates, axis=2) + np.diag([np.inf] * 200)
     assert np.mean(some.labels[apart.argmin(axis=1)] == some.labels) > 0.9
     assert found.place(some.images[:2]).shape == (2, 2)
+
+
+def test_a_map_by_umap_is_entered_by_one_thread_at_a_time(monkeypatch):
+    umap = pytest.importorskip("umap")
+    digits = load_dataset("digits")
+    found = [project(model_of(NETWORKS["dense"]()), digits.test.take(np.arange(n)), "umap") for n in (40, 60)]
+    transform, inside, most = umap.UMAP.transform, [], []
+
+    def watched(self, A):
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.01)  # so that others come meanwhile, if they can
+        try:
+            return transform(self, A)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(umap.UMAP, "transform", watched)
+    with ThreadPoolExecutor(4) as threads:
+        places = list(threads.map(lambda i: found[i % 2].place(digits.train.images[:2]), range(8)))
+    assert most == [1] * 8
+    np.testing.assert_array_equal(places[0], places[6])

@@ -2,7 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from .top_images import BLOCK, layer_activations
 __all__ = ["METHODS", "Projection", "hidden_activations", "project"]
 
 LEAST = 3  # images: fewer make no map
+UMAP_AT_WORK = Lock()  # Numba's own pool of threads ends the process when two threads enter it at the same time
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,9 @@ class Projection:
         """
         pixels = as_pixels(images, self.model.image_shape, maximum=self.model.preprocessing.maximum)
         examples = Examples(pixels, np.zeros(len(pixels), np.int64))
-        return _plane(self.reducer.transform(hidden_activations(self.model, examples)))
+        A = hidden_activations(self.model, examples)
+        with UMAP_AT_WORK if self.method == "umap" else nullcontext():
+            return _plane(self.reducer.transform(A))
 
 
 def project(model: Model, examples: Examples, method: str = "pca", seed: int = 0) -> Projection:
@@ -100,7 +105,8 @@ def _umap(A: Array, seed: int) -> Any:
     except ModuleNotFoundError as error:
         raise missing_package("the method umap", error, "umap") from error
     # One seed, one thread: the same images then give the same map.
-    return UMAP(n_neighbors=min(15, len(A) - 1), random_state=seed, n_jobs=1, init="pca").fit(A)
+    with UMAP_AT_WORK:
+        return UMAP(n_neighbors=min(15, len(A) - 1), random_state=seed, n_jobs=1, init="pca").fit(A)
 
 
 METHODS: dict[str, Callable[[Array, int], Any]] = {"pca": _pca, "umap": _umap}
