@@ -13,6 +13,7 @@ from glassnet.data import Examples
 from glassnet.errors import ConfigError, GlassnetError
 from glassnet.training import Callback, Config, RunUnderWay
 from glassnet.training.assembly import prepare
+from glassnet.training.rehearsal import learned
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,14 @@ def test_which_images_an_epoch_has(digits: Dataset, mirrored: Dataset) -> None:
     assert sum(row in new for row in rows) == len(rows) - len(old) >= 500
     assert {image.tobytes() for image in task.validation.images} <= new | {image.tobytes() for image in held.images}
     assert not known & {image.tobytes() for image in task.validation.images}
+
+
+@pytest.mark.parametrize("rehearsal", [0.75, 0.2, 0])
+def test_what_was_learned_is_each_image_of_an_epoch_once(digits: Dataset, mirrored: Dataset, rehearsal: float) -> None:
+    config = Config.resolve("fine-tune", seen=("digits",), rehearsal=rehearsal, batch_size=32)
+    once = [image.tobytes() for image in learned(config, mirrored).images]
+    assert len(once) == len(set(once))
+    assert set(once) == {image.tobytes() for image in prepare(config, mirrored).training.images}
 
 
 def test_the_compiled_engine_rehearses_too(trained: Run, tmp_path: Path, mirrored: Dataset) -> None:

@@ -17,11 +17,11 @@ import pytest
 from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
 from glassnet.files import only_process
 from glassnet.nn import Pass, SoftmaxCrossEntropy
-from glassnet.training import Callback, RunUnderWay
+from glassnet.training import Callback, RunUnderWay, prepare
 from glassnet.training.history import parse_steps
 from glassnet.web import Site, record, watch
 from glassnet.web.insight import look_at_layers, look_at_weights
-from glassnet.web.store import newest_model
+from glassnet.web.store import Store, newest_model
 
 SETTINGS = {"hidden": [16, 12], "epochs": 3, "threads": 1}
 BREAKING = ["unscaled-pixels", "uniform-weights", "softmax-without-maximum"]
@@ -407,19 +407,45 @@ def test_the_network_of_the_moment_counts_while_the_run_goes(run: Run, client: h
         assert newest_model(run.path)[0].name == "live.safetensors"
 
 
-@pytest.mark.parametrize("source", ["mnist", "openml"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('data = "digits"', 'data = "mnist"'),
+        ('data = "digits"', 'data = "openml"'),
+        ("rehearsal = 0.0", 'rehearsal = 0.5\nseen = ["mnist"]'),
+    ],
+)
 def test_images_that_are_not_here_are_not_downloaded(
-    source: str, run: Run, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    old: str, new: str, run: Run, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GLASSNET_DATA", raising=False)
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
-    config = (run.path / "config.toml").read_text().replace('data = "digits"', f'data = "{source}"')
-    (run.path / "config.toml").write_text(config)
-    for path in ("/api/runs/one/confusion", "/api/clinic/truth?run=one"):
-        answer = client.get(path)
+    config = (run.path / "config.toml").read_text().replace("seen = []\n", "")
+    assert old in config
+    (run.path / "config.toml").write_text(config.replace(old, new))
+    asked = [client.get(path) for path in ("/api/runs/one/confusion", "/api/clinic/truth?run=one")]
+    for answer in (*asked, client.post("/api/runs/one/resume")):
         assert answer.status_code == 400
         assert "the server downloads nothing" in answer.json()["error"]
     assert not (tmp_path / "cache").exists()
+
+
+def test_images_are_those_of_the_run_and_of_what_it_rehearses(site: Site, digits: Dataset, tmp_path: Path) -> None:
+    def data(name: str, images: np.ndarray) -> Dataset:
+        np.savez(tmp_path / name, x_train=images, y_train=digits.train.labels[: len(images)])
+        return load_dataset(tmp_path / f"{name}.npz")
+
+    new, other = data("new", digits.train.images[:60, ::-1]), data("other", digits.train.images[:, :, ::-1])
+    how = {"epochs": 1, "threads": 1}
+    store = Store(site)
+    for first in (digits, other):
+        start = train(first, out=site.runs / f"start-{first.name}", hidden=[8], **how)
+        run = train(new, out=site.runs / f"then-{first.name}", start=start.path, **how)
+        task = prepare(run.config, new)
+        assert np.array_equal(store.validation_images(run, run.model).images, task.validation.images)
+        shown = store.training_images(run.model, run.path.name, run, 10_000)
+        assert len(shown) == len({image.tobytes() for image in shown.images})
+        assert {image.tobytes() for image in shown.images} == {image.tobytes() for image in task.training.images}
 
 
 @pytest.mark.parametrize("looks_between", [True, False])

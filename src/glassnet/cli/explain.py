@@ -19,6 +19,7 @@ from ..explain import (
 from ..explain import explain as explain_step
 from ..model import Model
 from ..training import BUNDLED, Run, name_of, open_model
+from ..training.rehearsal import learned
 from .output import draw_images, print_json, printable, require_ending, say
 from .units import show_unit, write_map
 
@@ -137,8 +138,7 @@ def _learned(model: Model, path: Path | None, name: str) -> Examples:
     if path is None or not path.is_dir():
         return trained_images(model, name)
     run = Run(path)
-    training, _ = run.dataset().split(run.config.validation, run.config.split_seed)
-    return training
+    return learned(run.config, run.dataset())
 
 
 def _chosen(examples: Examples, image: int) -> tuple[Images, int]:

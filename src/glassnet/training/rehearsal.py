@@ -13,7 +13,7 @@ from ..data.dataset import hold_out
 from ..errors import ConfigError, DataError
 from .config import Config
 
-__all__ = ["LEAST", "split"]
+__all__ = ["LEAST", "learned", "split"]
 
 LEAST = 2_000  # images in an epoch, so that it has steps enough where there are a few drawings
 ARRAYS = "arrays in memory"  # what stands for a source where there was none
@@ -42,6 +42,15 @@ def split(config: Config, dataset: Dataset) -> tuple[Examples, Examples, str]:
     return training, validation, words
 
 
+def learned(config: Config, dataset: Dataset) -> Examples:
+    """Return the images that a run trains on, each once, those that it rehearses among them; raises as `split`."""
+    training, _ = dataset.split(config.validation, config.split_seed)
+    if not config.rehearsal:
+        return training
+    before, _ = _learned_before(config, dataset).split(config.validation, config.split_seed)
+    return training.joined(_rehearsed(training, before, config.rehearsal, config.seed)[0])
+
+
 def _learned_before(config: Config, dataset: Dataset) -> Dataset:
     """Return the data that the model learned first, with the classes of the new ones."""
     if not config.seen:
@@ -62,9 +71,17 @@ def _mixed(new: Examples, old: Examples, fraction: float, seed: int) -> tuple[Ex
     """Return at least `LEAST` examples, ``fraction`` of them old, or fewer where there are not so many; and words."""
     if not len(new) or not len(old):
         return new if len(new) else old, ""
-    times = ceil(LEAST * (1 - fraction) / len(new))
+    old, times = _rehearsed(new, old, fraction, seed)
     repeated = new.take(np.tile(np.arange(len(new)), times))
-    wanted = len(repeated) * fraction / (1 - fraction)
+    return repeated.joined(old), f"{len(new):,} new × {times:,} + {len(old):,} rehearsed"
+
+
+def _rehearsed(new: Examples, old: Examples, fraction: float, seed: int) -> tuple[Examples, int]:
+    """Return which old examples are mixed with the new ones, and how often each new one stands there."""
+    if not len(new):
+        return old, 0
+    times = ceil(LEAST * (1 - fraction) / len(new))
+    wanted = times * len(new) * fraction / (1 - fraction)
     if wanted < len(old):
         old = old.take(hold_out(old.labels, wanted / len(old), seed)[1])
-    return repeated.joined(old), f"{len(new):,} new × {times:,} + {len(old):,} rehearsed"
+    return old, times

@@ -66,10 +66,13 @@ class Jobs:
 
         Raises:
             FileError: no such run.
+            DataError: its data would have to be downloaded.
             TrainingError: it cannot go on.
             HTTPException: it is running already or finished, or enough others are running.
         """
-        folder = self.store.run(name).path
+        run = self.store.run(name)
+        self.store.refuse_download(run)
+        folder = run.path
         if (stopping := self._jobs.get(name)) and stopping.stopping:
             stopping.wait(BEGIN)
         with self._lock:

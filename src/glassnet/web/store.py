@@ -1,7 +1,6 @@
 """The runs of a site by name, their models as they are now, and the data that they learned."""
 
 import os
-import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -15,9 +14,9 @@ from ..errors import DataError, FileError, similar
 from ..explain import images_to_explain, trained_images
 from ..files import is_held
 from ..model import Model
-from ..training import BUNDLED, Run, open_model
+from ..training import BUNDLED, Config, Run, open_model
 from ..training.folder import CONFIG, LIVE, MODEL
-from ..training.rehearsal import split
+from ..training.rehearsal import learned, split
 from .site import Site
 
 __all__ = ["Store", "newest_model"]
@@ -88,14 +87,20 @@ class Store:
             return self.model(name)  # the run has just ended and taken away the network of the moment
 
     def dataset(self, run: Run) -> Dataset:
-        """Return the data that a run learns, which must be on this machine.
+        """Return the data that a run learns, which must be on this machine, and so must those that it rehearses.
 
         Raises:
             DataError: they are not, or are gone, or can no longer be read.
             TrainingError: they were arrays in memory.
         """
-        _refuse_download(run.config.data, run.path.name, f" {shlex.quote(str(run.path))}")
+        self.refuse_download(run)
         return run.dataset()
+
+    def refuse_download(self, run: Run) -> None:
+        """Raise DataError where a run's data, or what it rehearses, would have to be downloaded first."""
+        config = run.config
+        for source in (config.data, *config.seen[: bool(config.rehearsal)]):
+            _refuse_download(source, run.path.name)
 
     def validation_images(self, run: Run, model: Model) -> Examples:
         """Return a run's validation images.
@@ -114,7 +119,7 @@ class Store:
                 raise DataError("this run keeps no validation images (validation = 0) to look at its network with")
             return held
 
-        return self._remember((model.fingerprint, config.validation, config.split_seed, config.rehearsal), load)
+        return self._remember((model.fingerprint, "validation", *_split_key(config)), load)
 
     def test_images(self, model: Model, name: str) -> Examples:
         """Return the test images of the data that a model learned, which must be on this machine.
@@ -147,10 +152,10 @@ class Store:
                 dataset = self.dataset(run)
                 if dataset.fingerprint != model.fingerprint:
                     raise DataError(f"{name}: its data have changed since it was trained, so its images are not shown")
-                training, _ = dataset.split(run.config.validation, run.config.split_seed)
+                training = learned(run.config, dataset)
             return training.take(np.arange(0, len(training), -(-len(training) // most)))
 
-        split = run and (run.config.validation, run.config.split_seed)
+        split = run and _split_key(run.config)
         return self._remember((model.trained_on, model.fingerprint, split, most), load)
 
     def _read(self, path: Path) -> Model:
@@ -183,10 +188,16 @@ def newest_model(folder: Path) -> tuple[Path, int] | None:
     return None
 
 
-def _refuse_download(source: str, name: str, run: str = "") -> None:
+def _split_key(config: Config) -> tuple[object, ...]:
+    """Return what decides which images of its data a run trains on, and which validate it."""
+    rehearsed = (config.rehearsal, config.seed, config.seen[:1]) if config.rehearsal else ()
+    return config.validation, config.split_seed, *rehearsed
+
+
+def _refuse_download(source: str, name: str) -> None:
     """Raise DataError where data would first have to be downloaded, which the server never does."""
     if needs_download(source):
         raise DataError(
             f"{name} was trained on {source}, whose images are not on this machine, and the server downloads nothing; "
-            f"fetch them with `glassnet evaluate{run}`, or choose a run that was trained on other data"
+            f"fetch them with `glassnet data {source}`, or choose a run that was trained on other data"
         )
