@@ -2,8 +2,10 @@
 
 import base64
 import errno
+import gc
 import io
 import os
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -22,7 +24,7 @@ from glassnet import Model, load_dataset, open_model, train
 from glassnet.data import Preprocessing, frame_picture, read_picture
 from glassnet.nn import BatchNorm, Dense, Dropout, Network, Pass, ReLU, Tanh
 from glassnet.web import Site, drawings
-from glassnet.web.draw import input_gradients, look
+from glassnet.web.draw import glance, input_gradients, look
 
 Json = dict[str, Any]
 
@@ -305,3 +307,20 @@ def test_a_drawing_takes_the_place_of_no_other_of_its_second(tmp_path: Path, mon
     (tmp_path / "3" / f"{first}.png").unlink()
     third, _ = drawings.keep_drawing(picture(), "3", tmp_path)
     assert len({first, second, third}) == 3
+
+
+def test_of_large_pictures_only_the_small_image_is_kept_in_memory() -> None:
+    model = open_model()
+    noise = np.random.default_rng(0).integers(200, 256, (1000, 1000), np.uint8)
+    noise[300:700, 480:520] = 0
+    gc.collect()
+    tracemalloc.start()
+    for i in range(20):
+        noise[0, 0] = i
+        file = io.BytesIO()
+        Image.fromarray(noise).save(file, "BMP")
+        assert not glance(model, file.getvalue())["empty"]
+    del file
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000  # bytes, of twenty million

@@ -1,18 +1,22 @@
 """Kept drawings: looked at, given another label, deleted, and what a network is fine-tuned on."""
 
 import base64
+import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from drawn import drawn, painted
+from fastapi import FastAPI
 from PIL import Image
 
 from glassnet import Run, load_dataset, train
 from glassnet.data import read_picture
+from glassnet.files import only_process
 from glassnet.web import Site
 
 
@@ -192,6 +196,36 @@ def test_the_network_in_hand_is_fine_tuned_on_them(client: httpx.Client, site: S
     assert after["before"] == "large.npz"
     assert after["validation"][0] > 0.9 * before["validation"][0]
     assert client.get(f"/api/runs/{run.path.name}/confusion").status_code == 200
+
+
+def test_drawings_are_answered_while_a_fine_tuning_begins(
+    client: httpx.Client, app: FastAPI, site: Site, trained: Run
+) -> None:
+    for number in range(5):
+        keep(client, 4, number)
+    strokes, hand = drawn(4, 0)
+    app.state.preparing.total_tokens = 1
+    with ThreadPoolExecutor(1) as thread:
+        begun = thread.submit(client.post, "/api/drawings/train?run=large")
+        while len(list(site.runs.iterdir())) < 2:  # its process starts now, which takes a second or more
+            assert not begun.done()
+            time.sleep(0.01)
+        assert client.post("/api/draw", content=painted(strokes, hand.width)).is_success
+        assert not begun.done()
+    assert begun.result().status_code == 201
+
+
+def test_a_run_under_way_is_not_fine_tuned(client: httpx.Client, site: Site, trained: Run) -> None:
+    for digit in (2, 4):
+        keep(client, digit)
+    shutil.copy(trained.path / "model.safetensors", trained.path / "live.safetensors")
+    with only_process(trained.path):
+        answer = client.post("/api/drawings/train?run=large")
+    assert (answer.status_code, answer.json()["error"]) == (
+        409,
+        "large: is being trained; stop it, or wait until it ends",
+    )
+    assert [path.name for path in site.runs.iterdir()] == ["large"]
 
 
 def test_what_cannot_be_fine_tuned_gets_a_line(client: httpx.Client, site: Site, digits_run: Path) -> None:

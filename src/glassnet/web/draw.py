@@ -1,7 +1,8 @@
 """What a network makes of a drawing: its answer, its input, and the evidence for that answer and against it."""
 
-from functools import lru_cache
+import hashlib
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from .dependencies import Preparing, TheStore
 __all__ = ["glance", "look", "router"]
 
 NAME = "the drawing"  # what errors call it
-
+MOST_FRAMED = 16  # drawings that are found again; those asked for least recently go first
+FRAMED: dict[tuple[bytes, Preprocessing], Images] = {}
+FRAMING = Lock()  # for those who look there or put one there
 
 router = APIRouter()
 
@@ -58,10 +61,21 @@ def glance(model: Model, picture: bytes) -> dict[str, Any]:
     return {"empty": False, "classes": model.classes, "probabilities": probabilities.tolist(), "answer": answer}
 
 
-@lru_cache(16)
 def _framed(picture: bytes, form: Preprocessing) -> Images:
-    """Return a drawing in the form of a model's images; to find it again takes a hundredth of the time."""
-    return frame_picture(read_picture(picture, NAME), form, NAME)
+    """Return a drawing in the form of a model's images; to find it again takes a hundredth of the time.
+
+    The picture itself, which may have megabytes, is not kept.
+    """
+    key = hashlib.blake2b(picture, digest_size=16).digest(), form
+    with FRAMING:
+        prepared = FRAMED.pop(key, None)
+    if prepared is None:
+        prepared = frame_picture(read_picture(picture, NAME), form, NAME)
+    with FRAMING:
+        FRAMED[key] = prepared
+        while len(FRAMED) > MOST_FRAMED:
+            del FRAMED[next(iter(FRAMED))]
+    return prepared
 
 
 def look(model: Model, picture: bytes) -> dict[str, Any]:

@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
+from starlette.concurrency import run_in_threadpool
 
 from ..data import Dataset, Examples, load_dataset, needs_download
 from ..errors import DataError, GlassnetError
 from ..files import is_held
 from ..model import Model
 from ..training import BUNDLED
+from ..training.folder import MODEL
 from .choice import Step
 from .dependencies import Preparing, TheJobs, TheStore
-from .jobs import Jobs
-from .store import Store, newest_model
+from .store import Store
 
 __all__ = ["router", "score"]
 
@@ -28,7 +29,8 @@ router = APIRouter()
 @router.post("/api/drawings/train", status_code=201)
 async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str | None = None) -> dict[str, str]:
     """Begin a run that goes on from the site's model, or from the run's that is named, and return its name."""
-    return await run_sync(_train, store, jobs, run, limiter=preparing)
+    order = await run_sync(_order, store, run, limiter=preparing)
+    return {"name": await run_in_threadpool(jobs.start, order)}  # which waits for a process, and for no picture
 
 
 @router.get("/api/drawings/train")
@@ -60,7 +62,14 @@ def score(model: Model, dataset: Dataset) -> dict[str, list[int]]:
     return {"held_out": held, "all": [a + b for a, b in zip(held, _right(model, dataset.train), strict=True)]}
 
 
-def _train(store: Store, jobs: Jobs, run: str | None) -> dict[str, str]:
+def _order(store: Store, run: str | None) -> dict[str, Any]:
+    """Return what `Jobs.start` takes, once it has been checked that it can be trained."""
+    start = store.site.model or BUNDLED
+    if run is not None:
+        folder = store.run(run).path
+        start = folder / MODEL
+        if is_held(folder):  # its network of the moment may be gone before the other process reads it
+            raise HTTPException(409, f"{run}: is being trained; stop it, or wait until it ends")
     model = store.model(run)
     _drawings(store, model)  # which refuses what cannot be trained on
     before = _learned_first(model)
@@ -69,11 +78,9 @@ def _train(store: Store, jobs: Jobs, run: str | None) -> dict[str, str]:
             f"this model has learned {before}, which fine-tuning shows it again so that it is not forgotten, and which "
             "is not on this machine; fetch it with `glassnet evaluate`"
         )
-    newest = None if run is None else newest_model(store.run(run).path)
-    start = newest[0] if newest else store.site.model or BUNDLED
     spec = {"name": "drawings", "data": str(store.site.drawings), "recipe": RECIPE, "start": str(start)}
     how = {"as_written": False, "settings": {}, "mistakes": None, "mistakes_from": None, "paused": False, "pace": None}
-    return {"name": jobs.start(spec | how)}
+    return spec | how
 
 
 def _score(store: Store, run: str | None, step: int | None) -> dict[str, Any]:
