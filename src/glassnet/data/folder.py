@@ -96,7 +96,7 @@ def held_out(folders: list[Path]) -> NDArray[np.bool_]:
     places = np.array([
         _place(path) if i else 1.0 for folder in folders for i, path in enumerate(_pictures(folder))
     ])  # fmt: skip
-    return (places <= max(TEST_SHARE, places.min())) & (places < 1)
+    return np.asarray((places <= max(TEST_SHARE, places.min())) & (places < 1), np.bool_)
 
 
 def _place(path: Path) -> float:
