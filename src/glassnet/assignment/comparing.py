@@ -22,13 +22,20 @@ def numbers(value: Any, names: Sequence[str], single: bool) -> Results | str:
     arrays = []
     for name, part in zip(names, parts, strict=True):
         try:
-            array = np.asarray(part)
+            array = np.asarray(part if _holds_only_numbers(part) else None)
         except ValueError:
             return f"{name} is not one array of numbers"
         if array.dtype.kind not in "fiub":
             return f"returned {_kind(part)} for {name}; an array of numbers is wanted"
         arrays.append(array.astype(np.float64))
     return arrays
+
+
+def _holds_only_numbers(value: Any) -> bool:
+    """Whether a value is a number, an array or lists of them; NumPy would make all strings as wide as the longest."""
+    if isinstance(value, list | tuple):
+        return all(map(_holds_only_numbers, value))
+    return isinstance(value, bool | int | float | np.ndarray)
 
 
 def _kind(value: Any) -> str:
