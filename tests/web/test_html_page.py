@@ -472,6 +472,19 @@ def test_a_picture_is_opened(opened: Open, bundled: Path, tmp_path: Path) -> Non
     expect(page.get_by_role("status")).to_contain_text("cannot read that file")
 
 
+@pytest.mark.parametrize("shape", [(2, 70_000), (8_001, 8_000)], ids=["long", "large"])
+def test_a_picture_that_is_too_large_is_refused_and_the_next_is_read(
+    shape: tuple[int, int], opened: Open, bundled: Path, tmp_path: Path
+) -> None:
+    page = opened(bundled)
+    Image.new("1", shape, 1).save(tmp_path / "large.png")
+    page.locator("input[type=file]").set_input_files(tmp_path / "large.png")
+    expect(page.locator(".said")).to_contain_text("Undo it, or open a smaller picture")
+    (tmp_path / "seven.png").write_bytes(painted(drawn(7, 0)[0]))
+    page.locator("input[type=file]").set_input_files(tmp_path / "seven.png")
+    expect(page.locator(".said .digit")).to_have_text("7")
+
+
 def test_names_of_classes_are_text(opened: Open) -> None:
     names = ("</script><b>bold</b>", "<!--", "'\"\\", "{{ name }}", *"456789")
     page = opened(Model(network([Dense(10)]), form(), names))

@@ -56,10 +56,20 @@ export function mountDraw(root, model, about) {
     for (let answered = 0; answered !== asked;) {
       await new Promise(requestAnimationFrame);
       answered = asked;
-      const answer = drawing.empty ? { empty: true, classes: model.classes, why: NOTHING } : look(model, await grayOf(drawing));
+      const answer = drawing.empty ? nothing(NOTHING) : await looked();
       for (const card of cards) card.show(answer);
     }
     asking = false;
+  }
+
+  const nothing = (why) => ({ empty: true, classes: model.classes, why });
+
+  async function looked() {
+    try {
+      return look(model, await grayOf(drawing));
+    } catch (error) { // a picture that takes more memory than the browser has, for one
+      return nothing(`This cannot be read (${error.message}). Undo it, or open a smaller picture.`);
+    }
   }
 
   async function lay(picture) {

@@ -6,6 +6,8 @@ import { count, grid, median, rint } from "./framing/grids.js";
 import { reduced } from "./framing/resample.js";
 
 const ENOUGH = 1024; // pixels
+const MOST_PIXELS = 64_000_000; // as in glassnet/data/pictures.py
+const LONGEST = 32_767; // pixels of a side: a larger canvas stays empty in some browsers, without an error
 
 // What is drawn, or the picture that was opened, as { height, width, data }.
 export async function grayOf(drawing) {
@@ -21,6 +23,9 @@ export async function grayOf(drawing) {
 export async function grayOfFile(file) {
   const as = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(await eightBits(file), as);
+  if (bitmap.width * bitmap.height > MOST_PIXELS || Math.max(bitmap.width, bitmap.height) > LONGEST) {
+    throw new Error(`${bitmap.width} × ${bitmap.height} pixels; at most 64 million, and ${LONGEST} a side, are allowed`);
+  }
   const context = canvasOf(bitmap.width, bitmap.height);
   context.drawImage(bitmap, 0, 0);
   return smaller(gray(context.getImageData(0, 0, bitmap.width, bitmap.height)));
