@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet import Dataset, Model, Run, load_dataset, open_model, train
+from glassnet import Dataset, Model, Run, load_dataset, open_model, train, training
 from glassnet.cli import main
 from glassnet.data import read_csv
 from glassnet.errors import ConfigError
@@ -502,6 +502,28 @@ def test_more_classes_than_ten(tmp_path: Path, digits: Dataset, capsys: pytest.C
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "r"), "--json"]) == 0
     assert np.shape(json.loads(capsys.readouterr().out)["confusion"]) == (20, 20)
+
+
+def test_a_resumed_run_that_is_saved_needs_its_data_no_more(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, folder = tmp_path / "digits.csv", tmp_path / "r"
+    rows = np.column_stack([digits.train.labels, digits.train.images.reshape(-1, 64)])[:200]
+    np.savetxt(data, rows, "%d", ",", header="label," + ",".join(f"pixel{i}" for i in range(64)), comments="")
+    assert main(["train", str(data), "--epochs", "1", "--out", str(folder)]) == 0
+    resume = training.resume
+
+    def resumed(*given: Any, **options: Any) -> Run:
+        run = resume(*given, **options)
+        data.unlink()
+        return run
+
+    monkeypatch.setattr(training, "resume", resumed)
+    capsys.readouterr()
+    assert main(["resume", str(folder), "--epochs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "best" in out
+    assert f"evaluate {folder}" in out
 
 
 @pytest.mark.parametrize("command", ["train", "lr-find", "search"])

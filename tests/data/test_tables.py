@@ -2,6 +2,7 @@ import gzip
 import io
 import re
 import shutil
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -353,6 +354,27 @@ def test_labels_may_be_words(tmp_path, header, last):
     assert load_dataset(path, classes=["two", "ten", "a b"]).classes == ("two", "ten", "a b")
     with pytest.raises(DataError, match=r"the label 'a b' at line .* is not one of the 2 classes"):
         load_dataset(path, classes=["two", "ten"])
+
+
+@pytest.mark.parametrize("column", [0, 300, 600, 784])
+def test_words_take_little_more_memory_than_the_file(tmp_path, monkeypatch, column):
+    monkeypatch.setattr(tables, "BLOCK", 2**16)  # so that a small file has many, as a large one has
+    pixels, words = np.random.default_rng(0).integers(0, 256, (300, 784)), ["two", "ten", "a"]
+    names = [f"pixel{i}" for i in range(784)]
+    names.insert(column, "label")
+    lines = [names]
+    for i, row in enumerate(pixels):
+        lines.append([str(pixel) for pixel in row])
+        lines[-1].insert(column, words[i % 3])
+    path = write(tmp_path, "".join(",".join(line) + "\n" for line in lines))
+    tracemalloc.start()
+    found = read_csv(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.names == ("a", "ten", "two")
+    assert found.labels.tolist() == [("a", "ten", "two").index(words[i % 3]) for i in range(300)]
+    np.testing.assert_array_equal(found.images.reshape(300, -1), pixels)
+    assert peak < 6 * path.stat().st_size
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", " "])

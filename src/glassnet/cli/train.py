@@ -184,13 +184,15 @@ def resume(
     with _one_of_many(parallel) as ranks:
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
-            if ranks.rank == 0 and epochs is None and (done := Run(run)).finished:
-                say(f"{run}: is finished; for more epochs than {done.config.epochs}, give --epochs")
+            begun = Run(run)
+            if ranks.rank == 0 and epochs is None and begun.finished:
+                say(f"{run}: is finished; for more epochs than {begun.config.epochs}, give --epochs")
+            dataset = begun.dataset()
         resumed = training.resume(
-            run, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
+            run, dataset, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
         )
         if ranks.rank == 0:
-            _show(resumed, resumed.dataset(), json)
+            _show(resumed, dataset, json)
 
 
 def _show(run: Run, dataset: Dataset, json: bool) -> None:

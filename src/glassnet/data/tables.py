@@ -82,29 +82,41 @@ def _with_numbers_for_words(
 
     Where some are numbers, the table stays as it is, so that what is wrong is found in its place.
     """
-    places = [0, -1] if named is None else [] if named.label is None else [named.label]
+    candidates = [0, -1] if named is None else [] if named.label is None else [named.label]
     cells = first.split(b",")
-    column = next((at for at in places if at < len(cells) and not _is_number(cells[at])), None)
+    column = next((at for at in candidates if at < len(cells) and not _is_number(cells[at])), None)
     if column is None:
         return text, ()
-    rows = [line.split(b",") for line in text.body.split(b"\n")]
-    words = sorted({row[column].strip() for row in rows if len(row) == len(cells)})
+    lines = text.body.split(b"\n")
+    rows = (i for i, line in enumerate(lines) if line.count(b",") == len(cells) - 1)
+    places = {i: _place(lines[i], column % len(cells), len(cells)) for i in rows}
+    labels = {i: lines[i][place].strip() for i, place in places.items()}
+    words = sorted(set(labels.values()))
     missing = [word for word in words if word.lower() in MISSING]
     if missing == words or any(map(_is_number, words)):
         return text, ()
     if missing:
-        line = next(i for i, row in enumerate(rows) if len(row) == len(cells) and row[column].strip() in missing)
-        told = f"{path}: line {text.first_line + line}: the label is missing ({_shown(rows[line][column].strip())})"
+        line, label = next((i, label) for i, label in labels.items() if label in missing)
+        told = f"{path}: line {text.first_line + line}: the label is missing ({_shown(label)})"
         raise DataError(f"{told}; give it one, or remove the row")
     if len(words) > MOST_WORDS:
         raise DataError(f"{path}: {len(words):,} different labels such as {_shown(words[0])}; at most {MOST_WORDS}")
     index = {word: b"%d" % at for at, word in enumerate(words)}
-    for row in rows:
-        if len(row) == len(cells):
-            row[column] = index[row[column].strip()]
-    body = b"\n".join(map(b",".join, rows))
+    for i, place in places.items():
+        lines[i] = lines[i][: place.start] + index[labels[i]] + lines[i][place.stop :]
+    body = b"\n".join(lines)
     separator = text.separator.encode()
     return text._replace(body=body), tuple(word.replace(WITHIN, separator).decode("utf-8", "replace") for word in words)
+
+
+def _place(line: bytes, column: int, width: int) -> slice:
+    """Return where a cell stands in a line, without an object for each of the others."""
+    if 2 * column < width:
+        start = len(line) - len(line.split(b",", column)[-1])
+    else:
+        start = len(line.rsplit(b",", width - column)[0]) + 1
+    end = line.find(b",", start)
+    return slice(start, len(line) if end < 0 else end)
 
 
 def _is_number(cell: bytes) -> bool:
