@@ -167,7 +167,11 @@ def test_two_threads_write_one_file_and_neither_spoils_the_other(
 
 
 def test_a_path_that_cannot_be_one_gets_a_line() -> None:
-    for bad in ("a\0b", Path("a\0b"), b"a", 3):
+    class OfBytes:
+        def __fspath__(self) -> bytes:
+            return b"a"
+
+    for bad in ("a\0b", Path("a\0b"), b"a", OfBytes(), 3):
         with pytest.raises(ConfigError, match="model: must be a path, not"):
             as_path(bad, "model")
 

@@ -56,9 +56,10 @@ def as_path(path: str | os.PathLike[str], name: str = "path") -> Path:
     Raises:
         ConfigError: it is neither text nor a path, or holds a zero byte.
     """
-    if not isinstance(path, str | os.PathLike) or isinstance(path, bytes) or "\0" in os.fspath(path):
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:  # a PathLike may stand for bytes
         raise ConfigError(f"{name}: must be a path, not {path!r:.80}")
-    return Path(os.path.expanduser(path))  # noqa: PTH111  # leaves ~nobody as it is, where Path raises
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # leaves ~nobody as it is, where Path raises
 
 
 def resume_command(folder: Path) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -53,6 +54,28 @@ def test_a_run_is_deleted_with_all_that_is_in_it(run: Run, site: Site, client: h
     assert client.delete("/api/runs/one").status_code == 204
     assert list(site.runs.iterdir()) == []
     assert client.delete("/api/runs/one").status_code == 400
+
+
+def test_while_a_large_run_is_deleted_the_page_answers(
+    run: Run, site: Site, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on, rmtree = Event(), Event(), shutil.rmtree
+
+    def slow(folder: Path) -> None:
+        begun.set()
+        assert goes_on.wait(20)
+        rmtree(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    with ThreadPoolExecutor(1) as pool:
+        deleted = pool.submit(client.delete, "/api/runs/one")
+        try:
+            assert begun.wait(10)
+            assert client.get("/api/runs", timeout=5).json() == []
+        finally:
+            goes_on.set()
+        assert deleted.result().status_code == 204
+    assert list(site.runs.iterdir()) == []
 
 
 def test_what_is_no_run_is_not_deleted(run: Run, site: Site, client: httpx.Client, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def draw(
     Args:
         mistakes: how many, or their names; by default as many as the level has.
         level: 1, mistakes that show at once; 2, also such as make training worse or fail sometimes; 3, also such as
-            hardly show. At least half of them are of the level itself. It says nothing where names are given.
+            hardly show. At least half of them are of the level itself, or as many as fit into the page
+            together. It says nothing where names are given.
         seed: the same seed gives the same assignment; by default another one each time.
         page: one of `PAGES`; by default drawn as well.
 

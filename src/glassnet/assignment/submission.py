@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,9 @@ class Submission:
             self._start()
         except CallError as error:
             self.error = str(error)
+        except OSError:
+            self._folder.cleanup()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -132,18 +136,24 @@ class Submission:
         alike = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         alike["PYTHONHASHSEED"] = "0"  # the order of sets
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-B", "-c", STARTER.format(paths=PATHS, r=asked, w=answered)],
-            cwd=self._folder.name,
-            env=kept | alike,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(asked, answered),
-            start_new_session=True,
-        )
-        os.close(asked)
-        os.close(answered)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-B", "-c", STARTER.format(paths=PATHS, r=asked, w=answered)],
+                cwd=self._folder.name,
+                env=kept | alike,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(asked, answered),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(requests)
+            os.close(answers)
+            raise
+        finally:
+            os.close(asked)
+            os.close(answered)
         self._pipes = requests, answers
         self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
         sources = [np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8) for _, code in self._cells]
@@ -160,7 +170,7 @@ class Submission:
         end = time.monotonic() + seconds
         try:
             while data:
-                self._wait([], [self._pipes[0]], end, seconds)
+                self._wait(self._pipes[0], selectors.EVENT_WRITE, end, seconds)
                 data = data[os.write(self._pipes[0], data[: select.PIPE_BUF]) :]
         except BrokenPipeError as error:
             raise self._ended() from error
@@ -172,7 +182,7 @@ class Submission:
         def read(count: int) -> bytes:
             parts = []
             while count:
-                self._wait([self._pipes[1]], [], end, seconds)
+                self._wait(self._pipes[1], selectors.EVENT_READ, end, seconds)
                 part = os.read(self._pipes[1], min(count, 1 << 20))
                 if not part:
                     raise self._ended()
@@ -186,10 +196,12 @@ class Submission:
             self._end()
             raise CallError(f"it returned something too large, or that is not an answer ({error})") from error
 
-    def _wait(self, reading: list[int], writing: list[int], end: float, seconds: float) -> None:
+    def _wait(self, pipe: int, event: int, end: float, seconds: float) -> None:
         left = min(end, self._deadline) - time.monotonic()
-        ready = select.select(reading, writing, [], max(left, 0))
-        if not (ready[0] or ready[1]):
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, event)
+            ready = selector.select(max(left, 0))
+        if not ready:
             self._end()
             late = self._deadline < end
             raise CallError(

@@ -40,7 +40,7 @@ def new(
         How many, or their names, separated by commas. Default: 2, 3 and 4 at levels 1, 2 and 3.
     level
         1: they show at once. 2: training is worse, or fails sometimes. 3: they hardly show. At least half are of this
-        level, the others of lower ones.
+        level, or as many as fit into the page together, the others of lower ones.
     seed
         The same seed gives the same assignment. Default: a new one each time, which key.json has.
     format
@@ -124,7 +124,7 @@ def _checked(files: list[Path], key: Key | None) -> Iterator[Verdict]:
 
 
 def _files(places: list[Path]) -> list[Path]:
-    """Return the files, those of folders sorted; what is in hidden folders is none of them."""
+    """Return the files, those of folders sorted. Hidden folders are left out."""
     found = []
     for place in places:
         if not place.is_dir():

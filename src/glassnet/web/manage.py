@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from secrets import token_hex
 
 from fastapi import APIRouter, HTTPException, Response
 
@@ -14,7 +15,7 @@ from .dependencies import TheJobs, TheStore
 from .questions import Question
 from .store import Store
 
-__all__ = ["delete_run", "rename_run", "router"]
+__all__ = ["router"]
 
 NAME = re.compile(r"\w[\w.+ -]{0,99}")
 MAX_BYTES = 200  # of a name in UTF-8; a file system takes some 255, in which a letter may have four
@@ -41,7 +42,12 @@ def rename(name: str, asked: Renaming, store: TheStore, jobs: TheJobs) -> dict[s
 def delete(name: str, store: TheStore, jobs: TheJobs) -> Response:
     """Delete a run and all that is in its folder."""
     with jobs.forgetting(name):
-        delete_run(store, name)
+        rest = _take_away(store, name)
+    if rest:  # which may take long, and others wait for `jobs`
+        try:
+            shutil.rmtree(rest)
+        except OSError as error:
+            raise FileError(f"{rest}: cannot be deleted ({error.strerror}); {advice(error)}") from error
     return Response(status_code=204)
 
 
@@ -69,21 +75,21 @@ def rename_run(store: Store, name: str, to: str) -> None:
         raise FileError(f"{folder}: cannot be renamed ({error.strerror}); {advice(error)}") from error
 
 
-def delete_run(store: Store, name: str) -> None:
-    """Delete a run's folder; where that is a link to a folder elsewhere, only the link.
+def _take_away(store: Store, name: str) -> Path | None:
+    """Return the folder of a run that is a run no more, under a name of its own, or None where it was only a link.
 
     Raises:
-        FileError: no such run, or it cannot be deleted.
+        FileError: no such run, or it cannot be taken away.
         HTTPException: 409, it is being trained.
     """
     folder = _at_rest(store, name)
     try:
         if folder.is_symlink():
             folder.unlink()
-            return
+            return None
         with only_process(folder):
-            (folder / CONFIG).unlink()  # without which it is no run for anybody, however long the rest takes
-            shutil.rmtree(folder)
+            (folder / CONFIG).unlink()  # so that nobody takes it for a run while the rest is deleted
+            return folder.rename(folder.with_name(f".deleted-{token_hex(8)}"))
     except OSError as error:
         raise FileError(f"{folder}: cannot be deleted ({error.strerror}); {advice(error)}") from error
 
