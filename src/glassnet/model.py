@@ -97,7 +97,8 @@ class Model:
         images as they are. The network's numbers are copied; whoever changes them afterwards calls this again.
 
         Raises:
-            ConfigError: compiled code cannot be had here, or the network is no single one of dense layers in float32.
+            ConfigError: compiled code cannot be had here, or it is not a single network of dense layers in
+                float32.
         """
         if reason := why_not_compiled():
             raise ConfigError(f"the model cannot be compiled: {reason}")

@@ -1,7 +1,6 @@
 """What a submission cannot do, and what comes back from it."""
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -229,6 +228,8 @@ def test_a_process_that_cannot_be_started_leaves_no_pipe_open(monkeypatch: pytes
 
 
 def test_a_process_with_many_open_files_can_check_too() -> None:
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2000:
         pytest.skip("this machine allows fewer than 2,000 open files")

@@ -50,7 +50,7 @@ def _tree(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
 
 
 class Other:
-    """Something that is no array; `name` is its type's."""
+    """Something that is not an array; `name` is its type's."""
 
     def __init__(self, name: str) -> None:
         self.name = name

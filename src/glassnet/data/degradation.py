@@ -53,9 +53,9 @@ def degrade(images: NDArray[Any], rng: Random, ground: float = 0) -> None:
     np.copyto(images, ink, casting="unsafe")
 
 
-def _some(rng: Random, count: int, share: float, low: float, high: float, otherwise: float = 0.0) -> Floats:
-    """Return for each image (n, 1, 1) a number from ``low`` to ``high``; all but a ``share`` have the other number."""
-    numbers = np.where(rng.random(count) < share, rng.uniform(low, high, count), otherwise)
+def _some(rng: Random, count: int, fraction: float, low: float, high: float, otherwise: float = 0.0) -> Floats:
+    """Return for each image (n, 1, 1) a number from ``low`` to ``high``; for all but a ``fraction``, ``otherwise``."""
+    numbers = np.where(rng.random(count) < fraction, rng.uniform(low, high, count), otherwise)
     return numbers.astype(np.float32)[:, None, None]
 
 

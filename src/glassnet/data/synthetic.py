@@ -110,7 +110,7 @@ def _bent(points: Floats, rng: Random) -> Floats:
     count = _STEPS * (len(points) - 1)
     steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1) ** 0.7 + 1e-6)])
     curve = make_interp_spline(steps, points, k=min(3, len(points) - 1))(np.linspace(0, steps[-1], count))
-    bow = rng.normal(0, 0.02, 2) * np.sin(np.linspace(0, np.pi, count))[:, None]  # straight strokes are none
+    bow = rng.normal(0, 0.02, 2) * np.sin(np.linspace(0, np.pi, count))[:, None]  # no pen draws a straight line
     return np.asarray(curve + bow + np.stack([_wave(count, rng, 0.006), _wave(count, rng, 0.006)], axis=1))
 
 

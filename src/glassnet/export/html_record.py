@@ -1,4 +1,4 @@
-"""What a page that holds a model tells of its training: figures, curves, the confusion matrix, and snapshots."""
+"""What a page that holds a model tells of its training: metrics, curves, the confusion matrix, and snapshots."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -26,7 +26,7 @@ class Record:
 
     Attributes:
         name: what the page calls it.
-        facts: figures by what they are, both in words.
+        facts: metrics, sizes and times by their names, all as text.
         curves: ``title``, ``percent`` (whether its numbers are fractions), ``unit`` of the axis, and ``lines``, each
             with its ``name``, its ``kind``, ``x`` and ``y``.
         evaluation: on test images; None where they are not at hand.

@@ -5,8 +5,8 @@ For the pixel p = (row, column), with c the centre of the image, that place is
     q = c + A⁻¹ (p − c − s) / (1 + g · (p − c)) + d(p)
 
 where the matrix A turns, scales and shears, s shifts, g is the slope of a plane seen in perspective, and d is a smooth
-random field. Between the old image's pixels
-its values are interpolated linearly in both directions, and outside of it is ground.
+random field. Between the old image's pixels its values are interpolated linearly in both directions, and outside of it
+is ground.
 """
 
 from collections.abc import Callable

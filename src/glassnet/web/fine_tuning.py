@@ -28,7 +28,7 @@ router = APIRouter()
 
 @router.post("/api/drawings/train", status_code=201)
 async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str | None = None) -> dict[str, str]:
-    """Begin a run that goes on from the site's model, or from the run's that is named, and return its name."""
+    """Begin a run that starts from the site's model, or from the run's that is named, and return its name."""
     order = await run_sync(_order, store, run, limiter=preparing)
     return {"name": await run_in_threadpool(jobs.start, order)}  # which waits for a process, and for no picture
 

@@ -22,7 +22,7 @@ UNITS = 64  # first-layer images
 SEEN = 256  # images on which activations and gradients are looked at
 BARS = 40  # of a histogram
 FULL = 127  # what a large weight is sent as: whole numbers are a third of the text
-LARGE = 0.995  # share of the weights that are no larger: a few huge ones would make all others pale
+LARGE = 0.995  # fraction of the weights that are not larger: a few huge ones would make all others pale
 CELL = 60  # images of a cell of the confusion matrix
 
 Index: TypeAlias = Annotated[int, InPath(ge=0)]  # of a class
@@ -141,7 +141,7 @@ def look_at_layers(model: Model, examples: Examples) -> Answer:
 
     Returns:
         ``images`` (how many) and ``layers``, from the input up: ``name``, ``units``, ``filters`` (whether the units
-        are), ``activations`` (``mean``, ``spread`` (standard deviation), ``zeros`` (share of them), ``dead`` (units
+        are), ``activations`` (``mean``, ``spread`` (standard deviation), ``zeros`` (fraction of them), ``dead`` (units
         that are zero for all images, None where the activation is not a ReLU), ``histogram`` (``low``, ``high``,
         ``counts``)) and ``gradients`` (``norm`` of ∂L/∂W, and ``relative`` to the norm of W).
     """
@@ -196,7 +196,7 @@ def _groups(network: Network, p: Pass) -> list[tuple[str, list[tuple[Layer, Laye
 
 
 def _activations(A: NDArray[Any], shut: bool) -> Answer:
-    """Return the figures of a layer's activations A (n, units); ``shut``: whether they come out of a ReLU."""
+    """Return the statistics of a layer's activations A (n, units); ``shut``: whether they come out of a ReLU."""
     values = A[np.isfinite(A)].astype(np.float64)
     if not values.size:
         raise DataError("the network's weights are so large that its activations are not finite")

@@ -41,7 +41,7 @@ class Jobs:
         Args:
             spec: ``name`` (of the data, for the folder), ``data`` (a source for `load_dataset`), ``recipe``,
                 ``as_written``, ``settings``, ``mistakes``, ``mistakes_from``, whether it begins ``paused``, its
-                ``pace`` (steps a second, or None), and perhaps ``start``, the file of a model that it goes on from.
+                ``pace`` (steps a second, or None), and perhaps ``start``, the file of a model that it starts from.
 
         Raises:
             TrainingError: the run cannot begin; the line of its process says why.

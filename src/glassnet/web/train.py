@@ -67,7 +67,7 @@ def options(store: TheStore) -> dict[str, Any]:
     recipes = [
         {"name": name, "summary": recipe_summary(name), "settings": _recipe_settings(name), "as_written": written}
         for name in recipe_names()
-        if not Config.resolve(name).rehearsal  # which goes on from a model
+        if not Config.resolve(name).rehearsal  # which starts from a model
         for written in [name in notebook_names()]
     ]
     schema = Settings.model_json_schema()["properties"]

@@ -113,7 +113,7 @@ def check_backward(report: Report, case: ConvolutionCase, backward: Callable[...
 
 
 def _check_filters(report: Report, case: ConvolutionCase, dW: Array, right: Array) -> float:
-    """Look at the gradient of the filters; return which multiple of the right one it is, 1 where it is none."""
+    """Look at the gradient of the filters; return its factor to the right one, 1 where it is not a multiple of it."""
     factor = float((dW * right).sum() / (right * right).sum())
     if same(dW, right, case.unit):
         return 1.0
