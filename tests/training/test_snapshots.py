@@ -166,6 +166,18 @@ def test_an_ensemble_has_those_of_its_members(tmp_path: Path, digits: Dataset) -
     np.testing.assert_array_equal(model.networks[1].parameters, member.network.parameters)
 
 
+def test_the_members_of_an_ensemble_share_the_space(
+    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "MOST_BYTES", 200_000)
+    run = train(digits, out=tmp_path / "run", members=3, **SETTINGS)
+    assert (run.snapshots[0], run.snapshots[-1]) == (0, 52)
+    kept = [len(content) for i in (1, 2, 3) for content in contents(Run(run.path / f"member-{i}")).values()]
+    assert len(kept) == 3 * len(run.snapshots)
+    assert len(run.snapshots) > 2
+    assert sum(kept) < 200_000
+
+
 def test_a_worker_elsewhere_sends_its_snapshots(tmp_path: Path, digits: Dataset) -> None:
     from glassnet.training.workers import pack, unpack
 

@@ -138,7 +138,7 @@ def show(run: Path, /, *, json: bool = False) -> None:
     print()
     known = config.recipe in recipe_names()
     recipe = Config.resolve(config.recipe) if known else config
-    skipped = {"recipe", "first_seed", "classes", "data", "seen"}
+    skipped = {"recipe", "first_seed", "ensemble_size", "classes", "data", "seen"}
     names = [name for name in Config.model_fields if name not in skipped]
     values = {name: getattr(config, name) for name in names}
     print_facts(

@@ -44,8 +44,9 @@ class Config(Settings):
     ``recipe`` is a record: the name of a recipe that comes with glassnet, or of the TOML file that was given.
     ``mistakes`` are those that are planted, by their names in `glassnet.clinic.MISTAKES`: from the start, or in a run
     that has gone right for ``mistakes_from`` epochs; the settings are then those before. Only a member of an ensemble
-    has a ``first_seed``: that of the first member, by which all split the images. ``seen`` are the sources of what the
-    model had learned that the run started from.
+    has a ``first_seed``: that of the first member, by which all split the images, and an ``ensemble_size``: how many
+    members there are, which share the space for snapshots. ``seen`` are the sources of what the model had learned that
+    the run started from.
     """
 
     mistakes: tuple[Annotated[str, OneOf(MISTAKES)], ...] = ()
@@ -54,11 +55,13 @@ class Config(Settings):
     classes: tuple[str, ...] = tuple("0123456789")
     recipe: str = "default"
     first_seed: Seed | None = None
+    ensemble_size: Positive | None = None
     seen: tuple[str, ...] = ()
 
     def member(self, number: int) -> Self:
         """Return the configuration of a member, counted from 1: another seed for all but the split."""
-        return self.model_copy(update={"members": 1, "seed": self.seed + number - 1, "first_seed": self.seed})
+        seeds = {"seed": self.seed + number - 1, "first_seed": self.seed}
+        return self.model_copy(update={"members": 1, "ensemble_size": self.members} | seeds)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -21,7 +21,7 @@ from .folder import SNAPSHOTS, is_run_folder
 
 __all__ = ["MOST_BYTES", "Snapshots", "find_snapshots", "snapshot_steps"]
 
-MOST_BYTES = 32_000_000  # of a run's snapshots together; of a large network there are fewer
+MOST_BYTES = 32_000_000  # of a run's snapshots together, an ensemble's too; of a large network there are fewer
 HEADER = 5_000  # bytes of a model file beside its tensors
 WAITING = 4  # copies of the weights in memory at once
 INFINITE = 0x7C00  # the bits of an infinite number in float16; those of NaN are larger
@@ -71,7 +71,8 @@ class Snapshots(RunCallback):
     def on_start(self, run: RunUnderWay) -> None:
         network = run.model.network
         size = 2 * network.parameters.size + network.statistics.nbytes + HEADER
-        steps = snapshot_steps(run.total_steps, min(run.config.snapshots, MOST_BYTES // size))
+        most = MOST_BYTES // (run.config.ensemble_size or 1) // size
+        steps = snapshot_steps(run.total_steps, min(run.config.snapshots, most))
         self._steps = frozenset(steps)
         with suppress(OSError):
             _thin_out(run.folder, [step for step in steps if step <= run.state.step], run.state.step)
