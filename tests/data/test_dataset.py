@@ -126,6 +126,14 @@ def test_a_part_of_a_part_is_what_indexing_twice_gives(first, size, data):
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "rows"), [(0, []), (3, [0, 1, 2]), (4, [0, 1, 2, 3]), (5, [0, 2, 4]), (9, [0, 3, 6])]
+)
+def test_a_few_are_spread_over_all(count, rows):
+    examples = Examples(np.arange(count, dtype=np.uint8).reshape(-1, 1, 1), np.arange(count))
+    assert examples.spread(4).labels.tolist() == examples.spread(4).images.ravel().tolist() == rows
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_joined_examples_are_both_one_after_the_other(shared):
     images, labels = np.arange(36, dtype=np.uint8).reshape(9, 2, 2), np.arange(9)

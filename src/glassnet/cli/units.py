@@ -4,18 +4,16 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-import numpy as np
-
 from ..data import Examples
 from ..data.dataset import Images
 from ..errors import ConfigError
 from ..explain import UnitSum, project, top_images, trace
+from ..explain.top_images import MOST_SEARCHED
 from ..model import Model
 from .output import draw_images, print_json, printable, write_figure
 
 __all__ = ["show_unit", "write_map"]
 
-MOST_TRAINING = 2_000  # training images that are looked through
 MOST_POINTS = 1_000  # images on a map
 WIDTH = 80
 SHOWN = 5  # images that excite the unit, in a terminal
@@ -42,7 +40,7 @@ def show_unit(model: Model, about: str, pixels: Images, training: Examples, laye
     if not 1 <= unit <= seen.layers[layer].size:
         raise ConfigError(f"--unit {unit}: {seen.layers[layer].name} has units 1 to {seen.layers[layer].size:,}")
     own = seen.unit(layer, unit - 1)
-    few = training.take(np.arange(0, len(training), -(-len(training) // MOST_TRAINING)))
+    few = training.spread(MOST_SEARCHED)
     found = top_images(model, few, 9)[layer]
     row = own.layer.feature(own.unit)
     labels = [model.classes[label] for label in few.labels[found.indices[row]]]
@@ -75,7 +73,7 @@ def write_map(model: Model, examples: Examples, file: Path, method: str) -> str:
     """Write a map of up to 1,000 images to a PNG file, and return what it shows."""
     from ..plots import projection
 
-    few = examples.take(np.arange(0, len(examples), -(-len(examples) // MOST_POINTS)))
+    few = examples.spread(MOST_POINTS)
     found = project(model, few, method)
     write_figure(projection(found.coordinates, few.labels, model.classes, method), file)
     shares = "" if found.explained is None else ", axes with {:.0%} and {:.0%} of the variance".format(*found.explained)

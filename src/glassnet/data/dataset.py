@@ -86,6 +86,10 @@ class Examples:
         rows = indices.astype(np.int64) if self._rows is None else self._rows[indices]
         return Examples(self._stored, self.labels[indices], rows=rows)
 
+    def spread(self, most: int) -> "Examples":
+        """Return at most ``most`` of these examples, evenly spread over them."""
+        return self if len(self) <= most else self.take(np.arange(0, len(self), -(-len(self) // most)))
+
     def joined(self, others: "Examples") -> "Examples":
         """Return these examples and then ``others``; images are copied only where the two share no memory."""
         labels = np.concatenate([self.labels, others.labels])

@@ -13,9 +13,10 @@ from ..nn import Pass
 from ..nn.types import Array
 from .units import UnitLayer, unit_layers
 
-__all__ = ["TopImages", "top_images"]
+__all__ = ["MOST_SEARCHED", "TopImages", "top_images"]
 
 BLOCK = 256  # images at a time
+MOST_SEARCHED = 2_000  # training images, where a person waits for the answer
 
 
 @dataclass(frozen=True, eq=False)

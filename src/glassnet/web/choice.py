@@ -8,13 +8,13 @@ from fastapi import Query
 from ..data import Examples, frame_picture, read_picture
 from ..data.dataset import Images
 from ..errors import DataError
+from ..explain.top_images import MOST_SEARCHED
 from ..model import Model
 from .store import Store
 
 __all__ = ["NAME", "Chosen", "Of", "Step", "choose", "framed", "name_of", "training_images"]
 
 NAME = "the drawing"  # what errors call it
-MOST_TRAINING = 2_000  # training images that are looked through
 
 Of: TypeAlias = Literal["test", "validation"]
 Step: TypeAlias = Annotated[int | None, Query(ge=0)]  # of a snapshot; None for the network as it is now
@@ -68,4 +68,4 @@ def framed(model: Model, picture: bytes) -> Images:
 
 def training_images(store: Store, model: Model, run: str | None) -> Examples:
     """Return up to 2,000 of the images that a model learned from, evenly spread over them; raises as `choose`."""
-    return store.training_images(model, name_of(store, run), None if run is None else store.run(run), MOST_TRAINING)
+    return store.training_images(model, name_of(store, run), None if run is None else store.run(run), MOST_SEARCHED)

@@ -17,12 +17,11 @@ from ..errors import DataError
 from ..model import Model
 from ..nn import Flatten, Network, Pass
 from ..nn.types import Array
-from .choice import Step
+from .choice import NAME, Step
 from .dependencies import Preparing, TheStore
 
 __all__ = ["glance", "look", "router"]
 
-NAME = "the drawing"  # what errors call it
 MOST_FRAMED = 16  # drawings that are found again; those asked for least recently go first
 FRAMED: dict[tuple[bytes, Preprocessing], Images] = {}
 FRAMING = Lock()  # for those who look there or put one there

@@ -19,6 +19,7 @@ from ..data.dataset import Images
 from ..data.folder import MNIST_FORM
 from ..errors import DataError, FileError, nearest
 from ..files import write_atomically
+from .choice import NAME
 from .dependencies import Preparing, TheStore
 from .drawing_files import find, is_kept, kept_file, listed_name, pictures_by_class
 from .questions import Question
@@ -36,7 +37,6 @@ __all__ = [
 
 MAX_DRAWINGS = 10_000
 MAX_BYTES = 100_000  # of one drawing as it is kept
-NAME = "the drawing"  # what errors call it
 KEEPING = Lock()  # one drawing is counted and written, moved or deleted at a time
 FOLDER_NAME = re.compile(r"\w[\w .-]{0,39}")
 

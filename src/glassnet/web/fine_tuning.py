@@ -12,7 +12,7 @@ from ..data import Dataset, Examples, load_dataset, needs_download
 from ..errors import DataError, GlassnetError
 from ..files import is_held
 from ..model import Model
-from ..training import BUNDLED
+from ..training import BUNDLED, Config
 from ..training.folder import MODEL
 from .choice import Step
 from .dependencies import Preparing, TheJobs, TheStore
@@ -21,7 +21,6 @@ from .store import Store
 __all__ = ["router", "score"]
 
 RECIPE = "fine-tune"
-VALIDATION, SEED = 0.1, 0  # the split of nearly every run
 
 router = APIRouter()
 
@@ -92,7 +91,8 @@ def _score(store: Store, run: str | None, step: int | None) -> dict[str, Any]:
     before = _learned_first(model)
     with suppress(DataError):  # arrays in memory, or files that are gone
         if not needs_download(before):
-            old = load_dataset(before, classes=model.classes).split(VALIDATION, SEED)[1]
+            config = Config.resolve(RECIPE)  # so that before and after fine-tuning the images are the same
+            _, old = load_dataset(before, classes=model.classes).split(config.validation, config.split_seed)
             found |= {"before": Path(before).name, "validation": _right(model, old)}
     return found
 

@@ -62,8 +62,7 @@ async def layers(run: NamedRun, insight: TheInsight, step: Step = None) -> Respo
 
     def work_out(moment: Moment) -> Answer:
         examples = insight.store.validation_images(run, moment.model)
-        few = np.arange(0, len(examples), -(-len(examples) // SEEN))
-        return look_at_layers(moment.model, examples.take(few))
+        return look_at_layers(moment.model, examples.spread(SEEN))
 
     return await insight.answer(run, step, "layers", work_out)
 

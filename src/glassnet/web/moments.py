@@ -142,9 +142,7 @@ class Insight:
     def images(self, run: Run, moment: Moment, most: int = SAMPLE) -> Examples:
         """Return a run's validation images, of which at most 2,000 judge a past step; raises as the store does."""
         examples = self.store.validation_images(run, moment.model)
-        if not moment.past or len(examples) <= most:
-            return examples
-        return examples.take(np.arange(0, len(examples), -(-len(examples) // most)))
+        return examples.spread(most) if moment.past else examples
 
     def units(self, run: Run, moment: Moment, most: int) -> NDArray[np.int64]:
         """Return which first-layer units are shown: those with the largest weights, in their order.

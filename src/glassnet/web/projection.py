@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -75,7 +74,7 @@ async def _projected(store: Store, kept: Kept, model: Model, run: str | None, me
     def work_out() -> _Map:
         every = store.test_images(model, name_of(store, run))
         most = min(MOST, MOST_NUMBERS // unit_layers(model)[-2].size)  # fewer of a very wide layer
-        examples = every.take(np.arange(0, len(every), -(-len(every) // max(most, 1))))
+        examples = every.spread(max(most, 1))
         found = project(model, examples, method)
         answer = _answer(examples, found) | {"model": name_of(store, run)}
         pixels = b64encode(examples.images.tobytes()).decode()

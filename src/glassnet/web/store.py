@@ -7,8 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
-
 from ..data import Dataset, Examples, needs_download
 from ..errors import DataError, FileError, similar
 from ..explain import images_to_explain, trained_images
@@ -153,7 +151,7 @@ class Store:
                 if dataset.fingerprint != model.fingerprint:
                     raise DataError(f"{name}: its data have changed since it was trained, so its images are not shown")
                 training = learned(run.config, dataset)
-            return training.take(np.arange(0, len(training), -(-len(training) // most)))
+            return training.spread(most)
 
         split = run and _split_key(run.config)
         return self._remember((model.trained_on, model.fingerprint, split, most), load)
