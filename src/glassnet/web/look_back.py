@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 from ..data import frame_picture, read_picture
 from ..errors import DataError, FileError
 from ..training import Run
+from .choice import NAME
 from .dependencies import NamedRun, Preparing
-from .draw import NAME
 
 __all__ = ["look_back", "router"]
 
