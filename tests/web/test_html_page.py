@@ -479,7 +479,8 @@ def test_a_picture_that_is_too_large_is_refused_and_the_next_is_read(
     page = opened(bundled)
     Image.new("1", shape, 1).save(tmp_path / "large.png")
     page.locator("input[type=file]").set_input_files(tmp_path / "large.png")
-    expect(page.locator(".said")).to_contain_text("Undo it, or open a smaller picture")
+    told = "allowed are 64,000,000 in all and 32,767 on a side). Undo it, or open a smaller picture."
+    expect(page.locator(".said")).to_contain_text(told)
     (tmp_path / "seven.png").write_bytes(painted(drawn(7, 0)[0]))
     page.locator("input[type=file]").set_input_files(tmp_path / "seven.png")
     expect(page.locator(".said .digit")).to_have_text("7")

@@ -1,6 +1,7 @@
 // A picture as gray values, as glassnet/data/pictures.py reads it: luminance, or where that shows much less than one of the
 // colours, that colour; strokes on nothing get a ground that leaves them visible.
 
+import { count as written } from "../../web/static/shared/format.js";
 import { eightBits } from "../../web/static/views/draw/deep.js";
 import { count, grid, median, rint } from "./framing/grids.js";
 import { reduced } from "./framing/resample.js";
@@ -24,7 +25,8 @@ export async function grayOfFile(file) {
   const as = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(await eightBits(file), as);
   if (bitmap.width * bitmap.height > MOST_PIXELS || Math.max(bitmap.width, bitmap.height) > LONGEST) {
-    throw new Error(`${bitmap.width} × ${bitmap.height} pixels; at most 64 million, and ${LONGEST} a side, are allowed`);
+    const size = `${written(bitmap.width)} × ${written(bitmap.height)} pixels`;
+    throw new Error(`${size}; allowed are ${written(MOST_PIXELS)} in all and ${written(LONGEST)} on a side`);
   }
   const context = canvasOf(bitmap.width, bitmap.height);
   context.drawImage(bitmap, 0, 0);
