@@ -5,11 +5,12 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from glassnet import Dataset, Model, load_dataset, resume, train
+from glassnet import Dataset, Model, files, load_dataset, resume, train
 from glassnet.errors import FileError, TrainingError
 from glassnet.files import is_held, only_process
 from glassnet.training import Callback, Live, RunUnderWay, live
@@ -112,14 +113,15 @@ def test_where_neither_line_nor_network_can_be_written_the_run_loses_nothing(
     tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
-    save = Model.save
+    write = files.write_tensors
 
-    def no_room(model: Model, path: Path, *, snapshot: bool = False, durable: bool = True) -> None:
-        if snapshot or Path(path).name == live.LIVE:
+    def no_room(path: Path, *args: Any, durable: bool = True) -> None:
+        if not durable:  # a snapshot, or the network for those who watch
             raise error
-        save(model, path, durable=durable)
+        write(path, *args, durable=durable)
 
-    monkeypatch.setattr(Model, "save", no_room)
+    for module in ("glassnet.model", "glassnet.training.snapshots"):
+        monkeypatch.setattr(f"{module}.write_tensors", no_room)
     monkeypatch.setattr(live, "STEPS", "no-such-folder/steps.jsonl")
     run = train(digits, out=tmp_path / "run", callbacks=[Live()], **SETTINGS)
     assert not (run.path / "steps.jsonl").exists()

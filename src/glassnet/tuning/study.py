@@ -142,11 +142,12 @@ def _check_trials(study: "Study", path: Path, config: Config) -> None:
 
 
 def _fault(path: Path, error: BaseException) -> FileError:
-    """Return what to tell of an error of Optuna's, SQLAlchemy's or SQLite's."""
+    """Return what to tell of an error of Optuna's, SQLAlchemy's, SQLite's or the system's."""
     found: BaseException | None = error
-    while found is not None and not isinstance(found, sqlite3.Error):
+    while found is not None and not isinstance(found, sqlite3.Error | OSError):
         found = found.__cause__ or found.__context__
-    code = getattr(found, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # the rest of it says more than is needed
+    other = sqlite3.SQLITE_IOERR if isinstance(found, OSError) else sqlite3.SQLITE_CORRUPT
+    code = getattr(found, "sqlite_errorcode", other) & 0xFF  # the rest of it says more than is needed
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH):
         return FileError(f"{path}: not a study, or a damaged one; choose another folder with --out")
     what = "free space" if code == sqlite3.SQLITE_FULL else "see to its disk and permissions"
