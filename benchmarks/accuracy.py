@@ -34,11 +34,12 @@ def measure(recipe: str, data: str) -> dict[str, object]:
             rows["validation_accuracy"].append(100 * max(row["validation_accuracy"] for row in run.history))
             rows["test_accuracy"].append(100 * evaluate(run.model, dataset.test).accuracy)
             models.append(run.model)
-    rows["ensemble_accuracy"] = [100 * evaluate(Model.join(models), dataset.test).accuracy]
+    together = 100 * evaluate(Model.join(models), dataset.test).accuracy
     print(
         f"{recipe:<8} {data:<7}", *(f"{name} {spread(values)}" for name, values in rows.items()), sep="  ", flush=True
     )
-    return {"data": data, "trials": seeds, **rows}
+    print(f"  as an ensemble {together:.2f}", flush=True)
+    return {"data": data, "trials": seeds, **rows, "ensemble_accuracy": together}
 
 
 if __name__ == "__main__":
@@ -47,4 +48,4 @@ if __name__ == "__main__":
     result["machine"] = describe_machine("numpy", "glassnet")
     for name in chosen:
         result["recipes"][name] = measure(name, RECIPES.get(name, "mnist"))
-    save_result("accuracy", result)
+        save_result("accuracy", result)

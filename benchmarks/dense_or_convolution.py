@@ -24,9 +24,9 @@ from machine import describe_machine, save_result, spread
 RIVALS: dict[str, dict[str, Any]] = {
     "dense": {},
     "convolution": {
-        "layers": "conv 8 5x5, pool 2, conv 16 5x5, pool 2, dense 64",
+        "layers": "conv 16 5x5, pool 2, conv 32 5x5, pool 2, dense 128",
         "batch_size": 128,
-        "epochs": 2,
+        "epochs": 1,
     },
 }
 STRENGTH = 2

@@ -40,7 +40,7 @@ def accuracy_lines(result: Result) -> list[str]:
     for recipe, row in result["recipes"].items():
         command = "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}"
         figures = [spread(row[name]) for name in ("test_accuracy", "seconds", "wall_seconds")]
-        figures.append(f"{row['ensemble_accuracy'][0]:.2f} (of {row['trials']})")
+        figures.append(f"{row['ensemble_accuracy']:.2f} (of {row['trials']})")
         lines.append(f"| `{command}` | " + " | ".join(figures) + " |")
     machine = result["machine"]
     trials = " or ".join(sorted({str(row["trials"]) for row in result["recipes"].values()}, reverse=True))
@@ -174,7 +174,7 @@ def titled(title: str, lines: Lines) -> Lines:
 
 BENCH: dict[str, Lines] = {
     "accuracy": titled("The recipes", accuracy_lines),
-    "dense_or_convolution": titled("Why the default is dense", dense_or_convolution_lines),
+    "dense_or_convolution": titled("The default, dense or convolutional", dense_or_convolution_lines),
     "ladder": titled("Seconds to accuracy", ladder_lines),
     "throughput": titled("Training speed", throughput_lines),
     "distance": titled("How near to the machine's own speed", distance_lines),

@@ -8,6 +8,8 @@ import pytest
 
 from glassnet import Model, nn
 from glassnet.data import Preprocessing
+from glassnet.engines.crew import MOST
+from glassnet.engines.rows import BLOCK
 from glassnet.errors import ConfigError, DataError
 
 HEIGHT, WIDTH = 5, 4
@@ -59,6 +61,15 @@ def test_an_image_is_answered_alike_whatever_comes_with_it(count: int) -> None:
     one = model(*layers_with(nn.ReLU()), nn.Dense(70), nn.ReLU()).compile()  # 70 units: three panels, one incomplete
     together = one.predict_proba(images(201))
     np.testing.assert_array_equal(one.predict_proba(images(201)[-count:]), together[-count:])
+
+
+def test_more_blocks_than_a_crew_has_parts_for() -> None:
+    one = model(nn.Dense(4), nn.ReLU()).compile()
+    many = np.zeros(((MOST + 2) * BLOCK, HEIGHT, WIDTH), np.uint8)
+    many[-1] = images(1)[0]
+    found = one.logits(many)
+    np.testing.assert_array_equal(found[[0, -1]], one.logits(many[[0, -1]]))
+    assert (found[:-1] == found[0]).all()
 
 
 def test_images_without_a_pixel_are_answered() -> None:

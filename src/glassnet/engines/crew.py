@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from .kept import keep
 from .native import add, call_kernel, compare_and_set, give_way, load, pause, put_kernel, store
 
-__all__ = ["Crew", "shared"]
+__all__ = ["MOST", "Crew", "shared"]
 
 State = NDArray[np.int64]
 
@@ -38,6 +38,7 @@ SIZE = 128
 
 RANGE = 16  # bits of the number of a part
 MOST = (1 << RANGE) - 1
+"""Of so many parts a job may be."""
 LOOK_OUT = 200e-6  # seconds that a helper looks out for work before it sleeps
 PATIENCE = 1000  # looks at a part that is under way, some microseconds in all, before others may have the processor
 

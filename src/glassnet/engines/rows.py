@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..nn import ACTIVATIONS, BatchNorm, Dense, Dropout, Flatten, Network
 from ..nn.activations import Activation
 from ..nn.types import Array
-from .crew import Crew, shared
+from .crew import MOST, Crew, shared
 from .loops import compiled_rule
 from .parts import bounds, inline
 from .threads import available_threads
@@ -72,7 +72,8 @@ class Rows:
         Y = np.empty((n, self.sizes[-1]), np.float32)
         X = np.ascontiguousarray(images).reshape(n, self.sizes[0])
         state = self.crew.ready() if n > BLOCK else self.crew.state
-        answer(state, -(-n // BLOCK), X, self.panels, self.sizes, self.rules, self.settings, probabilities, Y)
+        parts = min(-(-n // BLOCK), MOST)
+        answer(state, parts, X, self.panels, self.sizes, self.rules, self.settings, probabilities, Y)
         return Y
 
 
