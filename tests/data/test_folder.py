@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glassnet.data import load_dataset
+from glassnet.data import load_dataset, read_picture
 from glassnet.errors import DataError
 
 
@@ -173,6 +173,70 @@ def test_of_a_folder_that_changes_no_other_picture_changes_its_part(tmp_path):
     less_train, less_test = parts(tmp_path)
     assert less_train < more_train
     assert less_test < more_test
+
+
+def test_not_even_the_first_picture_of_a_class_decides_about_others(tmp_path):
+    pictures = np.random.default_rng(7).integers(0, 256, (81, 8, 8), np.uint8)
+    for i, picture in enumerate(pictures[:80]):
+        write(tmp_path / "34"[i % 2], f"{i:03}", picture)
+    train, test = parts(tmp_path)
+    for i in range(0, 20, 2):
+        (tmp_path / "3" / f"{i:03}.png").rename(tmp_path / "4" / f"0-{20 - i:02}.png")  # before all others
+        assert parts(tmp_path) == (train, test)
+    for i in range(20, 60, 2):
+        (tmp_path / "3" / f"{i:03}.png").unlink()
+        less_train, less_test = parts(tmp_path)
+        assert less_train < train or less_test < test
+        assert (less_train | less_test) < (train | test)
+        assert not less_train & test
+        assert not less_test & train
+    write(tmp_path / "3", "0", pictures[80])
+    more_train, more_test = parts(tmp_path)
+    assert less_train <= more_train
+    assert less_test <= more_test
+
+
+def test_pictures_of_one_content_are_in_one_part(tmp_path):
+    for i, picture in enumerate(np.random.default_rng(8).integers(0, 256, (20, 8, 8), np.uint8)):
+        for copy in "ab":
+            write(tmp_path / "34"[i % 2], f"{i:03}{copy}", picture)
+    train, test = parts(tmp_path)
+    assert train
+    assert test
+    assert not train & test
+
+
+def meanwhile(monkeypatch, change):
+    """Let a folder change while its first picture is read."""
+    changes = iter([change])
+
+    def read(*args):
+        next(changes, lambda: None)()
+        return read_picture(*args)
+
+    monkeypatch.setattr("glassnet.data.folder.read_picture", read)
+
+
+@pytest.mark.parametrize("names", [("{label}",), ("train/{label}", "test/{label}")])
+def test_a_picture_kept_while_the_folder_is_read_comes_the_next_time(tmp_path, monkeypatch, names):
+    pictures = iter(np.random.default_rng(9).integers(0, 256, (41, 8, 8), np.uint8))
+    places = [tmp_path / name.format(label=label) for name in names for label in "34"]
+    for place in places:
+        for i in range(40 // len(places)):
+            write(place, f"{i:03}", next(pictures))
+    expected = parts(tmp_path)
+    meanwhile(monkeypatch, lambda: write(places[-1], "0", next(pictures)))
+    assert parts(tmp_path) == expected
+    assert sum(map(len, parts(tmp_path))) == 41
+
+
+def test_a_picture_deleted_while_the_folder_is_read_gets_a_line(tmp_path, monkeypatch):
+    for i, picture in enumerate(np.random.default_rng(9).integers(0, 256, (10, 8, 8), np.uint8)):
+        write(tmp_path / "34"[i % 2], f"{i:03}", picture)
+    meanwhile(monkeypatch, (tmp_path / "4" / "009.png").unlink)
+    with pytest.raises(DataError, match=r"4/009\.png: no such file"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path).train) + len(load_dataset(tmp_path).test) == 9
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

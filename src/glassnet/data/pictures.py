@@ -15,7 +15,7 @@ from ..errors import DataError, pip_install
 from ..files import advice, as_path, read_regular
 from .dataset import Images
 
-__all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "read_picture"]
+__all__ = ["FORMS", "MAX_PICTURE_PIXELS", "SUFFIXES", "picture_bytes", "read_picture"]
 
 MAX_PICTURE_PIXELS = 64_000_000
 FORMS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
@@ -42,6 +42,19 @@ _DAMAGE = (
 )
 
 
+def picture_bytes(path: str | PathLike[str], name: str) -> bytes:
+    """Return what a file holds, which need not be a picture; raise DataError, which calls it ``name``, if nothing."""
+    try:
+        return read_regular(as_path(path, "picture"), MAX_FILE_BYTES)
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: no such file; is the path right?") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name}: a folder, not an image file; give the files in it") from error
+    except OSError as error:
+        what = advice(error, "give a picture")
+        raise DataError(f"{name}: cannot be read ({error.strerror}); {what}") from error
+
+
 def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -> Images:
     """Read a PNG, JPEG, BMP, GIF, TIFF or WebP as gray values ``(H, W)`` uint8, the way up that its EXIF data says.
 
@@ -60,15 +73,7 @@ def read_picture(source: str | PathLike[str] | bytes, name: str | None = None) -
         DataError: it cannot be read, is of another form, is damaged, or has more than 64 million pixels.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
-    try:
-        content = source if isinstance(source, bytes) else read_regular(as_path(source, "picture"), MAX_FILE_BYTES)
-    except FileNotFoundError as error:
-        raise DataError(f"{name}: no such file; is the path right?") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{name}: a folder, not an image file; give the files in it") from error
-    except OSError as error:
-        what = advice(error, "give a picture")
-        raise DataError(f"{name}: cannot be read ({error.strerror}); {what}") from error
+    content = source if isinstance(source, bytes) else picture_bytes(source, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

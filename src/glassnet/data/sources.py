@@ -21,7 +21,7 @@ from .arrays import as_labels, class_names
 from .cache import Table
 from .catalogue import NAMED_FILES
 from .dataset import Dataset, Examples
-from .folder import class_folders, count_pictures, held_out, left_out, parts_of, read_class_folders
+from .folder import ClassFolders, class_folders, held_out, left_out, parts_of, read_class_pictures
 from .idx import FILES, find_idx, read_idx, upright
 from .in_memory import Part, from_arrays, from_frame, from_parts, make_dataset
 from .mnist import mnist_files, mnist_is_here, openml_examples, openml_is_here
@@ -194,8 +194,10 @@ def _from_folder(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> 
     if (path / "mnist.npz").is_file():
         return _from_npz(path / "mnist.npz", names)
     parts = parts_of(path)
-    if "train" in parts or class_folders(path):
-        return _from_pictures(path, parts if "train" in parts else {"train": path}, given)
+    if "train" not in parts:
+        parts = {"train": class_folders(path)}
+    if parts["train"]:
+        return _from_pictures(path, parts, given)
     if path.name == "drawings":  # where the page keeps them
         raise DataError(f"{path}: no drawings in this folder yet; keep some on the page (glassnet serve)")
     raise DataError(
@@ -296,21 +298,22 @@ def _joined(first: NDArray[Any], then: NDArray[Any], name: str) -> NDArray[Any]:
     return np.concatenate([first, then])
 
 
-def _from_pictures(path: Path, parts: Mapping[str, Path], given: tuple[str, ...]) -> Dataset:
+def _from_pictures(path: Path, parts: Mapping[str, ClassFolders], given: tuple[str, ...]) -> Dataset:
     """Class folders. All pictures are read together, so that those of all parts are brought into one form."""
-    found = {part: class_folders(folder) for part, folder in parts.items()}
-    train, more, test = (found.get(part, []) for part in ("train", "validation", "test"))
+    train, more, test = (parts.get(part, {}) for part in ("train", "validation", "test"))
     own, name = [folder.name for folder in train], _short(path.name)
     if not set(own) <= set(given):
         if len(own) < 2:
             raise DataError(f"{path}: pictures of only one class, {own[0]}; add a folder for at least one more")
         given = class_names(own)
     classes = given
-    if unknown := [folder for folder in more + test if folder.name not in classes]:
+    if unknown := [folder for folder in (*more, *test) if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
-    examples = read_class_folders(train + more + test, classes)  # of which validation images are chosen by a setting
-    if line := left_out(list(parts.values())):
+    pictures = [path for part in (train, more, test) for paths in part.values() for path in paths]
+    examples, places = read_class_pictures(pictures, classes)  # of which validation images are chosen by a setting
+    if line := left_out(parts.values()):
         warnings.warn(line, stacklevel=2)
-    is_test = np.arange(len(examples)) >= len(examples) - count_pictures(test) if test else held_out(train + more)
+    official = np.arange(len(pictures)) >= len(pictures) - sum(map(len, test.values()))
+    is_test = official if test else held_out(places, examples.labels)
     kept, held = (examples.take(np.flatnonzero(part)) for part in (~is_test, is_test))
     return replace(make_dataset(name, str(path), kept, held, classes), official_test=bool(test))
