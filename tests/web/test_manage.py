@@ -1,5 +1,7 @@
 """Runs are renamed and deleted."""
 
+import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,11 +12,12 @@ from threading import Event
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from glassnet import Run, load_dataset, train
 from glassnet.errors import TrainingError
 from glassnet.files import only_process
-from glassnet.web import Site
+from glassnet.web import Site, create_app
 
 
 @pytest.fixture
@@ -76,6 +79,32 @@ def test_while_a_large_run_is_deleted_the_page_answers(
             goes_on.set()
         assert deleted.result().status_code == 204
     assert list(site.runs.iterdir()) == []
+
+
+def test_a_run_that_cannot_be_deleted_stays_as_it_was(
+    run: Run, site: Site, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rename(folder: Path, target: Path) -> Path:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(folder))
+
+    monkeypatch.setattr(Path, "rename", rename)  # as of a folder that something is mounted on
+    answer = client.delete("/api/runs/one")
+    assert (answer.status_code, "cannot be deleted (Device or resource busy)" in answer.json()["error"]) == (400, True)
+    assert [facts["name"] for facts in client.get("/api/runs").json()] == ["one"]
+    assert run.finished
+
+
+def test_a_deletion_that_was_interrupted_is_hidden_and_finished_by_the_next_server(
+    run: Run, site: Site, client: httpx.Client
+) -> None:
+    left, own = site.runs / f".deleted-{8 * '0a'}", site.runs / ".deleted-mine"
+    for folder in (left, own):
+        shutil.copytree(run.path, folder)
+    assert [facts["name"] for facts in client.get("/api/runs").json()] == ["one"]
+    assert client.get(f"/api/runs/{left.name}").status_code == 404
+    with TestClient(create_app(site)):
+        assert sorted(path.name for path in site.runs.iterdir()) == [own.name, "one"]
+    assert run.finished
 
 
 def test_what_is_no_run_is_not_deleted(run: Run, site: Site, client: httpx.Client, tmp_path: Path) -> None:

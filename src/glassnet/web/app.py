@@ -58,6 +58,7 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(manage.finish_deleting, site.runs)
         try:
             yield
         finally:

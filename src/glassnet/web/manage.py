@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -15,10 +16,11 @@ from .dependencies import TheJobs, TheStore
 from .questions import Question
 from .store import Store
 
-__all__ = ["router"]
+__all__ = ["finish_deleting", "router"]
 
 NAME = re.compile(r"\w[\w.+ -]{0,99}")
 MAX_BYTES = 200  # of a name in UTF-8; a file system takes some 255, in which a letter may have four
+DELETED = re.compile(r"\.deleted-[0-9a-f]{16}")  # what a run is called while it is deleted
 
 router = APIRouter()
 
@@ -45,10 +47,19 @@ def delete(name: str, store: TheStore, jobs: TheJobs) -> Response:
         rest = _take_away(store, name)
     if rest:  # which may take long, and others wait for `jobs`
         try:
+            (rest / CONFIG).unlink(missing_ok=True)  # nobody, not in a shell either, takes it for a run meanwhile
             shutil.rmtree(rest)
         except OSError as error:
             raise FileError(f"{rest}: cannot be deleted ({error.strerror}); {advice(error)}") from error
     return Response(status_code=204)
+
+
+def finish_deleting(runs: Path) -> None:
+    """Delete what is left of runs whose deletion was interrupted, as far as that is possible."""
+    with suppress(OSError):  # no such folder yet, or no permission
+        for path in runs.iterdir():
+            if DELETED.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def rename_run(store: Store, name: str, to: str) -> None:
@@ -76,7 +87,9 @@ def rename_run(store: Store, name: str, to: str) -> None:
 
 
 def _take_away(store: Store, name: str) -> Path | None:
-    """Return the folder of a run that is a run no more, under a name of its own, or None where it was only a link.
+    """Return the folder of a run under a hidden name, or None where it was only a link.
+
+    That is one step, which is done or not done: a run that cannot be taken away stays as it was.
 
     Raises:
         FileError: no such run, or it cannot be taken away.
@@ -88,7 +101,6 @@ def _take_away(store: Store, name: str) -> Path | None:
             folder.unlink()
             return None
         with only_process(folder):
-            (folder / CONFIG).unlink()  # so that nobody takes it for a run while the rest is deleted
             return folder.rename(folder.with_name(f".deleted-{token_hex(8)}"))
     except OSError as error:
         raise FileError(f"{folder}: cannot be deleted ({error.strerror}); {advice(error)}") from error

@@ -45,7 +45,7 @@ class Store:
         for path in self.site.runs.iterdir():
             with suppress(OSError, UnicodeEncodeError):  # no permission, just deleted, or a name that is not text
                 path.name.encode()
-                if (path / CONFIG).is_file():
+                if not path.name.startswith(".") and (path / CONFIG).is_file():
                     times[path.name] = path.stat().st_mtime
         return sorted(times, key=lambda name: times[name], reverse=True)
 
