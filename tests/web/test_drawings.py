@@ -1,11 +1,13 @@
 """Kept drawings: looked at, given another label, deleted, and what a network is fine-tuned on."""
 
 import base64
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import httpx
 import numpy as np
@@ -16,8 +18,11 @@ from PIL import Image
 
 from glassnet import Run, load_dataset, train
 from glassnet.data import read_picture
+from glassnet.data.dataset import Images
 from glassnet.files import only_process
 from glassnet.web import Site
+from glassnet.web.drawings import THUMBNAIL
+from glassnet.web.store import Store
 
 
 @pytest.fixture
@@ -66,7 +71,10 @@ def test_own_pictures_of_every_form_are_listed_and_shown_and_left_alone(client: 
     for file in ("b.BMP", "c.tif", "d.jpg.png"):
         shown = client.get(f"/api/drawings/4/{file}")
         assert shown.headers["content-type"] == "image/png"
-        assert np.array_equal(read_picture(shown.content), read_picture(place))
+        small = read_picture(shown.content)
+        assert THUMBNAIL / 2 < max(small.shape) <= THUMBNAIL
+        expected = np.asarray(image.resize(small.shape[::-1], Image.Resampling.BOX)).astype(float)
+        assert np.abs(small - expected).mean() < 4
     for file in own:
         answers = client.put(f"/api/drawings/4/{file}", json={"label": "7"}), client.delete(f"/api/drawings/4/{file}")
         for answer in answers:
@@ -74,6 +82,41 @@ def test_own_pictures_of_every_form_are_listed_and_shown_and_left_alone(client: 
     assert client.delete("/api/drawings").json() == {"deleted": 1}
     assert client.get("/api/drawings").json() == {"4": own, "summer": ["holiday.png"]}
     assert place.with_name("notes.txt").exists()
+
+
+def test_own_pictures_are_decoded_within_the_limit_and_only_where_they_are_new(
+    client: httpx.Client, app: FastAPI, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site.drawings / "4").mkdir(parents=True)
+    places = [f"/api/drawings/4/{number}.jpg" for number in range(3)]
+    files = [site.drawings / "4" / f"{number}.jpg" for number in range(3)]
+    for file in files:
+        Image.new("L", (300, 600), 90).save(file)
+    first = client.get(places[0])
+    assert read_picture(first.content).shape == (120, 60)
+    decoded, goes_on = [], Event()
+
+    def slow(path: Path) -> Images:
+        decoded.append(path)
+        assert goes_on.wait(20)
+        return read_picture(path)
+
+    monkeypatch.setattr("glassnet.web.drawings.read_picture", slow)
+    app.state.preparing.total_tokens = 1
+    known = {"If-None-Match": first.headers["etag"]}
+    with ThreadPoolExecutor(2) as pool:
+        others = [pool.submit(client.get, place) for place in places[1:]]
+        again = client.get(places[0], headers=known)
+        time.sleep(0.5)
+        assert len(decoded) == 1
+        goes_on.set()
+    assert all(other.result().status_code == 200 for other in others)
+    assert (again.status_code, again.content, len(decoded)) == (304, b"", 2)
+    Image.new("L", (300, 600), 200).save(files[0])
+    os.utime(files[0], (1, 1))
+    new = client.get(places[0], headers=known)
+    assert new.status_code == 200
+    assert new.content != first.content
 
 
 def test_what_cannot_be_listed_hides_no_drawing(client: httpx.Client, site: Site) -> None:
@@ -85,10 +128,11 @@ def test_what_cannot_be_listed_hides_no_drawing(client: httpx.Client, site: Site
     (strange / "a.png").write_bytes(path.read_bytes())
     (site.drawings / "5").mkdir(0)  # without permission
     (site.drawings / "6").symlink_to("6")
+    (site.drawings / "4" / "0.png").symlink_to("x" * 300)  # as a link to where nobody may look, it cannot even be asked
     assert client.get("/api/drawings").json() == names
     assert {"name": "drawings", "classes": ["4", "7"]}.items() <= client.get("/api/options").json()["data"][-1].items()
     assert client.delete("/api/drawings").json() == {"deleted": 2}
-    assert len(list(site.drawings.rglob("*.png"))) == 2
+    assert len(list(site.drawings.rglob("*.png"))) == 3
 
 
 def test_a_relabelled_drawing_takes_the_place_of_no_other(client: httpx.Client, site: Site) -> None:
@@ -140,7 +184,11 @@ def test_all_are_deleted_and_nothing_else(client: httpx.Client, site: Site) -> N
 
 
 @pytest.mark.parametrize(
-    "place", ["9/none", "none/none", "%2e%2e/secret", "4/..%2f..%2fsecret.png", "4/.hidden.png", "%2e/4"]
+    "place",
+    [
+        *("9/none", "none/none", "%2e%2e/secret", "4/..%2f..%2fsecret.png", "4/.hidden.png", "%2e/4"),
+        *(f"{300 * 'x'}/a.png", f"4/{300 * 'x'}.png"),
+    ],
 )
 def test_what_is_not_there_is_not_found(client: httpx.Client, site: Site, place: str) -> None:
     keep(client, 4)
@@ -213,6 +261,30 @@ def test_drawings_are_answered_while_a_fine_tuning_begins(
         assert client.post("/api/draw", content=painted(strokes, hand.width)).is_success
         assert not begun.done()
     assert begun.result().status_code == 201
+
+
+def test_the_runs_are_listed_once_to_find_a_fine_tuning(
+    client: httpx.Client, site: Site, trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = site.runs / "tuned"
+    shutil.copytree(trained.path, tuned)
+    config = trained.config.model_copy(update={"recipe": "fine-tune", "data": str(site.drawings)})
+    (tuned / "config.toml").write_text(config.to_toml())
+    for name in ("done", "damaged"):
+        shutil.copytree(tuned, site.runs / name)
+    (site.runs / "damaged" / "config.toml").write_text("?")
+    listed: list[list[str]] = []
+    names = Store.names
+
+    def counted(store: Store) -> list[str]:
+        listed.append(names(store))
+        return listed[-1]
+
+    monkeypatch.setattr(Store, "names", counted)
+    assert client.get("/api/drawings/train").json() == {"name": None}
+    with only_process(tuned), only_process(site.runs / "damaged"), only_process(trained.path):
+        assert client.get("/api/drawings/train").json() == {"name": "tuned"}
+    assert list(map(len, listed)) == [4, 4]
 
 
 def test_a_run_under_way_is_not_fine_tuned(client: httpx.Client, site: Site, trained: Run) -> None:

@@ -46,18 +46,21 @@ def find(label: str, name: str, folder: Path) -> Path:
     place = folder / label
     path = place / (f"{name}.png" if KEPT.fullmatch(name) else name)
     # Names come from anywhere: the path has to be that of a file in a folder of a class, and neither may be hidden.
-    if path.parts == (*folder.parts, label, path.name) and _is_named(place) and not place.is_symlink():
+    if path.parts == (*folder.parts, label, path.name) and _is_named(place) and _is_named(path):
         with suppress(OSError, ValueError):  # no permission, or a name that no file can have
-            if _is_named(path) and is_picture(path):
+            if not place.is_symlink() and is_picture(path):
                 return path
     raise HTTPException(404, f"{label[:40]}/{name[:40]}: no such drawing; it may have been deleted or relabelled")
 
 
 def _pictures(place: Path) -> list[Path]:
-    try:
-        return sorted(path for path in place.iterdir() if _is_named(path) and is_picture(path))
-    except OSError:
-        return []
+    found = []
+    with suppress(OSError):
+        for path in place.iterdir():
+            with suppress(OSError):  # a link to where nobody may look
+                if _is_named(path) and is_picture(path):
+                    found.append(path)
+    return sorted(found)
 
 
 def _is_named(path: Path) -> bool:

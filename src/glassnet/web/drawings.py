@@ -8,21 +8,26 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Lock
+from typing import Annotated
 
+import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Header, HTTPException
 from fastapi.responses import FileResponse, Response
 from pydantic import Base64Bytes, ConfigDict
+from starlette.concurrency import run_in_threadpool
 
 from ..data import frame_picture, read_picture
 from ..data.dataset import Images
 from ..data.folder import MNIST_FORM
+from ..data.framing import reduced
 from ..errors import DataError, FileError, nearest
 from ..files import write_atomically
 from .choice import NAME
 from .dependencies import Preparing, TheStore
 from .drawing_files import find, is_kept, kept_file, listed_name, pictures_by_class
 from .questions import Question
+from .record import file_version
 from .store import Store
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
 
 MAX_DRAWINGS = 10_000
 MAX_BYTES = 100_000  # of one drawing as it is kept
+THUMBNAIL = 128  # pixels: the longer side of somebody's own picture as the page shows it
 KEEPING = Lock()  # one drawing is counted and written, moved or deleted at a time
 FOLDER_NAME = re.compile(r"\w[\w .-]{0,39}")
 
@@ -219,12 +225,19 @@ def delete_all(store: TheStore) -> dict[str, int]:
 
 
 @router.get("/api/drawings/{label}/{name}")
-def picture(label: str, name: str, store: TheStore) -> Response:
-    """Send a kept drawing, as a PNG whatever its form is."""
-    path = find(label, name, store.site.drawings)
-    if path.suffix == ".png":
+async def picture(
+    label: str, name: str, store: TheStore, preparing: Preparing, if_none_match: Annotated[str, Header()] = ""
+) -> Response:
+    """Send a kept drawing as it is, and of somebody's own picture a small PNG, unless the client has it already."""
+    path = await run_in_threadpool(find, label, name, store.site.drawings)
+    if is_kept(path):
         return FileResponse(path, media_type="image/png")
-    return Response(_png(read_picture(path)), media_type="image/png")
+    inode, written = await run_in_threadpool(file_version, path)
+    headers = {"ETag": f'"{inode:x}-{written:x}"', "Cache-Control": "private, no-cache"}  # ask each time if it is new
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    thumbnail = await run_sync(_thumbnail, path, limiter=preparing)
+    return Response(thumbnail, media_type="image/png", headers=headers)
 
 
 @router.put("/api/drawings/{label}/{name}")
@@ -238,6 +251,10 @@ def relabel(label: str, name: str, wanted: Label, store: TheStore, run: str | No
 def delete(label: str, name: str, store: TheStore) -> dict[str, int]:
     """Delete a kept drawing."""
     return {"deleted": delete_drawings(store.site.drawings, label, name)}
+
+
+def _thumbnail(path: Path) -> bytes:
+    return _png(np.rint(reduced(read_picture(path), THUMBNAIL)).astype(np.uint8))
 
 
 def _keep(kept: Kept, store: Store, run: str | None) -> dict[str, str | int]:

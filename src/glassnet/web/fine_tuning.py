@@ -12,7 +12,7 @@ from ..data import Dataset, Examples, load_dataset, needs_download
 from ..errors import DataError, GlassnetError
 from ..files import is_held
 from ..model import Model
-from ..training import BUNDLED, Config
+from ..training import BUNDLED, Config, Run
 from ..training.folder import MODEL
 from .choice import Step
 from .dependencies import Preparing, TheJobs, TheStore
@@ -29,7 +29,8 @@ router = APIRouter()
 async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str | None = None) -> dict[str, str]:
     """Begin a run that starts from the site's model, or from the run's that is named, and return its name."""
     order = await run_sync(_order, store, run, limiter=preparing)
-    return {"name": await run_in_threadpool(jobs.start, order)}  # which waits for a process, and for no picture
+    name = await run_in_threadpool(jobs.start, order)  # not under the limit for pictures: it waits for a process
+    return {"name": name}
 
 
 @router.get("/api/drawings/train")
@@ -37,10 +38,12 @@ def under_way(store: TheStore) -> dict[str, str | None]:
     """Return the name of the run that is being fine-tuned on the kept drawings; None where there is none."""
     drawings = store.site.drawings.resolve()
     for name in store.names():
-        with suppress(GlassnetError):  # of a folder that is gone or damaged
-            run = store.run(name)
-            if is_held(run.path) and run.config.recipe == RECIPE and Path(run.config.data).resolve() == drawings:
-                return {"name": name}
+        path = store.site.runs / name
+        if is_held(path):
+            with suppress(GlassnetError):  # of a folder that is gone or damaged
+                config = Run(path).config
+                if config.recipe == RECIPE and Path(config.data).resolve() == drawings:
+                    return {"name": name}
     return {"name": None}
 
 
