@@ -119,7 +119,7 @@ def held_out(places: NDArray[np.float64], labels: Indices) -> NDArray[np.bool_]:
     greatest = np.zeros(labels.max() + 1)
     np.maximum.at(greatest, labels, places)
     may_go = places < greatest[labels]
-    return may_go & (places <= max(TEST_SHARE, places[may_go].min(initial=1.0)))
+    return np.asarray(may_go & (places <= max(TEST_SHARE, places[may_go].min(initial=1.0))), np.bool_)
 
 
 def _place(content: bytes) -> float:
