@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from glassnet import load_dataset, open_model, train
 from glassnet.cli import main
@@ -17,6 +18,7 @@ from glassnet.errors import ConfigError, DataError
 from glassnet.plugins import make_plugin, plugin_names
 from glassnet.training import Run
 from glassnet.training.settings import Settings
+from glassnet.web import Site, create_app
 
 CODE = """
 import sys
@@ -72,8 +74,31 @@ class Zeros(Mistake):
     def initialize(self, network, rng):
         network.parameters[...] = 0
 
+class NoLicence(Engine):
+    def __init__(self, threads, products):
+        sys.exit("no\\nlicence")
+
 class Silent(Mistake):
     name = "silent"
+
+class Unchecked(Zeros):
+    name = "unchecked"
+    check = " "
+
+class Pageless(Zeros):
+    name = "pageless"
+    tutorial = None
+
+class Strange(Zeros):
+    name = "strange"
+    circumstances = {"learning_rte": 0.1}
+
+class Unchanging(Zeros):
+    name = "unchanging"
+
+    @classmethod
+    def changes(cls, settings):
+        raise KeyError("rate")
 
 class Renamed(Zeros):
     name = "another-name"
@@ -94,6 +119,7 @@ note-three = their_package:wrong
 [glassnet.engines]
 counting = their_package:Counting
 no-engine = their_package:Note
+no-licence = their_package:NoLicence
 engine-missing = their_second_package:Engine
 
 [glassnet.mistakes]
@@ -101,8 +127,13 @@ zero-weights = their_package:Zeros
 no-mistake = their_package:wrong
 silent = their_package:Silent
 renamed = their_package:Renamed
+unchecked = their_package:Unchecked
+pageless = their_package:Pageless
+strange = their_package:Strange
+unchanging = their_package:Unchanging
 one-bias-gradient = their_package:Zeros
 """
+LEFT_OUT = {"no-mistake", "silent", "renamed", "unchecked", "pageless", "strange", "unchanging"}
 CANNOT = "of the package their-package 1.0 cannot be used: "
 
 
@@ -164,7 +195,13 @@ def test_their_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_settings_list_their_engines() -> None:
     with pytest.warns(UserWarning, match="left out"):
-        assert Settings.model_json_schema()["properties"]["engine"]["enum"] == ["auto", "numpy", "compiled", "counting"]
+        assert Settings.model_json_schema()["properties"]["engine"]["enum"] == [
+            "auto",
+            "numpy",
+            "compiled",
+            "counting",
+            "no-licence",
+        ]
 
 
 @pytest.mark.filterwarnings("always")
@@ -173,14 +210,18 @@ def test_what_cannot_be_used_is_left_out_of_lists(capsys: pytest.CaptureFixture[
     out, error = capsys.readouterr()
     listed = json.loads(out)["mistakes"]
     assert "zero-weights" in listed
-    assert not {"no-mistake", "silent", "renamed"} & listed.keys()
+    assert not LEFT_OUT & listed.keys()
     assert listed["one-bias-gradient"]["summary"] == MISTAKES["one-bias-gradient"].summary != listed["zero-weights"]
     assert sorted(error.splitlines()) == [
         f"glassnet: {line}; it is left out"
         for line in (
             f"no-mistake: their_package:wrong {CANNOT}it is not a subclass of glassnet.clinic.Mistake",
+            f"pageless: their_package:Pageless {CANNOT}it has no text 'tutorial'",
             f"renamed: their_package:Renamed {CANNOT}its name is 'another-name'; the entry point's has to be the same",
             f"silent: their_package:Silent {CANNOT}it has no text 'summary'",
+            f"strange: their_package:Strange {CANNOT}no setting called 'learning_rte' (did you mean 'learning_rate'?)",
+            f"unchanging: their_package:Unchanging {CANNOT}'rate'",
+            f"unchecked: their_package:Unchecked {CANNOT}it has no text 'check'",
         )
     ]
 
@@ -201,6 +242,8 @@ def test_what_cannot_be_used_is_left_out_of_lists(capsys: pytest.CaptureFixture[
             ["--engine", "engine-missing"],
             f"engine-missing: their_second_package:Engine {CANNOT}No module named 'their_second_package'",
         ),
+        (["--engine", "no-licence"], f"no-licence: their_package:NoLicence {CANNOT}no licence"),
+        (["--engine", "no-licence", "--threads", "1"], f"no-licence: their_package:NoLicence {CANNOT}no licence"),
         (["--engine", "countin"], "--engine: 'countin' is unknown (did you mean 'counting'?)"),
         (
             ["--engine", "counting", "--precision", "bfloat16"],
@@ -217,6 +260,30 @@ def test_what_cannot_be_used_is_one_line_before_anything_is_done(
     assert error.startswith(f"glassnet: {complaint}")
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*left out")
+def test_the_page_has_the_mistakes_that_can_be_used(tmp_path: Path) -> None:
+    app = create_app(Site(tmp_path / "runs", None, tmp_path / "drawings"))
+    client = TestClient(app, base_url="http://127.0.0.1:80")
+    listed = {mistake["name"] for mistake in client.get("/api/mistakes").json()}
+    assert listed == {*MISTAKES} - LEFT_OUT
+    assert "zero-weights" in listed
+
+
+@pytest.mark.parametrize("name", ["strange", "unchanging"])
+def test_a_mistake_with_settings_that_cannot_be_used_is_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["clinic", name]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"glassnet: {name}: their_package:{name.title()} {CANNOT}")
+    assert error.count("\n") == 1
+
+
+def test_a_mistake_that_cannot_change_settings_is_one_line_of_a_training() -> None:
+    with pytest.raises(ConfigError, match=f"unchanging: their_package:Unchanging {CANNOT}"):
+        train(load_dataset("digits"), mistakes=["unchanging"])
 
 
 @pytest.mark.parametrize(

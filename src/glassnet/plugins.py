@@ -15,6 +15,7 @@ my-mistake = "my_package:MyMistake"        # a subclass of glassnet.clinic.Mista
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -107,6 +108,16 @@ class WithPlugins(Mapping[str, T]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @contextmanager
+    def blaming(self, name: str) -> Iterator[None]:
+        """Blame whatever is raised here on the package that has this name, if it is not one of glassnet's own."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            if name in self._own:
+                raise
+            raise blame(self._group, name, error) from error
 
     def _is_usable(self, name: str) -> bool:
         try:

@@ -26,19 +26,25 @@ def answered(monkeypatch: pytest.MonkeyPatch, capsys: Capture, text: bytes, seed
 
 def test_a_round_has_a_choice_of_each_symptom_that_a_curve_can_show() -> None:
     rounds = [quiz_round(number) for number in range(1, 200)]
-    for right, choices in rounds:
+    for _, right, choices in rounds:
         assert right in choices
         assert sorted(gallery()[name]["rank"] for name in choices) == list(range(len(SYMPTOMS) - 1))
     assert rounds == [quiz_round(number) for number in range(1, 200)]
-    assert len(Counter(right for right, _ in rounds)) > 12
-    places = Counter(choices.index(right) for right, choices in rounds)
+    assert len(Counter(right for _, right, _ in rounds)) > 12
+    places = Counter(choices.index(right) for _, right, choices in rounds)
     assert min(places[place] for place in range(4)) > 20  # the place of the right one tells nothing
+
+
+def test_a_round_is_the_same_on_every_machine() -> None:
+    choices = ["training-accuracy-reported", "no-shuffling", "softmax-without-maximum", "equal-weights"]
+    assert quiz_round(7) == (7, "equal-weights", choices)
+    assert 1 <= quiz_round().number <= 1000
 
 
 def test_after_the_answer_the_mistake_is_named_with_what_gives_it_away(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    right, choices = quiz_round(7)
+    _, right, choices = quiz_round(7)
     number = choices.index(right) + 1
     out = answered(monkeypatch, capsys, f"9\nx\n\xb2\n\n{number}\n".encode("latin-1"), 7)
     asked, _, told = out.partition(f"Number, 1 to 4: {number}\n")
@@ -51,7 +57,7 @@ def test_after_the_answer_the_mistake_is_named_with_what_gives_it_away(
 
 
 def test_a_wrong_answer_says_what_would_have_shown(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    right, choices = quiz_round(7)
+    _, right, choices = quiz_round(7)
     chosen = next(name for name in choices if name != right)
     out = answered(monkeypatch, capsys, str(choices.index(chosen) + 1).encode(), 7)  # without a line feed
     told = " ".join(out.partition("Number, 1 to 4:")[2].split())

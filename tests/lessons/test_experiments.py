@@ -8,7 +8,7 @@ import pytest
 
 from glassnet import evaluate, load_dataset, train
 from glassnet.lessons import lesson_files, read_lesson
-from glassnet.study.compare import BASE, pair
+from glassnet.study.pairs import BASE, pair
 from glassnet.training import Run
 from glassnet.web.questions import typed
 

@@ -9,6 +9,7 @@ from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, load_dataset
 from ..errors import ConfigError, FileError, nearest
 from ..study import study, study_notebook
+from ..study.pairs import circumstances
 from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, budget_words, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
@@ -59,7 +60,7 @@ def clinic(
     if report is not None:
         _require_folder(report)
     dataset = load_dataset(data)
-    names = list(MISTAKES) if name is None else [name]
+    names = list(circumstances()) if name is None else [name]
     results = [_study(each, dataset, seed, number, len(names)) for number, each in enumerate(names, 1)]
     page = None
     if report is not None:
@@ -100,17 +101,18 @@ def _require_folder(folder: Path) -> None:
 
 
 def _list(json: bool) -> None:
+    names = circumstances()
     recipes = {name: recipe_summary(name) for name in notebook_names()}
     if json:
         words = ("summary", "wrong", "right", "effect", "symptom", "check", "tutorial")
         print_json(
             {
-                "mistakes": {name: {word: getattr(m, word) for word in words} for name, m in MISTAKES.items()},
+                "mistakes": {name: {word: getattr(MISTAKES[name], word) for word in words} for name in names},
                 "notebooks": recipes,
             }
         )
         return
-    print_definitions({name: mistake.summary for name, mistake in MISTAKES.items()})
+    print_definitions({name: MISTAKES[name].summary for name in names})
     print("\nThe notebooks that make them:\n")
     print_definitions(recipes)
     print(f"\nRun one beside its cure: {command('clinic', next(iter(MISTAKES)))}")

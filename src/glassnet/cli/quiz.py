@@ -3,13 +3,11 @@
 import sys
 import textwrap
 
-import numpy as np
-
 from ..clinic import MISTAKES
 from ..data import load_dataset
 from ..errors import check_count
 from ..study import study
-from ..study.quiz import ROUNDS, quiz_round
+from ..study.quiz import quiz_round
 from .clinic import WIDTH, explain, paragraph, show_curves, show_findings
 from .output import command, print_definitions
 
@@ -28,9 +26,9 @@ def quiz(*, seed: int | None = None) -> None:
     seed
         The round, which decides mistake and choices, as on the page. Default: any of 1 to 1000.
     """
-    number = int(np.random.default_rng().integers(1, ROUNDS + 1)) if seed is None else seed
-    check_count("--seed", number)
-    right, choices = quiz_round(number)
+    if seed is not None:
+        check_count("--seed", seed)
+    number, right, choices = quiz_round(seed)
     again = command("quiz", "--seed", number)
     words = f"Round {number}. Two networks train on the same digits from the same initial weights. One has a mistake."
     print(textwrap.fill(words, WIDTH), flush=True)

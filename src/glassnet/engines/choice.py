@@ -33,7 +33,7 @@ def choose_engine(wanted: str, work: int) -> str:
         return "compiled" if work >= WORTHWHILE and not why_not_compiled() else "numpy"
     if wanted == "compiled" and (reason := why_not_compiled()):
         raise ConfigError(f"engine: compiled cannot be used: {reason}; or train with engine numpy")
-    ENGINES[wanted]  # which refuses one of another package that cannot be used
+    make_engine(wanted)  # which refuses one of another package that cannot be made
     return wanted
 
 
@@ -67,8 +67,13 @@ def make_engine(name: str, threads: int = 1, products: int | None = None, precis
         threads: how many it has.
         products: for NumPy, see `Engine`; the compiled engine's products have as many as all else.
         precision: "bfloat16" for products of numbers that are rounded to it; else they are as their arrays.
+
+    Raises:
+        ConfigError: another package's engine that cannot be made.
     """
-    return ENGINES[name](threads, products, precision)
+    make = ENGINES[name]
+    with ENGINES.blaming(name):
+        return make(threads, products, precision)
 
 
 def _numpy(threads: int, products: int | None, precision: str) -> Engine:

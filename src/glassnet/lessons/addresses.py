@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..clinic import MISTAKES
 from ..errors import ConfigError, nearest
 from ..explain import explain_tiny, explain_tiny_convolution
-from ..study.compare import BASE, pair
+from ..study.pairs import BASE, pair
 from ..training import Config, Settings, recipe_names
 from ..training.wording import fault
 

@@ -1,6 +1,6 @@
 """A mistake beside its cure, and a notebook cured step by step: runs, measured, and what they show.
 
-Read `compare` first; `results` is what it returns, `tables` and `plots` show it, `page` puts it on a page.
+Read `pairs` and `compare` first; `results` is what it returns, `tables` and `plots` show it, `page` puts it on a page.
 """
 
 from .compare import study, study_notebook

@@ -6,7 +6,7 @@ training, for validation, and for the true accuracy. The test images of the data
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,10 @@ from ..data import Dataset, Examples
 from ..errors import ConfigError, DataError, nearest
 from ..training import Config, RunCallback, RunUnderWay, TrainingInterrupted, notebook_names, train
 from .consultation import ask_doctor
+from .pairs import BASE, pair
 from .results import Chain, Comparison, Course, Point, Stage
 
-__all__ = ["BASE", "pair", "study", "study_notebook"]
-
-BASE = "fast"
-"""A recipe without batch normalisation or distortions, which would hide what a mistake does."""
-
-CIRCUMSTANCES: Mapping[str, Any] = {
-    "validation": 1 / 3,
-    "hidden": [32],
-    "optimizer": "sgd",
-    "learning_rate": 0.3,
-    "batch_size": 32,
-    "epochs": 15,
-}
-"""In which a mistake is studied, unless it shows in others."""
+__all__ = ["study", "study_notebook"]
 
 TRUTH = 0.25  # share of the training images that neither run may see
 LEAST, MOST = 200, 4_000  # training images: with fewer there is nothing to see, and more only take longer
@@ -74,25 +62,6 @@ def study(name: str, dataset: Dataset, seeds: Iterable[int] = (0, 1, 2)) -> Comp
     images = len(learned), len(held), len(truth)
     k = len(dataset.classes)
     return Comparison(name, dataset.name, k, images, seeds, circumstances, tuple(planted), tuple(cured))
-
-
-def pair(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings, over those of `BASE`, of a run with a mistake and of the cured run beside it.
-
-    Args:
-        name: of a mistake in `glassnet.clinic.MISTAKES`.
-        settings: of both, over the circumstances in which the mistake shows.
-
-    Raises:
-        ConfigError: no such mistake, or invalid settings.
-    """
-    if name not in MISTAKES:
-        raise ConfigError(f"no mistake called {name!r}{nearest(name, MISTAKES)}")
-    mistake = MISTAKES[name]
-    cured = dict(CIRCUMSTANCES) | dict(mistake.circumstances) | dict(settings)
-    if cured.get("layers"):
-        cured.pop("hidden", None)
-    return cured | mistake.changes(Config.resolve(BASE, **cured).model_dump()), cured
 
 
 def study_notebook(

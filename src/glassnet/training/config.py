@@ -284,7 +284,11 @@ def _settings_of(mistakes: object, base: Mapping[str, Any]) -> dict[str, Any]:
     names = mistakes if isinstance(mistakes, list | tuple) else ()
     known = [MISTAKES[name] for name in names if isinstance(name, str) and name in MISTAKES]
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
-    return {key: value for mistake in known for key, value in mistake.changes(defaults | dict(base)).items()}
+    changed: dict[str, Any] = {}
+    for mistake in known:
+        with MISTAKES.blaming(mistake.name):
+            changed |= mistake.changes(defaults | dict(base))
+    return changed
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

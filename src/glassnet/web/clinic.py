@@ -8,8 +8,8 @@ from pydantic import Field
 from ..clinic import MISTAKES
 from ..errors import FileError
 from ..evaluation import evaluate, examples_for
-from ..study.compare import BASE, pair
 from ..study.gallery import gallery
+from ..study.pairs import BASE, circumstances, pair
 from ..study.quiz import quiz_round
 from .dependencies import TheStore
 from .questions import Question, SettingsByName, typed
@@ -36,15 +36,15 @@ router = APIRouter()
 def mistakes() -> list[dict[str, Any]]:
     """Return what each mistake says of itself, the settings in which it shows, and what was measured there."""
     return [
-        {word: getattr(mistake, word) for word in WORDS}
-        | {"settings": pair(name, {"seed": 0})[1], "measured": gallery().get(name)}
-        for name, mistake in MISTAKES.items()
+        {word: getattr(MISTAKES[name], word) for word in WORDS}
+        | {"settings": settings | {"seed": 0}, "measured": gallery().get(name)}
+        for name, settings in circumstances().items()
     ]
 
 
 @router.get("/api/clinic/round")
-def quiz(number: int) -> dict[str, Any]:
-    """Return the mistake of a round of the quiz, ``right``, and the ``choices``, by name."""
+def quiz(number: int | None = None) -> dict[str, Any]:
+    """Return a round of the quiz: its ``number``, its mistake ``right``, and the ``choices``; without a number any."""
     return quiz_round(number)._asdict()
 
 

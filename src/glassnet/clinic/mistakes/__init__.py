@@ -36,7 +36,7 @@ OWN: dict[str, type[Mistake]] = {
         convolution_mistakes.BiasPerPixel,
     )
 }
-WORDS = ("name", "summary", "wrong", "right", "effect", "symptom", "check")
+TEXTS = ("name", "summary", "wrong", "right", "effect", "symptom", "check")  # which nobody may leave empty
 
 
 def _brought(name: str) -> type[Mistake]:
@@ -48,8 +48,10 @@ def _brought(name: str) -> type[Mistake]:
     mistake = load_plugin("glassnet.mistakes", name)
     if not (isinstance(mistake, type) and issubclass(mistake, Mistake)):
         raise blame("glassnet.mistakes", name, "it is not a subclass of glassnet.clinic.Mistake")
-    if silent := [word for word in WORDS if not isinstance(getattr(mistake, word, None), str)]:
-        raise blame("glassnet.mistakes", name, f"it has no text {silent[0]!r}")
+    texts = {text: getattr(mistake, text, None) for text in (*TEXTS, "tutorial")}
+    for text, value in texts.items():
+        if not isinstance(value, str) or (text in TEXTS and not value.strip()):
+            raise blame("glassnet.mistakes", name, f"it has no text {text!r}")
     if mistake.name != name:
         raise blame("glassnet.mistakes", name, f"its name is {mistake.name!r}; the entry point's has to be the same")
     return mistake

@@ -9,20 +9,14 @@ import { h } from "../../shared/dom.js";
 import { describe } from "./mistakes.js";
 import { startPair, stopRuns } from "./pair.js";
 
-const ROUNDS = 1000; // of which a round without a number is one
-
 const answers = new Map(); // what was answered in each round, { given, isRight }, while the page is open
 
-// The mistake of a round, and the choices.
-async function drawn(round, mistakes) {
+// The round whose number an address has, or else any: its number, its mistake, and the choices.
+async function drawn(text, mistakes) {
   const named = new Map(mistakes.map((mistake) => [mistake.name, mistake]));
-  const { right, choices } = await get(`/api/clinic/round?number=${round}`);
-  return { right: named.get(right), choices: choices.map((name) => named.get(name)) };
-}
-
-// The number of a round in an address, or else any.
-function roundOf(text) {
-  return /^[1-9]\d{0,8}$/.test(text ?? "") ? Number(text) : 1 + Math.floor(Math.random() * ROUNDS);
+  const query = /^[1-9]\d{0,8}$/.test(text ?? "") ? `?number=${text}` : "";
+  const { number, right, choices } = await get(`/api/clinic/round${query}`);
+  return { round: number, right: named.get(right), choices: choices.map((name) => named.get(name)) };
 }
 
 const scored = () => {
@@ -31,8 +25,7 @@ const scored = () => {
 };
 
 export async function mountQuiz(root, settings, keep, mistakes) {
-  const round = roundOf(settings.get("round"));
-  const { right, choices } = await drawn(round, mistakes);
+  const { round, right, choices } = await drawn(settings.get("round"), mistakes);
   const pair = contest({ hold: true });
   let gone = false;
   const told = h("p", { class: "told", role: "status", tabindex: -1 });
