@@ -86,8 +86,20 @@ def test_a_training_loop_that_is_wrong(
     checked: Changed, columns: Assignment, changes: list[tuple[str, str]], reason: str
 ) -> None:
     verdict = checked(columns, *changes, repaired=True)
-    assert verdict.training == f"each function is right by itself, and {reason}; look at train"
+    assert verdict.training == f"each function that is compared is right by itself, and {reason}; look at train"
     assert not verdict.repaired
+
+
+def test_without_train_nothing_else_is_said_of_the_training(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("def train(", "def training("), repaired=True)
+    assert verdict.training == "there is no function train"
+    assert not verdict.repaired
+
+
+def test_a_long_setting_is_cut(checked: Changed, columns: Assignment) -> None:
+    verdict = checked(columns, ("EPOCHS = 30\n", "EPOCHS = [[['long' * 7] * 6] * 6] * 6\n"), repaired=True)
+    assert "not EPOCHS = [[['longlong" in verdict.training
+    assert len(verdict.training) < 300
 
 
 def test_nothing_is_said_of_settings_while_mistakes_remain(checked: Changed, columns: Assignment) -> None:

@@ -25,8 +25,8 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
 
     It runs in a process of its own, which has taken network, files and more away from itself, see `confine`. Its
     functions are called with random arrays; what they return is compared here with what the right page returns, and
-    with what mistakes would make of that. The arrays depend on the submission's code, so no code can be written for
-    them, and the same code gets the same verdict each time.
+    with what mistakes would make of that. The arrays depend on the submission's code, so that code cannot simply
+    store the answers, and the same code gets the same verdict each time.
 
     Args:
         file: a .py or .ipynb file.

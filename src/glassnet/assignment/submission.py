@@ -26,6 +26,7 @@ LARGEST = 10 << 20  # bytes of a file: notebooks hold pictures
 CODE = 1 << 20  # bytes of its code
 CELL = 64  # bytes at least that a cell counts for
 LINE = 600  # characters of an error
+SETTING = 80  # characters of the value of a setting
 SECONDS = 120.0  # for a whole submission
 STARTER = "import sys; sys.path[:0] = {paths}; from glassnet.assignment.worker import main; main({r}, {w})"
 PATHS = [str(Path(__file__).parents[2]), str(Path(np.__file__).parents[1])]  # of glassnet and NumPy, and no others
@@ -90,6 +91,7 @@ class Submission:
         for name, content in files.items():
             Path(self._folder.name, name).write_bytes(content)
         self._process: subprocess.Popen[bytes] | None = None
+        self._pipes: tuple[int, ...] = ()  # for requests, and for answers
         self.functions: set[str] = set()
         self.settings: dict[str, str] = {}
         self.error = ""
@@ -100,7 +102,8 @@ class Submission:
             self._start()
         except CallError as error:
             self.error = str(error)
-        except OSError:
+        except BaseException:  # Ctrl-C while it is loaded, or no process to be had
+            self._end()
             self._folder.cleanup()
             raise
         return self
@@ -133,6 +136,7 @@ class Submission:
     def _start(self) -> None:
         asked, requests = os.pipe()
         answers, answered = os.pipe()
+        self._pipes = requests, answers
         alike = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         alike["PYTHONHASHSEED"] = "0"  # the order of sets
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
@@ -147,14 +151,9 @@ class Submission:
                 pass_fds=(asked, answered),
                 start_new_session=True,
             )
-        except OSError:
-            os.close(requests)
-            os.close(answers)
-            raise
         finally:
             os.close(asked)
             os.close(answered)
-        self._pipes = requests, answers
         self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
         sources = [np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8) for _, code in self._cells]
         loaded = self._ask([[name, source] for (name, _), source in zip(self._cells, sources, strict=True)], 30.0)
@@ -162,7 +161,7 @@ class Submission:
         if not isinstance(names, list) or not isinstance(settings, dict):
             raise CallError("it wrote into what its answers go through")
         self.functions = {name for name in names if isinstance(name, str)}
-        self.settings = {name: value for name, value in settings.items() if isinstance(value, str)}
+        self.settings = {name: value[:SETTING] for name, value in settings.items() if isinstance(value, str)}
         self.error = str(loaded.get("error"))[:LINE]
 
     def _ask(self, message: Any, seconds: float) -> Any:
@@ -222,11 +221,11 @@ class Submission:
         return CallError("it ended its process")
 
     def _end(self) -> None:
-        if self._process is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, 9)
-        self._process.wait()
-        self._process = None
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, 9)
+            self._process.wait()
+            self._process = None
         for pipe in self._pipes:
             os.close(pipe)
+        self._pipes = ()
