@@ -79,3 +79,28 @@ def test_a_finger_zooms_by_buttons(browser: Browser, address: str) -> None:
     wait_for(page, 3, 0.15 * max(whole), 0.95 * max(whole))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
+
+
+@pytest.mark.usefixtures("run")
+def test_another_axis_shows_all(page: Page) -> None:
+    page.goto("/#watch?run=run")
+    expect(page.locator(".nsewdrag")).to_have_count(4)
+    page.get_by_role("button", name="Zoom in").click()
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    page.get_by_label("log axis").check()
+    expect(page.get_by_role("button", name="Show all")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("run")
+def test_a_range_is_within_what_there_is(page: Page) -> None:
+    page.goto("/#lessons")
+    chosen = page.evaluate(
+        """async () => {
+            const { zoom } = await import("/static/views/watch/zoom.js");
+            const zoomed = zoom(() => {});
+            zoomed.about([1, 5, 100], true, null);
+            const ranges = [[0, 10], [-5, 0], [NaN, 10], [50, 1000]];
+            return ranges.map((range) => { zoomed.choose(range); return zoomed.range(); });
+        }"""
+    )
+    assert chosen == [[1, 10], None, None, [50, 100]]

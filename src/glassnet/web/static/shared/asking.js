@@ -2,7 +2,7 @@
 // works out takes time from the training beside it.
 
 const SHARE = 0.1;
-const LONGEST = 4000; // ms that a person waits for the next answer, however busy the server is
+const LONGEST = 4000; // ms of rest, however busy the server is; an answer that takes longer than this is followed by all of its rest
 
 // What a path has behind it for a step of the past, or for now.
 export const at = (step) => (step === null ? "" : `?step=${step}`);
@@ -22,8 +22,9 @@ export function asking(ask, failed, least = 500) {
     } catch (error) {
       if (!aborter.signal.aborted) failed(error);
     }
-    const rest = Math.max(least, Math.min((performance.now() - start) / SHARE, LONGEST));
-    setTimeout(() => { busy = false; go(); }, rest);
+    const taken = performance.now() - start;
+    const rest = taken > LONGEST ? taken / SHARE : Math.min(taken / SHARE, LONGEST);
+    setTimeout(() => { busy = false; go(); }, Math.max(least, rest));
   }
 
   document.addEventListener("visibilitychange", go, { signal: aborter.signal });

@@ -17,9 +17,14 @@ const how = { logX: false, logLoss: true, smooth: false }; // kept while the pag
 export function curves(root, by, chosen) {
   const choice = h("select", { onchange: () => { by = choice.value; chosen(by); zoomed.reset(); draw(); } },
     Object.entries(BY).map(([value, words]) => h("option", { value, selected: value === by }, words)));
-  const tick = (key, words) => h("label", { class: "row tick" }, h("input", { type: "checkbox", checked: how[key], onchange: ({ target }) => { how[key] = target.checked; draw(); } }), words);
+  const tick = (key, words) => h("label", { class: "row tick" }, h("input", { type: "checkbox", checked: how[key], onchange: ({ target }) => change(key, target.checked) }), words);
   const legend = h("p", { class: "small soft guide" });
   const zoomed = zoom(() => draw());
+  const change = (key, isOn) => {
+    how[key] = isOn;
+    if (key === "logX") zoomed.reset(); // a logarithmic axis may have no place for the range
+    draw();
+  };
   const places = [0, 1, 2, 3].map(() => h("div"));
   root.replaceChildren(
     h("div", { class: "row" }, h("h2", {}, "How it learns"),

@@ -45,9 +45,11 @@ export function zoom(changed) {
     choose(width < high - low ? [start, start + width].map(offAxis) : null);
   }
 
+  // A drag may go beyond what there is; where it chooses nothing of that, all is shown.
   function choose(wanted) {
     const focused = out.includes(document.activeElement);
-    range = wanted;
+    const inside = wanted && [Math.max(wanted[0], whole[0]), Math.min(wanted[1], whole[1])];
+    range = inside && inside[0] < inside[1] ? inside : null;
     for (const each of out) each.hidden = !range;
     if (focused && !range) element.firstChild.focus();
     changed();
