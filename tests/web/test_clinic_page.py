@@ -149,17 +149,22 @@ def test_the_quiz_names_the_mistake_only_when_it_is_answered(page: Page, started
 
 
 def test_a_round_outlives_a_reload_and_its_runs_end_with_it(page: Page) -> None:
-    page.goto("/#clinic?show=quiz&round=5")
+    def slow(route: Route) -> None:
+        asked = route.request.post_data_json
+        # 4 steps a second: a minute and a half
+        route.continue_(post_data=json.dumps(asked | {"pace": 4}) if asked else None)
+
+    page.route("**/api/runs", slow)
+    page.goto("/#clinic?show=quiz&round=17")
     page.get_by_role("button", name="Train both").click()
     expect(page.get_by_role("radio").first).to_be_visible()
     page.reload()
     expect(page.get_by_role("radio").first).to_be_visible()
     expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
     page.get_by_role("link", name="Next round").click()
-    expect(page.get_by_role("heading", name="Round 6")).to_be_visible()
-    states = "async () => (await (await fetch('/api/runs')).json()).filter(({ state }) => state === 'running').length"
-    page.wait_for_timeout(500)
-    assert page.evaluate(states) == 0
+    expect(page.get_by_role("heading", name="Round 18")).to_be_visible()
+    states = "async () => (await (await fetch('/api/runs')).json()).map(({ state }) => state).join()"
+    page.wait_for_function(f"async () => await ({states})() === 'stopped,stopped'")
 
 
 @pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5"])
