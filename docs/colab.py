@@ -29,12 +29,13 @@ INSTALL = """\
 WHEEL = "{wheel}"
 
 import importlib.util
+import sys
 from pathlib import Path
 
 if importlib.util.find_spec("glassnet") is None:
     if not WHEEL:
         wheels = sorted(map(str, Path().glob("glassnet-*.whl")))
-        if not wheels and importlib.util.find_spec("google.colab"):
+        if not wheels and "google.colab" in sys.modules:
             from google.colab import files
 
             wheels = [*files.upload()]

@@ -59,14 +59,14 @@ def test_the_repositorys_address_is_all_that_colab_needs() -> None:
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a kernel, in an environment with all that glassnet needs, and without glassnet."""
+    """Return a folder with a kernel, in an environment with all that glassnet needs, without glassnet and `google`."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder / "venv", symlinks=True)
     packages = Path(find_spec("numpy").origin).parents[1]
     needed = folder / "needed"
     needed.mkdir()
     for item in packages.iterdir():
-        if "glassnet" not in item.name and item.suffix != ".pth" and item.name != "__pycache__":
+        if "glassnet" not in item.name and item.suffix != ".pth" and item.name not in ("__pycache__", "google"):
             (needed / item.name).symlink_to(item)
     (site,) = (folder / "venv/lib").glob("python*/site-packages")
     (site / "needed.pth").write_text(str(needed))
