@@ -59,7 +59,10 @@ def find_ink(gray: Floats) -> Ink:
 
 
 def _largest_after(faults: int, depth: Floats) -> float:
-    """The largest depth but for so many: of some of the pixels it is less, so that few others need be looked at."""
+    """Return the largest depth after the `faults` largest.
+
+    A sample gives a lower bound, so only few pixels are sorted.
+    """
     some = depth.ravel()[::16]
     high = depth[depth >= np.partition(some, -1 - faults)[-1 - faults]]
     return float(np.partition(high, -1 - faults)[-1 - faults])

@@ -56,10 +56,10 @@ def find_snapshots(folder: Path) -> dict[int, Path]:
 class Snapshots(RunCallback):
     """Keeps snapshots of what validation judges: the network, or where ``ema`` is set the averaged one.
 
-    A copy in float16 is all that a snapshot keeps the training from. A thread writes it, for which the run waits before
-    it saves a checkpoint: all snapshots up to its step are there, and later ones will be taken again. They are not
-    forced to the disk, since a power cut costs no more than a snapshot, whose digest tells. A step at which a weight is
-    too large for float16, or not finite, has none.
+    The training waits only for a copy in float16. A thread writes it, for which the run waits before it saves a
+    checkpoint: all snapshots up to its step are there, and later ones will be taken again. They are not forced to the
+    disk, since a power cut costs no more than a snapshot, whose digest tells. A step at which a weight is too large for
+    float16, or not finite, has none.
     """
 
     def __init__(self) -> None:
