@@ -163,8 +163,12 @@ def test_a_round_outlives_a_reload_and_its_runs_end_with_it(page: Page) -> None:
     expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
     page.get_by_role("link", name="Next round").click()
     expect(page.get_by_role("heading", name="Round 18")).to_be_visible()
-    states = "async () => (await (await fetch('/api/runs')).json()).map(({ state }) => state).join()"
-    page.wait_for_function(f"async () => await ({states})() === 'stopped,stopped'")
+    states = "async () => (await (await fetch('/api/runs')).json()).map(({ state }) => state)"
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if page.evaluate(states) == ["stopped", "stopped"]:
+            return
+    raise AssertionError(page.evaluate(states))
 
 
 @pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5"])
