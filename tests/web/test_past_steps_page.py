@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from glassnet import Run, load_dataset, train
 from glassnet.explain import explain, trace
@@ -231,6 +231,20 @@ def going(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "young"
     end.set()
     thread.join()
+
+
+def test_answers_that_are_slower_than_the_networks_of_a_run_are_shown(page: Page, going: str) -> None:
+    def late(route: Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/api/draw?*", late)
+    page.goto(f"/#draw?run={going}")
+    draw_line(page)
+    words = page.locator(".probabilities")
+    expect(words.locator(".best")).to_be_visible()
+    before = words.inner_text()
+    expect(words).not_to_have_text(before)
 
 
 @pytest.mark.parametrize("place", ["#network?image=3&layer=1&unit=1&", "#step?show=trained&"])

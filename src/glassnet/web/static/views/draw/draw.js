@@ -18,7 +18,7 @@ export function mount(root, settings, keepAddress) {
   let runs = [];
   let listedOnce = false;
   let classes = null;
-  let turn = 0; // counts up whenever an answer that is still under way is no longer wanted
+  let turn = 0; // counts up whenever the drawing is another one, so that an answer still under way is no longer wanted
   let stroking = false; // a stroke is under way
   let asking = false;
   let again = false;
@@ -32,7 +32,6 @@ export function mount(root, settings, keepAddress) {
   const keep = h("button", { onclick: keepIt }, "Keep it");
   const model = h("select", { onchange: () => choose(model.value) });
   const time = moments(() => {
-    turn++;
     address();
     return ask();
   });
@@ -108,14 +107,16 @@ export function mount(root, settings, keepAddress) {
     result.busy(stroking);
   }
 
+  // A late answer is shown until a newer one comes, also where the same run has a newer network by then.
   async function one() {
     const asked = turn;
+    const query = new URLSearchParams(named());
+    const wanted = () => asked === turn && String(query) === String(new URLSearchParams(named()));
     try {
-      const query = new URLSearchParams(named());
       const answer = await postImage(`/api/draw${query.size ? "?" : ""}${query}`, await drawing.picture());
-      if (asked === turn) show(answer);
+      if (wanted()) show(answer);
     } catch (error) {
-      if (asked === turn) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
+      if (wanted()) show({ empty: true, classes: classes ?? DIGITS, why: error.message });
     }
   }
 
@@ -165,7 +166,6 @@ export function mount(root, settings, keepAddress) {
     run = name === "" ? null : name;
     time.of(run);
     address();
-    turn++;
     ask();
   }
 
