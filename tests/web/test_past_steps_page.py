@@ -107,6 +107,24 @@ def test_the_ways_lead_to_the_same_step(page: Page, run: Run) -> None:
     expect(said(page)).to_contain_text("Step 0 of")
 
 
+def test_the_true_class_of_a_drawing_follows_the_network_until_one_is_chosen(page: Page, run: Run) -> None:
+    page.goto("/#draw?run=one&step=0")
+    draw_line(page)
+    page.get_by_role("link", name="One training step on it").click()
+    label = page.get_by_label("true class of the drawing")
+    expect(page.locator(".words .verdict")).to_be_visible()
+    first = label.input_value()
+    go(page, "End")
+    expect(label).not_to_have_value(first)
+    now = label.input_value()
+    label.select_option("7")
+    go(page, "Home")
+    expect(said(page)).to_contain_text("Step 0 of")
+    page.wait_for_timeout(500)
+    expect(label).to_have_value("7")
+    assert now != "7" != first
+
+
 def test_the_map_moves_through_time(page: Page, run: Run) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/api/map" in request.url else None)

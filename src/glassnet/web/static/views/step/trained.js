@@ -21,7 +21,8 @@ export async function mountTrained(root, settings, keep) {
   });
   const image = imageChoice(settings, ask);
   const rate = h("input", { type: "number", min: 0, step: "any", value: settings.get("rate") ?? 0.1, onchange: ask });
-  const label = h("select", { onchange: ask });
+  let chosen = null; // the place of the class that the person says the drawing has; else it is what the network predicts
+  const label = h("select", { onchange: () => { chosen = label.selectedIndex; ask(); } });
   const truth = h("label", { hidden: true }, "true class of the drawing", label);
   const canvas = h("canvas", { class: "pixels", role: "img", hidden: true });
   const words = h("div", { class: "words", "aria-live": "polite" });
@@ -47,7 +48,7 @@ export async function mountTrained(root, settings, keep) {
     const given = new URLSearchParams({ rate: rate.value, ...(model.value && { run: model.value }), ...(time.step() !== null && { step: time.step() }) });
     const { blob, of, number } = await image.wanted();
     if (!blob) return get(`/api/explain?${given}&${new URLSearchParams({ of, image: number })}`);
-    if (label.selectedIndex >= 0) given.set("label", label.selectedIndex); // else what the network takes it for
+    if (chosen !== null) given.set("label", chosen);
     return postImage(`/api/explain?${given}`, blob);
   }
 
