@@ -107,6 +107,17 @@ def test_the_ways_lead_to_the_same_step(page: Page, run: Run) -> None:
     expect(said(page)).to_contain_text("Step 0 of")
 
 
+def test_the_ways_of_watch_lead_to_the_step_that_is_shown(page: Page, run: Run) -> None:
+    page.goto("/#watch?run=one&step=3")
+    expect(said(page)).to_contain_text("Step 3 of")
+    for words in ("Draw with this network", "Unit by unit", "Map of images", "One training step"):
+        link = page.locator(".head .ways").get_by_role("link", name=words)
+        expect(link).to_have_attribute("href", re.compile("run=one&step=3$"))
+    page.get_by_role("button", name="Now").click()
+    page.locator(".head .ways").get_by_role("link", name="Map of images").click()
+    expect(said(page)).to_have_text("Now: the best network, which the run kept")
+
+
 def test_the_true_class_of_a_drawing_follows_the_network_until_one_is_chosen(page: Page, run: Run) -> None:
     page.goto("/#draw?run=one&step=0")
     draw_line(page)

@@ -110,7 +110,7 @@ export async function mount(root, settings, keep) {
     if (what === "gone") return lose(run);
     const first = run === followed[0];
     if (first && what === "facts" && !title) open(run);
-    if (first) title?.(run);
+    if (first) title?.update(run);
     if (first && what === "facts") {
       time?.update(run.facts);
       parts.forEach((part) => part.more?.(run.facts.snapshots));
@@ -137,6 +137,7 @@ export async function mount(root, settings, keep) {
   // A step of the past, or with null what is now.
   async function moment(step) {
     drawn.mark(step);
+    title.mark(step);
     address("replaceState");
     await Promise.all(parts.map((part) => part.show(step, differences)));
   }
@@ -186,6 +187,8 @@ const STATES = {
   broken: "broken by the mistake that was planted in it",
 };
 
+const ONWARD = [["draw", "Draw with this network"], "network", "map", "step"];
+
 function heading(root, { name }, { stepped, renamed }) {
   const steer = steering((facts) => steer.update(facts), stepped);
   const manage = managing(name, renamed);
@@ -194,14 +197,20 @@ function heading(root, { name }, { stepped, renamed }) {
   const bar = h("progress", { "aria-label": "Steps taken" });
   const result = h("p", { class: "result" });
   const about = h("p", { class: "small soft" });
+  const links = ways(ONWARD, name);
   root.replaceChildren(
     h("div", { class: "row" }, h("h2", {}, name), state, manage.element),
     h("div", { class: "row split" }, h("div", {}, line, bar), result),
     steer.element,
     about,
-    h("p", { class: "ways" }, ways([["draw", "Draw with this network"], "network", "map", "step"], name)),
+    h("p", { class: "ways" }, links),
   );
-  return function update({ facts, rows, steps, lost }) {
+  // A past step goes along. The links stay, as one of them may be under the hand while it plays.
+  function mark(step) {
+    for (const [i, { href }] of ways(ONWARD, name, { step }).entries()) links[i].href = href;
+  }
+
+  function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);
     const words = lost ? "connection lost, trying again …" : facts.error ? "unreadable" : STATES[facts.state] ?? facts.state;
     if (state.textContent !== words) state.textContent = words;
@@ -218,5 +227,7 @@ function heading(root, { name }, { stepped, renamed }) {
     else result.replaceChildren(h("strong", {}, percent(best)), h("span", { class: "small soft" }, ` of the ${of} images, in the best epoch`));
     const { hidden = [], layers = [], optimizer, batch_size: batch } = facts.config;
     about.textContent = facts.error ?? facts.ended ?? [facts.data || "arrays in memory", facts.recipe && `recipe ${facts.recipe}`, hidden.length && `layers of ${hidden.join(", ")} units`, layers.length && `layers ${layers.join(", ")}`, optimizer, batch && `batches of ${batch}`, facts.members > 1 && `an ensemble of ${facts.members} networks`, facts.mistakes?.length && `mistakes: ${facts.mistakes.join(", ")}`, facts.damaged].filter(Boolean).join(" · ");
-  };
+  }
+
+  return { mark, update };
 }
