@@ -118,6 +118,22 @@ def test_the_ways_of_watch_lead_to_the_step_that_is_shown(page: Page, run: Run) 
     expect(said(page)).to_have_text("Now: the best network, which the run kept")
 
 
+@pytest.mark.parametrize(
+    "place", ["#draw?", "#network?image=3&", "#network?show=map&", "#step?show=trained&"], ids=lambda place: place[1:5]
+)
+def test_of_a_run_that_was_deleted_the_slider_goes_and_a_line_says_why(
+    browser_page: Page, site: Site, run: Run, place: str
+) -> None:
+    browser_page.goto(f"/{place}run=one&step=3")
+    expect(said(browser_page)).to_contain_text("Step 3 of")
+    (site.runs / "one").unlink()
+    words = browser_page.locator(".time [role=alert]")
+    expect(words).to_have_text("one is not there: it was renamed, moved or deleted. Choose another network.")
+    expect(browser_page.get_by_role("slider", name="Step")).to_have_count(0)
+    browser_page.locator("select:has(option[value=one])").select_option("")
+    expect(words).to_be_hidden()
+
+
 def test_the_true_class_of_a_drawing_follows_the_network_until_one_is_chosen(page: Page, run: Run) -> None:
     page.goto("/#draw?run=one&step=0")
     draw_line(page)

@@ -22,12 +22,20 @@ export function moments(show) {
     if (name === null) return;
     let known = false; // whether the newest network has been told of: it is told at once, and then when there is another
     time = timeline(element, { show }, /^\d+$/.test(step ?? "") ? Number(step) : null);
-    run = follow(name, false, (told, what) => {
+    run = follow(name, true, (told, what) => {
+      if (what === "gone") miss();
       if (what === "facts") time.update(told.facts);
       if (what !== "model") return;
       if (time.step() === null && (known || isGoing(told.facts))) newest.again();
       known = true;
     });
+  }
+
+  function miss() {
+    const { name } = run;
+    end();
+    element.replaceChildren(h("p", { role: "alert" }, `${name} is not there: it was renamed, moved or deleted. Choose another network.`));
+    element.hidden = false;
   }
 
   function end() {
