@@ -263,6 +263,18 @@ def test_drawings_are_answered_while_a_fine_tuning_begins(
     assert begun.result().status_code == 201
 
 
+def test_of_two_fine_tunings_at_once_the_second_is_refused(client: httpx.Client, site: Site, trained: Run) -> None:
+    for number in range(5):
+        keep(client, 4, number)
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(client.post, "/api/drawings/train?run=large") for _ in range(2)]
+        begun, refused = sorted((each.result() for each in asked), key=lambda answer: answer.status_code)
+    assert (begun.status_code, refused.status_code) == (201, 409)
+    name = begun.json()["name"]
+    assert refused.json()["error"] == f"{name}: is being fine-tuned on the drawings; stop it, or wait until it ends"
+    assert sorted(path.name for path in site.runs.iterdir()) == sorted(["large", name])
+
+
 def test_the_runs_are_listed_once_to_find_a_fine_tuning(
     client: httpx.Client, site: Site, trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

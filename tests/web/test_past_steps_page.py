@@ -290,6 +290,7 @@ def test_answers_that_are_slower_than_the_networks_of_a_run_are_shown(page: Page
     expect(words.locator(".best")).to_be_visible()
     before = words.inner_text()
     expect(words).not_to_have_text(before)
+    page.unroute_all(behavior="ignoreErrors")
 
 
 @pytest.mark.parametrize("place", ["#network?image=3&layer=1&unit=1&", "#step?show=trained&"])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import plotly
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, Lock
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -83,6 +83,7 @@ def create_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
     app.state.insight, app.state.watching = Insight(store), watch.Watching(store, jobs)
     # A picture of a few bytes may have 64 million pixels; there is memory for some of these at a time.
     app.state.preparing = CapacityLimiter(available_threads())
+    app.state.beginning = Lock()
     app.include_router(service.direct)
     app.include_router(service.router)
     views = (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, Lock
 from fastapi import Depends, HTTPException, Request
 
 from ..errors import FileError
@@ -11,7 +11,7 @@ from .jobs import Jobs
 from .kept import Kept
 from .store import Store
 
-__all__ = ["NamedRun", "Preparing", "TheJobs", "TheKept", "TheStore", "from_state"]
+__all__ = ["Beginning", "NamedRun", "Preparing", "TheJobs", "TheKept", "TheStore", "from_state"]
 
 
 def from_state(name: str) -> Any:
@@ -28,6 +28,8 @@ TheJobs = Annotated[Jobs, from_state("jobs")]
 TheKept = Annotated[Kept, from_state("kept")]
 Preparing = Annotated[CapacityLimiter, from_state("preparing")]
 """Limits how many pictures are decoded at a time."""
+Beginning = Annotated[Lock, from_state("beginning")]
+"""Held until a fine-tuning has begun, so that two do not begin at once."""
 
 
 def _run(name: str, store: TheStore) -> Run:

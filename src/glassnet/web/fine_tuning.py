@@ -15,7 +15,7 @@ from ..model import Model
 from ..training import BUNDLED, Config, Run
 from ..training.folder import MODEL
 from .choice import Step
-from .dependencies import Preparing, TheJobs, TheStore
+from .dependencies import Beginning, Preparing, TheJobs, TheStore
 from .store import Store
 
 __all__ = ["router", "score"]
@@ -26,25 +26,21 @@ router = APIRouter()
 
 
 @router.post("/api/drawings/train", status_code=201)
-async def train(store: TheStore, jobs: TheJobs, preparing: Preparing, run: str | None = None) -> dict[str, str]:
+async def train(
+    store: TheStore, jobs: TheJobs, preparing: Preparing, beginning: Beginning, run: str | None = None
+) -> dict[str, str]:
     """Begin a run that starts from the site's model, or from the run's that is named, and return its name."""
-    order = await run_sync(_order, store, run, limiter=preparing)
-    name = await run_in_threadpool(jobs.start, order)  # not under the limit for pictures: it waits for a process
+    async with beginning:
+        order = await run_sync(_order, store, run, limiter=preparing)
+        name = await run_in_threadpool(jobs.start, order)  # not under the limit for pictures: it waits for a process
     return {"name": name}
 
 
 @router.get("/api/drawings/train")
-def under_way(store: TheStore) -> dict[str, str | None]:
+async def under_way(store: TheStore, beginning: Beginning) -> dict[str, str | None]:
     """Return the name of the run that is being fine-tuned on the kept drawings; None where there is none."""
-    drawings = store.site.drawings.resolve()
-    for name in store.names():
-        path = store.site.runs / name
-        if is_held(path):
-            with suppress(GlassnetError):  # of a folder that is gone or damaged
-                config = Run(path).config
-                if config.recipe == RECIPE and Path(config.data).resolve() == drawings:
-                    return {"name": name}
-    return {"name": None}
+    async with beginning:  # whoever reloads the page while one begins is told of it
+        return {"name": await run_in_threadpool(_under_way, store)}
 
 
 @router.get("/api/drawings/score")
@@ -64,8 +60,22 @@ def score(model: Model, dataset: Dataset) -> dict[str, list[int]]:
     return {"held_out": held, "all": [a + b for a, b in zip(held, _right(model, dataset.train), strict=True)]}
 
 
+def _under_way(store: Store) -> str | None:
+    drawings = store.site.drawings.resolve()
+    for name in store.names():
+        path = store.site.runs / name
+        if is_held(path):
+            with suppress(GlassnetError):  # of a folder that is gone or damaged
+                config = Run(path).config
+                if config.recipe == RECIPE and Path(config.data).resolve() == drawings:
+                    return name
+    return None
+
+
 def _order(store: Store, run: str | None) -> dict[str, Any]:
     """Return what `Jobs.start` takes, once it has been checked that it can be trained."""
+    if name := _under_way(store):
+        raise HTTPException(409, f"{name}: is being fine-tuned on the drawings; stop it, or wait until it ends")
     start = store.site.model or BUNDLED
     if run is not None:
         folder = store.run(run).path

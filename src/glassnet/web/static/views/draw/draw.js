@@ -21,6 +21,7 @@ export function mount(root, settings, keepAddress) {
   let turn = 0; // counts up whenever the drawing is another one, so that an answer still under way is no longer wanted
   let stroking = false; // a stroke is under way
   let asking = false;
+  let left = false; // whether another view is shown
   let again = false;
   let boxes = []; // of several digits that were read
 
@@ -44,9 +45,11 @@ export function mount(root, settings, keepAddress) {
   const gallery = galleryCard({
     run: () => run,
     classes: () => classes,
-    opened(name) {
+    async opened(name) {
+      await loadRuns().catch(() => {}); // else there would be no such run yet
+      if (left) return;
       choose(name);
-      loadRuns().catch(() => {});
+      model.value = name;
     },
   });
 
@@ -219,6 +222,7 @@ export function mount(root, settings, keepAddress) {
   });
   Promise.all([listed, gallery.look(), gallery.seek()]).catch((error) => notice(error.message));
   return () => {
+    left = true;
     turn++;
     again = false;
     clearInterval(clock);

@@ -15,10 +15,8 @@ export const where = (place, name, more = {}) => `${place}?${new URLSearchParams
 // from: the run that it starts from, or null for the default model. What is returned is a task: words: how it stands;
 // name: of the run, once it has begun; opened: whether that was taken in hand; told(): called when one of these is new, by
 // whoever sets it; result: a promise of the scores { before, after }.
-export const fineTune = (from) => follow({ words: "Measuring, then starting …", name: null, opened: false, told() {} }, async (task) => {
-  const before = await score(from);
-  task.name = (await post(where("/api/drawings/train", from))).name;
-  return { before, after: await outcome(task) };
+export const fineTune = (from) => follow({ words: "Starting …", name: null, opened: false, told() {} }, async (task) => {
+  task.name = (await post(where("/api/drawings/train", from))).name; // first, so that a reload does not lose it
 });
 
 // The task of a fine-tuning that goes and that this page does not know of, since it was loaded anew, or null.
@@ -26,22 +24,21 @@ export async function find() {
   if (present) return null;
   const { name } = await get("/api/drawings/train");
   if (name === null || present) return null;
-  return follow({ words: "Fine-tuning …", name, opened: true, told() {} }, async (task) => {
-    const after = await outcome(task);
-    return { before: await score(name, { step: 0 }), after };
-  });
+  return follow({ words: "Fine-tuning …", name, opened: true, told() {} });
 }
 
-function follow(task, result) {
+// begin(task): gives it the name of its run, where it has none yet.
+function follow(task, begin) {
   present = task;
-  task.result = result(task);
+  task.result = outcome(task, begin);
   return task;
 }
 
-async function outcome(task) {
+async function outcome(task, begin) {
+  await begin?.(task);
   const state = await ended(task);
   if (state !== "finished") throw new Error(`${task.name} is ${state}; see it in Watch.`);
-  return score(task.name);
+  return { after: await score(task.name), before: await score(task.name, { step: 0 }) };
 }
 
 async function score(name, more) {
