@@ -134,7 +134,8 @@ def test_the_last_is_always_answered_and_what_came_too_late_is_dropped(page: Pag
     page.route("**/api/draw", hold)
     draw(page, 4)
     assert len(held) == 1  # however many points have been drawn since
-    held[0].continue_()
+    with page.expect_response("**/api/draw"):
+        held[0].continue_()
     page.wait_for_timeout(200)
     assert len(held) == 2
     page.get_by_role("button", name="Clear").click()
