@@ -1,6 +1,7 @@
 """A model as a page: what is in the file, and what is refused. tests/web/test_html_page.py opens it in a browser."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from glassnet import DigitClassifier, Model, load_dataset, train
 from glassnet.cli import main
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError
+from glassnet.evaluation import Evaluation
 from glassnet.export import html_page, html_record, past_of, record_of
 from glassnet.export.bundle import bundle
+from glassnet.export.html_record import Record
 from glassnet.nn import Dense, Network, ReLU
 
 
@@ -130,6 +133,18 @@ def test_a_snapshot_is_named_by_its_run_and_its_step(tmp_path: Path, capsys: pyt
         capsys.readouterr()
         assert main(["explain", str(path)]) == 0
         assert capsys.readouterr().out.startswith(f"Test image 0 of {name}\n")
+
+
+def test_few_mistakes_are_told_from_many_by_their_colour() -> None:
+    labels = np.repeat([0, 1], [1000, 40])
+    answers = labels.copy()
+    answers[[0, *range(1, 6), *range(1000, 1021)]] = [1, *[2] * 5, *[0] * 21]
+    evaluation = Evaluation(labels, np.eye(10)[answers], CLASSES)
+    page = html_page(around(ReLU), Record(evaluation=evaluation)).decode()
+    share = {int(n): float(s) for s, n in re.findall(r'class="wrong" style="--share:([\d.]+)">(\d+)<', page)}
+    assert share[21] == 1
+    assert share[21] - share[5] > 0.3
+    assert share[5] - share[1] > 0.3
 
 
 def test_an_ensemble_has_a_point_for_each_member(tmp_path: Path) -> None:
