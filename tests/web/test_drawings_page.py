@@ -42,6 +42,8 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
     expect(shown).to_have_attribute("aria-label", "A 4")
     assert [path.parent.name for path in sorted(site.drawings.glob("*/*.png"))] == ["1", "4", "7"]
     page.get_by_role("button", name="Delete it").click()
+    notice = page.locator(".notices")
+    expect(notice).to_contain_text("1 drawing is deleted.")
     expect(shown).to_have_count(2)  # all of them again, as there are none of this class
     page.get_by_role("button", name="Delete all").click()
     expect(page.get_by_text("Delete all 2 drawings?")).to_be_visible()
@@ -50,6 +52,7 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
     page.get_by_role("button", name="Delete all").click()
     page.get_by_role("button", name="Delete them").click()
     expect(page.get_by_text("Keep a drawing with its label")).to_be_visible()
+    expect(notice).to_contain_text("2 drawings are deleted.")
     assert not list(site.drawings.glob("*/*.png"))
 
 

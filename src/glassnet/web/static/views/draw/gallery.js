@@ -103,11 +103,16 @@ export function galleryCard({ run, classes, opened }) {
   }
 
   function deleteOne() {
-    return attempt(() => remove(path(chosen)));
+    return attempt(() => deleteAt(path(chosen)));
   }
 
   function removeAll() {
-    return attempt(() => remove("/api/drawings"));
+    return attempt(() => deleteAt("/api/drawings"));
+  }
+
+  async function deleteAt(place) {
+    const { deleted } = await remove(place);
+    notice(deleted === 1 ? "1 drawing is deleted." : `${count(deleted)} drawings are deleted.`);
   }
 
   // A fine-tuning, begun here or found under way, until its result is shown.
