@@ -18,6 +18,7 @@ from glassnet.export import html_page, html_record, past_of, record_of
 from glassnet.export.bundle import bundle
 from glassnet.export.html_record import Record
 from glassnet.nn import Dense, Network, ReLU
+from glassnet.training.history import write_rows
 
 
 def data(page: bytes) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def test_wrong_use_from_python() -> None:
 
 def test_a_run_tells_how_it_learned(tmp_path: Path) -> None:
     run = train(load_dataset("digits"), "small", epochs=3, out=tmp_path / "run", threads=1)
+    (run.path / "steps.jsonl").unlink()  # as where a full disk did not take it
     found = record_of(run.model, "mine", run)
     loss, accuracy = found.curves
     assert (loss["unit"], accuracy["percent"]) == ("epoch", True)
@@ -101,6 +103,21 @@ def test_a_run_tells_how_it_learned(tmp_path: Path) -> None:
     assert found.facts["epochs"] == "3"
     assert found.evaluation is not None
     assert found.facts["test accuracy"] == f"{100 * found.evaluation.accuracy:.2f} %"
+
+
+def test_the_training_curve_is_that_of_the_steps(tmp_path: Path) -> None:
+    run = train(load_dataset("digits"), "small", epochs=1, out=tmp_path / "run", threads=1)
+    last = run.history[-1]["step"]
+    steps = np.linspace(1, last, 1000).round().astype(int).tolist()
+    rows = [{"step": step, "seconds": 1, "loss": 1000 - i, "accuracy": None} for i, step in enumerate(steps)]
+    write_rows(run.path / "steps.jsonl", rows)
+    loss, accuracy = record_of(run.model, "mine", run).curves
+    training, validation = loss["lines"]
+    assert 200 < len(training["x"]) <= 301
+    assert (training["x"][0], training["y"][0]) == (pytest.approx(1 / last, abs=1e-3), 1000)
+    assert (training["x"][-1], training["y"][-1]) == (1, 1)
+    assert validation["x"] == [1]
+    assert accuracy["lines"][0]["y"] == [pytest.approx(run.history[-1]["accuracy"], rel=1e-4)]
 
 
 def test_a_page_of_a_run_has_its_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
