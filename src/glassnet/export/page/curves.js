@@ -3,7 +3,7 @@
 import { h } from "../../web/static/shared/dom.js";
 
 const [WIDTH, HEIGHT] = [560, 260];
-const [LEFT, RIGHT, TOP, BOTTOM] = [66, 12, 14, 52];
+const [LEFT, RIGHT, TOP, BOTTOM] = [84, 22, 14, 52];
 
 function s(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -42,7 +42,7 @@ export function curves({ title, lines, percent, unit }) {
   }
   const marks = ticks(first, last);
   const isWhole = lines.every(({ x }) => x.every(Number.isInteger));
-  for (const value of isWhole ? marks.found.filter(Number.isInteger) : marks.found) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 24 }, value.toFixed(isWhole ? 0 : marks.decimals)));
+  for (const value of marks.found.map((mark) => Number(mark.toFixed(marks.decimals))).filter((mark) => !isWhole || Number.isInteger(mark))) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 24 }, String(value)));
   drawing.append(s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, class: "axis" }, unit));
   for (const { x, y, kind } of lines) {
     const points = x.map((value, i) => `${across(value).toFixed(1)},${up(y[i]).toFixed(1)}`);
