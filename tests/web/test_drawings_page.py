@@ -170,6 +170,20 @@ def test_a_drawing_that_another_tab_deleted_goes(
     page.close()
 
 
+def test_a_picture_that_cannot_be_read_says_so(
+    browser: Browser, address: str, site: Site, client: httpx.Client
+) -> None:
+    keep(client, 4)
+    (site.drawings / "4" / "broken.png").write_text("not a picture")
+    page = browser.new_page(base_url=address)  # its console has the 400
+    page.goto("/#draw")
+    tile = page.get_by_role("button", name="A 4, which cannot be read")
+    expect(tile).to_contain_text("cannot be read")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    expect(page.locator(".outcome")).to_have_text(re.compile(r"^4/broken\.png: not a PNG"))
+    page.close()
+
+
 def test_a_model_that_cannot_be_fine_tuned_gets_a_line(
     page: Page, site: Site, client: httpx.Client, digits_run: Path
 ) -> None:
