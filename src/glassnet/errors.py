@@ -70,7 +70,7 @@ def check_count(name: str, value: object, most: int | None = None) -> None:
     """Raise ConfigError unless the value is a whole number of at least 1 and, if given, at most ``most``."""
     if type(value) is bool or not isinstance(value, Integral) or value < 1:
         raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise ConfigError(f"{name}: must be at most {most}, not {value!r:.80}")
 
 
