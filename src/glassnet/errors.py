@@ -66,10 +66,12 @@ class TrainingError(GlassnetError):
     """A run that cannot begin or cannot go on."""
 
 
-def check_count(name: str, value: object) -> None:
-    """Raise ConfigError unless the value is a whole number of at least 1."""
+def check_count(name: str, value: object, most: int | None = None) -> None:
+    """Raise ConfigError unless the value is a whole number of at least 1 and, if given, at most ``most``."""
     if type(value) is bool or not isinstance(value, Integral) or value < 1:
         raise ConfigError(f"{name}: must be a whole number of at least 1, not {value!r:.80}")
+    if most is not None and int(value) > most:
+        raise ConfigError(f"{name}: must be at most {most}, not {value!r:.80}")
 
 
 def from_elsewhere(name: str) -> str | None:

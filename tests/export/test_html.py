@@ -1,6 +1,7 @@
 """A model as a page: what is in the file, and what is refused. tests/web/test_html_page.py opens it in a browser."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from glassnet import DigitClassifier, Model, load_dataset, train
 from glassnet.cli import main
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError
+from glassnet.evaluation import Evaluation
 from glassnet.export import html_page, html_record, past_of, record_of
 from glassnet.export.bundle import bundle
+from glassnet.export.html_record import Record
 from glassnet.nn import Dense, Network, ReLU
+from glassnet.training.history import write_rows
 
 
 def data(page: bytes) -> dict[str, Any]:
@@ -89,6 +93,7 @@ def test_wrong_use_from_python() -> None:
 
 def test_a_run_tells_how_it_learned(tmp_path: Path) -> None:
     run = train(load_dataset("digits"), "small", epochs=3, out=tmp_path / "run", threads=1)
+    (run.path / "steps.jsonl").unlink()  # as where a full disk did not take it
     found = record_of(run.model, "mine", run)
     loss, accuracy = found.curves
     assert (loss["unit"], accuracy["percent"]) == ("epoch", True)
@@ -98,6 +103,21 @@ def test_a_run_tells_how_it_learned(tmp_path: Path) -> None:
     assert found.facts["epochs"] == "3"
     assert found.evaluation is not None
     assert found.facts["test accuracy"] == f"{100 * found.evaluation.accuracy:.2f} %"
+
+
+def test_the_training_curve_is_that_of_the_steps(tmp_path: Path) -> None:
+    run = train(load_dataset("digits"), "small", epochs=1, out=tmp_path / "run", threads=1)
+    last = run.history[-1]["step"]
+    steps = np.linspace(1, last, 1000).round().astype(int).tolist()
+    rows = [{"step": step, "seconds": 1, "loss": 1000 - i, "accuracy": None} for i, step in enumerate(steps)]
+    write_rows(run.path / "steps.jsonl", rows)
+    loss, accuracy = record_of(run.model, "mine", run).curves
+    training, validation = loss["lines"]
+    assert 200 < len(training["x"]) <= 301
+    assert (training["x"][0], training["y"][0]) == (pytest.approx(1 / last, abs=1e-3), 1000)
+    assert (training["x"][-1], training["y"][-1]) == (1, 1)
+    assert validation["x"] == [1]
+    assert accuracy["lines"][0]["y"] == [pytest.approx(run.history[-1]["accuracy"], rel=1e-4)]
 
 
 def test_a_page_of_a_run_has_its_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +150,18 @@ def test_a_snapshot_is_named_by_its_run_and_its_step(tmp_path: Path, capsys: pyt
         capsys.readouterr()
         assert main(["explain", str(path)]) == 0
         assert capsys.readouterr().out.startswith(f"Test image 0 of {name}\n")
+
+
+def test_few_mistakes_are_told_from_many_by_their_colour() -> None:
+    labels = np.repeat([0, 1], [1000, 40])
+    answers = labels.copy()
+    answers[[0, *range(1, 6), *range(1000, 1021)]] = [1, *[2] * 5, *[0] * 21]
+    evaluation = Evaluation(labels, np.eye(10)[answers], CLASSES)
+    page = html_page(around(ReLU), Record(evaluation=evaluation)).decode()
+    share = {int(n): float(s) for s, n in re.findall(r'class="wrong" style="--share:([\d.]+)">(\d+)<', page)}
+    assert share[21] == 1
+    assert share[21] - share[5] > 0.3
+    assert share[5] - share[1] > 0.3
 
 
 def test_an_ensemble_has_a_point_for_each_member(tmp_path: Path) -> None:

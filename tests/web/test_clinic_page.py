@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from glassnet.clinic import MISTAKES
 from glassnet.study.gallery import SYMPTOMS, gallery
+from glassnet.training.settings import LARGEST_SEED
 
 TRUTH = {"planted": 0.42, "cured": 0.95}
 
@@ -171,11 +172,16 @@ def test_a_round_outlives_a_reload_and_its_runs_end_with_it(page: Page) -> None:
     raise AssertionError(page.evaluate(states))
 
 
-@pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5"])
+@pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5", "4294967296"])
 def test_a_round_that_is_none_is_another(page: Page, round_: str) -> None:
     page.goto(f"/#clinic?show=quiz&round={round_}")
     expect(page.get_by_role("heading", name=re.compile(r"^Round [1-9]\d{0,3}$"))).to_be_visible()
     expect(page).to_have_url(re.compile(r"round=[1-9]\d{0,3}$"))
+
+
+def test_the_page_has_the_rounds_of_the_shell(page: Page) -> None:
+    page.goto(f"/#clinic?show=quiz&round={LARGEST_SEED}")
+    expect(page.get_by_role("heading", name=f"Round {LARGEST_SEED}")).to_be_visible()
 
 
 def test_each_round_has_one_choice_of_each_symptom_that_can_be_seen(page: Page) -> None:

@@ -96,10 +96,10 @@ def test_own_pictures_are_decoded_within_the_limit_and_only_where_they_are_new(
     assert read_picture(first.content).shape == (120, 60)
     decoded, goes_on = [], Event()
 
-    def slow(path: Path) -> Images:
+    def slow(path: Path, name: str) -> Images:
         decoded.append(path)
         assert goes_on.wait(20)
-        return read_picture(path)
+        return read_picture(path, name)
 
     monkeypatch.setattr("glassnet.web.drawings.read_picture", slow)
     app.state.preparing.total_tokens = 1
@@ -316,6 +316,14 @@ def test_what_cannot_be_fine_tuned_gets_a_line(client: httpx.Client, site: Site,
     answer = client.post("/api/drawings/train")
     assert (answer.status_code, answer.json()["error"][:27]) == (400, "no drawings are kept yet; d")
     keep(client, 4)
+    broken = site.drawings / "3" / "broken.png"
+    broken.parent.mkdir()
+    broken.write_text("not a picture")
+    for answer in (client.post("/api/drawings/train"), client.get("/api/drawings/3/broken.png")):
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("3/broken.png: not a PNG")
+    broken.unlink()
+    broken.parent.rmdir()
     site.runs.mkdir()
     (site.runs / "digits").symlink_to(digits_run)
     answer = client.post("/api/drawings/train?run=digits")

@@ -42,6 +42,8 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
     expect(shown).to_have_attribute("aria-label", "A 4")
     assert [path.parent.name for path in sorted(site.drawings.glob("*/*.png"))] == ["1", "4", "7"]
     page.get_by_role("button", name="Delete it").click()
+    notice = page.locator(".notices")
+    expect(notice).to_contain_text("1 drawing is deleted.")
     expect(shown).to_have_count(2)  # all of them again, as there are none of this class
     page.get_by_role("button", name="Delete all").click()
     expect(page.get_by_text("Delete all 2 drawings?")).to_be_visible()
@@ -50,6 +52,7 @@ def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, 
     page.get_by_role("button", name="Delete all").click()
     page.get_by_role("button", name="Delete them").click()
     expect(page.get_by_text("Keep a drawing with its label")).to_be_visible()
+    expect(notice).to_contain_text("2 drawings are deleted.")
     assert not list(site.drawings.glob("*/*.png"))
 
 
@@ -195,6 +198,20 @@ def test_a_drawing_that_another_tab_deleted_goes(
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("no such drawing; it may have been deleted or relabelled")).to_be_visible()
     expect(shown).to_have_count(1)
+    page.close()
+
+
+def test_a_picture_that_cannot_be_read_says_so(
+    browser: Browser, address: str, site: Site, client: httpx.Client
+) -> None:
+    keep(client, 4)
+    (site.drawings / "4" / "broken.png").write_text("not a picture")
+    page = browser.new_page(base_url=address)  # its console has the 400
+    page.goto("/#draw")
+    tile = page.get_by_role("button", name="A 4, which cannot be read")
+    expect(tile).to_contain_text("cannot be read")
+    page.get_by_role("button", name="Fine-tune on them").click()
+    expect(page.locator(".outcome")).to_have_text(re.compile(r"^4/broken\.png: not a PNG"))
     page.close()
 
 

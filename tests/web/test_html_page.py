@@ -24,7 +24,7 @@ from glassnet.data import Preprocessing
 from glassnet.doubt import Doubt, evidence
 from glassnet.evaluation import evaluate
 from glassnet.explain import explain_tiny
-from glassnet.export import html_page
+from glassnet.export import html_page, record_of
 from glassnet.nn import BatchNorm, Dense, Network, Pass, ReLU
 from glassnet.training import Run
 from glassnet.web.draw import look
@@ -399,10 +399,10 @@ def test_how_the_run_learned(opened: Open, run: Run, tmp_path: Path) -> None:
     page = opened(path)
     page.get_by_role("link", name="Training").click()
     expect(page.get_by_role("heading", name="How it was trained")).to_be_visible()
-    last = run.history[-1]
-    for title, key in (("Loss", "loss"), ("Accuracy", "accuracy")):
+    for curve in record_of(run.model, "a run", run).curves:
+        title, last = curve["title"], curve["lines"][0]["y"][-1]
         chart = page.get_by_role("img", name=f"{title}: ")
-        said = f"{100 * last[key]:.2f} %" if key == "accuracy" else f"{last[key]:.4f}"
+        said = f"{100 * last:.2f} %" if curve["percent"] else f"{last:.4f}"
         label = chart.get_attribute("aria-label")
         assert label is not None
         assert f"training ends at {said}" in label

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from glassnet import Run
 from glassnet.web import Site
 
 
@@ -98,9 +99,36 @@ def test_a_range_is_within_what_there_is(page: Page) -> None:
         """async () => {
             const { zoom } = await import("/static/views/watch/zoom.js");
             const zoomed = zoom(() => {});
-            zoomed.about([1, 5, 100], true, null);
+            zoomed.about([1, 5, 100], [1, 5, 100], true, null);
             const ranges = [[0, 10], [-5, 0], [NaN, 10], [50, 1000]];
             return ranges.map((range) => { zoomed.choose(range); return zoomed.range(); });
         }"""
     )
     assert chosen == [[1, 10], None, None, [50, 100]]
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(("by", "log"), [("step", False), ("step", True), ("epoch", False)])
+def test_it_ends_at_about_one_step(by: str, log: bool, page: Page, digits_run: Path) -> None:
+    page.goto(f"/#watch?run=run&by={by}")
+    expect(page.locator(".nsewdrag")).to_have_count(4)
+    if log:
+        page.get_by_label("log axis").check()
+    closer = page.get_by_role("button", name="Zoom in")
+    closer.focus()
+    for _ in range(40):
+        page.keyboard.press("Enter")
+    expect(closer).to_have_attribute("aria-disabled", "true")
+    expect(closer).to_be_focused()
+    last = Run(digits_run).history[-1]
+    step = last["epoch"] / last["step"] if by == "epoch" else 1
+    page.wait_for_function(
+        """(step) => {
+            const { range, type } = document.querySelector(".js-plotly-plot").layout.xaxis;
+            const [from, to] = type === "log" ? range.map((end) => 10 ** end) : range;
+            return 0.999 * step <= to - from && to - from < 4 * step;
+        }""",
+        arg=step,
+    )
+    page.get_by_role("button", name="Zoom out").click()
+    expect(closer).to_have_attribute("aria-disabled", "false")

@@ -8,6 +8,7 @@ from ..data import load_dataset
 from ..errors import check_count
 from ..study import study
 from ..study.quiz import quiz_round
+from ..training.settings import LARGEST_SEED
 from .clinic import WIDTH, explain, paragraph, show_curves, show_findings
 from .output import command, print_definitions
 
@@ -27,7 +28,7 @@ def quiz(*, seed: int | None = None) -> None:
         The round, which decides mistake and choices, as on the page. Default: any of 1 to 1000.
     """
     if seed is not None:
-        check_count("--seed", seed)
+        check_count("--seed", seed, LARGEST_SEED)
     number, right, choices = quiz_round(seed)
     again = command("quiz", "--seed", number)
     words = f"Round {number}. Two networks train on the same digits from the same initial weights. One has a mistake."
@@ -45,7 +46,7 @@ def quiz(*, seed: int | None = None) -> None:
     show_findings(result.planted[0], [right])
     if chosen != right:
         paragraph(f"What one would have noticed with {chosen}: {MISTAKES[chosen].symptom}")
-    print(f"\nThe next round: {command('quiz', '--seed', number + 1)}")
+    print(f"\nThe next round: {command('quiz', '--seed', number % LARGEST_SEED + 1)}")
 
 
 def _ask(choices: list[str]) -> str | None:

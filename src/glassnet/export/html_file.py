@@ -7,10 +7,12 @@ modules are in ``page/``, and import what they can from those of the page that `
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from .. import __version__
@@ -32,7 +34,8 @@ STYLES = STATIC / "style.css", STATIC / "views/draw/style.css", STATIC / "views/
 FONTS = STATIC / "fonts"
 LEAST_SIDE = 3  # pixels: images that are less high or wide are rows of a table
 MANY = 30  # classes: with more, a confusion matrix is too large to be looked at
-DEEP = 0.35  # fraction of a row from which on the ground of a number is dark
+FEW = 5  # mistakes of a cell that are the full colour where no cell has more
+RIGHT = 0.4  # of the full colour: what is correct stays behind the mistakes
 
 
 def html_page(
@@ -108,16 +111,17 @@ def _matrix(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     """Yield the rows of a confusion matrix: the name of the true class, and of each cell what it shows."""
     if len(evaluation.classes) > MANY:
         return
-    for i, (name, row) in enumerate(zip(evaluation.classes, evaluation.confusion.tolist(), strict=True)):
-        total = max(sum(row), 1)
+    table = evaluation.confusion
+    most = math.log1p(max(FEW, (table - np.diag(np.diag(table))).max()))
+    for i, (name, row) in enumerate(zip(evaluation.classes, table.tolist(), strict=True)):
         yield {
             "name": name,
             "cells": [
                 {
                     "count": count,
-                    # The root makes a few mistakes visible beside a hundred correct answers.
-                    "depth": round(18 + 72 * (count / total) ** 0.5) if count else 0,
-                    "kind": ("right" if i == j else "wrong") + " deep" * (count / total > DEEP),
+                    "kind": ("right" if i == j else "wrong") if count else "none",
+                    # As in Watch, mistakes have a scale of their own and a logarithmic one: 1 is told from 5.
+                    "share": RIGHT if i == j else round(0.1 + 0.9 * math.log1p(count) / most, 3),
                 }
                 for j, count in enumerate(row)
             ],

@@ -1,5 +1,6 @@
 """What a page that holds a model tells of its training: metrics, curves, the confusion matrix, and snapshots."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from ..errors import DataError, FileError
 from ..evaluation import Evaluation, evaluate, examples_for
 from ..model import Model
 from ..training import Run
-from ..training.history import Row, percent
+from ..training.folder import STEPS
+from ..training.history import Row, percent, read_steps
 
 __all__ = ["Record", "past_of", "record_of"]
 
 MOST_BYTES = 3_000_000  # of a page that snapshots take: base64 of float16, and of float32 for what is measured
+MOST_POINTS = 300  # of a curve: about as many as can be told apart
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def record_of(model: Model, name: str, run: Run | None = None) -> Record:
     if evaluation:
         facts["test accuracy"] = percent(evaluation.accuracy)
         facts["test loss, nats"] = f"{evaluation.loss:.4f}"
-    return Record(name, facts, [*_curves(history, len(model.networks))], evaluation)
+    steps = read_steps(run.path / STEPS) if run else []
+    curves = _curves(history, steps, len(model.networks))
+    return Record(name, facts, [*curves], evaluation)
 
 
 def past_of(run: Run, model: Model) -> dict[int, Model]:
@@ -92,20 +97,32 @@ def _evaluation(model: Model) -> Evaluation | None:
         return None
 
 
-def _curves(history: Sequence[Row], members: int) -> Iterator[dict[str, Any]]:
+def _curves(history: Sequence[Row], steps: Sequence[Row], members: int) -> Iterator[dict[str, Any]]:
     unit = "epoch" if members == 1 else "member"
     for title, key, is_fraction in (("Loss", "loss", False), ("Accuracy", "accuracy", True)):
-        names = {"training": key, "validation": f"validation_{key}"}
-        lines = [_line(name, own, history, members) for name, own in names.items()]
+        rows = {"training": (key, _training(history, steps, key)), "validation": (f"validation_{key}", history)}
+        lines = [_line(name, own, history, of, members) for name, (own, of) in rows.items()]
         if lines := [line for line in lines if line["x"]]:
             yield {"title": title, "percent": is_fraction, "unit": unit, "lines": lines}
 
 
-def _line(name: str, key: str, history: Sequence[Row], members: int) -> dict[str, Any]:
-    """Return the points of a curve that have a number: by epoch, of an ensemble by member."""
+def _training(history: Sequence[Row], steps: Sequence[Row], key: str) -> Sequence[Row]:
+    """Return what the training curve is drawn from, as in Watch: the rows of steps, unless there are fewer of them."""
+    known = [row for row in steps if row.get(key) is not None]
+    if not history or len(known) < len(history):
+        return history
+    every = math.ceil(len(known) / MOST_POINTS)
+    return [row for i, row in enumerate(known) if i % every == 0 or row is known[-1]]
+
+
+def _line(name: str, key: str, history: Sequence[Row], rows: Sequence[Row], members: int) -> dict[str, Any]:
+    """Return the points of a curve that have a number: by epoch and its fractions, of an ensemble by member."""
     points = [
-        (row["epoch"] if members == 1 else number, float(f"{row[key]:.5g}"))
-        for number, row in enumerate(history, 1)
+        (
+            number if members > 1 else round(row["step"] * history[-1]["epoch"] / max(history[-1]["step"], 1), 3),
+            row[key],
+        )
+        for number, row in enumerate(rows, 1)
         if row[key] is not None
     ]
-    return {"name": name, "kind": name, "x": [x for x, _ in points], "y": [y for _, y in points]}
+    return {"name": name, "kind": name, "x": [x for x, _ in points], "y": [float(f"{y:.5g}") for _, y in points]}

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import check_count
+from ..training.settings import LARGEST_SEED
 from .gallery import SYMPTOMS, gallery
 
 __all__ = ["Round", "quiz_round"]
@@ -35,11 +36,11 @@ def quiz_round(number: int | None = None) -> Round:
         number: of the round; None draws one from 1 to 1000.
 
     Raises:
-        ConfigError: the number is not a whole number of at least 1.
+        ConfigError: the number is not a whole number from 1 to 2³² − 1: it is the seed of the runs.
     """
     if number is None:
         number = int(np.random.default_rng().integers(1, ROUNDS + 1))
-    check_count("number", number)
+    check_count("number", number, LARGEST_SEED)
     little = len(SYMPTOMS) - 1  # the rank of those with little to see
     ranks = {name: facts["rank"] for name, facts in gallery().items() if facts["rank"] < little}
     names = _shuffled(ranks, f"{number}")

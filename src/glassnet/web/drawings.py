@@ -254,7 +254,7 @@ def delete(label: str, name: str, store: TheStore) -> dict[str, int]:
 
 
 def _thumbnail(path: Path) -> bytes:
-    return _png(np.rint(reduced(read_picture(path), THUMBNAIL)).astype(np.uint8))
+    return _png(np.rint(reduced(read_picture(path, f"{path.parent.name}/{path.name}"), THUMBNAIL)).astype(np.uint8))
 
 
 def _keep(kept: Kept, store: Store, run: str | None) -> dict[str, str | int]:

@@ -1,5 +1,6 @@
 """Fine-tuning the network in hand on the kept drawings, and what has become of it."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -114,11 +115,15 @@ def _drawings(store: Store, model: Model) -> Dataset:
     """Return the kept drawings with the classes of a model.
 
     Raises:
-        DataError: there are none, or not of its classes or its size.
+        DataError: there are none, not of its classes or its size, or one that cannot be read, which it names without
+            the path of their folder: whoever reads it may be at another machine.
     """
     if not store.site.drawings.is_dir():
         raise DataError("no drawings are kept yet; draw some digits, and press Keep it")
-    dataset = load_dataset(store.site.drawings, classes=model.classes).with_classes(model.classes)
+    try:
+        dataset = load_dataset(store.site.drawings, classes=model.classes).with_classes(model.classes)
+    except DataError as error:
+        raise DataError(str(error).replace(f"{store.site.drawings}{os.sep}", "")) from error
     if dataset.image_shape != model.image_shape:
         (height, width), (its_height, its_width) = dataset.image_shape, model.image_shape
         raise DataError(

@@ -1,9 +1,9 @@
-// A line for training and one for validation over the epochs, with the numbers of the epoch under the pointer.
+// A line for training and one for validation over the epochs, with the numbers of each at the place under the pointer.
 
 import { h } from "../../web/static/shared/dom.js";
 
 const [WIDTH, HEIGHT] = [560, 260];
-const [LEFT, RIGHT, TOP, BOTTOM] = [66, 12, 14, 52];
+const [LEFT, RIGHT, TOP, BOTTOM] = [84, 22, 14, 52];
 
 function s(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -40,7 +40,9 @@ export function curves({ title, lines, percent, unit }) {
     const y = up(value / scale);
     drawing.append(s("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" }), s("text", { x: LEFT - 8, y: y + 5, class: "left" }, `${value.toFixed(decimals)}${percent ? " %" : ""}`));
   }
-  for (const value of ticks(first, last).found.filter(Number.isInteger)) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 24 }, String(value)));
+  const marks = ticks(first, last);
+  const isWhole = lines.every(({ x }) => x.every(Number.isInteger));
+  for (const value of marks.found.map((mark) => Number(mark.toFixed(marks.decimals))).filter((mark) => !isWhole || Number.isInteger(mark))) drawing.append(s("text", { x: across(value), y: HEIGHT - BOTTOM + 24 }, String(value)));
   drawing.append(s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, class: "axis" }, unit));
   for (const { x, y, kind } of lines) {
     const points = x.map((value, i) => `${across(value).toFixed(1)},${up(y[i]).toFixed(1)}`);
@@ -53,9 +55,9 @@ export function curves({ title, lines, percent, unit }) {
   const legend = h("p", { class: "legend small" });
   function tell(at) {
     legend.replaceChildren(...lines.map(({ name, x, y, kind }) => {
-      const i = at === null ? x.length - 1 : x.indexOf(at);
+      const i = at === null ? x.length - 1 : x.findLastIndex((value) => value <= at); // the newest by then
       return h("span", { class: kind }, `${name} ${i < 0 ? "–" : said(y[i])}`);
-    }), h("span", { class: "soft" }, `${unit} ${at ?? last}`));
+    }), h("span", { class: "soft" }, `${unit} ${Number((at ?? last).toFixed(2))}`));
     cursor.setAttribute("visibility", at === null ? "hidden" : "visible");
     if (at !== null) for (const end of ["x1", "x2"]) cursor.setAttribute(end, across(at));
   }

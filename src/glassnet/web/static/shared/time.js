@@ -3,9 +3,18 @@
 
 import { h } from "./dom.js";
 import { count } from "./format.js";
+import { notice } from "./notice.js";
 
 const SPEEDS = [1, 2, 5, 10]; // snapshots a second
 const USUAL = 5;
+
+// The step that an address names, if it is one of these; or else null, with a line that says so.
+export function stepOf(text, steps) {
+  const step = /^\d+$/.test(text) ? Number(text) : null;
+  if (steps.includes(step)) return step;
+  notice(`There is no snapshot of step “${text.slice(0, 20)}”, so the network is shown as it is now.`);
+  return null;
+}
 
 // show(step): shows a past step, or with null the network as it is now; a promise of when that is done. changes(are): whether
 // changes are to be shown, in a view that can. at: the step that is shown, and null for now.
@@ -96,10 +105,10 @@ export function timeline(root, { show, changes }, at = null) {
       else tell();
     },
     // The step of an address; returns whether there is one.
-    place(step) {
-      const has = steps.includes(step);
-      if (has) go(step);
-      return has;
+    place(text) {
+      const step = stepOf(text, steps);
+      if (step !== null) go(step);
+      return step !== null;
     },
     step: () => at,
     differ() {

@@ -9,12 +9,13 @@ import { h } from "../../shared/dom.js";
 import { describe } from "./mistakes.js";
 import { startPair, stopRuns } from "./pair.js";
 
+const LAST = 2 ** 32 - 1; // round: its number is the seed of the runs
 const answers = new Map(); // what was answered in each round, { given, isRight }, while the page is open
 
 // The round whose number an address has, or else any: its number, its mistake, and the choices.
 async function drawn(text, mistakes) {
   const named = new Map(mistakes.map((mistake) => [mistake.name, mistake]));
-  const query = /^[1-9]\d{0,8}$/.test(text ?? "") ? `?number=${text}` : "";
+  const query = /^[1-9]\d*$/.test(text ?? "") && Number(text) <= LAST ? `?number=${text}` : "";
   const { number, right, choices } = await get(`/api/clinic/round${query}`);
   return { round: number, right: named.get(right), choices: choices.map((name) => named.get(name)) };
 }

@@ -214,9 +214,9 @@ export function mount(root, settings, keepAddress) {
   for (const [name, handle] of Object.entries(whole)) document.addEventListener(name, handle);
 
   if (run === null) ask();
-  const listed = loadRuns().finally(() => { // by then it is known whether the run is there
+  const listed = loadRuns().finally(async () => { // by then it is known whether the run is there
     if (run === null) return;
-    if (runs.some(({ name }) => name === run)) time.of(run, settings.get("step"));
+    if (runs.some(({ name }) => name === run)) await time.of(run, settings.get("step"));
     address();
     ask();
   });

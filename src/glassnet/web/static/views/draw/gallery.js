@@ -68,8 +68,14 @@ export function galleryCard({ run, classes, opened }) {
       .sort((a, b) => b.name.localeCompare(a.name));
     pictures.replaceChildren(...listed.slice(0, shown).map((one) => {
       const is = chosen?.name === one.name && chosen.label === one.label;
-      return h("button", { "aria-pressed": String(is), "aria-label": `A ${one.label}`, onclick: () => { chosen = is ? null : one; fill(); } },
-        h("img", { src: path(one), alt: "", width: 64, height: 64, loading: "lazy" }), h("span", {}, one.label));
+      const image = h("img", { src: path(one), alt: "", width: 64, height: 64, loading: "lazy" });
+      const tile = h("button", { "aria-pressed": String(is), "aria-label": `A ${one.label}`, onclick: () => { chosen = is ? null : one; fill(); } },
+        image, h("span", {}, one.label));
+      image.onerror = () => {
+        image.replaceWith(h("span", { class: "unreadable" }, "cannot be read"));
+        tile.setAttribute("aria-label", `A ${one.label}, which cannot be read`);
+      };
+      return tile;
     }));
     more.hidden = listed.length <= shown;
     bar.hidden = !chosen || !isKept(chosen.name);
@@ -103,11 +109,16 @@ export function galleryCard({ run, classes, opened }) {
   }
 
   function deleteOne() {
-    return attempt(() => remove(path(chosen)));
+    return attempt(() => deleteAt(path(chosen)));
   }
 
   function removeAll() {
-    return attempt(() => remove("/api/drawings"));
+    return attempt(() => deleteAt("/api/drawings"));
+  }
+
+  async function deleteAt(place) {
+    const { deleted } = await remove(place);
+    notice(deleted === 1 ? "1 drawing is deleted." : `${count(deleted)} drawings are deleted.`);
   }
 
   // A fine-tuning, begun here or found under way, until its result is shown.

@@ -27,7 +27,7 @@ export async function mount(root, settings, keep) {
   const own = h("div", { class: "own" });
   root.append(h("div", { class: "row head" }, h("h1", {}, "Network"), toggle), own);
   const view = { units: mountUnits, map: mountMap }[kind](own, settings, { model, time, remember });
-  moment(settings.get("step"));
+  await moment(settings.get("step"));
   await view.ask();
   return () => {
     time.close();
@@ -35,7 +35,7 @@ export async function mount(root, settings, keep) {
   };
 
   function moment(step) {
-    time.of(runs.some(({ name }) => name === model.value) ? model.value : null, step);
+    return time.of(runs.some(({ name }) => name === model.value) ? model.value : null, step);
   }
 
   function remember(more) {

@@ -37,7 +37,7 @@ export async function mountTrained(root, settings, keep) {
     walk.element));
 
   function moment(step) {
-    time.of(runs.some(({ name }) => name === model.value) ? model.value : null, step);
+    return time.of(runs.some(({ name }) => name === model.value) ? model.value : null, step);
   }
 
   function remember() {
@@ -81,7 +81,7 @@ export async function mountTrained(root, settings, keep) {
     stage = walk.show(answer, stage).name;
   }
 
-  moment(settings.get("step"));
+  await moment(settings.get("step"));
   await ask();
   return () => {
     latest += 1;

@@ -126,7 +126,8 @@ export function curves(root, by, chosen) {
       : "Training is measured on the images that the network is learning from, validation on held-out images.";
     if (!coarse.matches) legend.append(" Drag across a chart to zoom; a double click shows all.");
     make();
-    zoomed.about(runs.flatMap((run) => [...run.steps, ...run.rows].map((row) => place(run, row))), how.logX, moment()?.x ?? null);
+    const rows = runs.flatMap((run) => [...run.steps, ...run.rows].map((row) => ({ step: row.step, x: place(run, row) })));
+    zoomed.about(rows.map(({ x }) => x), rows.map(({ step }) => step), how.logX, moment()?.x ?? null);
     charts.forEach((_, i) => due.add(i));
     frame ||= requestAnimationFrame(next);
   }

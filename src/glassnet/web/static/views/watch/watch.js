@@ -131,7 +131,7 @@ export async function mount(root, settings, keep) {
     time.update(run.facts);
     const wanted = asked;
     asked = null;
-    if (wanted !== null && !time.place(Number(wanted))) address("replaceState"); // without a step that is not there
+    if (wanted !== null && !time.place(wanted)) address("replaceState"); // without a step that is not there
   }
 
   // A step of the past, or with null what is now.
