@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from glassnet import Run, load_dataset, train
 from glassnet.explain import explain, trace
@@ -28,6 +28,14 @@ def run(site: Site, trained: Path) -> Run:
     site.runs.mkdir()
     (site.runs / "one").symlink_to(trained)
     return Run(trained)
+
+
+@pytest.fixture
+def browser_page(browser: Browser, address: str) -> Iterator[Page]:
+    """A tab whose console may tell of answers of 404."""
+    page = browser.new_page(base_url=address)
+    yield page
+    page.close()
 
 
 def draw_line(page: Page) -> None:
