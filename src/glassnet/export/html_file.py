@@ -112,7 +112,7 @@ def _matrix(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     if len(evaluation.classes) > MANY:
         return
     table = evaluation.confusion
-    most = math.log1p(max(FEW, (table - np.diag(np.diag(table))).max()))
+    most = math.log1p(max(FEW, int((table - np.diag(np.diag(table))).max())))
     for i, (name, row) in enumerate(zip(evaluation.classes, table.tolist(), strict=True)):
         yield {
             "name": name,
