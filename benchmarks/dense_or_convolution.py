@@ -5,7 +5,7 @@ compiled engine trains in about the default's seconds. The best epoch of each ru
 test images are read once a run, as they are and at the second strength of each corruption that `glassnet evaluate
 --corruptions` knows; here nothing frames them anew, so it is the network that has to cope.
 
-    python benchmarks/dense_or_convolution.py [SEEDS]     about ten minutes, most of it for NumPy's convolutions
+    python benchmarks/dense_or_convolution.py [SEEDS]     three minutes
 """
 
 import sys
