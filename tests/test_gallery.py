@@ -25,10 +25,12 @@ def test_every_mistake_has_its_curves() -> None:
 def test_the_curves_are_what_a_study_measures(name: str) -> None:
     found = study(name, load_dataset("digits"), seeds=[0])
     course, facts = found.planted[0], gallery()[name]
-    true = {point.step: point.true for point in course.points}
-    step, share = facts["curves"]["planted"][-1]
-    assert math.isclose(share, true[step], abs_tol=0.05)  # another processor rounds otherwise
     assert facts["broken"] is (course.broken is not None)
+    true = {point.step: point.true for point in course.points}
+    both = [(share, true[step]) for step, share in facts["curves"]["planted"] if step in true]
+    assert len(both) > 3  # another processor rounds otherwise, and a run may break down some steps sooner or later
+    assert all(math.isclose(share, again, abs_tol=0.05) for share, again in both[:4])
+    assert math.isclose(facts["curves"]["planted"][-1][1], course.points[-1].true, abs_tol=0.05)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,13 @@ def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_on
     page.goto(f"/#draw?run={trained.path.name}")
     button = page.get_by_role("button", name="Fine-tune on them")
     expect(button).to_be_visible()
-    other = threading.Thread(target=client.post, args=("/api/drawings/train?run=large",))
+    began: list[str] = []
+
+    def begin() -> None:  # as if in another tab; paused, so that it goes as long as the page needs to find it
+        began.append(client.post("/api/drawings/train?run=large").json()["name"])
+        client.post(f"/api/runs/{began[0]}/pause").raise_for_status()
+
+    other = threading.Thread(target=begin)
     other.start()
     while len(list(trained.path.parent.iterdir())) < 2:
         page.wait_for_timeout(10)
@@ -152,6 +158,7 @@ def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_on
     expect(page.locator(".outcome")).to_contain_text("is being fine-tuned on the drawings")
     other.join()
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
+    client.post(f"/api/runs/{began[0]}/go").raise_for_status()
     expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
     page.close()
 
