@@ -1,8 +1,8 @@
 """The service under load, and what three people who watch a training cost it.
 
 Predictions a second and how long one takes (p50, p99) with 1, 16 and 128 clients, which keep their connections and ask
-about one image at a time, 784-128-64-10; server and clients are processes of their own. Then images a second of a
-training with its page, with and without three watchers of its event stream, in turns.
+about one image at a time, of a dense network and of the bundled model; server and clients are processes of their own.
+Then images a second of a training with its page, with and without three watchers of its event stream, in turns.
 
     python benchmarks/serving.py [SECONDS TRIALS]     two minutes
 """
@@ -27,6 +27,7 @@ from machine import describe_machine, save_result
 from prediction import images, with_glassnet
 
 CLIENTS = (1, 16, 128)
+MODELS = {"784-128-64-10": ["model.safetensors"], "the bundled model": []}  # and how `glassnet serve` is told of it
 PROCESSES = 2  # that the clients are spread over
 WATCHERS = 3
 FLAGS = ["--recipe", "fast", "--hidden", "128", "64", "--batch-size", "128"]
@@ -149,11 +150,13 @@ def training(watchers: int, epochs: int) -> tuple[float, int]:
 def main(seconds: float = 10, trials: int = 5) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with_glassnet(1).func.__self__.save(Path(folder) / "model.safetensors")
-        with glassnet("serve", "model.safetensors", folder=folder) as (_, place):
-            loads = [load(place, count, seconds) for count in CLIENTS]
+        loads = []
+        for model, given in MODELS.items():
+            with glassnet("serve", *given, folder=folder) as (_, place):
+                loads += [{"model": model} | load(place, count, seconds) for count in CLIENTS]
     for row in loads:
         words = f"{row['rate']:.0f} a second, p50 {1e3 * row['p50']:.1f} ms, p99 {1e3 * row['p99']:.1f} ms"
-        print(f"{row['clients']} clients: {words}, {row['failed']} failed", flush=True)
+        print(f"{row['model']}, {row['clients']} clients: {words}, {row['failed']} failed", flush=True)
     rates: dict[int, list[float]] = {0: [], WATCHERS: []}
     events = 0
     for _ in range(trials):

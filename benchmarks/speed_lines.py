@@ -190,17 +190,18 @@ def convolution_lines(result: Result) -> list[str]:
 
 
 def serving_lines(result: Result) -> list[str]:
-    lines = ["| clients of `glassnet serve` | predictions a second | p50, ms | p99, ms | failed |"]
-    lines.append("| --- | --- | --- | --- | --- |")
+    lines = ["| `glassnet serve` with | clients | predictions a second | p50, ms | p99, ms | failed |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
     for load in result["loads"]:
         figures = (f"{1e3 * load[part]:.1f}" for part in ("p50", "p99"))
-        lines.append(f"| {load['clients']} | {load['rate']:,.0f} | {' | '.join(figures)} | {load['failed']} |")
+        cells = [load["model"], str(load["clients"]), f"{load['rate']:,.0f}", *figures, str(load["failed"])]
+        lines.append(f"| {' | '.join(cells)} |")
     training = result["training"]
     ratios = [watched / alone for alone, watched in zip(training["alone"], training["watched"], strict=True)]
     return [
         *lines,
         "",
-        f"784-128-64-10, an image at a time as JSON, {result['seconds']:.0f} s each, clients on the same machine. "
+        f"An image at a time as JSON, {result['seconds']:.0f} s each, clients on the same machine. "
         f"Training that {training['watchers']} people watch goes {median(ratios):.2f} times as quickly as unwatched "
         f"({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} pairs of runs that took turns); {_place(result)}.",
     ]
