@@ -32,7 +32,7 @@ END = "<!-- end of measured -->"
 Lines = Callable[[Result], list[str]]
 
 
-def command(recipe: str, row: Result) -> str:
+def trained_by(recipe: str, row: Result) -> str:
     """What trained the runs of a row."""
     settings = "".join(f" --{name} {value}" for name, value in row.get("settings", {}).items())
     return "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}{settings}"
@@ -46,7 +46,7 @@ def accuracy_lines(result: Result) -> list[str]:
     for recipe, row in result["recipes"].items():
         figures = [spread(row[name]) for name in ("test_accuracy", "seconds", "wall_seconds")]
         figures.append(f"{row['ensemble_accuracy']:.2f} (of {row['trials']})")
-        lines.append(f"| `{command(recipe, row)}` | " + " | ".join(figures) + " |")
+        lines.append(f"| `{trained_by(recipe, row)}` | " + " | ".join(figures) + " |")
     machine = result["machine"]
     trials = " or ".join(sorted({str(row["trials"]) for row in result["recipes"].values()}, reverse=True))
     lines += [
@@ -144,7 +144,7 @@ def best_recipes(result: Result) -> str:
     """A line for the best dense recipe, and one for each convolutional one that was measured."""
     found = {name: result["recipes"][name] for name in ("record", "conv", "best") if name in result["recipes"]}
     return " |\n| ".join(
-        f"`{command(name, one)}` | {spread(one['test_accuracy'])} % in {mean(one['seconds']):.0f} s"
+        f"`{trained_by(name, one)}` | {spread(one['test_accuracy'])} % in {mean(one['seconds']):.0f} s"
         for name, one in found.items()
     )
 
