@@ -40,7 +40,7 @@ for _place, _help in {
     "explain:explain": "Show one training step on one image, number by number.",
     "compare:compare": "Compare settings and results of runs in a table.",
     "log:log": "Export the logs of runs to TensorBoard, CSV or JSON lines.",
-    "export:export": "Export a model to ONNX, PyTorch, or a Python file that needs only NumPy.",
+    "export:export": "Export a model to ONNX, PyTorch, a Python file that needs only NumPy, or a web page.",
     "adopt:adopt": "Make a model file of a network from ONNX or Keras.",
     "export:submit": "Write a submission for Kaggle's Digit Recognizer.",
     "use:report": "Write a report of a run: figures and a page that shows them.",
