@@ -172,7 +172,7 @@ def info(*, json: bool = False) -> None:
         "engines": ", ".join(name for name in ENGINES if name != "compiled" or not why_not_compiled()),
         "compiled": _compiled(),
         "processors": available_threads(),
-        "threads": f"1, or {available_threads()} for large networks or augmentation",
+        "threads": f"up to {available_threads()}, by the size of a run or as measured; --threads overrides",
         "GLASSNET_DATA": os.environ.get("GLASSNET_DATA", "not set"),
         "cache": str(cache_folder()),
     }
