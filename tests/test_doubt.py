@@ -15,8 +15,8 @@ from glassnet.data.dataset import Images
 from glassnet.data.scans import coarse_scans
 from glassnet.doubt import THRESHOLD, Doubt
 from glassnet.errors import ConfigError, DataError, FileError
-from glassnet.files import open_tensors, write_tensors
 from glassnet.nn import Dense, Network, ReLU
+from glassnet.tensor_files import open_tensors, write_tensors
 from glassnet.training import BUNDLED
 from strangers import STRANGERS, fonts
 

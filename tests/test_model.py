@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from glassnet import Model, load_dataset, nn, train
 from glassnet.data import Preprocessing
 from glassnet.errors import ConfigError, DataError, FileError
-from glassnet.files import open_tensors, write_tensors
+from glassnet.tensor_files import open_tensors, write_tensors
 
 
 @pytest.fixture

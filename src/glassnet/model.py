@@ -14,11 +14,12 @@ from .data import Preprocessing, as_images, as_pixels, read_picture
 from .doubt import Doubt
 from .engines import why_not_compiled
 from .errors import ConfigError, DataError, FileError
-from .files import as_path, open_tensors, write_tensors
+from .files import as_path
 from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
 from .nn.types import Array
 from .notebook import card, pictures, signed
 from .reader import Reading, read_grid, read_lines
+from .tensor_files import open_tensors, write_tensors
 
 if TYPE_CHECKING:
     from .engines.rows import Rows

@@ -21,7 +21,7 @@ from glassnet.data import sources, strangers
 from glassnet.data.dataset import Images
 from glassnet.engines import why_not_compiled
 from glassnet.errors import FileError, GlassnetError
-from glassnet.files import open_tensors
+from glassnet.tensor_files import open_tensors
 from glassnet.training.history import read_history
 from glassnet.training.snapshots import find_snapshots
 from glassnet.web import job

@@ -8,8 +8,8 @@ from test_runs import StopAt, contents
 
 from glassnet import Dataset, Model, load_dataset, resume, train
 from glassnet.errors import ConfigError, FileError, TrainingError
-from glassnet.files import open_tensors, write_tensors
 from glassnet.nn import OPTIMIZERS
+from glassnet.tensor_files import open_tensors, write_tensors
 from glassnet.training import Callback, Config, RunUnderWay, prepare
 from glassnet.training.history import Row
 

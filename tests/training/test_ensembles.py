@@ -10,7 +10,7 @@ import pytest
 
 from glassnet import Dataset, Model, Run, load_dataset, nn, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.training import Callback, RunLoop, RunUnderWay, TrainingInterrupted
 
 SETTINGS = {"hidden": [16], "epochs": 3, "batch_size": 100, "dropout": 0.2, "threads": 1}

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet import Dataset, Model, files, load_dataset, resume, train
+from glassnet import Dataset, Model, load_dataset, resume, tensor_files, train
 from glassnet.errors import FileError, TrainingError
-from glassnet.files import is_held, only_process
+from glassnet.locks import is_held, only_process
 from glassnet.training import Callback, Live, RunUnderWay, live
 
 SETTINGS = {"hidden": [16], "epochs": 4, "batch_size": 100, "threads": 1}  # 13 steps an epoch
@@ -113,7 +113,7 @@ def test_where_neither_line_nor_network_can_be_written_the_run_loses_nothing(
     tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     whole = train(digits, out=tmp_path / "whole", **SETTINGS)
-    write = files.write_tensors
+    write = tensor_files.write_tensors
 
     def no_room(path: Path, *args: Any, durable: bool = True) -> None:
         if not durable:  # a snapshot, or the network for those who watch

@@ -17,7 +17,8 @@ import pytest
 from glassnet import Dataset, Model, Run, files, load_dataset, resume, train
 from glassnet.errors import ConfigError, DataError, FileError, TrainingError
 from glassnet.evaluation import examples_for
-from glassnet.files import only_process, open_tensors, write_tensors
+from glassnet.locks import only_process
+from glassnet.tensor_files import open_tensors, write_tensors
 from glassnet.training import (
     Callback,
     Config,

@@ -18,7 +18,7 @@ import pytest
 from glassnet import Dataset, Run, load_dataset, resume, search, train
 from glassnet.cli import main
 from glassnet.errors import ConfigError, TrainingError
-from glassnet.files import is_held
+from glassnet.locks import is_held
 from glassnet.training import Callback, RunUnderWay
 from glassnet.training.checkpoint import read_state
 from glassnet.tuning import Search, Trial

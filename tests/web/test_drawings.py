@@ -19,7 +19,7 @@ from PIL import Image
 from glassnet import Run, load_dataset, train
 from glassnet.data import read_picture
 from glassnet.data.dataset import Images
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.web import Site
 from glassnet.web.drawings import THUMBNAIL
 from glassnet.web.store import Store

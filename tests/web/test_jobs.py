@@ -21,8 +21,8 @@ from starlette.exceptions import HTTPException
 from glassnet import load_dataset, train
 from glassnet.engines import choice
 from glassnet.errors import TrainingError
-from glassnet.files import open_tensors
 from glassnet.nn import ACTIVATIONS, OPTIMIZERS
+from glassnet.tensor_files import open_tensors
 from glassnet.training import Run, resume
 from glassnet.training.history import parse_steps
 from glassnet.web import Site

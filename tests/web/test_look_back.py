@@ -11,7 +11,7 @@ from PIL import Image
 
 from glassnet import Dataset, Run, evaluate, load_dataset, train
 from glassnet.data import frame_picture
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.web import Site, moments
 
 SETTINGS = {"hidden": [80, 12], "epochs": 3, "threads": 1}

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from glassnet import Run, load_dataset, train
 from glassnet.errors import TrainingError
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.web import Site, create_app
 
 

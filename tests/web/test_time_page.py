@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from glassnet import Dataset, Run, load_dataset, train
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.web import Site
 
 SETTINGS = {"hidden": [16, 12], "threads": 1, "dropout": 0, "epochs": 4}

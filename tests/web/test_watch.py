@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from glassnet import Dataset, Run, evaluate, load_dataset, resume, train
-from glassnet.files import only_process
+from glassnet.locks import only_process
 from glassnet.nn import Pass, SoftmaxCrossEntropy
 from glassnet.training import Callback, RunUnderWay, prepare
 from glassnet.training.history import parse_steps

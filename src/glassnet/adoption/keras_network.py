@@ -19,7 +19,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import FileError, GlassnetError, missing_package
-from ..files import MAX_TENSOR_FILE_BYTES
 from ..nn import (
     AveragePool2D,
     Dropout,
@@ -32,6 +31,7 @@ from ..nn import (
     SpatialDropout2D,
     Tanh,
 )
+from ..tensor_files import MAX_TENSOR_FILE_BYTES
 from .reading import Numbers, Reading
 
 __all__ = ["read_keras"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_dir
 
 from ..errors import FileError
-from ..files import open_tensors, write_tensors
+from ..tensor_files import open_tensors, write_tensors
 from .dataset import Images
 
 __all__ = ["Table", "cache_folder", "is_remembered", "remembered"]

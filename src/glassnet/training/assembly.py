@@ -11,7 +11,6 @@ from ..clinic import MISTAKES, Mistake
 from ..data import Dataset, Examples
 from ..engines import available_threads, choose_engine, choose_threads
 from ..errors import TrainingError
-from ..files import MAX_TENSOR_FILE_BYTES
 from ..nn import (
     NUMPY,
     OPTIMIZERS,
@@ -31,6 +30,7 @@ from ..nn import (
     warm_up,
 )
 from ..nn.types import Shape
+from ..tensor_files import MAX_TENSOR_FILE_BYTES
 from .architecture import build_layers, multiply_adds, network_words
 from .config import Config
 from .rehearsal import split

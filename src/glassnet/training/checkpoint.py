@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ..errors import FileError, TrainingError
-from ..files import open_tensors, write_tensors
 from ..nn import Dropout, Network, Optimizer, WeightAverage
 from ..nn.types import Array
+from ..tensor_files import open_tensors, write_tensors
 
 __all__ = ["State", "load_checkpoint", "read_state", "run_tensors", "save_checkpoint"]
 

@@ -24,14 +24,15 @@ from typing import Any
 
 from ..data import Dataset
 from ..errors import FileError, TrainingError
-from ..files import only_process, resume_command, write_atomically
+from ..files import write_atomically
+from ..locks import only_process
 from ..model import Model
 from .callbacks import AnyCallback, RunUnderWay
 from .checkpoint import State, read_state
 from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL
 from .history import Row, read_history, write_rows
-from .interruption import INTERRUPTED, TrainingInterrupted, interruptible
+from .interruption import INTERRUPTED, TrainingInterrupted, interruptible, resume_command
 from .run_loop import RunLoop
 from .validation import validate
 from .workers import ASKED, Workers, pack, unpack

@@ -1,5 +1,6 @@
-"""Ctrl-C and termination signals, received without breaking off a step in its middle."""
+"""Ctrl-C and termination signals, received without breaking off a step in its middle; what was stopped continues."""
 
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -8,11 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from ..files import resume_command
-
-__all__ = ["INTERRUPTED", "TrainingInterrupted", "handled", "interruptible"]
+__all__ = ["INTERRUPTED", "TrainingInterrupted", "handled", "interruptible", "resume_command"]
 
 INTERRUPTED = "interrupted"  # why a run was stopped by a signal
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that resumes a run, as it can be pasted."""
+    return shlex.join(["glassnet", "resume", str(folder)])
 
 
 class TrainingInterrupted(KeyboardInterrupt):

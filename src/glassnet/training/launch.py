@@ -10,7 +10,8 @@ from typing import Any
 
 from ..data import Dataset
 from ..errors import ConfigError, DataError, FileError, TrainingError, check_count
-from ..files import advice, as_path, make_folder, only_process, resume_command, write_atomically
+from ..files import advice, as_path, make_folder, write_atomically
+from ..locks import only_process
 from ..model import Model
 from .assembly import prepare
 from .callbacks import AnyCallback, RunUnderWay, check_callbacks
@@ -18,6 +19,7 @@ from .checkpoint import read_state
 from .config import Config
 from .ensemble import train_members
 from .folder import CHECKPOINT, CONFIG, RunFolder
+from .interruption import resume_command
 from .mpi import open_ranks
 from .notebook_progress import notebook_callbacks
 from .ranks import ALONE, Ranks

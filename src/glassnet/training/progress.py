@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..files import resume_command
 from .callbacks import Callback, LoopUnderWay, RunCallback, RunUnderWay
 from .history import Row, percent
+from .interruption import resume_command
 from .summary import summary
 from .verdict import chance_note
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ..data import Dataset, load_dataset
 from ..errors import DataError, FileError, TrainingError
-from ..files import as_path, resume_command
+from ..files import as_path
 from ..model import Model
 from ..notebook import card, curves
 from .checkpoint import read_state
 from .config import Config
 from .folder import CHECKPOINT, CONFIG, HISTORY, MODEL, SNAPSHOTS
 from .history import Row, best_row, read_history
+from .interruption import resume_command
 from .snapshots import find_snapshots
 
 __all__ = ["BUNDLED", "Run", "find_runs", "name_of", "open_model"]

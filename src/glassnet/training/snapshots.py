@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
-from ..files import write_tensors
+from ..tensor_files import write_tensors
 from .callbacks import RunCallback, RunUnderWay
 from .folder import SNAPSHOTS, is_run_folder
 

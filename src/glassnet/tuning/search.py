@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset
 from ..errors import ConfigError, FileError, TrainingError, check_count
-from ..files import PARTIAL, as_path, only_process
+from ..files import PARTIAL, as_path
+from ..locks import only_process
 from ..training import Config, Run, Workers, available_threads, make_run_folder, prepare
 from ..training.cluster import require_search
 from ..training.history import cost

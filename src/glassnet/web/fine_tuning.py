@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ..data import Dataset, Examples, load_dataset, needs_download
 from ..errors import DataError, GlassnetError
-from ..files import is_held
+from ..locks import is_held
 from ..model import Model
 from ..training import BUNDLED, Config, Run
 from ..training.folder import MODEL

@@ -10,7 +10,8 @@ from secrets import token_hex
 from fastapi import APIRouter, HTTPException, Response
 
 from ..errors import DataError, FileError
-from ..files import advice, is_held, only_process
+from ..files import advice
+from ..locks import is_held, only_process
 from ..training.folder import CONFIG
 from .dependencies import TheJobs, TheStore
 from .questions import Question

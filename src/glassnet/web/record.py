@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from ..errors import GlassnetError
-from ..files import is_held, open_regular
+from ..files import open_regular
+from ..locks import is_held
 from ..training import Run
 from ..training.folder import CHECKPOINT, CONFIG, HISTORY, STEPS
 from ..training.history import MAX_BYTES, Row, best_row, parse_history, parse_steps

@@ -10,7 +10,7 @@ from threading import Lock
 from ..data import Dataset, Examples, needs_download
 from ..errors import DataError, FileError, similar
 from ..explain import images_to_explain, trained_images
-from ..files import is_held
+from ..locks import is_held
 from ..model import Model
 from ..training import BUNDLED, Config, Run, open_model
 from ..training.folder import CONFIG, LIVE, MODEL
