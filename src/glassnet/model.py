@@ -4,51 +4,30 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .data import Preprocessing, as_images, as_pixels, read_picture
 from .doubt import Doubt
 from .engines import why_not_compiled
-from .errors import ConfigError, DataError, FileError
-from .files import as_path
-from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax, tensor_shapes
+from .errors import ConfigError, DataError
+from .model_file import MAX_MEMBERS, ModelParts, model_metadata, read_model, write_model
+from .nn import AveragePool2D, MaxPool2D, Network, Pass, softmax
 from .nn.types import Array
 from .notebook import card, pictures, signed
 from .reader import Reading, read_grid, read_lines
-from .tensor_files import open_tensors, write_tensors
 
 if TYPE_CHECKING:
     from .engines.rows import Rows
 
 __all__ = ["MAX_MEMBERS", "Model"]
 
-VERSION = "3"  # of a model file; it has a digest, so that a damaged one is not taken for an older file
-ONE, SEVERAL = "1", "2"  # older versions, some without a digest: of one network, and of more
-MAX_MEMBERS = 100
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000
 UNITS_SHOWN = 10  # of the first layer, in a notebook
 BLOCK = 512  # images at a time, at most: their activations stay in the processor's cache
-
-
-class _Header(BaseModel):
-    """What a model file says of itself, checked before any of it is believed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    layers: Annotated[list[dict[str, Any]], Field(max_length=1_000)]
-    dtype: Literal["float32", "float64"]
-    classes: Annotated[list[str], Field(min_length=2, max_length=100_000)]
-    preprocessing: dict[str, Any]
-    trained_on: str
-    fingerprint: str
-    members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
-    seen: list[str] = []
-    weights: Literal["float16"] | None = None  # None: as dtype says
 
 
 class Model:
@@ -219,6 +198,14 @@ class Model:
             for network in self.networks:
                 yield network.forward(X, p)
 
+    def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the images in each place that is up to ``shifts`` pixels from their own."""
+        height, width = self.image_shape
+        margin = (shifts, shifts)
+        padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=self.preprocessing.ground)
+        for top, left in product(range(2 * shifts + 1), repeat=2):
+            yield padded[:, top : top + height, left : left + width]
+
     def inputs(self, images: NDArray[np.uint8]) -> Array:
         """Return what the network is given for images (n, h, w) of its form, ``(n, *input_shape)``."""
         X = self.preprocessing.apply(images, self.network.dtype)
@@ -240,14 +227,6 @@ class Model:
                 return seen[:, :, 0].transpose(2, 0, 1)
             shape = layer.output_shape(shape) if isinstance(layer, MaxPool2D | AveragePool2D) else shape
         raise DataError("this network has no layer whose weights could be shown")
-
-    def _shifted(self, pixels: NDArray[np.uint8], shifts: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield the images in each place that is up to ``shifts`` pixels from their own."""
-        height, width = self.image_shape
-        margin = (shifts, shifts)
-        padded = np.pad(pixels, ((0, 0), margin, margin), constant_values=self.preprocessing.ground)
-        for top, left in product(range(2 * shifts + 1), repeat=2):
-            yield padded[:, top : top + height, left : left + width]
 
     def predict_proba(self, images: NDArray[Any], shifts: int = 0) -> Array:
         """Return the probability of each class (n, k) for images (n, h, w); arguments and errors are those of `logits`.
@@ -331,30 +310,15 @@ class Model:
         Raises:
             FileError: the file cannot be written, or a parameter is not finite; what was there before is still there.
         """
-        tensors = _named_tensors(self.networks)
-        for name, tensor in tensors.items():
-            if not np.isfinite(tensor).all():
-                raise FileError(f"{path}: not saved, since the parameter {name!r} holds a number that is not finite")
-        write_tensors(as_path(path), tensors, self.metadata(), durable=durable)
+        write_model(path, self._parts(), durable=durable)
 
     def metadata(self, weights: Literal["float16"] | None = None) -> dict[str, str]:
         """Return what a model file says beside its tensors; ``weights`` is their type where it is not the network's."""
-        header = _Header(
-            layers=self.network.specification(),
-            dtype="float64" if self.network.dtype == np.float64 else "float32",
-            classes=list(self.classes),
-            preprocessing=self.preprocessing.to_dict(),
-            trained_on=self.trained_on,
-            fingerprint=self.fingerprint,
-            members=len(self.networks),
-            seen=list(self.seen),
-            weights=weights,
-        )
-        text = header.model_dump_json(exclude_defaults=True)
-        metadata = {"kind": "model", "version": VERSION, "header": text}
-        if self.doubts is not None:
-            metadata["doubt"] = self.doubts.to_json()
-        return metadata
+        return model_metadata(self._parts(), weights)
+
+    def _parts(self) -> ModelParts:
+        about = self.trained_on, self.fingerprint, self.seen, self.doubts
+        return ModelParts(self.networks, self.preprocessing, self.classes, *about)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -363,50 +327,7 @@ class Model:
         Raises:
             FileError: no such file, not a model of this version, or one whose parts do not fit together.
         """
-        with open_tensors(as_path(path), "model") as file:
-            version = file.metadata.get("version")
-            if version not in (ONE, SEVERAL, VERSION):
-                raise FileError(
-                    f"{path}: a model of version {version!r}, and this glassnet reads "
-                    f"versions {ONE!r} to {VERSION!r}; use the glassnet that wrote it"
-                )
-            try:
-                header = _Header.model_validate_json(file.metadata.get("header", ""))
-                preprocessing = Preprocessing.from_dict(header.preprocessing)
-                inputs = preprocessing.height * preprocessing.width
-                shapes, output_shape = tensor_shapes(header.layers, (inputs,))
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "header"
-                raise FileError(f"{path}: damaged metadata: {where}: {first['msg'].lower()}") from error
-            except (ValueError, TypeError) as error:
-                raise FileError(f"{path}: damaged metadata: {error}") from error
-            if version not in (VERSION, ONE if header.members == 1 else SEVERAL):
-                raise FileError(f"{path}: damaged metadata: version {version!r} with {header.members} members")
-            if output_shape != (len(header.classes),):
-                raise FileError(f"{path}: the network has outputs {output_shape} for {len(header.classes)} classes")
-            if len(set(header.classes)) < len(header.classes):
-                raise FileError(f"{path}: damaged metadata: two classes have the same name")
-            prefixes = _prefixes(header.members)
-            expected = {prefix + name: shape for prefix in prefixes for name, shape in shapes.items()}
-            if strangers := sorted(file.shapes.keys() - expected.keys()):
-                raise FileError(f"{path}: the tensor {strangers[0]!r} belongs to none of the layers: a damaged file")
-            weights = header.weights or header.dtype
-            dtypes = {name: header.dtype if _is_statistic(name) else weights for name in expected}
-            described = {name: (shape, dtypes[name]) for name, shape in expected.items()}
-            tensors = file.read_all(described, undigested=version != VERSION)
-            for name, tensor in tensors.items():
-                if name.endswith(".running_variance") and (tensor < 0).any():
-                    raise FileError(f"{path}: the tensor {name!r} holds a negative variance")
-        networks = [Network.from_specification(header.layers, inputs, dtype=header.dtype, seed=None) for _ in prefixes]
-        for name, view in _named_tensors(networks).items():
-            view[...] = tensors[name]
-        try:
-            doubts = Doubt.from_json(text, networks[0]) if (text := file.metadata.get("doubt")) else None
-        except (ValueError, TypeError, RecursionError) as error:
-            raise FileError(f"{path}: damaged metadata: {error}") from error
-        about = header.trained_on, header.fingerprint, header.seen, doubts
-        return cls(networks, preprocessing, tuple(header.classes), *about)
+        return cls(*read_model(path))
 
 
 def _finite(Z: Array) -> Array:
@@ -418,25 +339,6 @@ def _finite(Z: Array) -> Array:
 def _form(network: Network) -> tuple[object, ...]:
     """What the networks of an ensemble have in common."""
     return network.specification(), network.input_shape, network.dtype
-
-
-def _prefixes(members: int) -> list[str]:
-    """Return how the names of each network's tensors begin in a model file."""
-    return [""] if members == 1 else [f"member-{number}." for number in range(1, members + 1)]
-
-
-def _is_statistic(name: str) -> bool:
-    """Whether a tensor of a model file holds running averages, which float16 may be too small for, and no weights."""
-    return ".running_" in name
-
-
-def _named_tensors(networks: Sequence[Network]) -> dict[str, Array]:
-    """Return views of the networks' tensors by their names in a model file."""
-    return {
-        prefix + name: view
-        for prefix, network in zip(_prefixes(len(networks)), networks, strict=True)
-        for name, view in (network.named_parameters | network.named_statistics).items()
-    }
 
 
 def _log_mean(answers: Iterable[Array]) -> Array:

@@ -120,7 +120,7 @@ def test_where_neither_line_nor_network_can_be_written_the_run_loses_nothing(
             raise error
         write(path, *args, durable=durable)
 
-    for module in ("glassnet.model", "glassnet.training.snapshots"):
+    for module in ("glassnet.model_file", "glassnet.training.snapshots"):
         monkeypatch.setattr(f"{module}.write_tensors", no_room)
     monkeypatch.setattr(live, "STEPS", "no-such-folder/steps.jsonl")
     run = train(digits, out=tmp_path / "run", callbacks=[Live()], **SETTINGS)
