@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from contenders import BFLOAT16, NUMPY
-from glassnet.plots import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
+from glassnet.plots.style import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
 from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
 

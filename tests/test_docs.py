@@ -28,7 +28,18 @@ REFERENCE = sorted((DOCS / "reference").glob("*.md"))
 OTHERS = [DOCS / "index.md", NOTEBOOKS, DOCS / "benchmarks.md", DOCS / "reliability.md", DOCS / "use/index.md"]
 TEXTS = {page: page.read_text("utf-8") for page in (*PAGES, *USE, *REFERENCE, *OTHERS)}
 WITH_CELLS = [page for page in (*PAGES, *USE) if "file_format: mystnb\n" in TEXTS[page]]
-INTERNAL = {"__init__", "__main__", "answers", "cli", "files", "locks", "model_file", "notebook", "page", "tensor_files"}
+INTERNAL = {
+    "__init__",
+    "__main__",
+    "answers",
+    "cli",
+    "files",
+    "locks",
+    "model_file",
+    "notebook",
+    "page",
+    "tensor_files",
+}
 MODULES = {
     path.stem for path in (ROOT / "src/glassnet").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
 }

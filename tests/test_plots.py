@@ -14,6 +14,7 @@ from glassnet.evaluation import Evaluation
 from glassnet.model import Model
 from glassnet.nn import Conv2D, Dense, Flatten, MaxPool2D, Network, ReLU, Reshape
 from glassnet.notebook import signed
+from glassnet.plots.style import VERMILLION
 from glassnet.training import LearningRateSearch
 
 
@@ -201,7 +202,7 @@ def test_hardest_images_say_what_was_said_how_surely_and_what_was_true(evaluatio
     wrong = sum(evaluation.predictions[hardest] != evaluation.labels[hardest])
     assert 0 < wrong < 15
     colours = [text.get_color() for text in axes.texts[::3]]
-    assert colours.count(plots.VERMILLION) == wrong
+    assert colours.count(VERMILLION) == wrong
     assert title(axes) == f"The 15 hardest images: {wrong} misclassified"
 
 

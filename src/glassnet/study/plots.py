@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ..plots import BLUE, GREY, PALE, VERMILLION, name_axes, new_figure, write_beside, write_title
+from ..plots.style import BLUE, GREY, PALE, VERMILLION, name_axes, new_figure, write_beside, write_title
 from .results import Course
 
 __all__ = ["compared_accuracy", "compared_loss"]
