@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from .data.dataset import hold_out
 from .errors import ConfigError, DataError
@@ -20,6 +20,7 @@ from .training import Config
 from .training.batches import Table
 from .training.history import Row
 from .training.sklearn_callbacks import CallbackSupport, with_callbacks
+from .training.sklearn_weights import weighted_table
 from .training.table_loop import Learned, TableLoop
 from .training.validation import outputs
 
@@ -213,7 +214,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
             )
         config = self._config(rows, before, validation=share)
         classes = np.unique(named) if before is None else self.classes_
-        table = self._table(rows, named, sample_weight, classes)
+        table = weighted_table(rows, named, classes, sample_weight, self.class_weight)
         present = np.unique(table.y)
         if len(present) < 2:
             raise DataError(
@@ -223,7 +224,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         held: Table | None = None
         if X_val is not None and y_val is not None:
             examples = self._check_examples(X_val, y_val, config.dtype, reset=False)
-            held = self._table(*examples, None, classes, name="y_val")
+            held = weighted_table(*examples, classes, None, self.class_weight, name="y_val")
         elif config.validation:
             kept, rest = hold_out(table.y, config.validation, config.seed)
             if not len(rest):
@@ -267,7 +268,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         dtype = before.config.dtype if before else self._dtypes()
         rows, named = self._check_examples(X, y, dtype, reset=before is None)
         config = self._config(rows, before, epochs=1, schedule="constant", patience=None, validation=0.0)
-        self._learn(config, self._table(rows, named, sample_weight, known), None, known, before, self._image_shape(X))
+        table = weighted_table(rows, named, known, sample_weight, self.class_weight)
+        self._learn(config, table, None, known, before, self._image_shape(X))
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -347,57 +349,6 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         rows, named = validate_data(self, _as_rows(X), y, dtype=dtype, order="C", **options)
         check_classification_targets(named)
         return rows, named
-
-    def _table(
-        self,
-        X: Array,
-        y: NDArray[Any],
-        sample_weight: ArrayLike | None,
-        classes: NDArray[Any],
-        *,
-        name: str = "y",
-    ) -> Table:
-        """Return the examples that count, their classes as indices, and how much each counts.
-
-        Args:
-            X: (n, d).
-            y: (n,), classes by name.
-            sample_weight: (n,), or None where all count alike.
-            classes: all that there are, sorted.
-            name: what errors call the classes ``y``.
-        """
-        labels = np.searchsorted(classes, y).clip(max=len(classes) - 1).astype(np.int64)
-        if strangers := np.unique(y[classes[labels] != y]).tolist():
-            raise DataError(f"{name}: {strangers[0]!r} is not one of the classes: {', '.join(map(str, classes))}")
-        w = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (w < 0).any() or not w.any():
-            raise DataError("sample_weight: weights must be at least 0, and not all of them zero")
-        w = w * self._class_weights(np.bincount(labels, w, len(classes)).astype(np.float64), classes)[labels]
-        counts = w > 0
-        if not counts.any():
-            raise ConfigError(f"class_weight: no class of {name} has a weight above 0")
-        if not counts.all():
-            X, labels, w = X[counts], labels[counts], w[counts]
-        return Table(X, labels, None if (w == 1).all() else w)
-
-    def _class_weights(self, sums: NDArray[np.float64], classes: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the weight (k,) of each class, given the ``sums`` of the sample weights of its examples."""
-        if self.class_weight is None:
-            return np.ones(len(classes))
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            return np.asarray(sums.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf), np.float64)
-        if not isinstance(self.class_weight, Mapping):
-            given = f"{self.class_weight!r:.40}"
-            raise ConfigError(f'class_weight: must be None, "balanced" or weights by the names of classes, not {given}')
-        unknown = dict(self.class_weight)
-        weights = [unknown.pop(name, 1.0) for name in classes.tolist()]
-        if unknown:
-            names = ", ".join(map(str, classes))
-            raise ConfigError(f"class_weight: {next(iter(unknown))!r} is not one of the classes: {names}")
-        for name, weight in zip(classes, weights, strict=True):
-            if not isinstance(weight, int | float | np.number) or not 0 <= weight < np.inf:
-                raise ConfigError(f"class_weight: must be finite and at least 0, not {weight!r} for {str(name)!r}")
-        return np.array(weights, np.float64)
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def _learn(
