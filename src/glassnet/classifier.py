@@ -221,18 +221,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
                 f"y: all examples with a weight above 0 have the class {str(classes[present[0]])!r}; "
                 "training needs at least two classes"
             )
-        held: Table | None = None
-        if X_val is not None and y_val is not None:
-            examples = self._check_examples(X_val, y_val, config.dtype, reset=False)
-            held = weighted_table(*examples, classes, None, self.class_weight, name="y_val")
-        elif config.validation:
-            kept, rest = hold_out(table.y, config.validation, config.seed)
-            if not len(rest):
-                raise DataError(
-                    f"validation_fraction: {config.validation:g} of {len(table)} examples leaves no validation "
-                    "examples, since each class keeps one for training; give more, or your own as X_val and y_val"
-                )
-            table, held = table.take(kept), table.take(rest)
+        table, held = self._split(table, X_val, y_val, config, classes)
         self._learn(config, table.relative(), held, classes, before, self._image_shape(X))
         return self
 
@@ -307,6 +296,23 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         if not isinstance(share, int | float | np.floating) or not 0 <= share < 1:
             raise ConfigError(f"validation_fraction: must be at least 0 and less than 1, not {share!r}")
         return float(share)
+
+    def _split(
+        self, table: Table, X_val: ArrayLike | None, y_val: ArrayLike | None, config: Config, classes: NDArray[Any]
+    ) -> tuple[Table, Table | None]:
+        """Return training and validation examples: those that were given, or else a share of the table, or none."""
+        if X_val is not None and y_val is not None:
+            examples = self._check_examples(X_val, y_val, config.dtype, reset=False)
+            return table, weighted_table(*examples, classes, None, self.class_weight, name="y_val")
+        if not config.validation:
+            return table, None
+        kept, rest = hold_out(table.y, config.validation, config.seed)
+        if not len(rest):
+            raise DataError(
+                f"validation_fraction: {config.validation:g} of {len(table)} examples leaves no validation "
+                "examples, since each class keeps one for training; give more, or your own as X_val and y_val"
+            )
+        return table.take(kept), table.take(rest)
 
     def _config(self, X: Array, before: Learned | None, **settings: Any) -> Config:
         """Return the settings, checked, with ``settings`` over them; the seed is drawn once for all that goes on."""
