@@ -40,13 +40,14 @@ def measure(recipe: str, data: str) -> dict[str, object]:
         f"{recipe:<8} {data:<7}", *(f"{name} {spread(values)}" for name, values in rows.items()), sep="  ", flush=True
     )
     print(f"  as an ensemble {together:.2f}", flush=True)
-    return {"data": data, "settings": settings, "trials": seeds, **rows, "ensemble_accuracy": together}
+    machine = describe_machine("numpy", "glassnet")
+    known = {"data": data, "settings": settings, "trials": seeds, "machine": machine}
+    return {**known, **rows, "ensemble_accuracy": together}
 
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or list(RECIPES)
     result = load_result("accuracy") if (RESULTS / "accuracy.json").exists() else {"recipes": {}}
-    result["machine"] = describe_machine("numpy", "glassnet")
     for name in chosen:
         result["recipes"][name] = measure(name, RECIPES.get(name, "mnist"))
         save_result("accuracy", result)

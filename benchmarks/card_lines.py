@@ -29,8 +29,10 @@ def picture_lines(result: Result) -> list[str]:
     for sort, groups in result.items():
         if sort not in ("synthetic", "real"):
             continue
-        shares = {name: counts["right"] / (_count(counts)) for name, counts in groups.items()}
+        shares = {name: counts["right"] / _count(counts) for name, counts in groups.items()}
         lines += [f"| {sort}: {name} ({_count(groups[name])}) | {100 * share:.1f} |" for name, share in shares.items()]
+        right, all_of_them = sum(counts["right"] for counts in groups.values()), sum(map(_count, groups.values()))
+        lines += [f"| **{sort}, all {all_of_them:,}** | **{100 * right / all_of_them:.1f}** |"]
         lines += [f"| **{sort}, mean of {len(shares)}** | **{100 * sum(shares.values()) / len(shares):.1f}** |"]
     return lines
 

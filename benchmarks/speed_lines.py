@@ -11,7 +11,7 @@ from machine import spread
 
 DOCS = Path(__file__).parent.parent / "docs"
 FIGURE, LADDER = "throughput.png", "ladder.png"  # in DOCS, beside the page that shows them
-PEERS = {"PyTorch eager": ("eager",), "PyTorch's quickest": FLOAT32, "scikit-learn": ("scikit-learn",)}
+PEERS = {"PyTorch eager": ("eager",), "PyTorch's fastest": FLOAT32, "scikit-learn": ("scikit-learn",)}
 ALL = PEERS | {"its own NumPy engine": (NUMPY,)}
 RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
 
@@ -36,9 +36,9 @@ def throughput_lines(result: Result) -> list[str]:
     return [
         *lines,
         "",
-        f"{_place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch "
+        f"{place(result)}, {result['threads']} threads for all; glassnet's compiled engine; PyTorch "
         f"{machine['torch']}, scikit-learn {machine['scikit-learn']}; in each cell all took turns, {result['trials']} "
-        "trials each, medians. PyTorch's quickest is the best of eager, its fused optimizer (with all threads, and "
+        "trials each, medians. PyTorch's fastest is the best of eager, its fused optimizer (with all threads, and "
         f"with one) and `torch.compile`; {_of_bf16(cells)}.",
     ]
 
@@ -54,7 +54,7 @@ def _bfloat16_lines(cells: list[Result]) -> list[str]:
     """What bfloat16 brings, where it was measured."""
     if not all(BFLOAT16 in cell["rates"] for cell in cells):
         return []
-    peers = {"PyTorch's quickest of any arithmetic": FLOAT32 + MIXED, "glassnet in float32": ("glassnet",)}
+    peers = {"PyTorch's fastest of any arithmetic": FLOAT32 + MIXED, "glassnet in float32": ("glassnet",)}
     lines = [_mean_line(peer, names, cells, BFLOAT16) for peer, names in peers.items()]
     return ["", "In bfloat16, batches from 128, as a multiple of", "", *lines]
 
@@ -91,7 +91,7 @@ def ladder_table(result: Result) -> list[str]:
         *lines,
         "",
         f"Mean ± standard deviation of accuracy on the 10,000 test images, median of seconds; {result['seeds']} seeds, "
-        f"runs that took turns; {_place(result)}, {result['threads']} threads, PyTorch {machine['torch']}, eager with "
+        f"runs that took turns; {place(result)}, {result['threads']} threads, PyTorch {machine['torch']}, eager with "
         "its fused Adam.",
     ]
 
@@ -123,7 +123,7 @@ def distance_lines(result: Result) -> list[str]:
         "",
         *table("Adam", spent, lambda share: f"{100 * share:.0f}"),
         "",
-        f"{_place(result)}; {result['trials']} trials, medians. Over 100: quicker than `np.matmul` is on these shapes.",
+        f"{place(result)}; {result['trials']} trials, medians. Over 100: faster than `np.matmul` is on these shapes.",
     ]
 
 
@@ -143,7 +143,7 @@ def prediction_lines(result: Result) -> list[str]:
     return [
         *lines,
         "",
-        f"Median, and the range of {result['trials']} trials that took turns; {_place(result)}, {result['threads']} "
+        f"Median, and the range of {result['trials']} trials that took turns; {place(result)}, {result['threads']} "
         f"threads; onnxruntime {machine['onnxruntime']}, PyTorch {machine['torch']}.",
     ]
 
@@ -169,7 +169,7 @@ def growth_lines(result: Result) -> list[str]:
     return [
         *lines,
         "",
-        f"{_place(result)}; {_trials(result)}; the images are a file mapped into memory"
+        f"{place(result)}; {_trials(result)}; the images are a file mapped into memory"
         + (f"; the disk had no space for {left_out} images." if left_out else "."),
         *convolution_lines(result["convolution"]),
     ]
@@ -185,7 +185,7 @@ def convolution_lines(result: Result) -> list[str]:
         "",
         *table("batch", grid, str),
         "",
-        f"{_place(result)}; {_trials(result)}.",
+        f"{place(result)}; {_trials(result)}.",
     ]
 
 
@@ -202,14 +202,14 @@ def serving_lines(result: Result) -> list[str]:
         *lines,
         "",
         f"An image at a time as JSON, {result['seconds']:.0f} s each, clients on the same machine. "
-        f"Training that {training['watchers']} people watch goes {median(ratios):.2f} times as quickly as unwatched "
-        f"({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} pairs of runs that took turns); {_place(result)}.",
+        f"Training that {training['watchers']} people watch goes {median(ratios):.2f} times as fast as unwatched "
+        f"({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} pairs of runs that took turns); {place(result)}.",
     ]
 
 
 def grid_search_lines(result: Result) -> list[str]:
     lines = [
-        "| the same `GridSearchCV`, features in | DigitClassifier, s | MLPClassifier, s | quicker "
+        "| the same `GridSearchCV`, features in | DigitClassifier, s | MLPClassifier, s | faster "
         "| DigitClassifier: test accuracy, % | MLPClassifier: test accuracy, % |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
@@ -226,7 +226,7 @@ def grid_search_lines(result: Result) -> list[str]:
         f"{result['candidates']} candidates, {result['folds']} folds, {result['epochs']} epochs each of the same net, "
         f"batch, Adam and learning rate, on the 1,797 digits that come with scikit-learn "
         f"{result['machine']['scikit-learn']}; {result['trials']} trials that took turns, seeds and splits of their "
-        f"own, medians; {_place(result)}.",
+        f"own, medians; {place(result)}.",
     ]
 
 
@@ -241,12 +241,12 @@ def parallel_lines(result: Result) -> list[str]:
     }
     return [
         f"Two MPI ranks with one thread each take a step of {result['net']} at batch {result['batch']} "
-        f"**{median(ratios):.2f} ×** as quickly as one ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs; "
-        f"{one:.0f} and {two:.0f} ms). Projected from that, times as quick as one machine:",
+        f"**{median(ratios):.2f} ×** as fast as one ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs; "
+        f"{one:.0f} and {two:.0f} ms). Projected from that, times as fast as one machine:",
         "",
         *table("machines", grid, lambda value: f"{value:.1f}"),
         "",
-        f"Assumed: {'; '.join(result['assumptions'])}. {_place(result)}.",
+        f"Assumed: {'; '.join(result['assumptions'])}. {place(result)}.",
     ]
 
 
@@ -278,7 +278,7 @@ def net_name(cell: Result) -> str:
 
 
 def against(cell: Result, names: Sequence[str], ours: str = "glassnet") -> list[float]:
-    """How many times as many images a second as the quickest of ``names``, trial by trial; empty without any."""
+    """How many times as many images a second as the fastest of ``names``, trial by trial; empty without any."""
     rates = cell["rates"]
     peer = max((name for name in names if name in rates), key=lambda name: median(rates[name]), default=None)
     return [a / b for a, b in zip(rates[ours], rates[peer], strict=True)] if peer else []
@@ -327,7 +327,7 @@ def _trials(result: Result) -> str:
     return f"{result['trials']} trials, medians" if result["trials"] > 1 else "one trial"
 
 
-def _place(result: Result) -> str:
+def place(result: Result) -> str:
     machine = result["machine"]
     vectors = f" ({machine['vectors']}, {machine['BLAS']})" if "vectors" in machine else ""  # not in older results
     return f"{machine['processor']}{vectors}, {machine['cores']} cores, NumPy {machine['numpy']}"

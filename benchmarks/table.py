@@ -21,6 +21,7 @@ from speed_lines import (
     ladder_lines,
     ladder_table,
     parallel_lines,
+    place,
     prediction_lines,
     serving_lines,
     startup_lines,
@@ -33,8 +34,8 @@ Lines = Callable[[Result], list[str]]
 
 
 def trained_by(recipe: str, row: Result) -> str:
-    """What trained the runs of a row."""
-    settings = "".join(f" --{name} {value}" for name, value in row.get("settings", {}).items())
+    """Return the command whose runs a row tells of."""
+    settings = "".join(f" --{name.replace('_', '-')} {value}" for name, value in row.get("settings", {}).items())
     return "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}{settings}"
 
 
@@ -47,13 +48,12 @@ def accuracy_lines(result: Result) -> list[str]:
         figures = [spread(row[name]) for name in ("test_accuracy", "seconds", "wall_seconds")]
         figures.append(f"{row['ensemble_accuracy']:.2f} (of {row['trials']})")
         lines.append(f"| `{trained_by(recipe, row)}` | " + " | ".join(figures) + " |")
-    machine = result["machine"]
+    machines = dict.fromkeys(place(row) for row in result["recipes"].values())
     trials = " or ".join(sorted({str(row["trials"]) for row in result["recipes"].values()}, reverse=True))
     lines += [
         "",
-        f"Mean ± standard deviation over {trials} seeds; {machine['processor']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, NumPy {machine['numpy']}. The best epoch is chosen on validation images, the "
-        "test images are read once.",
+        f"Mean ± standard deviation over {trials} seeds; {'; '.join(machines)}. The best epoch is chosen on "
+        "validation images, the test images are read once.",
     ]
     return lines
 
@@ -69,13 +69,11 @@ def dense_or_convolution_lines(result: Result) -> list[str]:
             network = result["layers"][name] or "`default`"
             figures = (spread(row[what]) for what in ("test_accuracy", "corrupted_accuracy", "seconds"))
             lines.append(f"| {engine} | {network} | " + " | ".join(figures) + " |")
-    machine = result["machine"]
     lines += [
         "",
         f"MNIST's 10,000 test images as they are, and at strength {result['strength']} of each corruption but "
         "inversion, as a mean, without framing; mean ± standard deviation over "
-        f"{result['seeds']} seeds, in turns; {machine['processor']}, {machine['cores']} cores, NumPy "
-        f"{machine['numpy']}.",
+        f"{result['seeds']} seeds, in turns; {place(result)}.",
     ]
     return lines
 
@@ -91,7 +89,7 @@ def notebook_lines(result: Result) -> list[str]:
     accuracy, speed = result["accuracy"]["notebooks"], result["speed"]["notebooks"]
     lines = [
         "| notebook | as written: test accuracy, % | cured: test accuracy, % | cured: training, s "
-        "| a step as it stands there, ms | a step here, ms | quicker |",
+        "| a step as it stands there, ms | a step here, ms | faster |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for notebook, ways in accuracy.items():
@@ -101,15 +99,15 @@ def notebook_lines(result: Result) -> list[str]:
         ratios = rates["ratios"]
         figures += [*steps, f"{median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"]
         lines.append(f"| {notebook.removeprefix('notebook-')} | " + " | ".join(figures) + " |")
-    machine, trials = result["speed"]["machine"], len(next(iter(speed.values()))["ratios"])
+    trials = len(next(iter(speed.values()))["ratios"])
     seeds = len(next(iter(accuracy.values()))["cured"]["seconds"])
     lines += [
         "",
         f"Accuracy on MNIST's 10,000 test images, mean ± standard deviation over {seeds} seeds; 000, 001 and 003 learn "
         "from as many images as Kaggle's table has. Steps: all images at once in 000 to 003, one image in 004, as "
         f"written, beside a literal transcription of the notebook's equations in float64; median of {trials} pairs of "
-        f"runs that took turns, and their range; {machine['processor']}, {machine['cores']} cores, NumPy "
-        f"{machine['numpy']}. As written, 003 overflows at its first step and answers 0 to everything.",
+        f"runs that took turns, and their range. Steps were timed on {place(result['speed'])}; trainings on "
+        f"{place(result['accuracy'])}. As written, 003 overflows at its first step and answers 0 to everything.",
     ]
     return lines
 
@@ -141,7 +139,7 @@ def notebook_convolution_lines(result: Result) -> list[str]:
 
 
 def best_recipes(result: Result) -> str:
-    """A line for the best dense recipe, and one for each convolutional one that was measured."""
+    """A line for each of the best recipes that was measured."""
     found = {name: result["recipes"][name] for name in ("record", "conv", "best") if name in result["recipes"]}
     return " |\n| ".join(
         f"`{trained_by(name, one)}` | {spread(one['test_accuracy'])} % in {mean(one['seconds']):.0f} s"
@@ -165,7 +163,7 @@ def one_prediction(result: Result) -> str:
 def grid_search(result: Result) -> str:
     ours, theirs = (result["dtypes"]["float32"][name]["seconds"] for name in ("DigitClassifier", "MLPClassifier"))
     ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
-    return f"the same `GridSearchCV` in float32 | {ratio:.1f} × as quick as scikit-learn's `MLPClassifier`"
+    return f"the same `GridSearchCV` in float32 | {ratio:.1f} × as fast as scikit-learn's `MLPClassifier`"
 
 
 def memory(result: Result) -> str:

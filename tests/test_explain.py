@@ -275,7 +275,7 @@ def test_text_counts_silent_units_and_names_the_largest():
     explanation = explain(deep(), IMAGE, 2)
     a = explanation["A1"].array[0]
     text = str(explanation).partition("A₁ = ")[2].partition("Z₂ = ")[0]
-    assert f"{np.sum(a == 0)} of 9 are silent" in text
+    assert f"{np.sum(a == 0)} of 9 are inactive" in text
     assert f"{a.max():.3g} at position {a.argmax() + 1}" in text
 
 

@@ -22,7 +22,7 @@ from .reader import Reading, read_grid, read_lines
 if TYPE_CHECKING:
     from .engines.rows import Rows
 
-__all__ = ["MAX_MEMBERS", "Model"]
+__all__ = ["Model"]
 
 MAX_SHIFT = 3  # pixels
 MAX_CELLS = 10_000

@@ -1,4 +1,4 @@
-"""The form of a model file: how what a `glassnet.Model` is made of is written, and checked when it is read."""
+"""The form of a model file: its header, its tensors, and what is checked when it is read."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -138,7 +138,7 @@ def _read_header(
 
 
 def _expected_tensors(header: _Header, shapes: Mapping[str, Shape]) -> dict[str, tuple[Shape, str]]:
-    """Return shape and dtype of each tensor that belongs into the file.
+    """Return shape and dtype of each tensor that belongs in the file.
 
     Running averages are never in float16, which may be too small for them.
     """

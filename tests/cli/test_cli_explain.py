@@ -33,7 +33,7 @@ def test_a_run_for_a_person(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         "Z₁ = X W₁ + b₁",
         "(64, 24)",
         "dW₁ = Xᵀ dZ₁",
-        "silent",
+        "inactive",
         "trained with optimizer adam",
         "The loss fell",
     ):

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -144,21 +145,20 @@ def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_on
     page.goto(f"/#draw?run={trained.path.name}")
     button = page.get_by_role("button", name="Fine-tune on them")
     expect(button).to_be_visible()
-    began: list[str] = []
 
-    def begin() -> None:  # as if in another tab; paused, so that it goes as long as the page needs to find it
-        began.append(client.post("/api/drawings/train?run=large").json()["name"])
-        client.post(f"/api/runs/{began[0]}/pause").raise_for_status()
+    def begin() -> str:  # as if in another tab; paused, so that it goes as long as the page needs to find it
+        name: str = client.post("/api/drawings/train?run=large").raise_for_status().json()["name"]
+        client.post(f"/api/runs/{name}/pause").raise_for_status()
+        return name
 
-    other = threading.Thread(target=begin)
-    other.start()
-    while len(list(trained.path.parent.iterdir())) < 2:
-        page.wait_for_timeout(10)
-    button.click()
+    with ThreadPoolExecutor() as other:
+        began = other.submit(begin)
+        while len(list(trained.path.parent.iterdir())) < 2 and not began.done():
+            page.wait_for_timeout(10)
+        button.click()
     expect(page.locator(".outcome")).to_contain_text("is being fine-tuned on the drawings")
-    other.join()
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
-    client.post(f"/api/runs/{began[0]}/go").raise_for_status()
+    client.post(f"/api/runs/{began.result()}/go").raise_for_status()
     expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
     page.close()
 

@@ -26,12 +26,12 @@ TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip")
 
 
 def from_path(path: Path, names: tuple[str, ...], given: tuple[str, ...]) -> Dataset:
-    """Read what is in a file or folder, whose form its names tell.
+    """Read a file or folder, whose form is told by the names of files.
 
     Args:
-        path: what is there.
+        path: of the file or folder.
         names: of the classes.
-        given: those that were asked for by name, and not just by their number.
+        given: the same where they were asked for by name; none where only their number was.
 
     Raises:
         DataError: it cannot be read, or used.

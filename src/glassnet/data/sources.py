@@ -1,4 +1,4 @@
-"""`load_dataset`: one function for every source of digits."""
+"""`load_dataset`: one function for every source of data."""
 
 import os
 import re

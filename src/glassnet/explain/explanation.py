@@ -199,7 +199,7 @@ def facts(explanation: Explanation, stage: Stage) -> list[str]:
     said = []
     zeros = int(np.sum(array == 0))
     if zeros:
-        word = "silent" if stage.name.startswith("A") else "0"
+        word = "inactive" if stage.name.startswith("A") else "0"
         said.append(f"{zeros:,} of {array.size:,} are {word}")
     if stage.part == "update":
         before = explanation.parameters[stage.name.removesuffix(" after")]

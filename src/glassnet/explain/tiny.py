@@ -19,7 +19,7 @@ __all__ = ["explain_tiny", "explain_tiny_convolution"]
 
 LEARNING_RATE = 0.5
 IMAGE = np.array([[255, 51], [0, 102]], np.uint8)  # 255 times 1, 0.2, 0 and 0.4
-# Found by a search: the second hidden unit is silent, and every sum, done by hand with the four decimals that are
+# Found by a search: the second hidden unit is inactive, and every sum, done by hand with the four decimals that are
 # printed, gives the printed result to the last digit, before the step and after it.
 PARAMETERS: dict[str, list[Any]] = {
     "W1": [[0.3, -0.2, 0.8], [-0.3, -0.4, 0.4], [0.7, 0.6, -0.3], [0.6, 0.8, 0.6]],

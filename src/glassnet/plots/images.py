@@ -25,7 +25,7 @@ from .style import (
     add_colour_bar,
     new_figure,
     shorten,
-    write,
+    write_centred,
     write_title,
 )
 
@@ -43,7 +43,7 @@ def samples(examples: Examples, classes: Sequence[str]) -> Figure:
     rows = [examples.images_at(np.flatnonzero(examples.labels == i)[:SAMPLES_ACROSS]) for i in range(len(classes))]
     white = max(map(_white, rows))
     for y, (name, images) in enumerate(zip(classes, rows, strict=True)):
-        write(axes, -0.2, y + 0.5, shorten(name), ha="right", color=INK, fontsize=NORMAL)
+        write_centred(axes, -0.2, y + 0.5, shorten(name), ha="right", color=INK, fontsize=NORMAL)
         for x, image in enumerate(images):
             _tile(axes, image, x, y).set(cmap="gray_r", clim=(0, white))
     write_title(axes, f"The first of {len(examples.labels):,} images, by class")
@@ -100,7 +100,7 @@ def hardest_images(evaluation: Evaluation, examples: Examples) -> Figure:
         for line, (word, colour) in enumerate(
             zip(words, (BLUE if said == true else VERMILLION, GREY, INK), strict=True)
         ):
-            write(axes, x + 0.5, y + 1.06 + 0.14 * line, word, color=colour)
+            write_centred(axes, x + 0.5, y + 1.06 + 0.14 * line, word, color=colour)
     wrong = int(np.sum(evaluation.predictions[hardest] != evaluation.labels[hardest]))
     write_title(axes, f"The {len(hardest)} hardest images: {wrong} misclassified")
     return figure

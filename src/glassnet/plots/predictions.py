@@ -20,7 +20,7 @@ from .style import (
     name_axes,
     new_figure,
     shorten,
-    write,
+    write_centred,
     write_title,
 )
 
@@ -67,7 +67,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     upper.bar(height=100 * bins.accuracy, **place, alpha=0.3)
     upper.plot((0, 100), (0, 100), color=GREY, linewidth=1, linestyle="--")
     upper.plot(100 * bins.confidence[filled], 100 * bins.accuracy[filled], "o", color=BLUE)
-    write(upper, 1, 107, "dashed: perfect calibration", ha="left", color=GREY)
+    write_centred(upper, 1, 107, "dashed: perfect calibration", ha="left", color=GREY)
     upper.set(xlim=(0, 100), ylim=(0, 112))
     lower.bar(height=bins.count, **place)
     lower.set_yscale("log")

@@ -22,7 +22,7 @@ __all__ = [
     "name_axes",
     "new_figure",
     "shorten",
-    "write",
+    "write_centred",
     "write_beside",
     "write_title",
 ]
@@ -54,7 +54,7 @@ def name_axes(axes: Axes, x: str, y: str) -> None:
     axes.spines[["left", "bottom"]].set_color(GREY)
 
 
-def write(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
+def write_centred(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
     """Write words centred on a place, unless the style says otherwise."""
     axes.text(x, y, words, parse_math=False, **{"ha": "center", "va": "center", "fontsize": SMALL, **style})
 

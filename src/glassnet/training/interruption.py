@@ -1,4 +1,4 @@
-"""Ctrl-C and termination signals, received without breaking off a step in its middle; what was stopped continues."""
+"""Ctrl-C and termination signals, received without breaking off a step in its middle, and the command that resumes."""
 
 import shlex
 import signal

@@ -21,7 +21,7 @@ from ..data.augmentation import RANGES
 from ..data.preprocess import Scaling
 from ..engines import ENGINES, MAX_THREADS
 from ..errors import nearest
-from ..model import MAX_MEMBERS
+from ..model_file import MAX_MEMBERS
 from ..nn import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from .architecture import layer_of, split_entries
 
