@@ -300,7 +300,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
     def _split(
         self, table: Table, X_val: ArrayLike | None, y_val: ArrayLike | None, config: Config, classes: NDArray[Any]
     ) -> tuple[Table, Table | None]:
-        """Return training and validation examples: those that were given, or else a share of the table, or none."""
+        """Return training and validation examples: those that were given, or a fraction of the table, or none of it."""
         if X_val is not None and y_val is not None:
             examples = self._check_examples(X_val, y_val, config.dtype, reset=False)
             return table, weighted_table(*examples, classes, None, self.class_weight, name="y_val")

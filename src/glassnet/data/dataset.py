@@ -30,13 +30,13 @@ class Examples:
     Args:
         images: ``(n, h, w)`` uint8, one gray value from 0 to 255 a pixel.
         labels: ``(n,)`` int64, each the index of a class.
-        rows: ``(n,)`` int64, which of ``images`` these are where they are not all of them, in order.
+        rows: ``(n,)`` integers, which of ``images`` these are where they are not all of them, in order.
 
     Raises:
         DataError: the arrays have other shapes or dtypes, or not the same length.
     """
 
-    def __init__(self, images: Images, labels: Indices, *, rows: Indices | None = None) -> None:
+    def __init__(self, images: Images, labels: Indices, *, rows: NDArray[np.integer] | None = None) -> None:
         if images.ndim != 3 or images.dtype != np.uint8:
             raise DataError(f"images must be an (n, h, w) array of uint8, not {images.dtype} of shape {images.shape}")
         if not all(1 <= side <= MAX_SIDE for side in images.shape[1:]):
@@ -79,11 +79,13 @@ class Examples:
 
     def located(self, indices: NDArray[np.integer]) -> tuple[Images, NDArray[np.integer]]:
         """Return the memory that holds the images, and at which rows of it those at ``indices`` (m,) are."""
-        return self._stored, indices if self._rows is None else self._rows[indices]
+        rows = indices if self._rows is None else self._rows[indices].astype(np.int64, copy=False)
+        return self._stored, rows
 
     def take(self, indices: NDArray[np.integer]) -> "Examples":
         """Return the examples at ``indices`` (m,), which are not negative, in that order."""
-        rows = indices.astype(np.int64) if self._rows is None else self._rows[indices]
+        kind = _index_type(len(self._stored))
+        rows: NDArray[np.integer] = indices.astype(kind) if self._rows is None else self._rows[indices]
         return Examples(self._stored, self.labels[indices], rows=rows)
 
     def spread(self, most: int) -> "Examples":
@@ -236,20 +238,31 @@ class Dataset:
             )
 
 
-def hold_out(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
+def hold_out(labels: Indices, share: float, seed: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """Return the sorted indices of the examples to keep and of those to hold out.
 
     The examples are shuffled and sorted by class; of this sequence, evenly spaced ones are held out. So each class and
     the whole are split in proportion, to within one example. At least one image of each class is kept.
     """
-    order = np.random.default_rng(seed).permutation(len(labels))
+    # Of millions of examples each array counts, so the sums go into one.
+    order = np.arange(len(labels), dtype=_index_type(len(labels)))
+    np.random.default_rng(seed).shuffle(order)
     order = order[np.argsort(labels[order], kind="stable")]
-    count = np.floor(np.arange(len(labels) + 1) * share + 0.5)
-    held = np.diff(count) > 0
-    _, first = np.unique(labels[order], return_index=True)
-    for start, end in pairwise([*first, len(labels)]):
-        held[start] &= not held[start:end].all()
+    count = np.arange(len(labels) + 1, dtype=np.float64)
+    count *= share
+    count += 0.5
+    held = np.diff(np.floor(count, out=count)) > 0
+    del count
+    by_class = labels[order]
+    changes = np.flatnonzero(by_class[1:] != by_class[:-1]) + 1
+    for start, end in pairwise([0, *changes, len(labels)]):
+        held[start : start + 1] &= not held[start:end].all()
     return np.sort(order[~held]), np.sort(order[held])
+
+
+def _index_type(count: int) -> type[np.int32 | np.int64]:
+    """Return what holds the indices of so many examples in the least memory."""
+    return np.int32 if count < 2**31 else np.int64
 
 
 def _by(shape: tuple[int, ...]) -> str:

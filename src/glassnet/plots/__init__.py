@@ -1,7 +1,7 @@
 """The figures of a report: each function returns one matplotlib `Figure`, and draws nothing on any screen.
 
-All share one style: a white ground, a title that states the result, and for lines colours from the eight of Okabe and Ito
-(2008) that the colour-blind can tell apart, with labels beside them in place of a legend.
+All share one style: a white ground and a title that states the result. Lines have colours from the eight of Okabe and
+Ito (2008) that the colour-blind can tell apart, and labels beside them in place of a legend.
 """
 
 from .curves import learning_curves, learning_rate_search

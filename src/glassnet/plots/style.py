@@ -22,8 +22,8 @@ __all__ = [
     "name_axes",
     "new_figure",
     "shorten",
-    "write_centred",
     "write_beside",
+    "write_centred",
     "write_title",
 ]
 

@@ -155,7 +155,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows: NDArray[np.int64]) -> "Table":
+    def take(self, rows: NDArray[np.integer]) -> "Table":
         """Return the examples at ``rows``."""
         return Table(self.X[rows], self.y[rows], None if self.w is None else self.w[rows])
 
