@@ -17,7 +17,8 @@ def render(template: str, **parts: object) -> bytes:
 
     Their text is escaped, unless it is ``Markup``.
     """
-    return _TEMPLATES.get_template(template).render(parts).encode()
+    text = _TEMPLATES.get_template(template).render(parts)
+    return text.encode(errors="replace")  # for a file whose name is not UTF-8
 
 
 def write_html(path: Path, template: str, **parts: object) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from glassnet import Dataset, load_dataset
 from glassnet.audit import Audit, audit, confident_mistakes, near_duplicates, out_of_fold, write_audit
@@ -112,11 +113,29 @@ def test_blank_images_are_identical_but_like_nothing() -> None:
     assert near_duplicates(blank, blank, 0.99) == []
 
 
+def test_every_probably_wrong_label_is_listed(digits: Dataset, duplicated: Audit) -> None:
+    count = len(duplicated.examples)
+    wrong = np.zeros(count, bool)
+    wrong[duplicated.order[[3, 900]]] = True  # a fiftieth is 36
+    assert replace(duplicated, wrong=wrong).listed.tolist() == duplicated.order[[*range(35), 900]].tolist()
+    wrong[duplicated.order[100:200]] = True
+    found = replace(duplicated, wrong=wrong)
+    assert sum(row["probably_wrong"] for row in found.rows()) == len(found.rows()) == 102
+
+
+def test_duplicate_rows_begin_with_those_of_different_labels(digits: Dataset, duplicated: Audit) -> None:
+    rows = duplicated.duplicate_rows()
+    assert [row["group"] for row in rows] == [1, 1, 2, 2, 3, 3]
+    assert [row["kind"] for row in rows] == ["identical"] * 4 + ["near"] * 2
+    assert rows[0]["label"] != rows[1]["label"]
+    assert [row["part"] for row in rows] == ["train", "test"] * 3
+
+
 def test_rows_are_those_of_the_source(digits: Dataset, duplicated: Audit) -> None:
     found = replace(duplicated, dataset=digits, examples=digits.train.joined(digits.test))
     whole = {image.tobytes(): i for i, image in enumerate(digits.train._stored)}
     for index in (0, 5, len(digits.train) + 3):
-        part, row = found.place(index)
+        part, row, _ = found.place(index)
         assert part == ("train" if index < len(digits.train) else "test")
         assert whole[found.examples.images[index].tobytes()] == row
 
@@ -131,6 +150,10 @@ def test_the_page_and_the_table(duplicated: Audit, tmp_path: Path) -> None:
     with (tmp_path / "out" / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["row"]) for row in rows] == [row["row"] for row in found.rows()]
+    assert "labels.csv lists the same images" in page
+    with (tmp_path / "out" / "duplicates.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in rows] == [row["row"] for row in found.duplicate_rows()]
 
 
 def test_from_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +166,33 @@ def test_from_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "training 3 networks" in err
     assert main(["audit", "digits", "--out", str(tmp_path / "a"), "--folds", "3"]) == 0
     assert max(map(len, capsys.readouterr().out.replace(str(tmp_path), "").splitlines())) <= 80
+
+
+def test_pictures_are_named_by_their_files(digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, by_file = tmp_path / "pictures", {}
+    for i, (image, label) in enumerate(zip(digits.train.images[:400], digits.train.labels[:400], strict=True)):
+        by_file[f"{label}/{i}.png"] = image
+    by_file["0/copy.png"] = digits.train.images[7]
+    for name, image in by_file.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name)
+    label = digits.train.labels[7]
+    assert main(["audit", str(folder), "--out", str(tmp_path / "out"), "--folds", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    same = [row["file"] for row in told["duplicate_images"] if row["kind"] == "identical"]
+    assert sorted(same) == sorted(["0/copy.png", f"{label}/7.png"])
+    assert all(row["file"].startswith(f"{row['label']}/") for row in told["labels"])
+    for table in ("labels", "duplicates"):
+        with (tmp_path / "out" / f"{table}.csv").open(newline="") as file:
+            named = [row["file"] for row in csv.DictReader(file)]
+        assert named == [row["file"] for row in told["labels" if table == "labels" else "duplicate_images"]]
+    assert f"<span>{label}/7.png</span>" in (tmp_path / "out" / "audit.html").read_text()
+    dataset = load_dataset(folder)
+    for part in (dataset.train, dataset.test):
+        for i in (0, 5, len(part) - 1):
+            assert np.array_equal(by_file[part.file_at(i)], part.images[i])
+    assert main(["audit", str(folder), "--out", str(tmp_path / "out"), "--folds", "2"]) == 0
+    assert told["labels"][0]["file"] in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("folds", [1, 21])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,26 @@ from ..errors import ConfigError, DataError
 from .duplicates import Pair, identical, near_duplicates
 from .labels import confident_mistakes, out_of_fold
 
-__all__ = ["FIRST", "LEAST", "Audit", "audit"]
+__all__ = ["FIRST", "LEAST", "Audit", "Place", "audit"]
 
-FIRST = 0.02  # of all images: how many `Audit.rows` lists, where fewer labels are probably wrong
+FIRST = 0.02  # of all images: how many `Audit.listed` has, where fewer labels are probably wrong
 LEAST = 0.99  # correlation of near-duplicates; the most similar of MNIST's training and test images have 0.9916
 MOST_FOLDS = 20
+
+
+class Place(NamedTuple):
+    """Where an image is: its part, train or test; its row in the source's own part, from 0; and its file.
+
+    Where the source has no test images, both parts have the rows of the source. In a folder of pictures, the file is
+    the path in that folder; elsewhere it is "".
+    """
+
+    part: str
+    row: int
+    file: str
+
+    def __str__(self) -> str:
+        return self.file or f"{self.part} {self.row}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +67,13 @@ class Audit:
         own = self.probabilities[np.arange(len(self.examples)), self.examples.labels]
         return np.argsort(own, kind="stable")
 
+    @cached_property
+    def listed(self) -> NDArray[np.int64]:
+        """The likeliest wrong labels, in `order`: all that are probably wrong, and others up to a fiftieth of all."""
+        wrong = self.wrong[self.order]
+        others = max(int(np.ceil(FIRST * len(wrong))) - int(wrong.sum()), 0)
+        return self.order[wrong | (np.cumsum(~wrong) <= others)]
+
     @property
     def across(self) -> list[list[int]]:
         """The groups of duplicates with both training and test images."""
@@ -63,34 +85,50 @@ class Audit:
         """The groups of duplicates whose labels differ."""
         return [group for group in self.duplicates if len(set(self.examples.labels[group].tolist())) > 1]
 
-    def place(self, index: int) -> tuple[str, int]:
-        """Return the part that an image is in, train or test, and its row in the source's own part, from 0.
-
-        Where the source has no test images, both parts have the rows of the source.
-        """
+    def place(self, index: int) -> Place:
+        """Return where an image is."""
         border = len(self.dataset.train)
-        part = "train" if index < border else "test"
-        examples = self.dataset.train if part == "train" else self.dataset.test
-        _, [row] = examples.located(np.array([index if part == "train" else index - border]))
-        return part, int(row)
+        part, examples, own = (
+            ("train", self.dataset.train, index) if index < border else ("test", self.dataset.test, index - border)
+        )
+        _, [row] = examples.located(np.array([own]))
+        return Place(part, int(row), examples.file_at(own))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the likeliest wrong labels, the likeliest first: a fiftieth of all images, or all that are wrong."""
-        count = max(int(self.wrong.sum()), int(np.ceil(FIRST * len(self.examples))))
-        return [self._row(int(index)) for index in self.order[:count]]
+        """Return what is known of the images in `listed`."""
+        return [self._row(int(index)) for index in self.listed]
 
     def _row(self, index: int) -> dict[str, Any]:
-        part, row = self.place(index)
         label, probable = int(self.examples.labels[index]), int(self.probabilities[index].argmax())
-        return {
-            "part": part,
-            "row": row,
+        return self.place(index)._asdict() | {
             "label": self.dataset.classes[label],
             "label_probability": round(float(self.probabilities[index, label]), 6),
             "predicted": self.dataset.classes[probable],
             "predicted_probability": round(float(self.probabilities[index, probable]), 6),
             "probably_wrong": bool(self.wrong[index]),
         }
+
+    def worst_duplicates(self) -> list[list[int]]:
+        """Return the groups of duplicates: those whose labels differ, those across the split, then all others."""
+        contradictory, across = ({id(group) for group in groups} for groups in (self.contradictory, self.across))
+        return sorted(self.duplicates, key=lambda group: (id(group) not in contradictory, id(group) not in across))
+
+    def near_groups(self) -> list[list[int]]:
+        """Return the pairs of near-duplicates as groups, the most similar first."""
+        return [[pair.train, pair.test + len(self.dataset.train)] for pair in self.near]
+
+    def duplicate_rows(self) -> list[dict[str, Any]]:
+        """Return a row for each image of each group of duplicates, the worst first, then of each near-duplicate pair.
+
+        Groups and pairs are numbered from 1.
+        """
+        exact = len(self.duplicates)
+        return [
+            {"group": number, "kind": "identical" if number <= exact else "near", **self.place(index)._asdict()}
+            | {"label": self.dataset.classes[int(self.examples.labels[index])]}
+            for number, group in enumerate([*self.worst_duplicates(), *self.near_groups()], 1)
+            for index in group
+        ]
 
 
 def audit(dataset: Dataset, folds: int = 5, seed: int = 0, announce: Callable[[str], None] = lambda _: None) -> Audit:

@@ -25,7 +25,8 @@ def audit(
     """Find labels that are probably wrong, and images that occur more than once.
 
     Networks are trained on all images but one part, and predict that part; the labels that they contradict are listed,
-    the likeliest wrong ones first (confident learning). Nothing in the data is changed.
+    the likeliest wrong ones first (confident learning). In a folder of pictures, images are named by their files.
+    Nothing in the data is changed.
 
     Parameters
     ----------
@@ -38,13 +39,14 @@ def audit(
     seed
         Seed of the parts and of the networks.
     out
-        Folder for audit.html, a page of images, and labels.csv, the likeliest wrong labels.
+        Folder for audit.html, a page of images, labels.csv, the likeliest wrong labels, and duplicates.csv, the images
+        that occur more than once.
     json
         Print the results as JSON.
     """
     found = audit_dataset(load_dataset(data, classes=classes), folds, seed, announce=say)
     page = write_audit(found, out)
-    rows = found.rows()
+    rows, duplicates = found.rows(), found.duplicate_rows()
     counts = {
         "images": len(found.examples),
         "probably_wrong": int(found.wrong.sum()),
@@ -54,15 +56,15 @@ def audit(
         "near_duplicates_across": len(found.near),
     }
     if json:
-        print_json(counts | {"page": str(page), "labels": rows})
+        print_json(counts | {"page": str(page), "labels": rows, "duplicate_images": duplicates})
         return
     print_facts({name.replace("_", " "): f"{count:,}" for name, count in counts.items()})
     print()
     print_table(
         ["image", "label", "predicted", "probability"],
         [
-            [f"{r['part']} {r['row']}", r["label"], r["predicted"], percent(r["predicted_probability"])]
-            for r in rows[:PRINTED]
+            [found.place(int(index)), row["label"], row["predicted"], percent(row["predicted_probability"])]
+            for index, row in zip(found.listed[:PRINTED], rows, strict=False)
         ],
     )
-    print(f"\n{page}    the images; labels.csv beside it has {len(rows):,} rows")
+    print(f"\n{page}    the images; labels.csv has {len(rows):,} rows, duplicates.csv {len(duplicates):,}")

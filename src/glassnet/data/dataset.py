@@ -1,7 +1,7 @@
 """Labelled images, and the parts into which they are split."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -31,12 +31,15 @@ class Examples:
         images: ``(n, h, w)`` uint8, one gray value from 0 to 255 a pixel.
         labels: ``(n,)`` int64, each the index of a class.
         rows: ``(n,)`` integers, which of ``images`` these are where they are not all of them, in order.
+        files: the path of each of ``images`` in its data set's folder, where each is a file.
 
     Raises:
         DataError: the arrays have other shapes or dtypes, or not the same length.
     """
 
-    def __init__(self, images: Images, labels: Indices, *, rows: NDArray[np.integer] | None = None) -> None:
+    def __init__(
+        self, images: Images, labels: Indices, *, rows: NDArray[np.integer] | None = None, files: Sequence[str] = ()
+    ) -> None:
         if images.ndim != 3 or images.dtype != np.uint8:
             raise DataError(f"images must be an (n, h, w) array of uint8, not {images.dtype} of shape {images.shape}")
         if not all(1 <= side <= MAX_SIDE for side in images.shape[1:]):
@@ -46,7 +49,7 @@ class Examples:
         count = len(images if rows is None else rows)
         if count != len(labels):
             raise DataError(f"{count:,} images but {len(labels):,} labels: each image needs one label")
-        self.labels, self._stored, self._rows = labels, images, rows
+        self.labels, self._stored, self._rows, self._files = labels, images, rows, files
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,11 +85,16 @@ class Examples:
         rows = indices if self._rows is None else self._rows[indices].astype(np.int64, copy=False)
         return self._stored, rows
 
+    def file_at(self, index: int) -> str:
+        """Return the path of an image's file in its data set's folder, or "" where it has no file of its own."""
+        _, [row] = self.located(np.array([index]))
+        return self._files[row] if self._files else ""
+
     def take(self, indices: NDArray[np.integer]) -> "Examples":
         """Return the examples at ``indices`` (m,), which are not negative, in that order."""
         kind = _index_type(len(self._stored))
         rows: NDArray[np.integer] = indices.astype(kind) if self._rows is None else self._rows[indices]
-        return Examples(self._stored, self.labels[indices], rows=rows)
+        return Examples(self._stored, self.labels[indices], rows=rows, files=self._files)
 
     def spread(self, most: int) -> "Examples":
         """Return at most ``most`` of these examples, evenly spread over them."""
@@ -98,11 +106,11 @@ class Examples:
         if self._stored is not others._stored:
             return Examples(np.concatenate([self.images, others.images]), labels)
         places = [np.arange(len(part)) if part._rows is None else part._rows for part in (self, others)]
-        return Examples(self._stored, labels, rows=np.concatenate(places))
+        return Examples(self._stored, labels, rows=np.concatenate(places), files=self._files)
 
     def relabelled(self, labels: Indices) -> "Examples":
         """Return the same images with other labels ``(n,)``."""
-        return Examples(self._stored, labels, rows=self._rows)
+        return Examples(self._stored, labels, rows=self._rows, files=self._files)
 
     def blocks(self, size: int = 4096) -> Iterator["Examples"]:
         """Yield the examples a few thousand at a time, so that work on them needs no second copy of them all."""

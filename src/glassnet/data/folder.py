@@ -77,8 +77,10 @@ def natural(path: Path) -> list[tuple[bool, int, str]]:
     return [(not part.isdecimal(), int(part) if part.isascii() and part.isdecimal() else 0, part) for part in parts]
 
 
-def read_class_pictures(paths: list[Path], classes: tuple[str, ...]) -> tuple[Examples, NDArray[np.float64]]:
-    """Return the pictures of class folders as examples, and their places (n,), which `held_out` takes.
+def read_class_pictures(
+    root: Path, paths: list[Path], classes: tuple[str, ...]
+) -> tuple[Examples, NDArray[np.float64]]:
+    """Return the pictures of class folders below ``root`` as examples, and their places (n,), which `held_out` takes.
 
     Pictures of the same size up to 64×64 are used unchanged. Others, such as photographs, are converted to MNIST's form
     of 28×28 pixels, as by `glassnet predict`. Each file is read once.
@@ -101,7 +103,8 @@ def read_class_pictures(paths: list[Path], classes: tuple[str, ...]) -> tuple[Ex
             raise DataError(f"{path.parent.parent}: more than {MAX_PIXEL_BYTES:,} pixels of pictures")
         places.append(_place(content))
     labels = np.array([classes.index(path.parent.name) for path in paths], np.int64)
-    return Examples(np.stack(images), labels), np.array(places)
+    files = [path.relative_to(root).as_posix() for path in paths]
+    return Examples(np.stack(images), labels, files=files), np.array(places)
 
 
 def held_out(places: NDArray[np.float64], labels: Indices) -> NDArray[np.bool_]:

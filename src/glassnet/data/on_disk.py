@@ -183,7 +183,7 @@ def _from_pictures(path: Path, parts: Mapping[str, ClassFolders], given: tuple[s
     if unknown := [folder for folder in (*more, *test) if folder.name not in classes]:
         raise DataError(f"{unknown[0]}: not a class of the training images; add a training folder for it")
     pictures = [path for part in (train, more, test) for paths in part.values() for path in paths]
-    examples, places = read_class_pictures(pictures, classes)  # of which validation images are chosen by a setting
+    examples, places = read_class_pictures(path, pictures, classes)  # validation images are chosen by a setting
     if line := left_out(parts.values()):
         warnings.warn(line, stacklevel=2)
     official = np.arange(len(pictures)) >= len(pictures) - sum(map(len, test.values()))
