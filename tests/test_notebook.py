@@ -109,6 +109,13 @@ def test_a_run_shows_its_losses(run: Run) -> None:
     assert "<run>" in shown.text  # and is no tag
 
 
+def test_an_ensemble_shows_its_own_accuracy(digits: Dataset, tmp_path: Path) -> None:
+    ensemble = train(digits, "small", epochs=2, members=2, out=tmp_path / "run", seed=0)
+    text = " ".join(Reader(ensemble._repr_html_()).text.split())
+    accuracy = f"{ensemble.history[-1]['validation_accuracy']:.2%}"
+    assert f"members 2 best validation accuracy {accuracy} (ensemble of 2)" in text
+
+
 def test_no_losses_no_picture() -> None:
     assert curves([]) == curves([{"epoch": 1, "loss": None, "validation_loss": None}]) == ""
     Reader(curves([{"epoch": 1, "loss": 0.0, "validation_loss": None}]))
@@ -160,6 +167,7 @@ CELLS = [
     "from glassnet import load_dataset, train",
     "run = train(load_dataset('digits'), 'small', epochs=3, seed=0, out='run')",
     "run",
+    "ensemble = train(load_dataset('digits'), 'small', epochs=2, members=2, seed=0, out='two')",
 ]
 
 
@@ -169,7 +177,7 @@ def test_in_a_real_kernel(tmp_path: Path) -> None:
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    _, trained, shown = notebook.cells
+    _, trained, shown, ensemble = notebook.cells
     [output] = trained.outputs  # one, which was updated
     html = Reader(output["data"]["text/html"])
     assert "Trained: 3 of 3 epochs" in html.text
@@ -178,7 +186,11 @@ def test_in_a_real_kernel(tmp_path: Path) -> None:
     [output] = shown.outputs
     assert re.match(r"Run\('run'\)", output["data"]["text/plain"])
     assert len(Reader(output["data"]["text/html"]).images) == 1
-    assert len(nbformat.writes(notebook)) < 40_000
+    [output] = ensemble.outputs
+    html = Reader(output["data"]["text/html"])
+    assert re.match(r"Ensemble of 2 folder two validation accuracy [\d.]+% seconds", " ".join(html.text.split()))
+    assert len(html.images) == 1
+    assert len(nbformat.writes(notebook)) < 50_000
 
 
 def test_outside_of_a_notebook_nothing_is_shown(

@@ -1,6 +1,7 @@
 """How a run fares, live in a notebook: one output that is updated, and at the end a picture that is saved with it."""
 
 import sys
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +27,8 @@ class NotebookProgress(RunCallback):
     def __init__(self) -> None:
         self.handle: Any = None
         self.shown = 0.0
+        self.folder: Path | None = None  # of the run or member that this process trains
+        self.rows: list[Row] = []
 
     def on_start(self, run: RunUnderWay) -> None:
         self.first_step, self.began = run.state.step, perf_counter()
@@ -39,14 +42,17 @@ class NotebookProgress(RunCallback):
         self._show(run, ended=True)
 
     def on_member(self, number: int, row: Row) -> None:
-        accuracy = row["validation_accuracy"]
-        if accuracy is not None:
-            self._put(
-                card(f"Ensemble of {number}", {"validation accuracy": f"{accuracy:.2%}"}), f"ensemble of {number}"
-            )
+        facts: dict[str, object] = {"folder": self.folder.parent} if self.folder else {}
+        if row["validation_accuracy"] is not None:
+            facts["validation accuracy"] = f"{row['validation_accuracy']:.2%}"
+        facts["seconds"] = f"{row['seconds']:.1f}"
+        if self.rows:
+            facts["losses below"] = f"of member {number}"
+        self._put(card(f"Ensemble of {number}", facts, curves(self.rows)), f"ensemble of {number}")
 
     def _show(self, run: RunUnderWay, *, ended: bool = False) -> None:
         self.shown = perf_counter()
+        self.folder, self.rows = run.folder, run.rows
         done = run.state.step / run.total_steps
         facts: dict[str, object] = {"folder": run.folder}
         if run.rows and run.rows[-1]["validation_accuracy"] is not None:

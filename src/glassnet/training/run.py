@@ -138,7 +138,8 @@ class Run:
             best, unit = self.best, self._part
             facts[f"{unit}s"] = f"{len(rows)}"
             if best["validation_accuracy"] is not None:
-                facts["best validation accuracy"] = f"{best['validation_accuracy']:.2%} ({unit} {best['epoch']})"
+                of = f"epoch {best['epoch']}" if config.members == 1 else f"ensemble of {len(rows)}"
+                facts["best validation accuracy"] = f"{best['validation_accuracy']:.2%} ({of})"
             facts["seconds"] = f"{rows[-1]['seconds']:.1f}"
         return card(f"Run {self.path.name}", facts, curves(rows) if config.members == 1 else "")
 
