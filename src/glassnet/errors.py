@@ -88,9 +88,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def similar(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known name most like ``name``, or "" where none is like it."""
-    match = difflib.get_close_matches(name[:LONGEST], known, n=1, cutoff=0.65)
-    return f" (did you mean {match[0]!r}?)" if match else ""
+    """Return `` (did you mean 'x'?)`` for the known name most like ``name``, in any case, or "" where none is like it.
+
+    Up to three names whose first words ``name`` is are all given: ``emnist-digits`` and ``emnist-letters`` for
+    ``emnist``.
+    """
+    plain = {each.lower().replace("_", "-"): each for each in known}
+    wanted = name[:LONGEST].lower().replace("_", "-")
+    match = [wanted] if wanted in plain else [word for word in plain if word.startswith(f"{wanted}-")]
+    if not 1 <= len(match) <= 3:
+        match = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.65)
+    return f" (did you mean {' or '.join(repr(plain[word]) for word in match)}?)" if match else ""
 
 
 def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ConfigError:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -177,9 +178,12 @@ def test_folders_on_this_machine_come_first(
     name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(NAMED_FILES, name, NAMED_FILES[name]._replace(mirrors=("http://127.0.0.1:9/",)))
-    with pytest.raises(DataError, match=r"are you online\?.*set GLASSNET_DATA"):
+    with pytest.raises(DataError, match=r"are you online\?.*set GLASSNET_DATA") as error:
         load_dataset(name)
-    own = name.split("-")[0] if name.startswith("emnist") else name
+    told = re.search(r"offline, put (.+) into a folder (\S+) and set", str(error.value))
+    assert told
+    listed, own = told.groups()
+    assert re.split(", | and ", listed) == list(NAMED_FILES[name].sums)
     folder = tmp_path / (own if form == "own" else TORCHVISION[name])
     write(folder, name)
     monkeypatch.setenv("GLASSNET_DATA", str(tmp_path))
@@ -189,6 +193,15 @@ def test_folders_on_this_machine_come_first(
     file.write_bytes(file.read_bytes() + b"!")
     with pytest.raises(DataError, match="wrong MD5 checksum"):
         load_dataset(name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("emnist", "'emnist-digits' or 'emnist-letters'"), ("FASHION-MNIST", "'fashion-mnist'"), ("mnits", "'mnist'")],
+)
+def test_a_name_that_is_nearly_right(asked: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", asked]) == 2
+    assert f"called {asked!r} (did you mean {meant}?)" in capsys.readouterr().err
 
 
 def test_the_command_shows_the_card(name: str, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,21 +15,40 @@ LARGEST = 2**30  # bytes: EMNIST's archive has 560 million
 
 
 def downloaded(
-    name: str, known_sum: str, mirrors: Sequence[str], folder: Path, title: str, largest: int = LARGEST
-) -> Path:
-    """Bring a file into the cache from the first mirror that has it; where it is already, only check its sum.
+    sums: Mapping[str, str], mirrors: Sequence[str], folder: Path, title: str, offline: str, largest: int = LARGEST
+) -> dict[str, Path]:
+    """Bring the files of a data set into the cache, each from the first mirror that has it, and return their paths.
+
+    Of a file that is there already, only the sum is checked.
 
     Args:
-        name: of the file, which stands after each mirror's address.
-        known_sum: as pooch writes it, such as ``sha256:440f…``.
+        sums: of each file by its name, as pooch writes them, such as ``sha256:440f…``. The name stands after each
+            mirror's address.
         mirrors: addresses that end in a slash.
-        folder: where the file is kept; its name is that of the data set's folder under ``$GLASSNET_DATA``.
+        folder: where the files are kept.
         title: what errors call the data set.
-        largest: how many bytes it has at most.
+        offline: the data set's folder under ``$GLASSNET_DATA``.
+        largest: how many bytes a file has at most.
 
     Raises:
         DataError: no mirror has a file with this sum, or it cannot be saved.
     """
+    paths = {}
+    for name, known_sum in sums.items():
+        try:
+            found = _retrieved(name, known_sum, mirrors, folder, largest)
+        except OSError as error:
+            raise DataError(
+                f"cannot save {title} in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
+            ) from error
+        if isinstance(found, str):
+            raise DataError(f"cannot download {title} ({name}): {found} {_how_offline(list(sums), offline)}")
+        paths[name] = found
+    return paths
+
+
+def _retrieved(name: str, known_sum: str, mirrors: Sequence[str], folder: Path, largest: int) -> Path | str:
+    """Return the path of a file in the cache, or why no mirror has it; raise OSError if it cannot be saved."""
     import pooch
     from requests import RequestException
 
@@ -38,22 +57,22 @@ def downloaded(
     for mirror in mirrors:
         downloader = _Bounded(largest, progressbar=_Bar(name) if sys.stderr.isatty() else False, timeout=30)
         try:
-            path = pooch.retrieve(mirror + name, known_sum, name, folder, downloader=downloader)
+            return Path(pooch.retrieve(mirror + name, known_sum, name, folder, downloader=downloader))
         except RequestException:
             continue
         except ValueError:  # pooch's word for a wrong sum, and `_Bounded`'s for too many bytes
             why = "the mirrors sent a file with a wrong checksum."
-        except OSError as error:
-            raise DataError(
-                f"cannot save {title} in {folder}: {error.strerror or error}; free space, or set GLASSNET_CACHE"
-            ) from error
-        else:
-            return Path(path)
+    return why
+
+
+def _how_offline(names: Sequence[str], folder: str) -> str:
+    """Say where the files of a data set are looked for."""
     given = os.environ.get("GLASSNET_DATA")
-    nearby = f"GLASSNET_DATA is set, but {given} has no folder {folder.name} with all its files. " if given else ""
-    raise DataError(
-        f"cannot download {title} ({name}): {why} {nearby}To work offline, put its files into a folder {folder.name} "
-        "and set GLASSNET_DATA to its parent folder, or give the path of any copy"
+    nearby = f"GLASSNET_DATA is set, but {given} has no folder {folder} with all its files. " if given else ""
+    *others, last = names
+    return (
+        f"{nearby}To work offline, put {' and '.join([', '.join(others), last] if others else [last])} into a folder "
+        f"{folder} and set GLASSNET_DATA to its parent folder"
     )
 
 

@@ -53,11 +53,9 @@ def mnist_files() -> dict[str, Path]:
         for part, path in found.items():
             _check_sum(path, FILES[part])
         return found
-    folder = cache_folder() / "mnist"
-    return {
-        part: downloaded(f"{name}.gz", f"sha256:{SHA256[f'{name}.gz']}", MIRRORS, folder, "MNIST", LARGEST_DOWNLOAD)
-        for part, name in FILES.items()
-    }
+    sums = {f"{name}.gz": f"sha256:{SHA256[f'{name}.gz']}" for name in FILES.values()}
+    paths = downloaded(sums, MIRRORS, cache_folder() / "mnist", "MNIST", "mnist", LARGEST_DOWNLOAD)
+    return {part: paths[f"{name}.gz"] for part, name in FILES.items()}
 
 
 def mnist_is_here() -> bool:

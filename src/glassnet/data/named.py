@@ -62,8 +62,8 @@ def _files(name: str) -> dict[str, Path]:
     for folder in given:
         if all((folder / file).is_file() for file in named.sums):
             return {file: _checked(folder / file, known) for file, known in named.sums.items()}
-    title = named.card.title
-    return {file: downloaded(file, f"md5:{known}", named.mirrors, cached, title) for file, known in named.sums.items()}
+    sums = {file: f"md5:{known}" for file, known in named.sums.items()}
+    return downloaded(sums, named.mirrors, cached, named.card.title, named.folders[0])
 
 
 def _checked(path: Path, known: str) -> Path:
