@@ -17,9 +17,9 @@ READ_MLFLOW = """
 import json
 from mlflow import MlflowClient
 client = MlflowClient()
-[run] = client.search_runs([client.get_experiment_by_name("glassnet").experiment_id])
-metrics = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "validation_accuracy")]
-print(json.dumps([run.info.run_name, run.info.status, run.data.params["learning_rate"], metrics]))
+for run in client.search_runs([client.get_experiment_by_name("glassnet").experiment_id]):
+    metrics = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "validation_accuracy")]
+    print(json.dumps([run.info.run_name, run.info.status, run.data.params["learning_rate"], metrics]))
 """
 
 
@@ -50,6 +50,31 @@ def test_mlflow(tmp_path: Path) -> None:
     name, status, rate, metrics = json.loads(python(tmp_path, "-c", READ_MLFLOW))
     assert (name, status, rate) == ("the-run", "FINISHED", "0.01")
     assert metrics == [[row["epoch"], pytest.approx(row["validation_accuracy"])] for row in history]
+    python(tmp_path, "-m", "glassnet", "resume", "the-run", "--epochs", "3", "--callback", "mlflow")
+    resumed = json.loads(python(tmp_path, "-c", READ_MLFLOW).splitlines()[0])  # the newest first
+    assert resumed[:2] == ["the-run", "FINISHED"]
+    assert [epoch for epoch, _ in resumed[3]] == [3]
+
+
+def test_members_have_the_name_of_the_ensemble(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    command = ["train", "digits", "--epochs", "1", "--members", "2", "--out", "two", "--callback", "mlflow"]
+    python(tmp_path, "-m", "glassnet", *command)
+    runs = [json.loads(line) for line in python(tmp_path, "-c", READ_MLFLOW).splitlines()]
+    assert sorted(name for name, *_ in runs) == ["two/member-1", "two/member-2"]
+
+
+def test_a_server_that_is_not_there_is_soon_noticed(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    command = [sys.executable, "-m", "glassnet", "train", "digits", "--epochs", "1", "--callback", "mlflow"]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    expected = "no answer from 127.0.0.1 (Connection refused); is MLFLOW_TRACKING_URI right?"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MLflow: connecting to 127.0.0.1\n" in done.stderr
+    assert done.stderr.endswith(f"glassnet: MLflow: cannot begin a run: {expected}\n")
 
 
 def test_weights_and_biases(tmp_path: Path) -> None:

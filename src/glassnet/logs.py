@@ -25,6 +25,7 @@ from .training.history import MAX_BYTES, Row, parse_steps, read_steps
 __all__ = [
     "TensorBoard",
     "check_log_folder",
+    "log_name",
     "log_rows",
     "refuse_run_folder",
     "rows_as_csv",
@@ -90,7 +91,7 @@ def check_log_folder(folder: Path, runs: Iterable[Run] = ()) -> None:
         import_module("tensorboard.summary.writer.record_writer")
     except ModuleNotFoundError as error:
         raise missing_package("an event file", error, "tensorboard") from error
-    for place in (folder, *(folder / _name(run) for run in runs)):
+    for place in (folder, *(folder / log_name(run) for run in runs)):
         refuse_run_folder(place / "events")
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -142,7 +143,7 @@ class TensorBoard(RunCallback):
     def on_start(self, run: RunUnderWay) -> None:
         self._run, self._began = Run(run.folder.resolve()), _began(run.folder)
         self._steps, self._due = self._run.path / STEPS, 0.0
-        self._place = self.folder / _name(self._run)
+        self._place = self.folder / log_name(self._run)
         check_log_folder(self.folder, [self._run])
         self._write_anew()
 
@@ -191,7 +192,7 @@ def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
     """Return runs by the name of their folder, an ensemble's members in its place."""
     named: dict[str, Run] = {}
     for part in {part.path.resolve(): part for run in runs for part in _parts(run)}.values():
-        name = _name(part)
+        name = log_name(part)
         if name in named:
             raise FileError(
                 f"{named[name].path} and {part.path}: two runs with the same name; rename one, or log them separately"
@@ -200,7 +201,7 @@ def _by_name(runs: Iterable[Run]) -> dict[str, Run]:
     return named
 
 
-def _name(run: Run) -> str:
+def log_name(run: Run) -> str:
     """Return what a run is called in a log; that of an ensemble's member begins with the ensemble's."""
     path = run.path.resolve()
     return path.name if run.config.first_seed is None else f"{path.parent.name}/{path.name}"

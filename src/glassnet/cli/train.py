@@ -153,6 +153,7 @@ def resume(
     *,
     epochs: int | None = None,
     tensorboard: Path | None = None,
+    callback: list[str] | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     parallel: str | None = None,
@@ -172,6 +173,9 @@ def resume(
         this length.
     tensorboard
         As for `glassnet train`. The event file also gets everything logged before the interruption.
+    callback
+        As for `glassnet train`. In a tracker, a resumed run is another run of the same name, with the epochs from there
+        on.
     jobs
         As for `glassnet train`.
     dask
@@ -184,12 +188,20 @@ def resume(
     with _one_of_many(parallel) as ranks:
         with ranks.together():
             logs = [] if tensorboard is None or ranks.rank else [TensorBoard(tensorboard)]
+            plugins = [] if ranks.rank else [brought_callback(name) for name in callback or []]
             begun = Run(run)
             if ranks.rank == 0 and epochs is None and begun.finished:
                 say(f"{run}: is finished; for more epochs than {begun.config.epochs}, give --epochs")
             dataset = begun.dataset()
         resumed = training.resume(
-            run, dataset, epochs=epochs, callbacks=logs, jobs=jobs, dask=dask, parallel=parallel, progress=True
+            run,
+            dataset,
+            epochs=epochs,
+            callbacks=[*logs, *plugins],
+            jobs=jobs,
+            dask=dask,
+            parallel=parallel,
+            progress=True,
         )
         if ranks.rank == 0:
             _show(resumed, dataset, json)
