@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from glassnet import Model, adopt, load_dataset
+from glassnet import Model, adopt, load_dataset, train
 from glassnet.cli import main
 from glassnet.errors import ConfigError, DataError, FileError
+from glassnet.export import onnx_graph
 
 ADOPTED = Path(__file__).parents[1] / "golden" / "adopted"
 OWN = np.load(ADOPTED / "probabilities.npz")
@@ -121,9 +122,16 @@ def test_torch_layers_that_are_not_here_are_named() -> None:
     nn = torch.nn
     for layer, complaint in (
         (nn.Conv1d(1, 2, 3), r"layer 0 \(Conv1d\) is not a layer of glassnet; known are dense layers"),
-        (nn.Conv2d(2, 2, 3, groups=2), r"layer 0 \(Conv2d\) is not a layer of glassnet"),
-        (nn.MaxPool2d(3, padding=1), r"layer 0 \(MaxPool2d\) is not a layer of glassnet"),
-        (nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)), r"expected \(3, 3, 1, 2\)"),
+        (nn.Conv2d(2, 2, 3, groups=2), r"layer 0 \(Conv2d\) has groups=2; glassnet has only groups=1$"),
+        (nn.Conv2d(1, 2, 3, dilation=2), r"has dilation=\(2, 2\); glassnet has only dilation=1$"),
+        (nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), "has padding_mode='circular'"),
+        (nn.Conv2d(1, 2, 3, stride=(1, 2)), r"has stride=\(1, 2\); glassnet has only the same number for both axes"),
+        (nn.MaxPool2d(3, padding=1), r"layer 0 \(MaxPool2d\) has padding=1; glassnet has only padding=0"),
+        (nn.MaxPool2d((2, 3), 2), r"has kernel_size=\(2, 3\)"),
+        (nn.AvgPool2d(2, ceil_mode=True), "has ceil_mode=True"),
+        (nn.AdaptiveAvgPool2d(2), "has output_size=2; glassnet has only output_size=1"),
+        (nn.Flatten(0), "has start_dim=0; glassnet has only start_dim=1"),
+        (nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 10)), "takes 3 channels where there are 1"),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(6, 10)), "put Flatten"),
         (nn.Sequential(nn.Conv2d(1, 2, 9), nn.Flatten(), nn.Linear(8, 10)), "larger than images of 8×8"),
         (nn.GELU(), "is exact"),
@@ -137,6 +145,42 @@ def test_torch_layers_that_are_not_here_are_named() -> None:
             adopt(nn.Sequential(layer), IMAGES)
     with pytest.raises(ConfigError, match="a forward of its own"):
         adopt(nn.Linear(64, 10), IMAGES)
+
+
+def test_a_data_set_in_place_of_images() -> None:
+    for given in (load_dataset("digits"), DIGITS):
+        with pytest.raises(DataError, match=r"images: a (Dataset|Examples); give an array.*dataset\.test\.images"):
+            adopt(ADOPTED / "torch.onnx", given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layers", ["dense 16", "conv 4 3x3, pool 2, dense 16"])
+def test_the_onnx_file_that_glassnet_writes(layers: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"layers": layers, "scaling": "standard", "epochs": 2, "seed": 0}
+    run = train(load_dataset("digits"), "small", out=tmp_path / "run", **settings)
+    file = tmp_path / "m.onnx"
+    file.write_bytes(onnx_graph(run.model).SerializeToString())
+    model = adopt(file, IMAGES)  # whole numbers: the scale of the call does not count
+    close(model, run.model.predict_proba(IMAGES))
+    assert model.preprocessing.scale == pytest.approx(run.model.preprocessing.scale)
+    assert model.preprocessing.shift == pytest.approx(run.model.preprocessing.shift)
+
+
+def test_scale_and_shift_at_the_beginning_of_a_graph(tmp_path: Path) -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    helper, numbers = onnx.helper, onnx.numpy_helper.from_array
+    W = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
+    steps = (("Sub", 0.25), ("Div", 0.5), ("Mul", 3.0), ("Add", 1.0))
+    nodes = [helper.make_node(kind, [f"x{i}", kind], [f"x{i + 1}"]) for i, (kind, _) in enumerate(steps)]
+    nodes.append(helper.make_node("MatMul", ["x4", "W"], ["z"]))
+    values = [numbers(W, "W"), *(numbers(np.array([c], np.float32), kind) for kind, c in steps)]
+    given = helper.make_tensor_value_info("x0", onnx.TensorProto.FLOAT, ["n", 64])
+    output = helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, ["n", 10])
+    graph = helper.make_graph(nodes, "g", [given], [output], values)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8), tmp_path / "g.onnx")
+    form = adopt(tmp_path / "g.onnx", IMAGES).preprocessing  # which compares
+    assert (form.scale, form.shift) == pytest.approx((6 / 255, -0.5))
+    form = adopt(tmp_path / "g.onnx", IMAGES, scale=0.5, shift=1).preprocessing
+    assert (form.scale, form.shift) == pytest.approx((3, 5.5))
 
 
 def test_a_layer_that_keras_has_and_glassnet_has_not_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data import Examples, Preprocessing, as_images
+from ..data import Dataset, Examples, Preprocessing, as_images
 from ..data.arrays import class_names
 from ..errors import ConfigError, DataError, FileError
 from ..model import Model
@@ -61,6 +61,7 @@ def adopt(
             tell how large a digit is drawn, and whether it is dark.
         scale: the network is given ``pixel · scale + shift``. The default is fractions from 0 to 1. After torchvision's
             ``Normalize((0.1307,), (0.3081,))`` it is scale = 1 / 255 / 0.3081 and shift = −0.1307 / 0.3081.
+            An ONNX file whose inputs are whole numbers is always given the pixels.
         shift: see scale.
         classes: the names of the classes, or their number. Default: those that the network knows, or 0, 1, …
         probabilities: (n, k), the network's own for ``images``.
@@ -70,6 +71,8 @@ def adopt(
         DataError: images or classes that do not fit, or probabilities that differ by more than 1e-5.
         FileError: a file that cannot be read.
     """
+    if isinstance(images, Dataset | Examples):
+        raise DataError(f"images: a {type(images).__name__}; give an array of images, such as dataset.test.images")
     pixels = as_images(images)
     height, width = pixels.shape[1:]
     reading = _read(source, (height, width))
@@ -79,8 +82,11 @@ def adopt(
     names = class_names(classes or reading.classes or outputs)
     if len(names) != outputs:
         raise DataError(f"{reading.name}: {outputs} outputs for {len(names)} classes; give classes=, one name for each")
-    model = Model(network, _preprocessing(pixels, scale, shift), names)
-    _compare(model, reading, pixels, None if probabilities is None else np.asarray(probabilities))
+    form = Preprocessing.fit(Examples(pixels, np.zeros(len(pixels), np.int64)), "none")
+    given = form if reading.takes_pixels else _scaled(form, scale, shift)
+    whole = _scaled(form, given.scale * reading.scale, given.shift * reading.scale + reading.shift)
+    model = Model(network, whole, names)
+    _compare(model, reading, given, pixels, None if probabilities is None else np.asarray(probabilities))
     return model
 
 
@@ -177,25 +183,30 @@ def _in_place(reading: Reading, shape: Shape) -> list[Part]:
             by_row = ("W",) if isinstance(layer, Dense) else tuple(arrays)
             arrays = {name: array[places] if name in by_row else array for name, array in arrays.items()}
             places = None if isinstance(layer, Dense) else places
+        if isinstance(layer, Conv2D) and len(shape) == 3 and arrays["W"].shape[2] != shape[2]:
+            count = arrays["W"].shape[2]
+            raise ValueError(
+                f"a convolution takes {count} channels where there are {shape[2]}; images are gray here"
+            )
         parts.append(Part(layer, arrays))
         shape = layer.output_shape(shape)
     return parts
 
 
-def _preprocessing(pixels: Any, scale: float, shift: float) -> Preprocessing:
-    form = Preprocessing.fit(Examples(pixels, np.zeros(len(pixels), np.int64)), "none")
+def _scaled(form: Preprocessing, scale: float, shift: float) -> Preprocessing:
     try:
         return Preprocessing.from_dict(asdict(form) | {"scale": float(scale), "shift": float(shift)})
     except ValueError as error:
         raise ConfigError(str(error).removeprefix("preprocessing: ")) from error
 
 
-def _compare(model: Model, reading: Reading, pixels: Any, expected: Numbers | None) -> None:
+def _compare(model: Model, reading: Reading, given: Preprocessing, pixels: Any, expected: Numbers | None) -> None:
     """Check that a model gives the probabilities of the network; raise DataError if it does not."""
     if expected is None:
         if reading.run is None:
             return
-        expected = _probabilities(reading, reading.run(model.inputs(pixels)))
+        X = given.apply(pixels, model.network.dtype).reshape(len(pixels), -1)
+        expected = _probabilities(reading, reading.run(X))
     if expected.shape == (len(pixels), 1):
         expected = np.hstack([1 - expected, expected])
     found = model.predict_proba(pixels)

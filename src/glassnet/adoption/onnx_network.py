@@ -27,6 +27,7 @@ __all__ = ["read_onnx"]
 
 IGNORED = ("Identity", "Cast", "Squeeze")
 """What does nothing to rows of numbers. That they are rows is what the comparison of probabilities tells."""
+SCALING = ("Mul", "Div", "Add", "Sub")
 
 
 def read_onnx(path: Path) -> Reading:
@@ -52,8 +53,10 @@ def read_onnx(path: Path) -> Reading:
     nodes, given, output = _chain(proto, set(constants), path)
     reading = Reading(str(path), lambda X: _run(proto, given, output, X))
     reading.channels_first = True
+    reading.takes_pixels = _dtype(given).kind in "iu"
     for node in nodes:
-        _add(reading, node, [constants[name] for name in node.input if name in constants])
+        if not _scales(reading, node, constants):
+            _add(reading, node, [constants[name] for name in node.input if name in constants])
     return reading
 
 
@@ -102,6 +105,24 @@ def _chain(proto: "ModelProto", constants: set[str], path: Path) -> tuple[list["
     return nodes[::-1], inputs[name], numbers[0]
 
 
+def _scales(reading: Reading, node: "NodeProto", constants: dict[str, Numbers]) -> bool:
+    """Take what scales or shifts the inputs by one number before the first layer; return whether a node does."""
+    kind = node.op_type
+    if kind not in SCALING or any(not isinstance(part.layer, Flatten) for part in reading.parts):
+        return False
+    first, second = node.input
+    number = constants.get(second, constants.get(first) if kind in ("Mul", "Add") else None)
+    if number is None or number.size != 1 or (kind == "Div" and not number.any()):
+        return False
+    c = float(number.reshape(-1)[0])
+    if kind in ("Mul", "Div"):
+        factor = c if kind == "Mul" else 1 / c
+        reading.scale, reading.shift = reading.scale * factor, reading.shift * factor
+    else:
+        reading.shift += c if kind == "Add" else -c
+    return True
+
+
 def _add(reading: Reading, node: "NodeProto", arrays: list[Numbers]) -> None:
     kind, settings = node.op_type, _attributes(node)
     if kind == "Gemm" and not settings.get("transA") and _is_one(settings, "alpha") and _is_one(settings, "beta"):
@@ -126,8 +147,21 @@ def _add(reading: Reading, node: "NodeProto", arrays: list[Numbers]) -> None:
         reading.end("softmax" if kind == "Softmax" else "log-softmax")
     elif kind in ("Flatten", "Reshape"):
         reading.add(Flatten())
-    elif kind not in IGNORED and not _add_of_images(reading, kind, settings, arrays):
+    elif kind == "Transpose" and settings.get("perm") == [0, 2, 3, 1]:
+        reading.channels_first = False  # for the rows that follow
+    elif kind == "ReduceMean" and settings.get("axes") == [2, 3] and not settings.get("keepdims", 1):
+        reading.add(GlobalAveragePool2D())
+    elif not _does_nothing(node, arrays) and not _add_of_images(reading, kind, settings, arrays):
         raise reading.unknown(f"the node {kind}", "is not a layer of glassnet, or not with these settings")
+
+
+def _does_nothing(node: "NodeProto", arrays: list[Numbers]) -> bool:
+    """Whether a node does nothing to rows, such as the mean that glassnet's own file takes over a single network."""
+    kind = node.op_type
+    alone = kind == "Sum" and len(node.input) == 1
+    by_one = kind == "Div" and len(arrays) == 1 and bool((arrays[0] == 1).all())
+    channels_first = kind == "Transpose" and _attributes(node).get("perm") == [0, 3, 1, 2]  # of gray images
+    return kind in IGNORED or alone or by_one or channels_first
 
 
 def _add_of_images(reading: Reading, kind: str, settings: dict[str, Any], arrays: list[Numbers]) -> bool:
@@ -159,16 +193,22 @@ def _takes_bias(reading: Reading, array: Numbers) -> bool:
     return bool(reading.parts) and "b" in reading.parts[-1].arrays and array.size == reading.parts[-1].arrays["b"].size
 
 
+def _dtype(given: Any) -> np.dtype[Any]:
+    """Return the type of a graph's inputs."""
+    from onnx import helper
+
+    return np.dtype(helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type))
+
+
 def _run(proto: "ModelProto", given: Any, output: str, X: Numbers) -> Numbers:
     """Return the output of a graph for inputs (n, d), in ONNX's reference runtime."""
-    from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
-    tensor = given.type.tensor_type
-    sides = [dimension.dim_value for dimension in tensor.shape.dim][1:]
+    shape_of = given.type.tensor_type.shape.dim
+    sides = [dimension.dim_value for dimension in shape_of][1:]
     shape = sides if all(sides) else [X.shape[1]]
-    rows = X.reshape(len(X), *shape).astype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-    if tensor.shape.dim and tensor.shape.dim[0].dim_value == 1:  # exported for one example at a time
+    rows = X.reshape(len(X), *shape).astype(_dtype(given))
+    if shape_of and shape_of[0].dim_value == 1:  # exported for one example at a time
         return np.concatenate([_answer(ReferenceEvaluator(proto), given.name, output, row[None]) for row in rows])
     return _answer(ReferenceEvaluator(proto), given.name, output, rows)
 

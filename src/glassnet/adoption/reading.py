@@ -33,6 +33,8 @@ class Reading:
         ending: what its outputs are.
         classes: the names of its classes, where it knows them.
         channels_first: whether it has images as (c, h, w), and rows of them in that order.
+        takes_pixels: whether its inputs are whole numbers, which can only be the pixels as they are.
+        scale, shift: of what it does to its inputs before the first layer, X · scale + shift.
     """
 
     def __init__(self, name: str, run: Callable[[Numbers], Numbers] | None = None) -> None:
@@ -41,6 +43,8 @@ class Reading:
         self.ending: Ending = "logits"
         self.classes: tuple[str, ...] | None = None
         self.channels_first = False
+        self.takes_pixels = False
+        self.scale, self.shift = 1.0, 0.0
 
     def add(self, layer: Layer, **arrays: Numbers) -> None:
         """Add a layer above those that are there."""

@@ -81,9 +81,12 @@ def _add(reading: Reading, name: str, layer: Any) -> None:
     elif kind in ("Dropout", "Dropout2d"):
         if layer.p < 1:
             reading.add((Dropout if kind == "Dropout" else SpatialDropout2D)(layer.p))
-    elif kind in ("Softmax", "LogSoftmax") and layer.dim in (1, -1):
+    elif kind in ("Softmax", "LogSoftmax"):
+        if layer.dim != -1:
+            _require(name, layer, dim=1)
         reading.end("softmax" if kind == "Softmax" else "log-softmax")
-    elif kind == "Flatten" and (layer.start_dim, layer.end_dim) == (1, -1):
+    elif kind == "Flatten":
+        _require(name, layer, start_dim=1, end_dim=-1)
         reading.add(Flatten())
     elif (
         kind != "Identity"
@@ -94,31 +97,44 @@ def _add(reading: Reading, name: str, layer: Any) -> None:
 
 
 def _add_of_images(reading: Reading, name: str, layer: Any) -> bool:
-    """Add a layer that takes images; return whether there is one with these settings."""
-    kind, one = type(layer).__name__, (1, 1)
-    if kind == "AdaptiveAvgPool2d" and layer.output_size in (1, one):
+    """Add a layer that takes images; return whether there is one of its kind."""
+    kind = type(layer).__name__
+    if kind == "AdaptiveAvgPool2d":
+        _require(name, layer, output_size=1)
         reading.add(GlobalAveragePool2D())
-        return True
-    if kind not in ("Conv2d", "MaxPool2d", "AvgPool2d"):
-        return False
-    (size, other), (stride, across) = _pair(layer.kernel_size), _pair(layer.stride)
-    padding = layer.padding if isinstance(layer.padding, str) else _pair(layer.padding)[0]
-    plain = stride == across and (isinstance(padding, str) or _pair(layer.padding) == (padding, padding))
-    if kind == "Conv2d":
-        if not plain or layer.groups != 1 or layer.dilation != one or layer.padding_mode != "zeros":
-            return False
+    elif kind == "Conv2d":
+        _require(name, layer, groups=1, dilation=1, padding_mode="zeros")
         W = _array(name, layer.weight).transpose(2, 3, 1, 0)
-        reading.add_convolution(W, _optional(name, layer.bias), stride, padding)
-        return True
-    if not plain or padding or size != other or layer.ceil_mode or _pair(getattr(layer, "dilation", 1)) != one:
+        padding = layer.padding if isinstance(layer.padding, str) else _both(name, layer, "padding")
+        reading.add_convolution(W, _optional(name, layer.bias), _both(name, layer, "stride"), padding)
+    elif kind in ("MaxPool2d", "AvgPool2d"):
+        _require(name, layer, padding=0, dilation=1, ceil_mode=False)
+        pool = MaxPool2D if kind == "MaxPool2d" else AveragePool2D
+        reading.add(pool(_both(name, layer, "kernel_size"), _both(name, layer, "stride")))
+    else:
         return False
-    reading.add((MaxPool2D if kind == "MaxPool2d" else AveragePool2D)(size, stride))
     return True
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    """Return a setting that is one number for both axes, or two, as two."""
-    return value if isinstance(value, tuple) else (value, value)
+def _require(name: str, layer: Any, **settings: Any) -> None:
+    """Raise ConfigError where a layer has another setting than the only one that is here, for one axis or for both."""
+    for setting, only in settings.items():
+        found = getattr(layer, setting, only)
+        if found not in (only, (only, only)):
+            raise _setting_error(name, setting, found, f"{setting}={only!r}")
+
+
+def _both(name: str, layer: Any, setting: str) -> int:
+    """Return a setting that has to be the same for both axes."""
+    found = getattr(layer, setting)
+    down, across = found if isinstance(found, tuple) else (found, found)
+    if down != across:
+        raise _setting_error(name, setting, found, "the same number for both axes")
+    return int(down)
+
+
+def _setting_error(name: str, setting: str, found: object, known: str) -> ConfigError:
+    return ConfigError(f"{NAME}: {name} has {setting}={found!r}; glassnet has only {known}")
 
 
 def _array(name: str, tensor: Any) -> Numbers:
