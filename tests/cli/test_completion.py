@@ -9,9 +9,13 @@ from glassnet.cli import main
 ASK = """
 source {script}
 complete -p glassnet | grep -q -- "-F _glassnet"
+complete -p glassnet | grep -q -- "-o default" || echo no files
 ask() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _glassnet; echo "${{COMPREPLY[@]}}"; }}
 ask glassnet tr
 ask glassnet train --rec
+ask glassnet train fash
+ask glassnet audit emnist-
+ask glassnet evaluate a-run dig
 """
 
 
@@ -22,7 +26,7 @@ def test_bash_completes_commands_and_flags(tmp_path: Path, capsys: pytest.Captur
     script.write_text(capsys.readouterr().out)
     asked = ["bash", "--norc", "-c", ASK.format(script=script)]
     done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["train", "--recipe"]
+    assert done.stdout.splitlines() == ["train", "--recipe", "fashion-mnist", "emnist-digits emnist-letters", "digits"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])

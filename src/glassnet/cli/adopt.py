@@ -11,6 +11,7 @@ from ..adoption import adopt as adopt_network
 from ..data import load_dataset
 from ..errors import FileError
 from ..evaluation import evaluate
+from .flags import Source
 from .output import percent, print_facts, print_json, require_ending
 
 __all__ = ["adopt"]
@@ -18,7 +19,7 @@ __all__ = ["adopt"]
 
 def adopt(
     file: Path,
-    data: str,
+    data: Source,
     /,
     *,
     out: Path = Path("model.safetensors"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..audit import audit as audit_dataset
 from ..audit import write_audit
 from ..data import load_dataset
+from .flags import Source
 from .output import percent, print_facts, print_json, print_table, say
 
 __all__ = ["audit"]
@@ -13,7 +14,7 @@ PRINTED = 10
 
 
 def audit(
-    data: str,
+    data: Source,
     /,
     *,
     classes: int = 10,

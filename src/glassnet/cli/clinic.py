@@ -14,6 +14,7 @@ from ..study.results import Chain, Comparison, Course
 from ..study.tables import breaks, budget_words, chain_table, comparison_table, doctor_words, setting_words
 from ..training import notebook_names, recipe_summary
 from .chart import draw_chart
+from .flags import Source
 from .output import command, print_definitions, print_json, print_table, say
 
 __all__ = ["WIDTH", "clinic", "explain", "paragraph", "show_curves", "show_findings"]
@@ -25,7 +26,7 @@ def clinic(
     name: str | None = None,
     /,
     *,
-    data: str = "digits",
+    data: Source = "digits",
     seed: int | None = None,
     json: bool = False,
     report: Path | None = None,

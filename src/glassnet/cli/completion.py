@@ -21,4 +21,7 @@ def completion(shell: Literal["bash", "zsh", "fish", "powershell"], /) -> None:
     """
     from . import app
 
-    print(app.generate_completion(shell=shell, prog_name="glassnet"))
+    script = app.generate_completion(shell=shell, prog_name="glassnet")
+    if shell == "bash":  # what it has nothing for may be a file
+        script = script.replace("complete -F _glassnet", "complete -o bashdefault -o default -F _glassnet")
+    print(script)

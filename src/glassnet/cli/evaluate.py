@@ -13,6 +13,7 @@ from ..robustness import Robustness, Score, evaluate_corruptions
 from ..training import Run, open_model
 from ..training.folder import CONFIG
 from .chart import draw_reliability
+from .flags import Source
 from .output import percent, print_facts, print_json, print_table, printable, require_png, say, shortened, write_figure
 
 __all__ = ["evaluate"]
@@ -20,7 +21,7 @@ __all__ = ["evaluate"]
 
 def evaluate(
     model: Path | None = None,
-    data: str | None = None,
+    data: Source | None = None,
     /,
     *,
     shifts: int = 0,

@@ -1,15 +1,16 @@
 """A flag for each setting, as the commands that train take them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Group, Parameter
 from pydantic import BaseModel, create_model
 
+from ..data.sources import NAMED
 from ..training import Settings
 from ..training.settings import Architecture, Augmentations, Data, Optimization, Running
 from .groups import AUGMENTATION, DATA, NETWORK, OPTIMIZATION, RECIPE, RUN
 
-__all__ = ["Classes", "Flags", "Recipe"]
+__all__ = ["Classes", "Flags", "Recipe", "Source"]
 
 GROUPS: dict[type[BaseModel], Group] = {
     Data: DATA,
@@ -45,5 +46,7 @@ def _typed(name: str, default: Any) -> str | bool:
 
 if TYPE_CHECKING:
     Flags: TypeAlias = Settings | None
+    Source: TypeAlias = str
 else:
     Flags = Annotated[_grouped() | None, Parameter(name="*", consume_multiple=True, negative_bool=("no-",))]
+    Source = Annotated[Literal[tuple(NAMED)] | str, Parameter(show_choices=False)]  # names, which a shell completes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..training import LearningRateSearch, find_learning_rate
 from .chart import draw_chart
-from .flags import Classes, Flags, Recipe
+from .flags import Classes, Flags, Recipe, Source
 from .output import print_facts, print_json, require_png, write_figure
 from .train import load_named
 
@@ -12,7 +12,7 @@ __all__ = ["lr_find"]
 
 
 def lr_find(
-    data: str | None = None,
+    data: Source | None = None,
     /,
     *,
     recipe: Recipe = None,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import tuning
-from .flags import Classes, Flags, Recipe
+from .flags import Classes, Flags, Recipe, Source
 from .output import command, percent, print_facts, print_json, print_table, say
 from .train import load_named
 
@@ -24,7 +24,7 @@ COLUMNS = {
 
 
 def search(
-    data: str | None = None,
+    data: Source | None = None,
     /,
     *,
     trials: int = 50,

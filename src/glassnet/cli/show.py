@@ -14,12 +14,13 @@ from ..engines import ENGINES, why_not_compiled
 from ..errors import DataError
 from ..training import Config, Run, available_threads, measured_threads, recipe_names, recipe_summary, recipe_text
 from ..training.folder import SNAPSHOTS
+from .flags import Source
 from .output import draw_images, percent, print_definitions, print_facts, print_json, print_table, printable, shortened
 
 __all__ = ["data", "info", "recipes", "show"]
 
 
-def data(source: str = "digits", /, *, classes: int = 10, image: int | None = None, json: bool = False) -> None:
+def data(source: Source = "digits", /, *, classes: int = 10, image: int | None = None, json: bool = False) -> None:
     """Show what is in a data set.
 
     Parameters

@@ -14,7 +14,7 @@ from ..errors import ConfigError, GlassnetError
 from ..logs import TensorBoard
 from ..training import Config, Run, notebook_names, open_model
 from ..training.brought import brought_callback
-from .flags import Classes, Flags, Recipe
+from .flags import Classes, Flags, Recipe, Source
 from .groups import RECIPE
 from .output import command, percent, print_facts, print_json, say
 from .serve import PORT, page_beside
@@ -25,7 +25,7 @@ REPORTED = "training-accuracy-reported"
 
 
 def train(
-    data: str | None = None,
+    data: Source | None = None,
     /,
     *,
     recipe: Recipe = None,
