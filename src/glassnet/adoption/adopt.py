@@ -185,9 +185,7 @@ def _in_place(reading: Reading, shape: Shape) -> list[Part]:
             places = None if isinstance(layer, Dense) else places
         if isinstance(layer, Conv2D) and len(shape) == 3 and arrays["W"].shape[2] != shape[2]:
             count = arrays["W"].shape[2]
-            raise ValueError(
-                f"a convolution takes {count} channels where there are {shape[2]}; images are gray here"
-            )
+            raise ValueError(f"a convolution takes {count} channels where there are {shape[2]}; images are gray here")
         parts.append(Part(layer, arrays))
         shape = layer.output_shape(shape)
     return parts

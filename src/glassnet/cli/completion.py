@@ -1,4 +1,4 @@
-"""``glassnet completion``: a script that completes commands and flags in a shell."""
+"""``glassnet completion``: a script that completes commands, flags and the names of data sets in a shell."""
 
 from typing import Literal
 
