@@ -364,6 +364,7 @@ def test_keys_draw_too_and_choose_units(opened: Open, run: Run) -> None:
 def test_a_unit_shows_its_sum(opened: Open, run: Run) -> None:
     page, model = opened(run.model), run.model
     draw(page, 3)
+    expect(page.locator(".network > p")).not_to_contain_text("white")  # where it is dark, 0 is dark
     seen = np.array(
         page.locator(".seen canvas").evaluate(
             "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 8, 8).data].filter((_, i) => i % 4 === 0)"

@@ -64,7 +64,7 @@ export function networkCard(model) {
   const first = model.networks.length > 1 ? ` This is the first of ${model.networks.length} networks, whose mean is the answer.` : "";
   const card = h("section", { class: "card network" },
     h("h2", {}, "The network, layer by layer"),
-    h("p", { class: "soft small" }, `Each square is a unit, or of a convolution a place in the map of a filter: blue is positive, orange negative, white 0. Point at one, or choose it with the arrow keys, to see its sum.${first}`),
+    h("p", { class: "soft small" }, `Each square is a unit, or of a convolution a place in the map of a filter: blue is positive, orange negative, and the stronger the colour, the further from 0. Point at one, or choose it with the arrow keys, to see its sum.${first}`),
     h("div", { class: "inside" }, list, detail));
 
   const values = (n) => (layers[n].kind === "input" && !layers[n].steps.length ? outputs[0] : outputs[layers[n].steps.at(-1) + 1]);
