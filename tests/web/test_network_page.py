@@ -153,8 +153,33 @@ def test_a_finger_taps_a_unit_and_sees_its_sum(
     heading = page.get_by_role("region", name="The unit").get_by_role("heading", level=2)
     expect(heading).to_have_text(re.compile("^Hidden layer 1, "))
     expect(page).to_have_url(re.compile("layer=1&unit="))
+    page.wait_for_timeout(500)  # longer than what a pointer leaves is shown
+    expect(heading).to_have_text(re.compile("^Hidden layer 1, "))
+    expect(page.get_by_role("button", name="Show all layers’ lines")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     phone.close()
+
+
+@pytest.mark.parametrize("bar", [".top", ".time"])
+def test_the_picture_passes_below_what_stays_when_scrolled(page: Page, run: Run, bar: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.goto("/#network?run=mine&image=7")
+    expect(page.locator(".layer figcaption").first).to_be_visible()
+    expect(page.locator(bar)).to_be_visible()
+    on_top = page.evaluate(
+        """(name) => {
+            const [title, bar] = [document.querySelector(".layer figcaption"), document.querySelector(name)];
+            const middle = (element) => {
+                const { left, top, width, height } = element.getBoundingClientRect();
+                return [left + width / 2, top + height / 2];
+            };
+            for (let i = 0; i < 9; i += 1) scrollBy(0, middle(title)[1] - middle(bar)[1]); // until the bar stays
+            if (Math.abs(middle(title)[1] - middle(bar)[1]) > 2) return "the title is elsewhere";
+            return bar.contains(document.elementFromPoint(...middle(title)));
+        }""",
+        bar,
+    )
+    assert on_top is True
 
 
 def test_what_a_unit_looks_for_is_shown(page: Page, run: Run) -> None:

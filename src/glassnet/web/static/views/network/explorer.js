@@ -45,6 +45,7 @@ export function explorer(told) {
 
   async function look(level, unit, all = false) {
     const own = ++round;
+    clearTimeout(lingering); // a finger leaves the layer before its tap chooses a unit
     clearTimeout(settling);
     release.hidden = !chosen;
     words.textContent = all
