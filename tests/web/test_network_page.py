@@ -322,12 +322,31 @@ def test_what_cannot_be_shown_is_said_and_mended_there(
     page.close()
 
 
-@pytest.mark.parametrize("query", ["layer=9&unit=1", "layer=1&unit=0", "layer=1&unit=99", "layer=x&unit=y", "image=-3"])
-def test_a_unit_of_the_address_that_is_not_there_is_none(page: Page, run: Run, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("layer=9&unit=1", "layer “9” and unit “1”"),
+        ("layer=1&unit=0", "layer “1” and unit “0”"),
+        ("layer=1&unit=99", "layer “1” and unit “99”"),
+        ("layer=x&unit=y", "layer “x” and unit “y”"),
+        ("image=-3", "image “-3”"),
+        ("image=foo&layer=9&unit=4", "image “foo”, layer “9” and unit “4”"),
+        ("image=3&of=foo&show=foo", "show “foo” and of “foo”"),
+    ],
+)
+def test_what_the_address_asks_for_and_is_not_there_is_told(page: Page, run: Run, query: str, told: str) -> None:
     page.goto(f"/#network?run=mine&{query}")
     expect(page.get_by_role("region", name="The unit").get_by_role("heading", level=2)).to_have_text(
         re.compile("^Output for ")
     )
+    expect(page.locator(".notices")).to_contain_text(f"The address asks for {told}, which cannot be used;")
+    expect(page).to_have_url(re.compile(r"#network\?run=mine&image=\d+$"))
+
+
+def test_an_unknown_map_is_told(page: Page, run: Run) -> None:
+    page.goto("/#network?run=mine&show=map&method=foo")
+    expect(page.locator(".notices")).to_contain_text("The address asks for method “foo”, which cannot be used;")
+    expect(page).to_have_url(re.compile("method=pca$"))
 
 
 def test_the_map_is_walked_by_pointer_and_keys_and_a_class_stands_out(page: Page, run: Run, draw_seven: Draw) -> None:

@@ -82,4 +82,6 @@ def test_pixels_and_steps_change_every_number_and_the_address_brings_them_back(p
 
 def test_an_address_that_is_no_convolution_shows_the_first_one(page: Page) -> None:
     page.goto("/#step?show=convolution&parameters=1,2&image=a,b&label=9&rate=-1&stage=none")
+    told = "parameters “1,2”, image “a,b”, label “9”, rate “-1” and stage “none”"
+    expect(page.locator(".notices")).to_contain_text(f"The address asks for {told}, which cannot be used;")
     expect(page.get_by_role("button", name=re.compile("^feature map, Z₁, row 1, column 2"))).to_have_text("1.5")

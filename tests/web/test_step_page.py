@@ -126,6 +126,66 @@ def test_a_view_that_was_left_lets_the_address_alone(page: Page, kind: str) -> N
     assert page.url.endswith("/#lessons")
 
 
+@pytest.mark.parametrize("kind", ["tiny", "convolution"])
+def test_steps_that_are_asked_for_twice_are_all_taken(page: Page, kind: str) -> None:
+    page.goto(f"/#step?show={kind}")
+    expect(page.get_by_label("learning rate η")).to_be_enabled()
+    more = page.get_by_role("button", name="Again, 10 times")
+    more.evaluate("(button) => { button.click(); button.click(); }")
+    expect(page).to_have_url(re.compile("losses=[^&]+(%2C[^&]+){19}$"))
+    losses = page.url.partition("losses=")[2].split("%2C")
+    assert len(losses) == len(set(losses)) == 20
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("kind", ["tiny", "convolution"])
+def test_a_reset_ends_the_steps(browser: Browser, address: str, kind: str, is_answered: bool) -> None:
+    page = browser.new_page(base_url=address)  # whose console may have a request that failed
+    page.goto(f"/#step?show={kind}")
+    expect(page.get_by_label("learning rate η")).to_be_enabled()
+    first = numbers(page, "L").inner_text()
+    held: list[Route] = []
+
+    def hold_the_third(route: Route) -> None:
+        held.append(route)
+        if len(held) != 3:
+            route.continue_()
+
+    page.route("**/api/explain/**", hold_the_third)
+    page.get_by_role("button", name="Again, 10 times").click()
+    expect(page).to_have_url(re.compile("losses=[^&]+%2C[^&]+$"))
+    page.get_by_role("button", name="Reset").click()
+    if is_answered:
+        held[2].continue_()
+    else:
+        held[2].abort()
+    expect(numbers(page, "L")).to_have_text(first)
+    page.wait_for_timeout(500)  # in which the other steps would be taken
+    expect(numbers(page, "L")).to_have_text(first)
+    expect(page).not_to_have_url(re.compile("losses="))
+    assert len(held) == 4  # two steps, the third that was under way, and the reset
+    page.close()
+
+
+@pytest.mark.parametrize("kind", ["tiny", "convolution"])
+def test_what_is_no_learning_rate_is_told_and_not_taken(page: Page, kind: str) -> None:
+    page.goto(f"/#step?show={kind}")
+    rate = page.get_by_label("learning rate η")
+    expect(rate).to_be_enabled()
+    rate.fill("0.25")
+    expect(page).to_have_url(re.compile("rate=0.25"))
+    for wrong in ("-1", "0", "2000000", ""):
+        rate.fill(wrong)
+        rate.press("Enter")
+        line = page.get_by_text("A learning rate is a number above 0 and at most 1,000,000; it is still 0.25.")
+        expect(line).to_be_visible()
+        expect(rate).to_have_value("0.25")
+        line.get_by_role("button", name="Close").click()
+        rate.focus()
+    page.get_by_role("button", name="Take the step").click()
+    expect(page).to_have_url(re.compile("rate=0.25.*losses="))
+
+
 NO_NETWORKS = [
     "show=tiny&parameters=" + ",".join(["1e300"] * 23),
     "show=tiny&rate=1e300",
@@ -168,17 +228,22 @@ def test_a_step_that_the_server_does_not_answer_is_not_taken(browser: Browser, a
     page.close()
 
 
-def test_an_address_that_is_no_network_shows_the_first_one(page: Page) -> None:
-    page.goto("/#step?parameters=1,2,x&stage=nonsense&losses=a")
-    expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
-
-
 @pytest.mark.parametrize(
-    "query", ["image=a,b", "image=1,2,3,400", "image=0.5,1,2,3&label=9&rate=-1", "label=x&rate=1e400"]
+    ("query", "told"),
+    [
+        ("parameters=1,2,x&stage=nonsense&losses=a", "parameters “1,2,x”, losses “a” and stage “nonsense”"),
+        ("image=a,b", "image “a,b”"),
+        ("image=1,2,3,400", "image “1,2,3,400”"),
+        ("image=0.5,1,2,3&label=9&rate=-1", "image “0.5,1,2,3”, label “9” and rate “-1”"),
+        ("label=x&rate=1e400", "label “x” and rate “1e400”"),
+        ("show=conv&rate=abc", "show “conv” and rate “abc”"),
+    ],
 )
-def test_an_address_of_numbers_that_make_no_step_shows_the_first_one(page: Page, query: str) -> None:
+def test_an_address_that_is_no_network_shows_the_first_one_and_says_so(page: Page, query: str, told: str) -> None:
     page.goto(f"/#step?{query}")
     expect(numbers(page, "L")).to_have_text(f"{by_hand(0.3)[1]:.4f}")
+    expect(page.locator(".notices")).to_contain_text(f"The address asks for {told}, which cannot be used;")
+    expect(page).not_to_have_url(re.compile("losses=|stage=|show=|label=[^01]|rate=(?!0.5)"))
     page.get_by_role("slider", name="pixel 3").fill("77")
     expect(numbers(page, "X")).to_contain_text("0.302")
 
@@ -229,6 +294,16 @@ def test_a_run_and_an_image_are_walked_through(page: Page, runs: object) -> None
     page.get_by_label("number, 0 to 358").fill("358")
     page.get_by_label("number, 0 to 358").press("Enter")
     expect(page).to_have_url(re.compile("image=358"))
+
+
+def test_an_address_that_is_no_step_of_a_trained_network_shows_the_usual_one_and_says_so(
+    page: Page, runs: object
+) -> None:
+    page.goto("/#step?show=trained&run=mine&image=foo&rate=-1&stage=nonsense")
+    told = "image “foo”, rate “-1” and stage “nonsense”"
+    expect(page.locator(".notices")).to_contain_text(f"The address asks for {told}, which cannot be used;")
+    expect(page.get_by_text("The loss fell from")).to_be_visible()
+    expect(page.get_by_label("learning rate η")).to_have_value("0.1")
 
 
 def test_a_matrix_with_few_columns_is_no_taller_than_the_screen(page: Page, runs: object) -> None:

@@ -1,6 +1,7 @@
 // Which image a network looks at: the drawing, or one of its test or validation images by its number from 0.
 
 import { drawing } from "../views/draw/brush.js";
+import { unusable } from "./address.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
 
@@ -10,6 +11,8 @@ const KINDS = { drawing: "your drawing", test: "test image", validation: "valida
 export function imageChoice(settings, onchange) {
   const wanted = settings.get("image");
   const given = /^\d+$/.test(wanted ?? "") ? Number(wanted) : null;
+  if (given === null && wanted !== "drawing") unusable(settings, ["image"]);
+  if (!["test", "validation"].includes(settings.get("of"))) unusable(settings, ["of"]);
   const first = wanted === "drawing" || (wanted === null && !drawing.empty) ? "drawing" : settings.get("of") === "validation" ? "validation" : "test";
   const kind = h("select", { onchange: change }, Object.entries(KINDS).map(([name, words]) => h("option", { value: name, selected: name === first }, words)));
   const number = h("input", { type: "number", min: 0, step: 1, value: given ?? 0, onchange });

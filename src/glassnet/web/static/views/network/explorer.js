@@ -81,7 +81,8 @@ export function explorer(told) {
 
   return {
     element,
-    // Show an image's way, with a unit [level, unit] chosen, or none; one that this network does not have is none.
+    // Show an image's way, with a unit [level, unit] chosen, or none. One that this network does not have is none;
+    // what is returned is whether it has it.
     show(given, wanted) {
       source = given;
       const [level, unit] = wanted ?? [];
@@ -91,6 +92,7 @@ export function explorer(told) {
       picture.show(source);
       if (chosen) look(...chosen);
       else rest();
+      return Boolean(chosen);
     },
     close() {
       round += 1;

@@ -1,5 +1,6 @@
 // A map of what the last hidden layer makes of test images: neighbours look alike to the network. A drawing lies among them.
 
+import { unusable } from "../../shared/address.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
 import { drawing } from "../draw/brush.js";
@@ -17,6 +18,7 @@ export function mountMap(root, settings, { model, time, remember }) {
   let turn = 0; // the number of the last question, so that an older answer is dropped
   let first = null; // the map of the network as it is now, as which all others of this run lie: { of, points }
   const method = h("select", { onchange: ask }, Object.entries(METHODS).map(([name, words]) => h("option", { value: name, selected: name === settings.get("method") }, words)));
+  if (settings.get("method") !== method.value) unusable(settings, ["method"]);
   const words = h("p", { class: "soft", "aria-live": "polite" });
   const own = h("p", { class: "small soft" });
   const view = scatter();

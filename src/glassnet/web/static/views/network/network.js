@@ -2,6 +2,7 @@
 // #network?run=…&step=20&image=7&of=test&layer=1&unit=17: the image is a number from 0 or "drawing"; units are counted from 1.
 // #network?show=map&run=…&step=20&method=pca
 
+import { unusable } from "../../shared/address.js";
 import { get } from "../../shared/api.js";
 import { networkChoice } from "../../shared/choice.js";
 import { h } from "../../shared/dom.js";
@@ -16,6 +17,7 @@ const query = (settings) => new URLSearchParams(Object.entries(settings).filter(
 
 export async function mount(root, settings, keep) {
   const kind = settings.get("show") === "map" ? "map" : "units";
+  if (settings.get("show") !== kind) unusable(settings, ["show"]);
   const tabs = Object.keys(KINDS).map((name) => h("a", { class: "button", "aria-current": name === kind && "true" }, KINDS[name]));
   const runs = await get("/api/runs");
   const time = moments(() => view.ask());

@@ -1,5 +1,6 @@
 // Which image goes through which network, and its way through it unit by unit.
 
+import { unusable } from "../../shared/address.js";
 import { h } from "../../shared/dom.js";
 import { percent } from "../../shared/format.js";
 import { imageChoice } from "../../shared/image.js";
@@ -11,6 +12,7 @@ const number = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
 
 export function mountUnits(root, settings, { model, time, remember }) {
   let place = number(settings.get("layer")) === null || !number(settings.get("unit")) ? null : [number(settings.get("layer")), number(settings.get("unit")) - 1];
+  let isFirst = true; // whether no answer has come yet
   let turn = 0; // the number of the last question, so that an older answer is dropped
   const image = imageChoice(settings, ask);
   const words = h("p", { class: "verdict", "aria-live": "polite" });
@@ -39,6 +41,13 @@ export function mountUnits(root, settings, { model, time, remember }) {
     words.textContent = error.message;
   }
 
+  // The unit that the address asks for, if it does, is not there.
+  function drop() {
+    place = null;
+    unusable(settings, ["layer", "unit"]);
+    address();
+  }
+
   async function ask() {
     const own = ++turn;
     address();
@@ -48,7 +57,8 @@ export function mountUnits(root, settings, { model, time, remember }) {
       image.has(source.images);
       words.textContent = said(source);
       view.element.hidden = false;
-      view.show(source, place);
+      if (!view.show(source, place) && isFirst) drop();
+      isFirst = false;
     } catch (error) {
       if (own === turn) fail(error);
     }

@@ -1,9 +1,12 @@
-// A number field for each of the tiny network's parameters, and one slider for the one that was touched last.
+// A number field for each of the tiny network's parameters, one slider for the one that was touched last, and a field for the
+// learning rate.
 
 import { h } from "../../shared/dom.js";
+import { notice } from "../../shared/notice.js";
 import { plain } from "./stages.js";
 
 const REACH = 2; // of the slider, either way
+const HIGHEST = 1_000_000; // learning rate, as the server has it
 
 const below = (numbers) => numbers.map((i) => "₁₂₃₄"[i]).join("");
 
@@ -104,6 +107,29 @@ export function parameterFields({ title: heading, words, tables }, { onchange, o
         }
       }
       mark();
+    },
+  };
+}
+
+export const isRate = (number) => number > 0 && number <= HIGHEST;
+
+// The field of the learning rate. What is not one is told when it has been typed, and the rate before it comes back.
+export function rateField(onchange) {
+  let rate = null;
+  const field = h("input", {
+    type: "number", min: 0.01, step: 0.1,
+    oninput: () => isRate(field.valueAsNumber) && onchange(field.valueAsNumber),
+    onchange() {
+      if (isRate(field.valueAsNumber)) return;
+      notice(`A learning rate is a number above 0 and at most ${HIGHEST.toLocaleString("en")}; it is still ${rate}.`);
+      field.value = rate;
+    },
+  });
+  return {
+    element: h("label", {}, "learning rate η", field),
+    fill(given) {
+      rate = Number(given.toPrecision(6));
+      if (document.activeElement !== field) field.value = rate;
     },
   };
 }

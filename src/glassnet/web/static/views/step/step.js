@@ -1,3 +1,4 @@
+import { unusable } from "../../shared/address.js";
 import { h } from "../../shared/dom.js";
 import { mountConvolution } from "./convolution.js";
 import { mountTiny } from "./tiny.js";
@@ -18,6 +19,7 @@ function query(settings) {
 
 export async function mount(root, settings, keep) {
   const kind = Object.hasOwn(KINDS, settings.get("show") ?? "") ? settings.get("show") : "tiny";
+  if (settings.get("show") !== kind) unusable(settings, ["show"]);
   root.append(
     h("div", { class: "row head" }, h("h1", {}, "Step through"), h("nav", { class: "row toggle", "aria-label": "Which network" }, Object.entries(KINDS).map(([name, { words }]) =>
       h("a", { class: "button", href: name === "tiny" ? "#step" : `#step?show=${name}`, "aria-current": name === kind && "true" }, words)))),

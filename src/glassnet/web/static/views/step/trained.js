@@ -1,5 +1,6 @@
 // A trained network and an image: the same stages, with pictures where the numbers are too many to read.
 
+import { unusable } from "../../shared/address.js";
 import { get, postImage } from "../../shared/api.js";
 import { networkChoice } from "../../shared/choice.js";
 import { h } from "../../shared/dom.js";
@@ -9,8 +10,11 @@ import { paintGray } from "../../shared/pixels.js";
 import { ways } from "../../shared/ways.js";
 import { stages } from "./stages.js";
 
+const USUAL_RATE = 0.1;
+
 export async function mountTrained(root, settings, keep) {
   let stage = settings.get("stage");
+  let isFirst = true; // whether no answer has come yet
   let latest = 0; // the number of the last question, so that an older answer is dropped
   const runs = await get("/api/runs");
   const wanted = settings.get("run") ?? runs.find(({ epoch }) => epoch > 0)?.name ?? "";
@@ -20,7 +24,11 @@ export async function mountTrained(root, settings, keep) {
     ask();
   });
   const image = imageChoice(settings, ask);
-  const rate = h("input", { type: "number", min: 0, step: "any", value: settings.get("rate") ?? 0.1, onchange: ask });
+  const rate = h("input", { type: "number", min: 0, step: "any", value: settings.get("rate") ?? USUAL_RATE, onchange: ask });
+  if (!(rate.valueAsNumber > 0)) {
+    rate.value = USUAL_RATE;
+    unusable(settings, ["rate"]);
+  }
   let chosen = null; // the place of the class that the person says the drawing has; else it is what the network predicts
   const label = h("select", { onchange: () => { chosen = label.selectedIndex; ask(); } });
   const truth = h("label", { hidden: true }, "true class of the drawing", label);
@@ -78,7 +86,10 @@ export async function mountTrained(root, settings, keep) {
       h("p", { class: "verdict" }, answer.result.replaceAll(" %", "\u00a0%")), h("p", { class: "soft small" }, answer.heading),
       ...answer.notes.map((note) => h("p", { class: "soft small" }, note)),
       h("p", { class: "ways" }, ways([["network", "The same image, unit by unit"]], model.value, { ...image.settings(), step: time.step() }), ways([["draw", "Draw with this network"]], model.value, { step: time.step() })));
-    stage = walk.show(answer, stage).name;
+    const { name } = walk.show(answer, stage);
+    if (isFirst && name !== stage) unusable(settings, ["stage"]);
+    isFirst = false;
+    stage = name;
   }
 
   await moment(settings.get("step"));
