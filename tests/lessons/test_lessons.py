@@ -99,6 +99,7 @@ def test_a_lesson_is_read(tmp_path: Path) -> None:
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#step?stage=W9", 10, "stage: 'W9' is unknown"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#step?image=1,2,3,256", 10, "from 0 to 255"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#network?step=2.5", 10, "step: must be a step of the"),
+        ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#train?pace=0", 10, "pace: must be from 0.01 to 1000"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?mistake=no-shufling", 10, "'no-shuffling'?"),
         ("#train?recipe=fast&hidden=32,16&learning_rate=0.1", "#clinic?epochs=0", 10, "epochs: must be at least 1"),
         ('ask = "?"', 'ask = "?"\nchoices = ["2", "2"]', 14, "choices: two are the same"),

@@ -70,6 +70,7 @@ def test_both_runs_are_shown_and_judged(page: Page, started: list[dict[str, Any]
     for title in ("Training loss: mistake 2.10, cured 0.200", "Accuracy as reported: mistake 0.500"):
         expect(page.get_by_role("img", name=title)).to_be_visible()
     expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
+    expect(page.get_by_role("button", name="Run both")).to_be_focused()
     planted, cured = started
     assert planted["mistakes"] == ["small-learning-rate"]
     assert cured["mistakes"] == []
@@ -119,9 +120,10 @@ def test_mistakes_are_chosen_by_their_symptom_with_the_keyboard(page: Page) -> N
 
 def test_the_quiz_names_the_mistake_only_when_it_is_answered(page: Page, started: list[dict[str, Any]]) -> None:
     page.goto("/#clinic?show=quiz&round=3")
-    page.get_by_role("button", name="Train both").click()
+    page.get_by_role("button", name="Train both").press("Enter")
     choices = page.get_by_role("radio")
     expect(choices).to_have_count(4)
+    expect(page.get_by_role("heading", name="Round 3")).to_be_focused()
     right = started[0]["mistakes"][0]
     assert started[1]["mistakes"] == []
     assert [each["settings"]["seed"] for each in started] == [3, 3]
@@ -172,11 +174,29 @@ def test_a_round_outlives_a_reload_and_its_runs_end_with_it(page: Page) -> None:
     raise AssertionError(page.evaluate(states))
 
 
-@pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5", "4294967296"])
-def test_a_round_that_is_none_is_another(page: Page, round_: str) -> None:
+@pytest.mark.parametrize("round_", ["-5", "1e30", "0", "x", "2.5", "4294967296", ""])
+def test_a_round_that_there_is_not_is_refused(page: Page, round_: str) -> None:
     page.goto(f"/#clinic?show=quiz&round={round_}")
+    expect(page.get_by_role("alert")).to_contain_text(f"“{round_}” is not the number of a round")
+    expect(page.get_by_role("button", name="Train both")).to_have_count(0)
+    page.get_by_role("link", name="Any round").click()
     expect(page.get_by_role("heading", name=re.compile(r"^Round [1-9]\d{0,3}$"))).to_be_visible()
     expect(page).to_have_url(re.compile(r"round=[1-9]\d{0,3}$"))
+
+
+def test_the_ticks_of_an_accuracy_are_percentages_and_clear_of_its_name(
+    page: Page, started: list[dict[str, Any]]
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/#clinic?show=quiz&round=3")
+    page.get_by_role("button", name="Train both").click()
+    expect(page.locator(".chart .scatterlayer .trace")).to_have_count(4)
+    chart = page.get_by_role("img", name="Accuracy as reported")
+    expect(chart.locator(".ytick text").first).to_have_text(re.compile(r"^\d+ %$"))
+    left = min(box["x"] for tick in chart.locator(".ytick text").all() if (box := tick.bounding_box()))
+    name = chart.locator(".ytitle").bounding_box()
+    assert name
+    assert name["x"] + name["width"] + 4 < left
 
 
 def test_the_page_has_the_rounds_of_the_shell(page: Page) -> None:

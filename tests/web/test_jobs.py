@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from starlette.exceptions import HTTPException
+from starlette.testclient import TestClient
 
 from glassnet import load_dataset, train
 from glassnet.engines import choice
@@ -25,7 +26,7 @@ from glassnet.nn import ACTIVATIONS, OPTIMIZERS
 from glassnet.tensor_files import open_tensors
 from glassnet.training import Run, resume
 from glassnet.training.history import parse_steps
-from glassnet.web import Site
+from glassnet.web import Site, create_app
 from glassnet.web.jobs import AT_ONCE, Jobs
 from glassnet.web.store import Store
 
@@ -141,7 +142,7 @@ def test_a_pace_is_kept_until_another_is_given(jobs: Jobs, tmp_path: Path, spec:
     assert jobs.states()[name]["pace"] == 10
     steps = [row["step"] for row in parse_steps((tmp_path / "runs" / name / "steps.jsonl").read_bytes())]
     assert 3 <= steps[-1] <= 20
-    jobs.control(name, "pace 0")
+    jobs.set_pace(name, None)
     jobs.control(name, "go")
     wait_for(lambda: not jobs._jobs[name].is_running)
     assert jobs.states()[name] == {"ended": None, "steered": False, "pace": None}
@@ -174,6 +175,33 @@ def test_a_pace_outlives_a_stop(jobs: Jobs, spec: Spec) -> None:
     time.sleep(1.2)
     jobs.control(name, "stop")
     assert saved_state(jobs.store.run(name).path)["step"] <= 30
+
+
+def test_a_stopped_run_gets_a_pace_from_another_server_too(jobs: Jobs, site: Site, spec: Spec) -> None:
+    name = jobs.start(spec(paused=True, **LONG))
+    jobs.control(name, "stop")
+    another = Jobs(Store(site))
+    try:
+        another.set_pace(name, 5)
+        assert another.states() == {name: {"pace": 5}}
+        another.resume(name)
+        with pytest.raises(HTTPException, match="is not being trained by this page"):
+            jobs.set_pace(name, None)
+        time.sleep(1.2)
+        another.control(name, "stop")
+    finally:
+        another.close()
+    assert 1 <= saved_state(site.runs / name)["step"] <= 20
+
+
+def test_a_pace_outlives_a_new_name(client: httpx.Client) -> None:
+    order = {"data": "drawings", "settings": LONG, "paused": True, "pace": 30}
+    name = client.post("/api/runs", json=order).json()["name"]
+    client.post(f"/api/runs/{name}/stop")
+    assert client.post(f"/api/runs/{name}/pace", json={"pace": 5}).json()["pace"] == 5
+    assert client.post(f"/api/runs/{name}/rename", json={"to": "mine"}).status_code == 200
+    assert client.post("/api/runs/mine/resume").json()["pace"] == 5
+    assert client.post("/api/runs/nobody/pace", json={"pace": 5}).status_code == 400
 
 
 def test_a_run_that_has_just_finished_can_be_deleted(client: httpx.Client, site: Site) -> None:
@@ -365,6 +393,23 @@ def test_kept_drawings_are_learned(client: httpx.Client, site: Site) -> None:
     assert name.endswith("-drawings-small")
     wait_for((site.runs / name / "model.safetensors").exists)
     assert Run(site.runs / name).config.classes == ("3", "7")
+
+
+def test_where_the_data_are_on_the_server_is_not_told(client: httpx.Client, site: Site, drawings: Path) -> None:
+    start = site.runs / "first"
+    train(load_dataset(drawings), "small", out=start, **SHORT)
+    tuning = {"epochs": 1, "batch_size": 5, "rehearsal": 0}
+    train(load_dataset(drawings), "fine-tune", out=site.runs / "second", start=Run(start).model, **tuning)
+    assert Run(site.runs / "second").config.seen == (str(drawings),)
+    runs = client.get("/api/runs")
+    assert [facts["data"] for facts in runs.json()] == ["drawings", "drawings"]
+    details = client.get("/api/runs/second")
+    assert (details.json()["config"]["data"], details.json()["config"]["seen"]) == ("drawings", ["drawings"])
+    app = create_app(Site(runs=site.runs, model=start, drawings=drawings))
+    model = TestClient(app, base_url="http://127.0.0.1").get("/api/model")
+    assert model.json()["trained_on"] == "drawings"
+    for answer in (runs, details, model):
+        assert str(drawings.parent) not in answer.text
 
 
 @pytest.mark.parametrize(

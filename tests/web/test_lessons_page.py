@@ -137,6 +137,14 @@ def test_a_lesson_that_is_not_there(browser: Browser, address: str) -> None:
     page.close()
 
 
+@pytest.mark.parametrize("step", ["99", "0", "abc", "2.5"])
+def test_a_step_that_is_not_there_is_told(page: Page, step: str) -> None:
+    page.goto(f"/?lesson=01-one-neuron&step={step}")
+    expect(page.get_by_text(f"This lesson has no step “{step}”, but steps 1 to 5")).to_be_visible()
+    panel(page, "A sum of evidence")
+    expect(page).to_have_url(re.compile(r"\?lesson=01-one-neuron&step=1#step"))
+
+
 def test_a_teachers_lesson_is_listed_and_one_with_an_error_says_so(page: Page) -> None:
     page.goto("/#lessons")
     expect(page.get_by_role("heading", name="Your teacher’s lessons")).to_be_visible()

@@ -1,5 +1,6 @@
 """A run begun, held, stepped and stopped from the page."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,50 @@ def test_a_run_begins_at_a_pace_and_its_curve_has_all_points(page: Page) -> None
     assert 2 <= step <= 20
     xs = page.evaluate("document.querySelector('.train .chart').data[0].x")
     assert xs == list(range(1, step + 1))  # a slow run is seen step by step
+
+
+def test_the_pace_is_part_of_the_address(page: Page) -> None:
+    page.goto("/#train?data=digits&pace=2.5")
+    pace = page.get_by_label("Pace").first
+    expect(pace.locator(":checked")).to_have_text("2.5 steps a second")
+    pace.select_option("5")
+    expect(page).to_have_url(re.compile("pace=5"))
+    page.reload()
+    expect(pace).to_have_value("5")
+    pace.select_option("")
+    expect(page).not_to_have_url(re.compile("pace="))
+    page.goto("/#train?data=digits&pace=quick")
+    expect(page.get_by_text("The pace “quick” is not a number")).to_be_visible()
+    expect(pace).to_have_value("")
+    page.goto("/#train?data=digits&pace=5000")
+    expect(page.get_by_role("alert").filter(has_text="pace: must be at most 1,000")).to_be_visible()
+    pace.select_option("5")
+    expect(page.get_by_role("alert").filter(has_text="pace")).to_have_count(0)
+
+
+def test_a_stopped_run_is_resumed_at_another_pace(page: Page) -> None:
+    page.goto("/#train?data=digits&hidden=8&epochs=4000")
+    press(page, "Start paused", "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    pace = page.get_by_role("group", name="Steer the run").get_by_label("Pace")
+    pace.select_option("2")
+    press(page, "Resume")
+    expect(said(page)).to_have_text("Running")
+    page.wait_for_timeout(1500)
+    press(page, "Stop")
+    expect(said(page)).to_have_text("Stopped; nothing is lost")
+    expect(pace).to_have_value("2")
+    assert int(fact(page, "Step").inner_text().split()[0]) <= 20
+
+
+def test_the_focus_stays_with_a_run_that_ends(page: Page) -> None:
+    page.goto("/#train?data=digits&hidden=8&epochs=20&pace=100")
+    press(page, "Start")
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_focused()
+    page.get_by_role("group", name="Steer the run").get_by_label("Pace").select_option("")
+    page.get_by_role("button", name="Pause", exact=True).focus()
+    expect(said(page)).to_have_text("Finished")
+    expect(page.get_by_role("region", name="The run").get_by_role("heading", level=2)).to_be_focused()
 
 
 def test_a_notebook_can_be_had_as_written(page: Page) -> None:

@@ -115,6 +115,7 @@ def test_a_folder_that_cannot_be_read_hides_no_other(site: Site, run: Run, clien
     bad.mkdir()
     (bad / "config.toml").write_text("epochs = many")
     by_name = {facts["name"]: facts for facts in client.get("/api/runs").json()}
+    assert by_name["bad"]["state"] == "unreadable"
     assert "config.toml" in by_name["bad"]["error"]
     assert by_name["one"]["state"] == "finished"
     for path in ("/api/runs/two", "/api/runs/two/events", "/api/runs/two/weights", "/api/runs/..%2Fone/weights"):

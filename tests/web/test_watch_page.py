@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from glassnet import Dataset, load_dataset, train
 from glassnet.training import Callback, Live, RunUnderWay, live
@@ -158,6 +158,45 @@ def test_a_cell_of_the_confusion_matrix_is_opened_by_keyboard(page: Page, site: 
     expect(page.get_by_role("heading", name=f"{count} images of 2 predicted as 2")).to_be_visible()
     expect(page.locator(".gallery canvas")).to_have_count(count)
     assert page.evaluate("document.querySelectorAll('.matrix [tabindex=\"0\"]').length") == 1
+
+
+def test_the_open_cell_is_part_of_the_address(page: Page, site: Site, digits: Dataset) -> None:
+    finish(site, digits, "one")
+    page.goto("/#watch?run=one&true=2&predicted=2")
+    expect(page.get_by_role("heading", name="images of 2 predicted as 2")).to_be_visible()
+    expect(page.get_by_role("button", name="2 predicted as 2")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="3 predicted as 3").click()
+    expect(page).to_have_url(re.compile("#watch\\?run=one&true=3&predicted=3$"))
+    page.locator(".gallery a").first.click()
+    expect(page).to_have_url(re.compile("#network"))
+    page.go_back()
+    expect(page.get_by_role("heading", name="images of 3 predicted as 3")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="images of 3 predicted as 3")).to_be_visible()
+    expect(page.get_by_role("button", name="2 predicted as 2")).to_have_attribute("aria-pressed", "false")
+    page.goto("/#watch?run=one&true=2&predicted=two")
+    expect(page.get_by_text("There is no cell of “2” predicted as “two”")).to_be_visible()
+    expect(page).to_have_url(re.compile("#watch\\?run=one$"))
+
+
+def test_an_unreadable_run_is_not_offered_to_be_resumed(
+    browser: Browser, address: str, site: Site, digits: Dataset
+) -> None:
+    path = finish(site, digits, "one")
+    for file in path.glob("*.*"):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    page = browser.new_page(base_url=address)  # its console may have the refusals
+    page.goto("/#watch?run=one")
+    expect(page.locator(".head .state")).to_have_text("unreadable")
+    expect(page.locator(".runs .state")).to_have_text("unreadable")
+    expect(page.locator(".head")).to_contain_text("config.toml")
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    expect(page.get_by_role("button", name="Resume")).to_be_hidden()
+    expect(page.locator(".head").get_by_text(" · step ")).to_be_hidden()
+    page.goto("/#train?run=one")
+    expect(page.locator(".train .state")).to_have_text("Unreadable")
+    expect(page.get_by_role("button", name="Resume")).to_be_hidden()
+    page.close()
 
 
 def test_a_folder_deleted_while_it_is_watched_is_told_and_the_page_lives(

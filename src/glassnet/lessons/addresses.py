@@ -18,7 +18,7 @@ from ..training.wording import fault
 __all__ = ["VIEWS", "address_errors"]
 
 DATA = ("digits", "mnist", "drawings")
-RUN = ("data", "recipe", "as_written", "run")
+RUN = ("data", "recipe", "as_written", "pace", "run")
 PAIR = ("hidden", "learning_rate", "batch_size", "epochs", "seed")  # what the clinic lets one change
 LARGEST = 255  # of a pixel
 TINY = {"tiny": explain_tiny, "convolution": explain_tiny_convolution}  # networks small enough to be followed by hand
@@ -26,7 +26,7 @@ TINY = {"tiny": explain_tiny, "convolution": explain_tiny_convolution}  # networ
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "draw": ("run", "step"),
     "network": ("show", "run", "step", "layer", "unit", "method", "image", "of"),
-    "watch": ("run", "by", "step"),
+    "watch": ("run", "by", "step", "true", "predicted"),
     "train": (*RUN, *Settings.model_fields),
     "step": ("show", "run", "step", "image", "of", "label", "rate", "stage", "parameters", "losses"),
     "clinic": ("show", "mistake", "round", "from", "planted", "cured", *PAIR),
@@ -65,6 +65,7 @@ def _check_train(given: Mapping[str, str]) -> Iterator[str]:
         *_unknown("data", given, DATA),
         *_unknown("recipe", given, recipe_names()),
         *_unknown("as_written", given, ("true", "false")),
+        *_not_numbers("pace", given, 1, "from 0.01 to 1000 steps a second", lambda pace: 0.01 <= pace <= 1000),
     ]
     settings, invalid = _typed({name: value for name, value in given.items() if name not in RUN})
     yield from wrong + invalid

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from ..errors import TrainingError
+from ..locks import is_held
 from ..training import make_run_folder
 from .child import start_module
 from .store import Store
@@ -33,6 +34,7 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._jobs: dict[str, _Job] = {}
+        self._paces: dict[str, float | None] = {}  # of runs that are trained here, or may be resumed: steps a second
         self._lock = Lock()
 
     def start(self, spec: Mapping[str, Any]) -> str:
@@ -52,17 +54,18 @@ class Jobs:
             self._check_limit()
             name = f"{spec['name']}-{spec['recipe']}" + "-as-written" * spec["as_written"]
             folder = make_run_folder(None, name, self.store.site.runs)
+            self._paces[folder.name] = spec["pace"]
             job = self._begin(folder, {**spec, "resume": False})
         job.begun.wait(BEGIN)
         if job.error and not job.under_way:
             with self._lock:
-                self._jobs.pop(folder.name, None)  # which is gone where the folder was deleted meanwhile
+                self._forget(folder.name)
             shutil.rmtree(folder, ignore_errors=True)  # a run that took no step would be listed as stopped
             raise TrainingError(job.error)
         return folder.name
 
     def resume(self, name: str) -> None:
-        """Go on with a run from its last checkpoint.
+        """Go on with a run from its last checkpoint, at the pace that `set_pace` was told last.
 
         Raises:
             FileError: no such run.
@@ -79,8 +82,7 @@ class Jobs:
             if self._under_way(name):
                 raise HTTPException(409, f"{name}: is already running")
             self._check_limit()
-            pace = self._jobs[name].pace if name in self._jobs else None
-            job = self._begin(folder, {"resume": True, "paused": False, "pace": pace})
+            job = self._begin(folder, {"resume": True, "paused": False, "pace": self._paces.get(name)})
         job.begun.wait(BEGIN)
         if job.error:
             raise TrainingError(job.error)
@@ -90,7 +92,7 @@ class Jobs:
     def control(self, name: str, word: str) -> None:
         """Pass a word on to a run, as `job` has them; after "stop", wait until it has saved and ended.
 
-        A pace is given as "pace 5". Of a run that this server has trained and that has just ended, "stop" asks nothing.
+        Of a run that this server has trained and that has just ended, "stop" asks nothing.
 
         Raises:
             FileError: no such run.
@@ -106,9 +108,29 @@ class Jobs:
             raise HTTPException(409, f"{name}: is not being trained by this page")
         job.obey(word)
 
+    def set_pace(self, name: str, pace: float | None) -> None:
+        """Set how many steps a second a run takes, at most, now or once it is resumed; None: as many as it can.
+
+        Raises:
+            FileError: no such run.
+            HTTPException: it is being trained, but not by this server.
+        """
+        run = self.store.run(name)
+        with self._lock:
+            job = self._jobs[name] if self._under_way(name) else None
+            if job is None and is_held(run.path):
+                raise HTTPException(409, f"{name}: is not being trained by this page")
+            self._paces[name] = pace
+        if job:
+            job.obey(f"pace {pace or 0:g}")
+
     @contextmanager
-    def forgetting(self, name: str, *others: str) -> Iterator[None]:
-        """Begin no run meanwhile, and then forget what was known under these names, which stand for other runs now.
+    def forgetting(self, name: str, to: str | None = None) -> Iterator[None]:
+        """Begin no run meanwhile, and then forget what was known under a name, as it stands for another run now.
+
+        Args:
+            name: of the run that goes, or is renamed.
+            to: its new name, under which its pace is kept.
 
         Raises:
             HTTPException: 409, this server trains the first one.
@@ -117,9 +139,12 @@ class Jobs:
             if self._under_way(name):
                 raise HTTPException(409, f"{name}: is being trained; stop it first")
             yield
-            for each in (name, *others):
+            pace = self._paces.get(name)
+            for each in filter(None, (name, to)):
                 if not self._under_way(each):
-                    self._jobs.pop(each, None)
+                    self._forget(each)
+            if to and pace:
+                self._paces[to] = pace
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what is known here and cannot be seen in a run's folder; it takes precedence over what is seen there.
@@ -128,7 +153,10 @@ class Jobs:
         ``steered``: whether it obeys `control`, and ``pace``: steps a second, or None.
         """
         with self._lock:
-            return {name: job.known() for name, job in self._jobs.items()}
+            known: dict[str, dict[str, Any]] = {name: {"pace": pace} for name, pace in self._paces.items()}
+            for name, job in self._jobs.items():
+                known[name] = job.known() | {"pace": self._paces.get(name)}
+            return known
 
     def close(self) -> None:
         """End all processes: they save, those in time that can, and the others are killed."""
@@ -151,6 +179,10 @@ class Jobs:
         job = self._jobs[folder.name] = _Job({**order, "folder": str(folder)})
         return job
 
+    def _forget(self, name: str) -> None:
+        for known in (self._jobs, self._paces):
+            known.pop(name, None)  # which is gone where the folder was deleted meanwhile
+
 
 class _Job:
     """One training process, what it was told, and what it said.
@@ -167,7 +199,6 @@ class _Job:
     def __init__(self, order: Mapping[str, Any]) -> None:
         self.process = start_module("glassnet.web.job")
         self.paused: bool = order["paused"]
-        self.pace: float | None = order["pace"]
         self.error: str | None = None
         self.under_way, self.begun, self._closing = False, Event(), False
         self.stopping = self.over = False
@@ -182,13 +213,11 @@ class _Job:
     def known(self) -> dict[str, Any]:
         """Return what `Jobs.states` tells of it."""
         paused = {"state": "paused"} if self.is_running and self.paused else {}
-        return {"ended": self.error, "steered": self.is_running, "pace": self.pace} | paused
+        return {"ended": self.error, "steered": self.is_running} | paused
 
     def obey(self, word: str) -> None:
         """Tell the process a word; "stop" waits for its end."""
         self.paused = word in ("pause", "step", "epoch") or (self.paused and word != "go")
-        if word.startswith("pace "):
-            self.pace = float(word.removeprefix("pace ")) or None
         self._tell(word)
         if word == "stop":
             self.stopping = True

@@ -113,25 +113,25 @@ class Record:
     def facts(self) -> Facts:
         """Return how the run stands.
 
-        That is ``name``, ``state`` (running, paused, stopped, finished or broken), ``data``, ``recipe``, ``mistakes``,
-        ``epoch`` (completed), ``epochs``, ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds``
-        (of training), ``started`` (seconds since 1970), ``error`` where the folder cannot be read, and ``damaged``
-        where lines of its history had to be left out.
+        That is ``name``, ``state`` (running, stopped, finished, broken or unreadable), ``data`` (of a path its end:
+        the page need not tell the rest), ``recipe``, ``mistakes``, ``epoch`` (completed), ``epochs``,
+        ``accuracy`` and ``validation_accuracy`` (of the best so far), ``seconds`` (of training), ``started`` (seconds
+        since 1970), ``error``: why it is unreadable, and ``damaged`` where lines of its history had to be left out.
         """
         path = self.run.path
         last = last_step(path)
         facts: Facts = dict.fromkeys(("data", "recipe", "mistakes", "epochs", "accuracy", "validation_accuracy"))
-        facts = {"name": self.name, "state": "stopped"} | facts | {"epoch": 0, "seconds": 0.0, "started": 0.0}
+        facts = {"name": self.name, "state": "unreadable"} | facts | {"epoch": 0, "seconds": 0.0, "started": 0.0}
         with suppress(OSError):
             facts["started"] = (path / CONFIG).stat().st_mtime
         try:
             config = self.run.config
-            facts |= {"data": config.data, "recipe": config.recipe, "mistakes": list(config.mistakes)}
+            facts |= {"data": Path(config.data).name, "recipe": config.recipe, "mistakes": list(config.mistakes)}
             facts |= {"epochs": config.epochs * config.members}
             self.read()
         except GlassnetError as error:
-            return facts | {"error": str(error)}
-        facts |= {key: self.best.get(key) for key in ("accuracy", "validation_accuracy")}
+            return facts | {"error": str(error).replace(f"{path}{os.sep}", "")}
+        facts |= {"state": "stopped"} | {key: self.best.get(key) for key in ("accuracy", "validation_accuracy")}
         if damaged := self.history.damaged:
             facts["damaged"] = _damaged_words(damaged)
         rows = self.history.rows
@@ -155,10 +155,12 @@ class Record:
         if "error" in facts:
             return facts | {"config": {}, "members": 1, "total_steps": None, "snapshots": []}
         config = self.run.config
+        shown = config.model_dump(mode="json")
+        shown |= {"data": facts["data"], "seen": [Path(source).name for source in config.seen]}
         total = last_step(self.run.path).get("total_steps")
         return (
             facts
-            | {"config": config.model_dump(mode="json"), "members": config.members, "total_steps": total}
+            | {"config": shown, "members": config.members, "total_steps": total}
             | {"snapshots": self.run.snapshots}
         )
 

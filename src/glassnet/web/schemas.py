@@ -26,7 +26,7 @@ class Description(BaseModel):
     parameters: int = Field(description="The number of trained parameters.")
     members: int = Field(description="The number of networks: more than one is an ensemble.")
     layers: list[dict[str, Any]] = Field(description="The layers of each network with their settings, input first.")
-    trained_on: str = Field(description="The data set; empty where it was arrays in memory.")
+    trained_on: str = Field(description="The data set, or the name of its file or folder; empty for arrays in memory.")
 
 
 class Prediction(BaseModel):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def describe(store: TheStore) -> Description:
         parameters=model.size,
         members=len(model.networks),
         layers=model.network.specification(),
-        trained_on=model.trained_on,
+        trained_on=Path(model.trained_on).name,
     )
 
 

@@ -111,7 +111,7 @@ class Store:
         def load() -> Examples:
             dataset = self.dataset(run)
             if dataset.fingerprint != model.fingerprint:
-                raise DataError(f"{config.data}: has changed since this run began, so its images are not shown")
+                raise DataError(f"{run.path.name}: its data have changed since it began, so its images are not shown")
             _, held, _ = split(config, dataset)
             if not len(held):
                 raise DataError("this run keeps no validation images (validation = 0) to look at its network with")

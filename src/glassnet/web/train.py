@@ -44,7 +44,7 @@ class Order(Question):
 
 
 class Slower(Question):
-    """At what pace a run is to go on."""
+    """At what pace a run is to go on, or to be resumed."""
 
     pace: Pace
 
@@ -105,7 +105,7 @@ def start(order: Order, store: TheStore, jobs: TheJobs) -> dict[str, str]:
 @router.post("/api/runs/{name}/pace")
 def pace(name: str, slower: Slower, jobs: TheJobs, watching: TheWatching) -> Facts:
     """Tell a run its pace, and return how it then stands."""
-    jobs.control(name, f"pace {slower.pace or 0:g}")
+    jobs.set_pace(name, slower.pace)
     return watching.details(jobs.store.run(name))
 
 

@@ -117,7 +117,7 @@ class Watched:
                 is_new = await run_in_threadpool(self.look)
             except (GlassnetError, OSError, ValueError, TypeError, LookupError) as error:  # of a damaged folder
                 is_new = self.facts.get("error") != str(error)
-                self.facts = self.facts | {"error": str(error)}
+                self.facts = self.facts | {"state": "unreadable", "error": str(error)}
             if is_new:
                 self._news.set()
                 self._news = asyncio.Event()

@@ -10,7 +10,7 @@ const LIST = "#lessons";
 
 function asked() {
   const settings = new URLSearchParams(location.search);
-  return { name: settings.get("lesson"), number: Math.max(1, Math.trunc(Number(settings.get("step"))) || 1) };
+  return { name: settings.get("lesson"), step: settings.get("step") };
 }
 
 const address = (name, number, view) => `?${new URLSearchParams({ lesson: name, step: number })}${view}`;
@@ -30,7 +30,8 @@ export async function lesson(show) {
     questions = told ? told.steps.map(() => null) : [];
   }
 
-  const present = () => Math.min(asked().number, told.steps.length);
+  const isStep = (text) => /^[1-9]\d*$/.test(text) && Number(text) <= told.steps.length;
+  const present = () => (isStep(asked().step) ? Number(asked().step) : 1);
 
   // Another step: a new entry in the history, the step's own view, and the panel from its top.
   function go(number) {
@@ -101,6 +102,8 @@ export async function lesson(show) {
     let wrong = "";
     try {
       await open();
+      const { step } = asked();
+      if (told && step !== null && !isStep(step)) wrong = `This lesson has no step “${step.slice(0, 20)}”, but steps 1 to ${told.steps.length}: here is the first.`;
     } catch (error) {
       told = null;
       wrong = error.message;
@@ -117,8 +120,8 @@ export async function lesson(show) {
     if (line) notice(line);
   });
   const wrong = await arrive();
-  if (wrong) history.replaceState(null, "", `${location.pathname}${LIST}`);
-  else if (told && !location.hash) history.replaceState(null, "", address(told.name, present(), told.steps[present() - 1].view));
+  if (told && (wrong || !location.hash)) history.replaceState(null, "", address(told.name, present(), told.steps[present() - 1].view));
+  else if (wrong) history.replaceState(null, "", `${location.pathname}${LIST}`);
   await show();
   if (wrong) notice(wrong);
 }

@@ -24,7 +24,7 @@ function layout({ title, x, y, percent = false, log = false, logX = false, heigh
   return {
     title: { text: title, font: { size: 15, color: colour("ink") }, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 8 } },
     xaxis: { ...axis, fixedrange: !zoomed, ...(range && { range: logX ? range.map(Math.log10) : range, autorange: false }), title: { text: x, font: { size: 13 } }, type: logX ? "log" : "linear", dtick: logX ? (range ? ticksOf(range[1] / range[0]) : 1) : null, showgrid: false },
-    yaxis: { ...axis, ...(empty && { range: [0, 1] }), title: { text: y, font: { size: 13 } }, type: log ? "log" : "linear", dtick: log ? ticks(lines) : null, tickformat: percent ? ".1%" : log ? "~g" : "" },
+    yaxis: { ...axis, ...(empty && { range: [0, percent ? 100 : 1] }), title: { text: y, font: { size: 13 }, standoff: 12 }, type: log ? "log" : "linear", dtick: log ? ticks(lines) : null, tickformat: log ? "~g" : "", ...(percent && { ticksuffix: " %", hoverformat: ".1f" }) },
     font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
     margin: { l: 10, r: 10, t: legend ? 56 : 36, b: 10 },
     height,
@@ -74,7 +74,7 @@ export function chart(element, options) {
     element.setAttribute("aria-label", `${options.title}: ${spoken(lines)}`);
     const traces = lines.map(({ name, x, y, dash = "solid", colour: own }, i) => {
       const color = colour(own ?? LINES[i % LINES.length]);
-      return { name, x, y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
+      return { name, x, y: options.percent ? y.map((share) => share && 100 * share) : y, type: "scatter", mode: x.length < 2 ? "markers" : "lines", line: { width: 2, dash, color }, marker: { color } };
     });
     const legend = options.legend ?? lines.length > 1;
     await Plotly.react(element, traces, { ...layout(options, legend, lines, range), ...marked(moment, options.logX) }, { displayModeBar: false, responsive: true, doubleClick: false, showTips: false });

@@ -14,25 +14,31 @@ const NEXT = {
 const PACES = [1, 2, 5, 10, 30, 100];
 const ELSEWHERE = "This run was started outside this page, so it can’t be steered from here. Ctrl-C where it was started stops it; then it can be resumed here.";
 
-// A choice of steps a second, in a form or beside a run.
-export const paceField = (changed) => h("select", { name: "pace", onchange: changed },
-  h("option", { value: "" }, "full speed"),
-  PACES.map((steps) => h("option", { value: steps }, `${steps} ${steps === 1 ? "step" : "steps"} a second`)));
+const paceOption = (steps) => h("option", { value: steps }, `${steps} ${steps === 1 ? "step" : "steps"} a second`);
 
-// told(facts): what the server answers; stepped(): a step or an epoch was asked for.
-export function steering(told, stepped = () => {}) {
+// A choice of steps a second, in a form or beside a run.
+export const paceField = (changed) => h("select", { name: "pace", onchange: changed }, h("option", { value: "" }, "full speed"), PACES.map(paceOption));
+
+// Chooses steps a second in such a field, also other ones than it offers; null: full speed.
+export function choosePace(field, steps) {
+  if (steps != null && ![...field.options].some(({ value }) => value === String(steps))) field.append(paceOption(steps));
+  field.value = steps ?? "";
+}
+
+// told(facts): what the server answers; heading: gets the focus of a button that goes when the run ends; stepped(): a step or
+// an epoch was asked for.
+export function steering(told, heading, stepped = () => {}) {
   let run = null;
   let isLost = false; // whether what went wrong is that the server did not answer
   const button = (words, act, kind) => h("button", { type: "button", class: kind, onclick: act }, words);
-  const next = button("Pause", () => tell(NEXT[run.state].word), "main");
+  const next = button("Pause", () => tell(NEXT[run.state]?.word), "main");
   const step = button("One step", () => tell("step"));
   const epoch = button("One epoch", () => tell("epoch"));
   const stop = button("Stop", () => tell("stop"));
   const pace = paceField(() => ask("pace", { pace: pace.value ? Number(pace.value) : null }));
-  const pacing = h("label", { class: "pace" }, "Pace", pace);
   const words = h("p", { class: "small soft" });
   const wrong = h("p", { class: "wrong", role: "alert" });
-  const buttons = h("div", { class: "row", role: "group", "aria-label": "Steer the run" }, next, step, epoch, stop, pacing);
+  const buttons = h("div", { class: "row", role: "group", "aria-label": "Steer the run" }, next, step, epoch, stop, h("label", { class: "pace" }, "Pace", pace));
 
   function able(word) {
     const { goes, word: other } = NEXT[run.state] ?? {};
@@ -67,10 +73,11 @@ export function steering(told, stepped = () => {}) {
       const now = NEXT[run.state] ?? {};
       const elsewhere = now.goes && !run.steered;
       next.textContent = now.words ?? "Pause";
+      const isFocused = buttons.contains(document.activeElement);
       buttons.hidden = elsewhere || !now.word;
+      if (isFocused && buttons.hidden) heading.focus();
       words.textContent = elsewhere ? ELSEWHERE : "";
-      pacing.hidden = !now.goes;
-      if (document.activeElement !== pace) pace.value = run.pace ?? "";
+      if (document.activeElement !== pace) choosePace(pace, run.pace);
       for (const [control, word] of [[next, now.word], [step, "step"], [epoch, "epoch"], [stop, "stop"]]) {
         control.setAttribute("aria-disabled", String(!able(word))); // not disabled: a button that has the focus keeps it
       }

@@ -12,7 +12,7 @@ const SIDES = {
   planted: { words: "with the mistake", name: "mistake", colour: LINES[1], dash: "solid" },
   cured: { words: "cured", name: "cured", colour: LINES[0], dash: "dash" },
 };
-const OVER = ["finished", "stopped", "broken"];
+const OVER = ["finished", "stopped", "broken", "unreadable"];
 const CHANCE = 2; // points on some hundreds of images that are not worth words
 const PAUSE = 150; // milliseconds from one drawing of the curves to the next, at least
 const LAST = 600; // milliseconds in which a run's last rows come after the word that it has ended

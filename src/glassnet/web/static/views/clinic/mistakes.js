@@ -101,7 +101,8 @@ export function mountMistakes(root, given, keep, mistakes) {
   }
 
   async function run() {
-    start.disabled = true;
+    if (start.getAttribute("aria-disabled")) return;
+    start.setAttribute("aria-disabled", "true");
     stopping = false;
     clear();
     pair.hide();
@@ -118,7 +119,7 @@ export function mountMistakes(root, given, keep, mistakes) {
     } catch (error) {
       notice(error.message.replace("mistakes_from:", `${FIELDS.from[0]}:`));
     } finally {
-      start.disabled = false;
+      start.removeAttribute("aria-disabled");
     }
   }
 

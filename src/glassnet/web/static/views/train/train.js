@@ -8,7 +8,7 @@ import { quoted, settingsForm } from "./form.js";
 import { count, number, percent, seconds } from "../../shared/format.js";
 import { denser } from "../../shared/denser.js";
 import { notice } from "../../shared/notice.js";
-import { paceField, steering } from "../../shared/steer.js";
+import { choosePace, paceField, steering } from "../../shared/steer.js";
 
 const WAIT = 250; // milliseconds after a key before the settings are looked at
 const STATES = {
@@ -17,6 +17,7 @@ const STATES = {
   stopped: "Stopped; nothing is lost",
   finished: "Finished",
   broken: "Broken by a planted mistake",
+  unreadable: "Unreadable",
 };
 
 export async function mount(root, settings, keep) {
@@ -26,14 +27,10 @@ export async function mount(root, settings, keep) {
   let timer = null;
   let asked = 0;
 
-  const form = settingsForm(options, settings, () => {
-    keepAddress();
-    clearTimeout(timer);
-    timer = setTimeout(() => check().catch((error) => form.complain(error.message)), WAIT);
-  });
+  const form = settingsForm(options, settings, changed);
   const train = command("The same on the command line");
   const begin = h("button", { class: "main" }, "Start");
-  const pace = paceField(() => {});
+  const pace = paceField(changed);
   const summary = h("p", { class: "summary small", "aria-live": "polite" });
   const element = h("form", { class: "card", novalidate: true, onsubmit: start, "aria-label": "What to train" },
     h("h2", {}, "What to train"), form.element,
@@ -45,17 +42,26 @@ export async function mount(root, settings, keep) {
       h("p", { class: "soft" }, "Choose settings, start a run, and control it step by step. The address keeps your settings, so a link can be shared.")),
     h("div", { class: "columns" }, element, h("div", { class: "stack" }, drawn.element, panel.element)));
 
+  function changed() {
+    keepAddress();
+    clearTimeout(timer);
+    timer = setTimeout(() => check().catch((error) => form.complain(error.message)), WAIT);
+  }
+
   function keepAddress() {
     const kept = form.address();
+    if (pace.value) kept.set("pace", pace.value);
     if (panel.name()) kept.set("run", panel.name());
     keep(kept);
     train.show(form.command());
   }
 
+  const order = () => ({ ...form.order(), pace: pace.value ? Number(pace.value) : null });
+
   // What the settings come to, or what is wrong with them; an answer that is out of date is not shown.
   async function check() {
     const mine = ++asked;
-    const answer = await post("/api/settings", form.order());
+    const answer = await post("/api/settings", order());
     if (mine === asked) {
       const wrong = [answer.error, ...(answer.others ?? [])].filter(Boolean);
       form.complain(...wrong);
@@ -78,7 +84,7 @@ export async function mount(root, settings, keep) {
         element.querySelector("[aria-invalid]")?.focus();
         return;
       }
-      const { name } = await post("/api/runs", { ...form.order(), paused, pace: pace.value ? Number(pace.value) : null });
+      const { name } = await post("/api/runs", { ...order(), paused });
       panel.show(name);
       keepAddress();
     } catch (error) {
@@ -89,6 +95,11 @@ export async function mount(root, settings, keep) {
     }
   }
 
+  if (settings.has("pace")) {
+    const steps = Number(settings.get("pace"));
+    if (steps > 0 && steps < Infinity) choosePace(pace, steps);
+    else notice(`The pace “${settings.get("pace").slice(0, 20)}” is not a number of steps a second, so it is full speed.`);
+  }
   await check();
   train.show(form.command());
   await panel.find(settings.get("run"));
@@ -114,9 +125,10 @@ function runPanel(folder, changed) {
   let rows = [];
   let end = () => {};
 
+  const title = h("h2", { tabindex: -1 }, "Your run");
   const state = h("p", { class: "state", "aria-live": "polite" }, "No run yet. Start one and control it here.");
   const wrong = h("p", { class: "wrong", role: "alert" });
-  const steer = steering(update);
+  const steer = steering(update, title);
   const facts = h("dl", { class: "facts" });
   const watch = h("a", {}, "Look inside while it trains");
   const resume = command("Once stopped, it can go on from the shell");
@@ -127,7 +139,6 @@ function runPanel(folder, changed) {
   };
   const there = h("div", { class: "there", hidden: true },
     steer.element, wrong, facts, curves.loss, curves.accuracy, watch, resume.element);
-  const title = h("h2", {}, "Your run");
   const element = h("section", { class: "card", "aria-label": "The run" }, title, state, there);
   document.addEventListener("visibilitychange", draw);
 
@@ -136,7 +147,7 @@ function runPanel(folder, changed) {
     if (state.textContent !== STATES[run.state]) state.textContent = STATES[run.state];
     steer.update(run);
     wrong.textContent = run.ended ?? run.error ?? "";
-    resume.element.hidden = run.state === "finished" || run.state === "broken";
+    resume.element.hidden = !["running", "paused", "stopped"].includes(run.state);
     tellFacts();
   }
 

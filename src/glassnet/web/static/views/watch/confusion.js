@@ -4,14 +4,16 @@ import { get } from "../../shared/api.js";
 import { asking, at } from "../../shared/asking.js";
 import { h } from "../../shared/dom.js";
 import { count, percent } from "../../shared/format.js";
+import { notice } from "../../shared/notice.js";
 import { paintGray } from "../../shared/pixels.js";
 import { address } from "../../shared/ways.js";
 
 const FEW = 5; // mistakes of a cell that are the full colour where no cell has more
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// run: its name; path: of what the server says of it; why: a line that says why images cannot be looked at, or null.
-export function confusion(root, run, path, why) {
+// run: its name; path: of what the server says of it; why: a line that says why images cannot be looked at, or null; wanted: the
+// true and the predicted class of the cell that is opened first, or null; opened(classes): another cell was, or null: none.
+export function confusion(root, run, path, why, wanted, opened) {
   const words = h("p", { class: "small soft" }, why ?? "No network yet.");
   const table = h("table", { class: "matrix", onkeydown: move });
   const heading = h("h3", { "aria-live": "polite" }, why ? "" : "Choose a cell to see its images.");
@@ -44,7 +46,8 @@ export function confusion(root, run, path, why) {
       + (changed ? ` Since step ${count(answer.since)}, ${moved === 1 ? "1 image has" : `${count(moved)} images have`} come to another cell.` : "");
     const most = Math.max(FEW, ...answer.matrix.flatMap((row, i) => row.filter((_, j) => i !== j)));
     answer.matrix.forEach((row, i) => row.forEach((times, j) => fill(i, j, times, moves[i][j], most)));
-    if (open) images.again();
+    if (wanted) openWanted();
+    else if (open) images.again();
   }
 
   const refuse = (error) => { words.textContent = error.message; };
@@ -99,7 +102,20 @@ export function confusion(root, run, path, why) {
     if (open) cells[open[0]][open[1]].setAttribute("aria-pressed", "false");
     open = [i, j];
     cells[i][j].setAttribute("aria-pressed", "true");
+    rove(i, j);
+    opened([classes[i], classes[j]]);
     images.again();
+  }
+
+  // The cell of an address, once it is known which there are.
+  function openWanted() {
+    const [i, j] = wanted.map((name) => classes.indexOf(name));
+    if (i >= 0 && j >= 0) choose(i, j);
+    else {
+      notice(`There is no cell of “${wanted[0]}” predicted as “${wanted[1]}”, so none is open.`);
+      opened(null);
+    }
+    wanted = null;
   }
 
   function move(event) {
@@ -122,6 +138,6 @@ export function confusion(root, run, path, why) {
       [past, differences] = [step, changes];
       return why ? undefined : showMatrix().catch(refuse);
     },
-    close() { matrix.close(); images.close(); },
+    close() { matrix.close(); images.close(); wanted = null; },
   };
 }

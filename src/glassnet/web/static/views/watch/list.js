@@ -56,7 +56,7 @@ export function list(root, { choose, toggle, heard }) {
 
   function update({ cells }, run) {
     const words = [
-      run.error ? "unreadable" : run.state,
+      run.state,
       run.data ?? "–",
       percent(run.validation_accuracy),
       `${run.epoch} of ${run.epochs ?? "–"}`,

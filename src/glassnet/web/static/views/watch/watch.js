@@ -1,5 +1,6 @@
 // Watch a run as it goes, or afterwards: its curves, its weights, its layers, and what it takes for what.
 // #watch?run=a&run=b: the first run is looked into; the curves of the others are laid over its own.
+// &true=4&predicted=9: the cell of the confusion matrix whose images are shown.
 
 import { h } from "../../shared/dom.js";
 import { follow } from "../../shared/follow.js";
@@ -27,6 +28,7 @@ export async function mount(root, settings, keep) {
   let time = null; // which moment of the first is shown
   let asked = settings.get("step"); // of the address, until it is shown
   let differences = false; // whether changes are shown
+  let cell = settings.has("true") || settings.has("predicted") ? [settings.get("true") ?? "", settings.get("predicted") ?? ""] : null; // that is open
 
   const places = {
     list: h("section", { class: "card", "aria-label": "Runs" }),
@@ -42,7 +44,10 @@ export async function mount(root, settings, keep) {
 
   const drawn = curves(places.curves, by, (chosen) => { by = chosen; address("replaceState"); });
   const runs = list(places.list, {
-    choose: (name) => show([name, ...names.slice(1).filter((other) => other !== name)], "pushState"),
+    choose(name) {
+      if (name !== names[0]) cell = null;
+      show([name, ...names.slice(1).filter((other) => other !== name)], "pushState");
+    },
     toggle(name) {
       if (absent) show([name], "pushState");
       else if (!names.includes(name) && names.length === MOST) notice(`At most ${MOST} runs can be compared. Remove one first.`);
@@ -69,6 +74,10 @@ export async function mount(root, settings, keep) {
     if (by !== "step") query.set("by", by);
     const step = asked ?? time?.step() ?? null;
     if (step !== null) query.set("step", step);
+    if (cell) {
+      query.set("true", cell[0]);
+      query.set("predicted", cell[1]);
+    }
     keep(query, how);
   }
 
@@ -126,7 +135,8 @@ export async function mount(root, settings, keep) {
     let why = null;
     if (data === "") why = "This run learned from arrays in memory, so there are no images of it to show.";
     else if (validation === 0) why = "This run keeps no validation images (validation = 0), so there are none to show.";
-    parts = [inside(places.inside, path, why), confusion(places.confusion, run.name, path, why), own(places.own, path, run.name)];
+    const opened = (classes) => { cell = classes; address("replaceState"); };
+    parts = [inside(places.inside, path, why), confusion(places.confusion, run.name, path, why, cell, opened), own(places.own, path, run.name)];
     time = timeline(places.time, { show: moment, changes: (are) => { differences = are; } });
     time.update(run.facts);
     const wanted = asked;
@@ -190,17 +200,19 @@ const STATES = {
 const ONWARD = [["draw", "Draw with this network"], "network", "map", "step"];
 
 function heading(root, { name }, { stepped, renamed }) {
-  const steer = steering((facts) => steer.update(facts), stepped);
+  const title = h("h2", { tabindex: -1 }, name);
+  const steer = steering((facts) => steer.update(facts), title, stepped);
   const manage = managing(name, renamed);
   const state = h("span", { class: "state", "aria-live": "polite" });
   const line = h("p", { class: "soft" });
   const bar = h("progress", { "aria-label": "Steps taken" });
   const result = h("p", { class: "result" });
+  const progress = h("div", { class: "row split" }, h("div", {}, line, bar), result);
   const about = h("p", { class: "small soft" });
   const links = ways(ONWARD, name);
   root.replaceChildren(
-    h("div", { class: "row" }, h("h2", {}, name), state, manage.element),
-    h("div", { class: "row split" }, h("div", {}, line, bar), result),
+    h("div", { class: "row" }, title, state, manage.element),
+    progress,
     steer.element,
     about,
     h("p", { class: "ways" }, links),
@@ -212,11 +224,12 @@ function heading(root, { name }, { stepped, renamed }) {
 
   function update({ facts, rows, steps, lost }) {
     const last = steps.at(-1) ?? rows.at(-1);
-    const words = lost ? "connection lost, trying again …" : facts.error ? "unreadable" : STATES[facts.state] ?? facts.state;
+    const words = lost ? "connection lost, trying again …" : STATES[facts.state] ?? facts.state;
     if (state.textContent !== words) state.textContent = words;
     steer.update(facts);
     manage.update(facts);
     state.className = `state ${lost ? "lost" : facts.state}`;
+    progress.hidden = facts.state === "unreadable";
     const total = facts.total_steps;
     line.textContent = last ? `Epoch ${Math.min(facts.state === "finished" ? facts.epoch : last.epoch, facts.epochs)} of ${facts.epochs} · step ${count(last.step)}${total ? ` of ${count(total)}` : ""} · ${seconds(last.seconds)} of training` : "No step taken yet.";
     bar.max = total ?? facts.epochs ?? 1;
