@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from glassnet.assignment import PAGES, Assignment, Verdict, check, draw
-from glassnet.assignment.page import read_page
 from glassnet.assignment.submission import Submission, read_cells
 from glassnet.assignment.verdict import UNKNOWN
 
@@ -209,15 +208,6 @@ def test_names_and_arguments_that_were_changed(checked: Changed, columns: Assign
     assert "TypeError: backward() takes 3 positional arguments but 4 were given" in verdict.new[0].evidence
     verdict = checked(columns, ("def one_hot(y):", "def onehot(y):"), repaired=True)
     assert "there is no such function (did you mean 'onehot'?)" in verdict.new[0].evidence
-
-
-@pytest.mark.parametrize(("given", "of"), [("dense-rows", "convolution"), ("convolution", "dense-columns")])
-def test_the_key_of_another_page_is_told(given: str, of: str, tmp_path: Path) -> None:
-    file = tmp_path / "repair.py"
-    file.write_text(read_page(given).text(), "utf-8")
-    verdict = check(file, draw(1, 1, 0, of).key)
-    assert verdict.error == f"it is made of the page {given}, and the key is of {of}; give its own key"
-    assert not verdict.new
 
 
 @pytest.mark.parametrize(

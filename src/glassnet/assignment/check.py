@@ -10,10 +10,11 @@ import numpy as np
 from ..errors import ConfigError, FileError, similar
 from .diagnosis import compare_function
 from .key import Key
-from .page import PAGES, Page, Plant, read_page
+from .origin import other_page, page_of
+from .page import Page, Plant, read_page
 from .probes import COMPARED
 from .properties import PROPERTIES, check_property
-from .submission import CallError, Submission, read_cells
+from .submission import Submission, read_cells
 from .training import EXPECTED, given_out, train, why_not
 from .verdict import UNKNOWN, Finding, Hidden, Verdict
 
@@ -44,14 +45,12 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
         cells = read_cells(file)
         rng = np.random.default_rng(_fingerprint(cells))
         with Submission(cells, {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
-            page = read_page(key.page if key else _page_of(submission))
+            page = read_page(key.page if key else page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
                 return Verdict(str(file), page.name, submission.error or _no_functions(page, names))
-            if key and _is_another_page(submission, page):
-                words = (
-                    f"it is made of the page {_page_of(submission)}, and the key is of {page.name}; give its own key"
-                )
+            if key and (other := other_page(submission, page)):
+                words = f"it is made of the page {other}, and the key is of {page.name}; give its own key"
                 return Verdict(str(file), page.name, words)
             return _checked(str(file), submission, page, names, key, rng)
     except FileError as error:
@@ -68,27 +67,6 @@ def _fingerprint(cells: list[tuple[str, str]]) -> int:
 
 def _no_functions(page: Page, names: list[str]) -> str:
     return f"it defines none of the functions of the page {page.name}: {', '.join(names)}; names have to be kept"
-
-
-def _page_of(submission: Submission) -> str:
-    """Return which page a submission is made of: by what its functions do."""
-    if "convolve" in submission.functions:
-        return "convolution"
-    try:
-        X = submission.call("prepare", np.zeros((3, 64)))
-    except CallError:
-        return "dense-rows"
-    return "dense-columns" if isinstance(X, np.ndarray) and X.shape == (64, 3) else "dense-rows"
-
-
-def _is_another_page(submission: Submission, page: Page) -> bool:
-    """Whether a submission has the functions of another page; the dense pages have the same, and are not told apart."""
-    for other in PAGES:
-        functions = read_page(other).functions
-        own, foreign = page.functions.keys() - functions, functions.keys() - page.functions.keys()
-        if submission.functions & foreign or (own and not submission.functions & own):
-            return True
-    return False
 
 
 def _checked(
