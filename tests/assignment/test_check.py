@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from glassnet.assignment import PAGES, Assignment, Verdict, check, draw
-from glassnet.assignment.submission import Submission, read_cells
+from glassnet.assignment.cells import read_cells
+from glassnet.assignment.submission import Submission
 from glassnet.assignment.verdict import UNKNOWN
 
 Changed = Callable[..., Verdict]
@@ -117,7 +118,10 @@ def test_a_result_that_is_right_once_and_a_dictionary_later(checked: Changed, co
         ("dense-columns", "*right, *right"),
     ],
 )
-def test_networks_that_would_take_long_are_not_run(checked: Changed, page: str, params: str) -> None:
+def test_networks_that_would_take_long_are_not_run(
+    checked: Changed, page: str, params: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassnet.assignment.submission.RUNNING", 2.0)  # for the page itself, which runs them
     code = "_train = train\ndef train(images, labels, seed):\n"
     code += f"    right = _train(images[:64], labels[:64], seed)\n    return [{params}]\n"
     verdict = checked(draw(1, 1, 0, page), (LATER, code + LATER), repaired=True)
@@ -216,6 +220,8 @@ def test_names_and_arguments_that_were_changed(checked: Changed, columns: Assign
         ("def forward(:\n    pass\n", "SyntaxError: invalid syntax (repair.py, line 1)"),
         ("a = 1\n", "it defines none of the functions of the page"),
         ("raise SystemExit(0)\n", "repair.py, line 1: SystemExit: 0"),
+        ("import glassnet\n", "repair.py, line 1: import glassnet failed (ModuleNotFoundError: "),
+        ("from random import nothing\n", "failed (ImportError: cannot import name 'nothing' from 'random'"),
         ("1 / 0\n", "repair.py, line 1: ZeroDivisionError: division by zero"),
         ("(" * 100_000, "SyntaxError: too many nested parentheses"),
         ("\0", "source code string cannot contain null bytes"),
@@ -254,7 +260,10 @@ def test_answers_written_past_the_worker_are_no_repair(checked: Changed, columns
 @pytest.mark.parametrize(
     "params", ["None", "[]", "{}", "[np.ones((1, 64)), np.ones((10**6, 1)), W2, b2]", "X", "3 * params"]
 )
-def test_trainings_that_return_something_else(checked: Changed, columns: Assignment, params: str) -> None:
+def test_trainings_that_return_something_else(
+    checked: Changed, columns: Assignment, params: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassnet.assignment.submission.RUNNING", 2.0)  # for the page itself, which runs them
     verdict = checked(
         columns,
         (

@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, FileError, similar
+from .cells import read_cells
 from .diagnosis import compare_function
 from .key import Key
 from .origin import other_page, page_of
 from .page import Page, Plant, read_page
 from .probes import COMPARED
 from .properties import PROPERTIES, check_property
-from .submission import Submission, read_cells
+from .submission import Program, Submission
 from .training import EXPECTED, given_out, train, why_not
 from .verdict import UNKNOWN, Finding, Hidden, Verdict
 
@@ -24,10 +26,11 @@ __all__ = ["check"]
 def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     """Check a submission: a page that somebody has repaired.
 
-    It runs in a process of its own, which has taken network, files and more away from itself, see `confine`. Its
-    functions are called with random arrays; what they return is compared here with what the right page returns, and
-    with what mistakes would make of that. The arrays depend on the submission's code, so that code cannot simply
-    store the answers, and the same code gets the same verdict each time.
+    It runs in processes of its own, which have taken network, files and more away from themselves, see `confine`. In
+    one of them it runs from its first line to its last. In the other its functions are called with random arrays; what
+    they return is compared here with what the right page returns, and with what mistakes would make of that. The arrays
+    depend on the submission's code, so that code cannot simply store the answers, and the same code gets the same
+    verdict each time.
 
     Args:
         file: a .py or .ipynb file.
@@ -44,7 +47,8 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     try:
         cells = read_cells(file)
         rng = np.random.default_rng(_fingerprint(cells))
-        with Submission(cells, {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
+        files = {"digits.csv": given_out()}
+        with Program(cells, files) as program, Submission(cells, files) as submission, np.errstate(all="ignore"):
             page = read_page(key.page if key else page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
@@ -52,7 +56,9 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
             if key and (other := other_page(submission, page)):
                 words = f"it is made of the page {other}, and the key is of {page.name}; give its own key"
                 return Verdict(str(file), page.name, words)
-            return _checked(str(file), submission, page, names, key, rng)
+            loading = submission.error
+            verdict = _checked(str(file), submission, page, names, key, rng)
+            return replace(verdict, loading=loading or program.error_at_end())
     except FileError as error:
         return Verdict(str(file), key.page if key else "", str(error))
     except Exception as error:  # noqa: BLE001  # whatever one submission does, the verdicts on others are not lost
@@ -72,7 +78,6 @@ def _no_functions(page: Page, names: list[str]) -> str:
 def _checked(
     file: str, submission: Submission, page: Page, names: list[str], key: Key | None, rng: np.random.Generator
 ) -> Verdict:
-    loading = submission.error
     found: list[Finding] = []
     there: frozenset[Plant] = frozenset()
     for name in names:
@@ -95,7 +100,7 @@ def _checked(
         for mistake in dict.fromkeys(plant.mistake for plant in page.planted_in(name))
         if (reasons := _unexplained(found, {name, *page.called_by(name)}))
     ]
-    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training, "loading": loading}
+    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training}
     return _verdict(file, page, found, hidden, key, facts | {"unenforced": tuple(submission.unenforced)})
 
 

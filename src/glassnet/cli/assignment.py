@@ -84,7 +84,7 @@ def check(
 ) -> None:
     """Check repaired networks: which mistakes are gone, which remain, and what they reach.
 
-    Each runs in a process of its own, with limits of time and memory, without network or files.
+    Each runs in processes of its own, with limits of time and memory, without network or files.
 
     Parameters
     ----------
