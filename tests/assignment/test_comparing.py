@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.assignment.check import _page_of
 from glassnet.assignment.comparing import numbers
+from glassnet.assignment.origin import page_of
 from glassnet.assignment.submission import Submission
 
 TEXTS = "['x' * 2000] + [''] * 50_000"  # as an array of NumPy: 400 MB
@@ -17,7 +17,7 @@ MOST = 20e6  # bytes: some times the message that it came in
 def test_texts_never_become_an_array() -> None:
     with Submission([("repair.py", f"def prepare(images):\n    return {TEXTS}")]) as submission:
         tracemalloc.start()
-        page = _page_of(submission)
+        page = page_of(submission)
         told = numbers(submission.call("prepare", 0), ["X"], single=True)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

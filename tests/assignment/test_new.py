@@ -132,6 +132,12 @@ def test_the_tests_for_autograders(tmp_path: Path) -> None:
     assert code == 1
     assert "batches: " in told
     assert "no-shuffling" not in told  # the names are half of the answer
+    solution = (tmp_path / "teacher/solution.py").read_text("utf-8")
+    (tmp_path / "late.py").write_text(solution.replace('load("digits.csv")', 'laod("digits.csv")'), "utf-8")
+    code, told = run("late.py")
+    assert code == 1
+    assert "NameError: name 'laod' is not defined" in told
+    assert "1 failed, 4 passed" in told
     (tmp_path / "empty.py").write_text("")
     code, told = run("empty.py")
     assert "it defines none of the functions" in told

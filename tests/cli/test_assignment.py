@@ -164,3 +164,18 @@ def test_help_of_each(capsys: Capture) -> None:
     assert "new" in capsys.readouterr().out
     assert main(["assignment", "check", "--help"]) == 0
     assert "limits of time and memory" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_table_says_why_a_submission_does_not_learn(made: Path, capsys: Capture) -> None:
+    folder = made / "submissions"
+    folder.mkdir()
+    solution = (made / "teacher" / "solution.py").read_text("utf-8")
+    (folder / "anna.py").write_text(solution, "utf-8")
+    (folder / "ben.py").write_text(solution.replace("RATE = 0.5\n", "RATE = 50\n"), "utf-8")
+    (folder / "carl.py").write_text(solution.replace("X = prepare(images)", "X = prepare(picture)"), "utf-8")
+    capsys.readouterr()
+    assert main(["assignment", "check", str(folder), "--key", str(made)]) == 0
+    told = capsys.readouterr().out.splitlines()[-2:]
+    assert told[0].startswith(f"{folder}/ben.py: the functions are right, but not RATE = 50; with RATE = 0.5, as given")
+    assert told[1].startswith(f"{folder}/carl.py: train failed: carl.py, line ")
+    assert "NameError: name 'picture' is not defined" in told[1]

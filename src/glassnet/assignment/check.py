@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, FileError, similar
+from .cells import read_cells
 from .diagnosis import compare_function
 from .key import Key
-from .page import PAGES, Page, Plant, read_page
+from .origin import other_page, page_of
+from .page import Page, Plant, read_page
 from .probes import COMPARED
 from .properties import PROPERTIES, check_property
-from .submission import CallError, Submission, read_cells
+from .submission import Program, Submission
 from .training import EXPECTED, given_out, train, why_not
 from .verdict import UNKNOWN, Finding, Hidden, Verdict
 
@@ -23,10 +26,11 @@ __all__ = ["check"]
 def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     """Check a submission: a page that somebody has repaired.
 
-    It runs in a process of its own, which has taken network, files and more away from itself, see `confine`. Its
-    functions are called with random arrays; what they return is compared here with what the right page returns, and
-    with what mistakes would make of that. The arrays depend on the submission's code, so that code cannot simply
-    store the answers, and the same code gets the same verdict each time.
+    It runs in processes of its own, which have taken network, files and more away from themselves, see `confine`. In
+    one of them it runs from its first line to its last. In the other its functions are called with random arrays; what
+    they return is compared here with what the right page returns, and with what mistakes would make of that. The arrays
+    depend on the submission's code, so that code cannot simply store the answers, and the same code gets the same
+    verdict each time.
 
     Args:
         file: a .py or .ipynb file.
@@ -43,17 +47,18 @@ def check(file: str | os.PathLike[str], key: Key | None = None) -> Verdict:
     try:
         cells = read_cells(file)
         rng = np.random.default_rng(_fingerprint(cells))
-        with Submission(cells, {"digits.csv": given_out()}) as submission, np.errstate(all="ignore"):
-            page = read_page(key.page if key else _page_of(submission))
+        files = {"digits.csv": given_out()}
+        with Program(cells, files) as program, Submission(cells, files) as submission, np.errstate(all="ignore"):
+            page = read_page(key.page if key else page_of(submission))
             names = [name for name in page.functions if name in (*COMPARED, *PROPERTIES)]
             if not submission.functions.intersection(names):
                 return Verdict(str(file), page.name, submission.error or _no_functions(page, names))
-            if key and _is_another_page(submission, page):
-                words = (
-                    f"it is made of the page {_page_of(submission)}, and the key is of {page.name}; give its own key"
-                )
+            if key and (other := other_page(submission, page)):
+                words = f"it is made of the page {other}, and the key is of {page.name}; give its own key"
                 return Verdict(str(file), page.name, words)
-            return _checked(str(file), submission, page, names, key, rng)
+            loading = submission.error
+            verdict = _checked(str(file), submission, page, names, key, rng)
+            return replace(verdict, loading=loading or program.error_at_end())
     except FileError as error:
         return Verdict(str(file), key.page if key else "", str(error))
     except Exception as error:  # noqa: BLE001  # whatever one submission does, the verdicts on others are not lost
@@ -70,31 +75,9 @@ def _no_functions(page: Page, names: list[str]) -> str:
     return f"it defines none of the functions of the page {page.name}: {', '.join(names)}; names have to be kept"
 
 
-def _page_of(submission: Submission) -> str:
-    """Return which page a submission is made of: by what its functions do."""
-    if "convolve" in submission.functions:
-        return "convolution"
-    try:
-        X = submission.call("prepare", np.zeros((3, 64)))
-    except CallError:
-        return "dense-rows"
-    return "dense-columns" if isinstance(X, np.ndarray) and X.shape == (64, 3) else "dense-rows"
-
-
-def _is_another_page(submission: Submission, page: Page) -> bool:
-    """Whether a submission has the functions of another page; the dense pages have the same, and are not told apart."""
-    for other in PAGES:
-        functions = read_page(other).functions
-        own, foreign = page.functions.keys() - functions, functions.keys() - page.functions.keys()
-        if submission.functions & foreign or (own and not submission.functions & own):
-            return True
-    return False
-
-
 def _checked(
     file: str, submission: Submission, page: Page, names: list[str], key: Key | None, rng: np.random.Generator
 ) -> Verdict:
-    loading = submission.error
     found: list[Finding] = []
     there: frozenset[Plant] = frozenset()
     for name in names:
@@ -117,7 +100,7 @@ def _checked(
         for mistake in dict.fromkeys(plant.mistake for plant in page.planted_in(name))
         if (reasons := _unexplained(found, {name, *page.called_by(name)}))
     ]
-    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training, "loading": loading}
+    facts = {"accuracy": accuracy, "expected": EXPECTED, "training": training}
     return _verdict(file, page, found, hidden, key, facts | {"unenforced": tuple(submission.unenforced)})
 
 

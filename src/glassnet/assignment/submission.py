@@ -1,6 +1,5 @@
-"""Somebody's repaired page: its file, and the process in which it runs."""
+"""Somebody's repaired page, and the processes in which it runs."""
 
-import json
 import os
 import select
 import selectors
@@ -12,22 +11,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from ..errors import FileError, GlassnetError
-from ..files import as_path, read_regular
+from ..errors import GlassnetError
 from .wire import decode, encode
 
-__all__ = ["CallError", "Submission", "read_cells"]
+__all__ = ["CallError", "Program", "Submission"]
 
-LARGEST = 10 << 20  # bytes of a file: notebooks hold pictures
-CODE = 1 << 20  # bytes of its code
-CELL = 64  # bytes at least that a cell counts for
 LINE = 600  # characters of an error
 SETTING = 80  # characters of the value of a setting
 SECONDS = 120.0  # for a whole submission
+LOADING = 30.0  # seconds for the code outside of functions
+RUNNING = 60.0  # seconds for the whole file as a program: as many as for `train`
+LATE = 10.0  # seconds more: a process starts slowly on a busy machine, and then stops the code itself
 STARTER = "import sys; sys.path[:0] = {paths}; from glassnet.assignment.worker import main; main({r}, {w})"
 PATHS = [str(Path(__file__).parents[2]), str(Path(np.__file__).parents[1])]  # of glassnet and NumPy, and no others
 
@@ -36,45 +34,11 @@ class CallError(GlassnetError):
     """A function of a submission has failed, or has not come back."""
 
 
-def read_cells(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """Return the code of a ``.py`` or ``.ipynb`` file in cells, each with the name that errors call it by.
-
-    Raises:
-        FileError: it cannot be read, is something else, a link, or is too large.
-    """
-    path = as_path(path)
-    cells = _cells(path)
-    if sum(len(code.encode("utf-8", "surrogatepass")) + CELL for _, code in cells) > CODE:
-        raise FileError(f"{path}: more than {CODE >> 20} MiB of code; a submission is a page of it, so remove the rest")
-    return cells
-
-
-def _cells(path: Path) -> list[tuple[str, str]]:
-    if path.suffix.lower() not in (".py", ".ipynb"):
-        raise FileError(f"{path}: a submission is a .py or .ipynb file")
-    if path.is_symlink():  # as an archive may hold one, to the solution or a file that is nobody's to hand in
-        raise FileError(f"{path}: a link to another file; hand in the file itself")
-    try:
-        text = read_regular(path, LARGEST).decode("utf-8-sig")
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: not text in UTF-8, so not Python; hand in the file that was edited") from error
-    if path.suffix.lower() == ".py":
-        return [(path.name, text)]
-    try:
-        cells = json.loads(text)["cells"]
-        codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FileError(f"{path}: not a Jupyter notebook of format 4; save it again in Jupyter") from error
-    return [(f"cell {number}", code) for number, code in enumerate(codes, 1)]
-
-
 class Submission:
     """A submission in a process of its own, which is started again when it has ended.
 
     Args:
-        cells: as `read_cells` returns them.
+        cells: as `glassnet.assignment.cells.read_cells` returns them.
         files: by name, what it finds in the folder that it runs in.
 
     Attributes:
@@ -92,12 +56,13 @@ class Submission:
             Path(self._folder.name, name).write_bytes(content)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipes: tuple[int, ...] = ()  # for requests, and for answers
+        self._begun = 0.0  # when the code was sent
         self.functions: set[str] = set()
         self.settings: dict[str, str] = {}
         self.error = ""
         self.unenforced: list[str] = []
 
-    def __enter__(self) -> "Submission":
+    def __enter__(self) -> Self:
         try:
             self._start()
         except CallError as error:
@@ -134,6 +99,11 @@ class Submission:
         return reply["result"]
 
     def _start(self) -> None:
+        self._begin("submission", LOADING)
+        self._finish(LOADING)
+
+    def _begin(self, name: str, seconds: float) -> None:
+        """Start a process in which the code runs as the module of this name, and do not wait for it."""
         asked, requests = os.pipe()
         answers, answered = os.pipe()
         self._pipes = requests, answers
@@ -154,9 +124,15 @@ class Submission:
         finally:
             os.close(asked)
             os.close(answered)
-        self.unenforced = [str(line) for line in self._receive(30.0)["missing"]]
-        sources = [np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8) for _, code in self._cells]
-        loaded = self._ask([[name, source] for (name, _), source in zip(self._cells, sources, strict=True)], 30.0)
+        self._begun = time.monotonic()
+        cells = [[cell, np.frombuffer(code.encode("utf-8", "surrogatepass"), np.uint8)] for cell, code in self._cells]
+        self._send([name, seconds, cells], seconds)
+
+    def _finish(self, seconds: float) -> None:
+        """Wait until the code has run, for which it has so many seconds."""
+        end = self._begun + seconds + LATE
+        self.unenforced = [str(line) for line in self._receive(seconds, end)["missing"]]
+        loaded = self._receive(seconds, end)
         names, settings = (loaded.get(key) if isinstance(loaded, dict) else None for key in ("functions", "settings"))
         if not isinstance(names, list) or not isinstance(settings, dict):
             raise CallError("it wrote into what its answers go through")
@@ -165,6 +141,10 @@ class Submission:
         self.error = str(loaded.get("error"))[:LINE]
 
     def _ask(self, message: Any, seconds: float) -> Any:
+        self._send(message, seconds)
+        return self._receive(seconds, time.monotonic() + seconds)
+
+    def _send(self, message: Any, seconds: float) -> None:
         data = memoryview(encode(message))
         end = time.monotonic() + seconds
         try:
@@ -173,11 +153,8 @@ class Submission:
                 data = data[os.write(self._pipes[0], data[: select.PIPE_BUF]) :]
         except BrokenPipeError as error:
             raise self._ended() from error
-        return self._receive(seconds)
 
-    def _receive(self, seconds: float) -> Any:
-        end = time.monotonic() + seconds
-
+    def _receive(self, seconds: float, end: float) -> Any:
         def read(count: int) -> bytes:
             parts = []
             while count:
@@ -229,3 +206,22 @@ class Submission:
         for pipe in self._pipes:
             os.close(pipe)
         self._pipes = ()
+
+
+class Program(Submission):
+    """A submission that runs once from its first line to its last, as ``python repair.py`` does.
+
+    This is in a process beside that in which functions are called, so nobody waits for it before `error_at_end`.
+    """
+
+    def _start(self) -> None:
+        self._begin("__main__", RUNNING)
+
+    def error_at_end(self) -> str:
+        """Wait until it has come to its end, and return the error that stopped it, or ""."""
+        if not self.error:
+            try:
+                self._finish(RUNNING)
+            except CallError as error:
+                self.error = str(error)
+        return self.error

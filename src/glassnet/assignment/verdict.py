@@ -89,6 +89,12 @@ class Verdict:
         wrong = self.error or self.loading or self.remaining or self.new or self.hidden or self.accuracy is None
         return not wrong and (self.accuracy or 0) >= self.expected
 
+    @property
+    def reason(self) -> str:
+        """Why it cannot be checked; or where it stops when it is run, and why it does not learn; or ""."""
+        stops = "" if self.loading in self.training else f"stops when it is run: {self.loading}"
+        return self.error or "; ".join(filter(None, [stops, self.training]))
+
     def to_json(self, hint: bool = False) -> dict[str, Any]:
         """Return the verdict as plain values; with ``hint`` each mistake has what would be right."""
         return {
@@ -119,7 +125,7 @@ class Verdict:
             "new": _names(self.new),
             "hidden": _names(self.hidden),
             "accuracy": "" if self.accuracy is None else f"{self.accuracy:.4f}",
-            "error": self.error or self.loading or self.training,
+            "error": self.reason,
         }
 
 

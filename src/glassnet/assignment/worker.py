@@ -1,17 +1,19 @@
 """The process in which a submission runs. It answers calls; what the answers mean is judged elsewhere.
 
-It is started with two descriptors, for requests and for answers. The first request has the cells of the submission,
-each with the name that errors call it by; each further one a function, its arguments, and settings for this call.
-Output of the submission goes nowhere.
+It is started with two descriptors, for requests and for answers. The first request has the name of the module that the
+submission is, the seconds that its code may take, and its cells, each with the name that errors call it by. Each
+further one has a function, its arguments, and settings for this call. Output of the submission goes nowhere.
 """
 
 import os
 import random
 import reprlib
+import signal
 import sys
 import traceback
 from itertools import count
-from types import CodeType
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,17 +47,18 @@ def main(requests: int, answers: int) -> None:
             data = data[os.write(answers, data) :]
 
     answer(encode({"missing": missing}))
-    cells = [(name, source.tobytes().decode("utf-8", "surrogatepass")) for name, source in decode(read)]
-    names: dict[str, Any] = {"__name__": "submission"}
-    files = {name for name, _ in cells}
+    name, seconds, cells = decode(read)
+    sources = {cell: source.tobytes().decode("utf-8", "surrogatepass") for cell, source in cells}
+    sys.modules[name] = module = ModuleType(name)
+    names = vars(module)
     _seed(0)
-    answer(encode(_load(cells, files, names)))
+    answer(encode(_load(sources, names, seconds)))
     for number in count(1):
         function, arguments, settings = decode(read)
         _seed(number)
         own = {name: names[name] for name in settings if name in names}
         names.update(settings)
-        answer(_call(names[function], arguments, files))
+        answer(_call(names[function], arguments, sources))
         names.update(own)
 
 
@@ -66,19 +69,41 @@ def _seed(number: int) -> None:
     vars(numpy.random.bit_generator)["randbits"] = random.Random(number).getrandbits  # NumPy's source of entropy
 
 
-def _load(cells: list[tuple[str, str]], files: set[str], names: dict[str, Any]) -> dict[str, Any]:
-    """Run the cells in order, up to the first that fails; return which functions there are, and the error."""
-    error = ""
-    for name, source in cells:
-        try:
-            with np.errstate(all="ignore"):
-                exec(_compiled(name, source), names)
-        except BaseException as failure:  # noqa: BLE001  # sys.exit() as well
-            error = _wording(failure, files)
-            break
+def _load(sources: dict[str, str], names: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Run the cells; return which functions there are then, and the error at which they stopped."""
+    error = _run(sources, names, seconds)
     functions = [name for name, value in names.items() if callable(value)]
     settings = {name: _shown(value) for name, value in names.items() if name.isupper()}
     return {"functions": functions, "settings": settings, "error": error}
+
+
+class _TooLongError(BaseException):
+    """The time is over. It is not an `Exception`, which a submission might catch."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _TooLongError
+
+
+def _run(sources: dict[str, str], names: dict[str, Any], seconds: float) -> str:
+    """Run the cells in order, up to the first that fails or is running when the time is over; return the error."""
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    name = ""
+    try:
+        for name, source in sources.items():
+            if name.lower().endswith(".py"):
+                names["__file__"] = str(Path(name).absolute())
+            with np.errstate(all="ignore"):
+                exec(_compiled(name, source), names)
+    except _TooLongError:
+        return f"{name} took longer than {seconds:.0f} s"  # without a line: it would be another one each time
+    except BaseException as failure:  # noqa: BLE001  # sys.exit() as well
+        done = isinstance(failure, SystemExit) and names.get("__name__") == "__main__" and failure.code in (None, 0)
+        return "" if done else _wording(failure, sources)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return ""
 
 
 def _shown(value: Any) -> str:
@@ -99,13 +124,13 @@ def _compiled(name: str, source: str) -> CodeType:
     return compile("\n".join("pass" if line.startswith(("%", "!", "?")) else line for line in lines), name, "exec")
 
 
-def _call(function: Any, arguments: list[Any], files: set[str]) -> bytes:
+def _call(function: Any, arguments: list[Any], sources: dict[str, str]) -> bytes:
     try:
         with np.errstate(all="ignore"):
             result = function(*map(_own, arguments))
             return encode({"result": list(result) if hasattr(result, "__next__") else result})
     except BaseException as failure:  # noqa: BLE001  # sys.exit() as well
-        return encode({"error": _wording(failure, files)})
+        return encode({"error": _wording(failure, sources)})
 
 
 def _own(value: Any) -> Any:
@@ -115,9 +140,15 @@ def _own(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _wording(failure: BaseException, files: set[str]) -> str:
+def _wording(failure: BaseException, sources: dict[str, str]) -> str:
     """Return an error in one line, with the place in the submission that it comes from."""
-    frames = [frame for frame in traceback.extract_tb(failure.__traceback__) if frame.filename in files]
-    place = f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
     name, text = (" ".join(words.split())[:300] for words in (type(failure).__name__, str(failure)))
-    return f"{place}{name}{': ' if text else ''}{text}"
+    told = f"{name}{': ' if text else ''}{text}"
+    frames = [frame for frame in traceback.extract_tb(failure.__traceback__) if frame.filename in sources]
+    if not frames:
+        return told
+    number = frames[-1].lineno or 0
+    line = "".join(sources[frames[-1].filename].split("\n")[number - 1 : number]).strip()[:80]
+    if line.startswith(("import ", "from ")):
+        told = f"{line} failed ({told}); use only NumPy and Python's standard library"
+    return f"{frames[-1].filename}, line {number}: {told}"

@@ -84,7 +84,7 @@ def check(
 ) -> None:
     """Check repaired networks: which mistakes are gone, which remain, and what they reach.
 
-    Each runs in a process of its own, with limits of time and memory, without network or files.
+    Each runs in processes of its own, with limits of time and memory, without network or files.
 
     Parameters
     ----------
@@ -148,11 +148,7 @@ def _is_teachers(folder: Path) -> bool:
 
 
 def _with_file(verdict: Verdict) -> str:
-    return verdict.error if verdict.error.startswith(verdict.file) else f"{verdict.file}: {verdict.error}"
-
-
-def _stops(verdict: Verdict) -> str:
-    return f"stops when it is run: {verdict.loading}"
+    return verdict.reason if verdict.reason.startswith(verdict.file) else f"{verdict.file}: {verdict.reason}"
 
 
 def _show(verdict: Verdict, hint: bool) -> None:
@@ -170,7 +166,7 @@ def _show(verdict: Verdict, hint: bool) -> None:
     reached = "none" if verdict.accuracy is None else percent(verdict.accuracy)
     reached += f"; {verdict.training}" if verdict.training else ""
     if verdict.loading:
-        _paragraph(_stops(verdict))
+        _paragraph(f"stops when it is run: {verdict.loading}")
     _paragraph(f"accuracy on unseen images: {reached}")
     _paragraph(f"expected of a repaired one: at least {percent(verdict.expected)}")
     print(printable("Repaired." if verdict.repaired else "Not repaired yet."))
@@ -211,10 +207,8 @@ def _show_all(verdicts: list[Verdict]) -> None:
     if rows:
         print_table(header, rows)
     for verdict in verdicts:
-        if verdict.error:
+        if verdict.reason:
             print(printable(_with_file(verdict)))
-        elif verdict.loading:
-            print(printable(f"{verdict.file}: {_stops(verdict)}"))
 
 
 def _print_csv(checked: Iterable[Verdict]) -> list[Verdict]:
