@@ -88,10 +88,17 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=address)
             for view in (draw, network, train, watch, step, clinic, lessons, export):
+                page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
                 view(page)
-                page.evaluate("scrollTo(0, 0)")  # else the header, which stays in sight, lies over the middle
+                page.evaluate("scrollTo(0, 0)")
                 page.wait_for_timeout(2000)  # charts and fonts
-                page.screenshot(path=FOLDER / f"page-{view.__name__}.png", full_page=view is not lessons)
+                if (
+                    view is not lessons
+                ):  # nothing that stays in sight may lie over the rest
+                    height = page.evaluate("document.documentElement.scrollHeight")
+                    page.set_viewport_size({"width": WIDTH, "height": height})
+                    page.wait_for_timeout(500)
+                page.screenshot(path=FOLDER / f"page-{view.__name__}.png")
                 print(f"docs/page-{view.__name__}.png")
         finally:
             server.terminate()
