@@ -92,9 +92,7 @@ def main() -> None:
                 view(page)
                 page.evaluate("scrollTo(0, 0)")
                 page.wait_for_timeout(2000)  # charts and fonts
-                if (
-                    view is not lessons
-                ):  # nothing that stays in sight may lie over the rest
+                if view is not lessons:  # nothing that stays in sight may lie over the rest
                     height = page.evaluate("document.documentElement.scrollHeight")
                     page.set_viewport_size({"width": WIDTH, "height": height})
                     page.wait_for_timeout(500)
