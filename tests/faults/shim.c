@@ -65,7 +65,7 @@ static int is_open_below(int fd) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    return is_below(AT_FDCWD, path);
+    return path[0] == '/' && is_below(AT_FDCWD, path); /* a pipe has no path */
 }
 
 /* Counts an operation; returns whether it is to fail with errno, and does not return where it kills. */
