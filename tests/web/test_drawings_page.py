@@ -30,6 +30,13 @@ def client(address: str) -> Iterator[httpx.Client]:
         yield client
 
 
+def keep_ten(client: httpx.Client) -> None:
+    """Keep enough drawings of two digits to fine-tune on."""
+    for number in range(5):
+        for digit in (2, 4):
+            keep(client, digit, number)
+
+
 def test_kept_drawings_are_shown_relabelled_and_deleted(page: Page, site: Site, client: httpx.Client) -> None:
     for digit, label in ((4, "9"), (7, "7"), (1, "1")):
         keep(client, digit, label=label)
@@ -77,9 +84,7 @@ def test_of_two_drawings_with_one_name_one_is_chosen_and_both_are_kept(
 def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
     page: Page, site: Site, client: httpx.Client, trained: Run
 ) -> None:
-    for number in range(5):
-        for digit in (2, 4):
-            keep(client, digit, number)
+    keep_ten(client)
     page.goto(f"/#draw?run={trained.path.name}")
     draw(page, 4)
     page.evaluate(
@@ -97,9 +102,7 @@ def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
 
 
 def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, client: httpx.Client, trained: Run) -> None:
-    for number in range(5):
-        for digit in (2, 4):
-            keep(client, digit, number)
+    keep_ten(client)
     page.goto(f"/#draw?run={trained.path.name}")
     page.get_by_role("button", name="Fine-tune on them").click()
     page.get_by_role("navigation", name="Views").get_by_role("link", name="Lessons").click()
@@ -115,9 +118,7 @@ def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, clien
 
 
 def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Client, trained: Run) -> None:
-    for number in range(5):
-        for digit in (2, 4):
-            keep(client, digit, number)
+    keep_ten(client)
     assert client.get("/api/drawings/train").json() == {"name": None}
     page.goto(f"/#draw?run={trained.path.name}")
     page.route("**/api/drawings/score*", lambda route: None)  # it begins before anything is measured
@@ -138,9 +139,7 @@ def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Cli
 def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_one(
     browser: Browser, address: str, client: httpx.Client, trained: Run
 ) -> None:
-    for number in range(5):
-        for digit in (2, 4):
-            keep(client, digit, number)
+    keep_ten(client)
     page = browser.new_page(base_url=address)
     page.goto(f"/#draw?run={trained.path.name}")
     button = page.get_by_role("button", name="Fine-tune on them")
