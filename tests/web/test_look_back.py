@@ -1,6 +1,7 @@
 """A run's network at past steps, as the server tells of it."""
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -87,10 +88,17 @@ def test_changes_of_a_run_that_goes_are_those_since_the_last_look(
     assert client.get("/api/runs/one/changes").json()["since"] == earlier
     before = run.model.first_weights()
     other = train(digits, out=run.path.parent / "other", **SETTINGS, seed=7)
-    shutil.copy(other.path / "model.safetensors", run.path / "live.safetensors")
+    last = json.loads((run.path / "steps.jsonl").read_text().splitlines()[-1])
     with only_process(run.path):
+        with (run.path / "steps.jsonl").open("a") as steps:
+            steps.write(json.dumps(last | {"step": last["step"] + 1}) + "\n")
+        # Somebody looks after the line of a step has been written, and before the network has.
+        shutil.copy(run.path / "model.safetensors", run.path / "live.safetensors")
+        early = client.get("/api/runs/one/changes").json()
+        assert (early["step"], early["since"]) == (last["step"] + 1, run.best["step"])
+        shutil.copy(other.path / "model.safetensors", run.path / "live.safetensors")
         answer = client.get("/api/runs/one/changes").json()
-    assert answer["since"] == run.best["step"]
+    assert (answer["step"], answer["since"]) == (last["step"] + 1, run.best["step"])
     chosen = np.array(answer["numbers"]) - 1
     images = np.array(answer["units"]) * answer["full"] / 127
     moved = (other.model.first_weights() - before)[chosen].clip(-answer["full"], answer["full"])

@@ -117,7 +117,12 @@ class Insight:
         record = Record(run.path)
         record.read()
         step = step_of(file, record)
-        before = _snapshot_before(run, step) if known is None else (known.model, known.step)
+        if known is None or known.step > step:  # it was not looked at, or has gone back to its checkpoint
+            before = _snapshot_before(run, step)
+        elif known.step == step:  # the line of a step comes before its network: what was shown was that of before
+            before = known.before
+        else:
+            before = known.model, known.step
         return Moment(model, (*folder, written), step, past=False, before=before)
 
     def _past(self, run: Run, folder: Version, step: int) -> Moment:
