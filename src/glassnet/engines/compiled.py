@@ -18,8 +18,9 @@ from ..nn.types import Array, Shape
 from ..nn.windows import FEW_CHANNELS, Window
 from . import convolution, kernels, products, windows
 from .blas import find_blas
+from .chain import CompiledChain
 from .crew import Crew
-from .loops import over
+from .loops import is_ours, over
 
 __all__ = ["CompiledEngine"]
 
@@ -138,6 +139,19 @@ class CompiledEngine(Engine):
     def column_products(self, A: Array, B: Array, out: Array) -> Array:
         self._work(kernels.column_products, A.size, self.least_pass, A, B, out)
         return out
+
+    def chain(
+        self,
+        units: Sequence[int],
+        rule: Formula,
+        gradient: Formula,
+        constants: Sequence[float],
+        parameters: Array,
+        gradients: Array,
+    ) -> CompiledChain | None:
+        if not (is_ours(rule) and is_ours(gradient)):
+            return None
+        return CompiledChain(units, rule, gradient, constants, parameters, gradients)
 
     # Normalisation
 

@@ -23,6 +23,7 @@ __all__ = [
     "dropout_mask",
     "half",
     "inputs",
+    "loss_of_one",
     "normalisation_gradient",
     "scale_shift",
 ]
@@ -126,6 +127,33 @@ def normalisation_gradient(part: int, parts: int, dY: Any, C: Any, shift: Any, s
 # Loss
 
 
+@inline
+def loss_of_one(z: Any, y: int, smoothing: Any, w: Any, e: Any) -> Any:
+    """Return the loss of one example's logits z (k,), and whether its class y is right; its gradient goes into e (k,).
+
+    As `Engine.cross_entropy` says.
+    """
+    k, one = len(z), z.dtype.type(1)
+    even = smoothing / z.dtype.type(k)
+    largest, at = z[0], 0
+    for j in range(1, k):
+        if z[j] > largest or (z[j] != z[j] and largest == largest):  # NaN counts as largest, as in argmax
+            largest, at = z[j], j
+    total, off = z.dtype.type(0), z.dtype.type(0)
+    for j in range(k):
+        shifted = z[j] - largest
+        off += shifted
+        e[j] = np.exp(shifted)
+        total += e[j]
+    loss = np.log(total) - (one - smoothing) * (z[y] - largest)
+    if smoothing:  # 0 · inf is NaN
+        loss -= even * off
+    for j in range(k):
+        e[j] = w * (e[j] / total - even)
+    e[y] -= w * (one - smoothing)
+    return loss, at == y
+
+
 @shared
 def cross_entropy(
     part: int,
@@ -139,29 +167,9 @@ def cross_entropy(
     gradient: Any,
 ) -> None:
     """Cross-entropy of softmax(Z) and the labels, its gradient, and who is right, as `Engine.cross_entropy` says."""
-    k = Z.shape[1]
-    one = Z.dtype.type(1)
-    even = smoothing / Z.dtype.type(k)
     for i in range(*bounds(part, parts, Z.shape[0])):
-        z, e = Z[i], gradient[i]
-        largest, at = z[0], 0
-        for j in range(1, k):
-            if z[j] > largest or (z[j] != z[j] and largest == largest):  # NaN counts as largest, as in argmax
-                largest, at = z[j], j
-        y = labels[i]
-        right[i] = at == y
-        total, off = Z.dtype.type(0), Z.dtype.type(0)
-        for j in range(k):
-            shifted = z[j] - largest
-            off += shifted
-            e[j] = np.exp(shifted)
-            total += e[j]
-        loss = np.log(total) - (one - smoothing) * (z[y] - largest)
-        losses[i] = loss - even * off if smoothing else loss  # 0 · inf is NaN
         w = weights[min(i, weights.size - 1)]
-        for j in range(k):
-            e[j] = w * (e[j] / total - even)
-        e[y] -= w * (one - smoothing)
+        losses[i], right[i] = loss_of_one(Z[i], labels[i], smoothing, w, gradient[i])
 
 
 # Dropout

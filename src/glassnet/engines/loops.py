@@ -13,7 +13,7 @@ from ..nn import formulas
 from .crew import shared
 from .parts import own
 
-__all__ = ["compiled_rule", "over"]
+__all__ = ["compiled_rule", "is_ours", "over"]
 
 
 @cache
@@ -30,8 +30,7 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
         inputs: how many others are read.
         dtype: of all arrays.
     """
-    ours = getattr(formula, "__module__", None) == formulas.__name__
-    if not (ours or formula is np.tanh) or (dtype != np.float32 and _has_tanh(formula)):
+    if not (is_ours(formula) or formula is np.tanh) or (dtype != np.float32 and _has_tanh(formula)):
         return None
     f = compiled_rule(formula, dtype)
 
@@ -83,6 +82,11 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
     # Compiled code is found by this name: that of two rules must not be one.
     loop.__name__ = loop.__qualname__ = f"{formula.__name__}_{loop.__name__}"
     return shared(loop)
+
+
+def is_ours(formula: Callable[..., Any]) -> bool:
+    """Whether a rule is one of `glassnet.nn.formulas`, which can be compiled."""
+    return getattr(formula, "__module__", None) == formulas.__name__
 
 
 def compiled_rule(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:

@@ -203,6 +203,27 @@ class Engine:
             length = float(np.linalg.norm(x.astype(np.float64)))
         return length
 
+    def chain(
+        self,
+        units: Sequence[int],
+        rule: Formula,
+        gradient: Formula,
+        constants: Sequence[float],
+        parameters: Array,
+        gradients: Array,
+    ) -> Any:
+        """Return what takes steps on single examples in one call, or None: NumPy takes them layer by layer.
+
+        Args:
+            units: of the layers of a chain of affine maps.
+            rule: of the activation between any two, one of `formulas`.
+            gradient: of that activation, another.
+            constants: what both take.
+            parameters: W (d, k) and b (k,) of each layer but the first, flat.
+            gradients: of the parameters, alike.
+        """
+        return None
+
     # Normalisation
 
     def centred(self, X: Array, mean: Array, out: Array) -> Array:

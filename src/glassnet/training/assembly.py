@@ -46,6 +46,8 @@ __all__ = [
     "shares_out_images",
 ]
 
+ONE_BY_ONE = 1_000_000  # multiply-adds that take NumPy as long as the calls of a step on a single example
+
 
 class Task(NamedTuple):
     """What a run learns."""
@@ -94,7 +96,8 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     if shares_out_images(layers):
         products = 1
     total = config.epochs * len(training) * sum(work)
-    engine = choose_engine(config.engine, total)
+    one_by_one = config.epochs * len(training) * ONE_BY_ONE if config.batch_size == 1 else 0
+    engine = choose_engine(config.engine, max(total, one_by_one))
     network = ", ".join(network_words(config, dataset.image_shape, len(dataset.classes)))
     shape = dataset.image_shape
     return Task(training, mixture, validation, mistakes, shape, network, total, size, engine, threads, products)

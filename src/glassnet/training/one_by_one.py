@@ -15,11 +15,13 @@ on as it was planned, and its end is computed from W₀ and b₀ all the same, s
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..errors import TrainingError
-from ..nn import SGD, Dense, Network, Pass, SoftmaxCrossEntropy
+from ..nn import ACTIVATIONS, SGD, Dense, LossAndGradient, Network, Pass, ReLU, SoftmaxCrossEntropy
+from ..nn.activations import Activation
 from ..nn.types import Array
 from .batches import Batches
 from .config import Config
@@ -59,6 +61,7 @@ class OneByOne:
         self._lower = network.parameters[: W.size + b.size]  # W and b
         above = slice(W.size + b.size, None)
         self.rest = SGD(network.parameters[above], network.gradients[above], engine=network.engine)
+        self._chain = _chain(network, above)
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
         self._taken = self._size = 0  # steps of the block, and how many it has
         self._caught_up = 0  # steps of the block that are in W and b
@@ -87,28 +90,56 @@ class OneByOne:
         self._seen = None
         if self._taken == self._size:
             self._prepare(epoch, i)
-        t = self._taken
-        y = self._labels[t : t + 1]
-        z = self._Z[t] - self._likeness[t, :t].dot(self._moves[:t])
-        self.passed.batch.step, Y = epoch * len(self.examples.labels) + i, z[None]
-        for layer, p in self.others:
-            Y = layer.forward(Y, p)
-        try:
-            loss, dY, right = self.loss(Y, y, total=1)  # where classes have weights, these are to count
-        except TrainingError:
-            loss = math.nan
-        if not math.isfinite(loss):
+        take = self._take_layer_by_layer if self._chain is None else self._take_at_once
+        found = take(self._taken, epoch * len(self.examples.labels) + i, rate)
+        if found is None:
             self._end_block()
             return None
+        self._taken += 1
+        if self._taken == self._size:
+            self._end_block()
+        return found
+
+    def _take_layer_by_layer(self, t: int, number: int, rate: float) -> tuple[float, int] | None:
+        """Take the step with example ``t`` of the block, as `take` says."""
+        z = self._Z[t] - self._likeness[t, :t].dot(self._moves[:t])
+        self.passed.batch.step, Y = number, z[None]
+        for layer, p in self.others:
+            Y = layer.forward(Y, p)
+        found = self._find_loss(Y, t)
+        if found is None:
+            return None
+        loss, dY, right = found
         for layer, p in reversed(self.others):
             dY = layer.backward(dY, p)
         self.rest.step(rate)
         np.multiply(dY[0], rate, out=self._moves[t])
         self._dY = dY
-        self._taken += 1
-        if self._taken == self._size:
-            self._end_block()
         return loss, int(right[0])
+
+    def _take_at_once(self, t: int, number: int, rate: float) -> tuple[float, int] | None:
+        """Take the step with example ``t`` of the block in compiled code, as `take` says."""
+        chain, prepared, loss = self._chain, (self._Z, self._likeness, self._moves, t), self.loss
+        self._dY = chain.delta
+        if type(loss) is SoftmaxCrossEntropy:
+            y = int(self._labels[t])
+            weight = 1.0 if loss.class_weights is None else float(loss.class_weights[y])
+            value, right = chain.step(*prepared, y, loss.label_smoothing, weight, rate)
+            return (value, int(right)) if math.isfinite(value) else None
+        found = self._find_loss(chain.forward(*prepared), t)  # of a planted mistake
+        if found is None:
+            return None
+        chain.backward(found.gradient, self._moves, t, rate)
+        return found.value, int(found.right[0])
+
+    def _find_loss(self, logits: Array, t: int) -> LossAndGradient | None:
+        """Return the loss of example ``t``, or None where it is not finite or cannot be computed."""
+        try:
+            # Its total is 1: where classes have weights, these are to count.
+            found = self.loss(logits, self._labels[t : t + 1], total=1)
+        except TrainingError:
+            return None
+        return found if math.isfinite(found.value) else None
 
     def catch_up(self) -> None:
         """Bring W and b, and their gradients, up to date for somebody who looks in the middle of a block."""
@@ -144,3 +175,16 @@ class OneByOne:
             self.first_pass.X = self._X[self._taken - 1 : self._taken]
             self.first.parameter_gradients(self._dY, self.first_pass)  # the last step's, for those who look
         self._caught_up = self._taken
+
+
+def _chain(network: Network, above: slice) -> Any:
+    """Return what takes steps through the layers in one call, where the engine has such code for them; else None."""
+    layers = network.layers
+    affine = [layer for layer in layers[::2] if type(layer) is Dense]
+    between = [layer for layer in layers[1::2] if isinstance(layer, Activation) and type(layer) in ACTIVATIONS.values()]
+    kinds = {(type(layer), layer.settings()) for layer in between}
+    if len(affine) + len(between) < len(layers) or len(kinds) > 1:
+        return None
+    kind, constants = kinds.pop() if kinds else (ReLU, ())
+    given = network.parameters[above], network.gradients[above]
+    return network.engine.chain([layer.units for layer in affine], kind.rule, kind.gradient, constants, *given)

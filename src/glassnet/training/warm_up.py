@@ -27,7 +27,7 @@ def warm_up(config: Config, engine: Engine) -> None:
     tiny = {
         "hidden": (2,) * len(config.hidden),
         "layers": tuple(map(tiny_entry, config.layers)),
-        "batch_size": 4,
+        "batch_size": 1 if config.batch_size == 1 else 4,
         "validation": 0,
         "rehearsal": 0.0,  # of noise there is nothing to remember
         "epochs": 1,
