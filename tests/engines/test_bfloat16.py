@@ -187,7 +187,8 @@ def test_pixels_of_a_whole_batch_go_in_as_they_are(engine: Engine) -> None:
     P = rng.integers(0, 256, (20, 6)).astype(np.float32)
     X = SomeColumns(P, np.array([1, 2, 3, 5, 8, 9]), 12, 1 / 255, 0.0)
     W, b = rng.standard_normal((12, 4), np.float32), np.zeros(4, np.float32)
-    close(engine.affine(X, W, b, np.empty((20, 4), np.float32)), P @ W[X.columns] / 255, np.full((20, 4), 2000.0))
+    pixels, w = P.astype(np.float64), rounded(np.float32(1 / 255) * W[X.columns])  # no pixel is rounded
+    close(engine.affine(X, W, b, np.empty((20, 4), np.float32)), pixels @ w, pixels @ abs(w))
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:

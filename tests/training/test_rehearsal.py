@@ -121,7 +121,7 @@ def test_a_single_drawing(
     assert main(["resume", "run", "--epochs", "9"]) == 0
     assert "next" not in capsys.readouterr().out
     assert main(["train", "digits", "--epochs", "1", "--out", "other"]) == 0
-    assert "glassnet evaluate other" in capsys.readouterr().out
+    assert "evaluate other" in capsys.readouterr().out
 
 
 def test_drawings_that_nobody_has_kept(

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from drawn import drawn, painted
 from playwright.sync_api import Page, expect
+from still import still
 
 from glassnet.web import Site
 
@@ -47,9 +48,7 @@ def settle(page: Page) -> None:
 
 def give(page: Page) -> None:
     """Draw a line on the paper, so that all cards are there."""
-    page.get_by_role("application").scroll_into_view_if_needed()
-    box = page.get_by_role("application").bounding_box()
-    assert box is not None
+    box = still(page.get_by_role("application"))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y - 80)
     page.mouse.down()

@@ -15,6 +15,7 @@ import pytest
 from drawn import Strokes, drawn, painted
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
+from still import still
 
 from glassnet import load_dataset, train
 from glassnet.training import Callback, Live, RunUnderWay, live
@@ -31,9 +32,7 @@ def answer(page: Page) -> Locator:
 
 def places(page: Page, strokes: Strokes, every: int = 5) -> list[list[tuple[float, float]]]:
     """Where in the window strokes go."""
-    paper(page).scroll_into_view_if_needed()
-    box = paper(page).bounding_box()
-    assert box is not None
+    box = still(paper(page))
     corner, side = np.array([box["x"], box["y"]]), box["width"]
     return [[tuple(corner + side * point) for point in (*stroke[::every], stroke[-1])] for stroke in strokes]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from drawn import drawn
 from playwright.sync_api import Browser, Page, expect
+from still import still
 from test_draw_page import answer, draw, ink, paper, places, settled
 from test_drawings import keep, trained
 
@@ -122,12 +123,14 @@ def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Cli
     assert client.get("/api/drawings/train").json() == {"name": None}
     page.goto(f"/#draw?run={trained.path.name}")
     page.route("**/api/drawings/score*", lambda route: None)  # it begins before anything is measured
-    with page.expect_request(lambda request: request.method == "POST" and "/api/drawings/train" in request.url):
-        page.get_by_role("button", name="Fine-tune on them").click()
+    page.get_by_role("button", name="Fine-tune on them").click()
+    while (name := client.get("/api/drawings/train").json()["name"]) is None:
+        page.wait_for_timeout(10)
+    client.post(f"/api/runs/{name}/pause").raise_for_status()  # so that it goes as long as the page needs to find it
     page.unroute_all()
     page.reload()
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
-    name = client.get("/api/drawings/train").json()["name"]
+    client.post(f"/api/runs/{name}/go").raise_for_status()
     row = page.get_by_role("row", name=re.compile("^Drawings held out"))
     expect(row).to_be_visible(timeout=90_000)
     for place, step in ((1, {"step": 0}), (2, {})):
@@ -239,8 +242,7 @@ def test_a_click_paints_a_dot_and_a_point_asks_nothing(page: Page) -> None:
     expect(answer(page)).to_have_text("–")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    box = paper(page).bounding_box()
-    assert box is not None
+    box = still(paper(page))
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.mouse.down()
     assert ink(page) > 50
@@ -335,9 +337,8 @@ def test_the_link_to_the_content_keeps_the_address(page: Page) -> None:
 def test_a_view_begins_at_its_top_and_back_finds_the_place(page: Page) -> None:
     page.goto("/#train")
     expect(page.get_by_role("heading", name="What to train")).to_be_visible()
-    page.evaluate("scrollTo(0, 300)")
-    page.wait_for_function("() => scrollY === 300")
-    page.wait_for_timeout(100)
+    page.wait_for_function("() => { scrollTo(0, 300); return scrollY === 300; }")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")  # is told
     page.get_by_role("link", name="Step through").click()
     expect(page.locator(".view.step h1")).to_be_visible()
     page.wait_for_function("() => scrollY === 0")

@@ -17,6 +17,7 @@ from drawn import HANDS, drawn, painted
 from exported_models import CLASSES, MODELS, UNITS, around, form, network, noise
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, expect
+from still import still
 
 from glassnet import Model, load_dataset, open_model, train
 from glassnet.cli import main
@@ -97,9 +98,7 @@ def png(pixels: np.ndarray) -> bytes:
 def draw(page: Page, digit: int, touch: bool = False) -> None:
     """Draw a digit by mouse, or by finger."""
     paper = page.get_by_role("application", name="Paper to draw a digit on")
-    paper.scroll_into_view_if_needed()
-    box = paper.bounding_box()
-    assert box is not None
+    box = still(paper)
     corner, side = np.array([box["x"], box["y"]]), box["width"]
     for stroke in drawn(digit, 0)[0]:
         points = [tuple((corner + side * point).tolist()) for point in (*stroke[::5], stroke[-1])]
@@ -373,9 +372,7 @@ def test_a_unit_shows_its_sum(opened: Open, run: Run) -> None:
     layer = model.network.layers[0]
     x = model.inputs((255 - seen).reshape(1, 8, 8).astype(np.uint8))[0]
     hidden = page.get_by_role("application", name="Hidden layer 1")
-    hidden.scroll_into_view_if_needed()
-    box = hidden.bounding_box()
-    assert box is not None
+    box = still(hidden)
     page.mouse.move(box["x"] + box["width"] / 11 * 2.5, box["y"] + box["height"] / 4 * 1.5)
     unit = 11 + 2  # in the third of eleven columns and the second of four rows
     expect(page.locator(".network .detail h3")).to_contain_text(f"Hidden layer 1, unit {unit + 1}:")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from still import still
 
 from glassnet import Model, load_dataset, train
 from glassnet.explain import top_images, trace
@@ -37,8 +38,7 @@ def convolutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def draw_seven(page: Page) -> Draw:
     def draw() -> None:
         page.goto("/#draw?run=mine")
-        paper = page.locator("canvas.paper").bounding_box()
-        assert paper
+        paper = still(page.locator("canvas.paper"))
         points = [(0.3, 0.25), (0.68, 0.25), (0.62, 0.42), (0.5, 0.78)]
         places = [(paper["x"] + x * paper["width"], paper["y"] + y * paper["height"]) for x, y in points]
         page.mouse.move(*places[0])
@@ -369,9 +369,7 @@ def test_the_map_is_walked_by_pointer_and_keys_and_a_class_stands_out(page: Page
     zeros.click()
     expect(zeros).to_have_attribute("aria-pressed", "true")
     assert plane.evaluate("(canvas) => canvas.toDataURL()") != everything
-    plane.scroll_into_view_if_needed()
-    box = plane.bounding_box()
-    assert box
+    box = still(plane)
     seen = set()  # of what the pointer finds, only that class is left
     for x in np.linspace(0.1, 0.9, 17):
         for y in np.linspace(0.1, 0.9, 9):

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
+from still import still
 
 from glassnet import Run, load_dataset, train
 from glassnet.explain import explain, trace
@@ -40,8 +41,7 @@ def browser_page(browser: Browser, address: str) -> Iterator[Page]:
 
 def draw_line(page: Page) -> None:
     """Draw a 1."""
-    box = page.locator(".paper").bounding_box()
-    assert box is not None
+    box = still(page.locator(".paper"))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y - 80)
     page.mouse.down()

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from playwright.sync_api import Page, expect
+from still import still
 
 from glassnet import Dataset, Run, load_dataset, train
 from glassnet.locks import only_process
@@ -25,8 +26,7 @@ def run(site: Site, digits: Dataset) -> Run:
 
 def draw_seven(page: Page) -> None:
     canvas = page.locator(".own canvas.paper")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    box = still(canvas)
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.25 * box["height"])
     page.mouse.down()
     for share in (0.1, 0.3, 0.6, 1.0):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from still import still
 
 from glassnet import Run
 from glassnet.web import Site
@@ -36,9 +37,7 @@ def test_a_drag_zooms_all_charts_and_a_double_click_shows_all(page: Page) -> Non
     expect(page.locator(".nsewdrag")).to_have_count(4)
     whole = ticks(page)
     ground = page.locator(".nsewdrag").first
-    ground.scroll_into_view_if_needed()
-    box = ground.bounding_box()
-    assert box is not None
+    box = still(ground)
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.5 * box["width"], y)
     page.mouse.down()

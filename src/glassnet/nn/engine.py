@@ -170,17 +170,19 @@ class Engine:
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         """Z = X W + b for X (n, d), W (d, k), b (k,), into ``out`` (n, k)."""
         if isinstance(X, SomeColumns):
-            return X.affine(W, b, out)
+            return self.affine(X.P, *X.scaled(W, b), out)
         product(X, W, out)
         out += b
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
         """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
-        sum_of_rows(dZ, db)
         if isinstance(X, SomeColumns):
-            X.transposed_product(dZ, db, dW, self.scratch)
+            some = self.scratch("some of dW", (len(X.columns), dZ.shape[1]), dW.dtype)
+            self.affine_gradients(X.P, dZ, some, db)
+            X.spread(some, db, dW)
         else:
+            sum_of_rows(dZ, db)
             transposed_product(X, dZ, dW, self.scratch)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:

@@ -68,19 +68,14 @@ class SomeColumns:
         out[:, self.columns] += self.scale * self.P
         return out
 
-    def affine(self, W: Array, b: Array, out: Array) -> Array:
-        """Write X W + b into ``out`` (n, k), for W (d, k) and b (k,)."""
-        product(self.P, self.scale * W[self.columns], out)
-        out += b + self.shift * W.sum(axis=0) if self.shift else b
-        return out
+    def scaled(self, W: Array, b: Array) -> tuple[Array, Array]:
+        """Return W′ (m, k) and b′ (k,), for which P W′ + b′ = X W + b, for W (d, k) and b (k,)."""
+        return self.scale * W[self.columns], b + self.shift * W.sum(axis=0) if self.shift else b
 
-    def transposed_product(self, dZ: Array, sums: Array, out: Array, scratch: Scratch) -> Array:
-        """Write Xᵀ dZ into ``out`` (d, k), for dZ (n, k) and its ``sums`` Σₙ dZ (k,)."""
-        some = scratch("some of dW", (len(self.columns), dZ.shape[1]), out.dtype)
-        transposed_product(self.P, dZ, some, scratch)
-        some *= self.scale
+    def spread(self, some: Array, sums: Array, out: Array) -> Array:
+        """Write Xᵀ dZ into ``out`` (d, k), for ``some`` = Pᵀ dZ (m, k) and ``sums`` = Σₙ dZ (k,)."""
         out[...] = self.shift * sums  # for a shift of 0 too, since 0 · NaN is NaN
-        out[self.columns] += some
+        out[self.columns] += self.scale * some
         return out
 
 

@@ -1,7 +1,7 @@
 // Where each address was scrolled to: a link begins at the top, and Back finds the place that one left. The browser's own
 // memory does not do, since a view is filled only after it is shown.
 
-const PATIENCE = 2000; // ms that a view may take to grow as long as it was
+const PATIENCE = 10_000; // ms that a view may take to grow as long as it was
 const places = new Map(); // by address
 let byLink = false;
 
