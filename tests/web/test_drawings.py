@@ -4,10 +4,11 @@ import base64
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import httpx
 import numpy as np
@@ -22,6 +23,7 @@ from glassnet.data.dataset import Images
 from glassnet.locks import only_process
 from glassnet.web import Site
 from glassnet.web.drawings import THUMBNAIL
+from glassnet.web.jobs import Jobs
 from glassnet.web.store import Store
 
 
@@ -247,19 +249,28 @@ def test_the_network_in_hand_is_fine_tuned_on_them(client: httpx.Client, site: S
 
 
 def test_drawings_are_answered_while_a_fine_tuning_begins(
-    client: httpx.Client, app: FastAPI, site: Site, trained: Run
+    client: httpx.Client, app: FastAPI, trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
         keep(client, 4, number)
     strokes, hand = drawn(4, 0)
     app.state.preparing.total_tokens = 1
+    start, begins, go_on = Jobs.start, Event(), Event()
+
+    def start_slowly(jobs: Jobs, spec: Mapping[str, Any]) -> str:
+        begins.set()
+        assert go_on.wait(20)
+        return start(jobs, spec)
+
+    monkeypatch.setattr(Jobs, "start", start_slowly)
     with ThreadPoolExecutor(1) as thread:
         begun = thread.submit(client.post, "/api/drawings/train?run=large")
-        while len(list(site.runs.iterdir())) < 2:  # its process starts now, which takes a second or more
+        assert begins.wait(20)
+        try:
+            assert client.post("/api/draw", content=painted(strokes, hand.width)).is_success
             assert not begun.done()
-            time.sleep(0.01)
-        assert client.post("/api/draw", content=painted(strokes, hand.width)).is_success
-        assert not begun.done()
+        finally:
+            go_on.set()
     assert begun.result().status_code == 201
 
 

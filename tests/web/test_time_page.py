@@ -168,7 +168,7 @@ def test_the_chosen_run_is_in_sight_in_a_long_list(page: Page, site: Site, run: 
     page.goto("/#lessons")
     page.goto(f"/#watch?run={last}")
     expect(page.locator(".runs [aria-current]")).to_have_text(last)
-    page.wait_for_timeout(300)
+    expect(page.locator(".runs [aria-current]")).to_be_in_viewport()  # of the list, which alone has scrolled
     frame, row = page.locator(".runs").bounding_box(), page.locator(".runs [aria-current]").bounding_box()
     assert frame["y"] <= row["y"] <= frame["y"] + frame["height"] - row["height"]
     assert page.evaluate("scrollY") == 0

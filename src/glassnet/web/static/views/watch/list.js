@@ -19,6 +19,7 @@ export function list(root, { choose, toggle, heard }) {
     h("p", { class: "soft" }, "It appears here as soon as it begins."));
   const lines = new Map(); // a line for each run, kept, so that the focus stays where it is
   let shown = [];
+  let revealed; // the run to watch, once its line has come and was scrolled to
   let timer = 0;
   let closed = false;
 
@@ -75,11 +76,14 @@ export function list(root, { choose, toggle, heard }) {
       if (place === 0) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    if (shown[0] !== revealed && lines.has(shown[0])) {
+      revealed = shown[0];
+      reveal(lines.get(revealed).row);
+    }
   }
 
   // Scrolls within the list alone.
   function reveal(row) {
-    if (!row) return;
     const [frame, own] = [table.getBoundingClientRect(), row.getBoundingClientRect()];
     if (own.top < frame.top || own.bottom > frame.bottom) table.scrollTop += own.top - frame.top - (frame.height - own.height) / 2;
   }
@@ -89,10 +93,8 @@ export function list(root, { choose, toggle, heard }) {
   return {
     look,
     show(names) {
-      const another = names[0] !== shown[0];
       shown = names;
       mark();
-      if (another) reveal(lines.get(names[0])?.row);
     },
     close() { closed = true; clearTimeout(timer); document.removeEventListener("visibilitychange", see); },
   };
