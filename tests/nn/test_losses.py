@@ -54,6 +54,19 @@ def test_cross_entropy_is_its_docstring(engine, n, k, epsilon, weigh_classes, we
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-11, atol=1e-15)
 
 
+@pytest.mark.parametrize(("n", "k"), [(1, 2), (63, 10), (64, 3), (300, 10), (65, 70)])
+def test_in_float32_it_is_right_to_the_last_digits(engine, n, k):
+    rng = np.random.default_rng((n, k))
+    logits, labels = rng.uniform(-110, 0, (n, k)).astype(np.float32), rng.integers(0, k, n)
+    found = engine.cross_entropy(logits, labels, 0.0, 1.0)
+    exact = engine.cross_entropy(logits.astype(np.float64), labels, 0.0, 1.0)
+    np.testing.assert_allclose(found.losses, exact.losses, rtol=1e-6, atol=1e-6)
+    own = np.eye(k, dtype=bool)[labels]  # where p − 1 loses digits
+    np.testing.assert_allclose(found.gradient[own], exact.gradient[own], atol=1e-6)
+    np.testing.assert_allclose(found.gradient[~own], exact.gradient[~own], rtol=8e-6, atol=1.2e-38)  # ½ ulp of 110, 2⁻¹²⁶
+    np.testing.assert_array_equal(found.right, exact.right)
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 0.2])
 @pytest.mark.parametrize("class_weights", [None, (1.0, 0.0, 2.5)])
 @pytest.mark.parametrize("sample_weights", [None, (1.0, 2.0, 0.0, 0.5, 3.0)])

@@ -14,7 +14,7 @@ from numba import njit
 from ..nn.elementwise import Formula
 from ..nn.types import Array
 from .kept import keep
-from .kernels import loss_of_one
+from .kernels import losses_of_rows
 from .loops import compiled_rule
 
 __all__ = ["CompiledChain"]
@@ -138,11 +138,12 @@ def _compiled(rule: Formula, gradient: Formula, dtype: np.dtype[Any]) -> tuple[C
     ) -> Any:
         go_forward(Z, likeness, moves, t, theta, units, work, c)
         kind, last = theta.dtype.type, work.shape[1] - units[-1]
-        loss, right = loss_of_one(work[0, last:], label, kind(smoothing), kind(weight), work[2, last:])
-        loss *= kind(weight)
+        y, w, losses, right = np.full(1, label), np.full(1, kind(weight)), np.empty(1, kind), np.empty(1, np.bool_)
+        losses_of_rows(0, 1, work[:1, last:], y, kind(smoothing), w, losses, right, work[2:, last:])
+        loss = losses[0] * w[0]
         if isfinite(loss):
             go_back(moves, t, kind(rate), theta, gradients, units, work, c)
-        return loss, right
+        return loss, right[0]
 
     def backward(moves: Any, t: int, rate: float, theta: Any, gradients: Any, units: Any, work: Any, c: Any) -> None:
         go_back(moves, t, theta.dtype.type(rate), theta, gradients, units, work, c)

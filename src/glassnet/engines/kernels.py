@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .crew import shared
+from .loops import exp
 from .native import gemm
 from .parts import bounds, inline, own
 
@@ -23,10 +24,12 @@ __all__ = [
     "dropout_mask",
     "half",
     "inputs",
-    "loss_of_one",
+    "losses_of_rows",
     "normalisation_gradient",
     "scale_shift",
 ]
+
+ROWS = 64  # that go through the loss together
 
 # Number by number
 
@@ -128,30 +131,46 @@ def normalisation_gradient(part: int, parts: int, dY: Any, C: Any, shift: Any, s
 
 
 @inline
-def loss_of_one(z: Any, y: int, smoothing: Any, w: Any, e: Any) -> Any:
-    """Return the loss of one example's logits z (k,), and whether its class y is right; its gradient goes into e (k,).
+def losses_of_rows(
+    first: int, last: int, Z: Any, labels: Any, smoothing: Any, weights: Any, losses: Any, right: Any, gradient: Any
+) -> None:
+    """Cross-entropy of some rows of Z (n, k), as `Engine.cross_entropy` says.
 
-    As `Engine.cross_entropy` says.
+    Some rows at a time are turned, so that each loop goes over many of them and not over a few classes.
     """
-    k, one = len(z), z.dtype.type(1)
-    even = smoothing / z.dtype.type(k)
-    largest, at = z[0], 0
-    for j in range(1, k):
-        if z[j] > largest or (z[j] != z[j] and largest == largest):  # NaN counts as largest, as in argmax
-            largest, at = z[j], j
-    total, off = z.dtype.type(0), z.dtype.type(0)
-    for j in range(k):
-        shifted = z[j] - largest
-        off += shifted
-        e[j] = np.exp(shifted)
-        total += e[j]
-    loss = np.log(total) - (one - smoothing) * (z[y] - largest)
-    if smoothing:  # 0 · inf is NaN
-        loss -= even * off
-    for j in range(k):
-        e[j] = w * (e[j] / total - even)
-    e[y] -= w * (one - smoothing)
-    return loss, at == y
+    k, one, nothing = Z.shape[1], Z.dtype.type(1), Z.dtype.type(0)
+    even = smoothing / Z.dtype.type(k)
+    E, at = np.empty((k, ROWS), Z.dtype), np.empty(ROWS, np.int32)
+    largest, total, off = np.empty(ROWS, Z.dtype), np.empty(ROWS, Z.dtype), np.empty(ROWS, Z.dtype)
+    for start in range(first, last, ROWS):
+        count = min(ROWS, last - start)
+        for i in range(count):
+            z = Z[start + i]
+            for j in range(k):
+                E[j, i] = z[j]
+            largest[i], at[i], total[i], off[i] = z[0], 0, nothing, nothing
+        for j in range(1, k):
+            z = E[j]
+            for i in range(count):  # NaN counts as largest, as in argmax
+                larger = z[i] > largest[i] or (z[i] != z[i] and largest[i] == largest[i])
+                largest[i], at[i] = z[i] if larger else largest[i], np.int32(j) if larger else at[i]
+        for j in range(k):
+            e = E[j]
+            for i in range(count):
+                e[i] -= largest[i]
+                off[i] += e[i]
+                e[i] = exp(e[i])
+                total[i] += e[i]
+        for i in range(count):
+            row = start + i
+            y, w, g = labels[row], weights[min(row, weights.size - 1)], gradient[row]
+            loss = np.log(total[i]) - (one - smoothing) * (Z[row, y] - largest[i])
+            losses[row] = loss - even * off[i] if smoothing else loss  # 0 · inf is NaN
+            right[row] = at[i] == y
+            share = w / total[i]
+            for j in range(k):
+                g[j] = share * E[j, i] - w * even
+            g[y] -= w * (one - smoothing)
 
 
 @shared
@@ -167,9 +186,8 @@ def cross_entropy(
     gradient: Any,
 ) -> None:
     """Cross-entropy of softmax(Z) and the labels, its gradient, and who is right, as `Engine.cross_entropy` says."""
-    for i in range(*bounds(part, parts, Z.shape[0])):
-        w = weights[min(i, weights.size - 1)]
-        losses[i], right[i] = loss_of_one(Z[i], labels[i], smoothing, w, gradient[i])
+    first, last = bounds(part, parts, Z.shape[0])
+    losses_of_rows(first, last, Z, labels, smoothing, weights, losses, right, gradient)
 
 
 # Dropout

@@ -6,14 +6,15 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.extending import register_jitable
+from numba import njit, types
+from numba.extending import overload, register_jitable
 
 from ..nn import formulas
 from .crew import shared
+from .native import float_of
 from .parts import own
 
-__all__ = ["compiled_rule", "is_ours", "over"]
+__all__ = ["compiled_rule", "exp", "is_ours", "over"]
 
 
 @cache
@@ -120,6 +121,37 @@ def _tanh(x: Any) -> Any:
     q = s * q + f(2.26843463243900e-03)
     q = s * q + f(4.89352518554385e-03)
     return x * p / q
+
+
+def exp(x: Any) -> Any:
+    """Return eˣ; in float32 by a polynomial, which takes many numbers at a time.
+
+    eˣ = 2ⁿ eʳ with n = ⌊x / ln 2 + ½⌋ and |r| ≤ ½ ln 2. The coefficients are those of Cephes' ``expf`` (Moshier, 1989).
+    """
+    raise NotImplementedError("it is there for compiled code")
+
+
+@overload(exp, inline="always")
+def _exp(x: Any) -> Callable[[Any], Any]:
+    f = np.float32
+
+    def short(x: Any) -> Any:
+        s = f(88.3762626647949) if x > f(88.3762626647949) else x  # NaN stays
+        s = f(-87.3365447505531) if s < f(-87.3365447505531) else s
+        n = np.floor(s * f(1.44269504088896341) + f(0.5))
+        r = s - n * f(0.693359375) - n * f(-2.12194440e-4)
+        p = r * f(1.9875691500e-4) + f(1.3981999507e-3)
+        p = p * r + f(8.3334519073e-3)
+        p = p * r + f(4.1665795894e-2)
+        p = p * r + f(1.6666665459e-1)
+        p = p * r + f(5.0000001201e-1)
+        y = (p * r * r + r + f(1)) * float_of((np.int32(n) + np.int32(127)) << np.int32(23))
+        return f(0) if x < f(-87.3365447505531) else y
+
+    def exact(x: Any) -> Any:
+        return np.exp(x)
+
+    return short if x == types.float32 else exact
 
 
 def _with_numbers_of(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:

@@ -12,7 +12,18 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["add", "call_kernel", "compare_and_set", "gemm", "give_way", "load", "pause", "put_kernel", "store"]
+__all__ = [
+    "add",
+    "call_kernel",
+    "compare_and_set",
+    "float_of",
+    "gemm",
+    "give_way",
+    "load",
+    "pause",
+    "put_kernel",
+    "store",
+]
 
 WORD, BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 PART = ir.FunctionType(ir.VoidType(), [BYTES, WORD])  # what a kernel is to those who call it by its address
@@ -66,6 +77,16 @@ def compare_and_set(typing: Any, state: Any, i: Any, old: Any, new: Any) -> Any:
         return builder.extract_value(builder.cmpxchg(pointer, args[2], args[3], "seq_cst", "seq_cst"), 1)
 
     return types.boolean(state, types.intp, types.int64, types.int64), code
+
+
+@intrinsic
+def float_of(typing: Any, bits: Any) -> Any:
+    """Return the float32 that has the bits of an int32."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), code
 
 
 @intrinsic
