@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # Of each interpreter its own environment: make PYTHON=python3.12 VENV=.venv-3.12 test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SHARE ?= 1
+TESTS ?=
 EVERYTHING := --editable ".[fast,web,tensorboard,search,mpi,onnx,heic,keras,mlflow,wandb,trackio,umap]"
 
 .PHONY: help setup demo test faults lint format docs site screenshots bench notebooks model wheel clean
@@ -15,8 +16,8 @@ help:  ## what can be made
 demo: $(VENV)/installed  ## train on the embedded digits, evaluate, save, recognise some images
 	@$(BIN)/glassnet demo
 
-test: lint  ## every check and every test
-	$(BIN)/python -m pytest
+test: lint  ## every check and every test, or some: make test TESTS=tests/nn
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 setup: $(VENV)/installed-dev  ## install glassnet and its tools into .venv
 
