@@ -64,7 +64,7 @@ bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and 
 	$(BIN)/python benchmarks/figure.py
 	$(BIN)/python benchmarks/table.py
 
-notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (about an hour)
+notebooks: $(VENV)/installed-dev  ## measure the five notebooks, as written and cured, and write their table (a quarter of an hour)
 	$(BIN)/python benchmarks/notebooks.py
 	$(BIN)/python benchmarks/notebook_convolutions.py
 	$(BIN)/python benchmarks/table.py

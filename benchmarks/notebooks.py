@@ -1,13 +1,14 @@
 """The five notebooks: test accuracy as written and cured, and their own workload here and as they compute it.
 
-    python benchmarks/notebooks.py [accuracy] [speed]     both take about a quarter of an hour
+    python benchmarks/notebooks.py [accuracy] [speed]     both take some twelve minutes
 
 Accuracy: each recipe is trained over five seeds, as written and cured, and read once on MNIST's 10,000 test images.
 Three notebooks learn from Kaggle's train.csv, 42,000 images; MNIST's first 42,000 training images take its place.
 
-Speed: the literal equations (`literal.py`, float64, NumPy with all threads) beside the same recipe as written in
-glassnet in float32, with the engine that the whole recipe gets: the same images, the same mathematics, the same number of steps. Each trial is a process of
-its own, and both take turns. A full-batch step costs the same from first to last, so a trial takes 50 of the 500.
+Speed: the literal equations (`literal.py`, float64, NumPy with all threads) beside the same recipe as written here, in
+float32 and with the engine that the whole recipe gets: the same images, the same mathematics, the same number of steps.
+Each trial is a process of its own, and both take turns. A full-batch step costs the same from first to last, so a trial
+takes 50 of the 500.
 What is done once is not timed: scaling and one-hot labels there, sorting the images into blocks here.
 """
 
