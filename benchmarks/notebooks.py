@@ -172,7 +172,7 @@ def main(arguments: list[str]) -> None:
     result = load_result("notebooks") if (RESULTS / "notebooks.json").exists() else {}
     for part in arguments or PARTS:
         measured = PARTS[part]()
-        result[part] = {"machine": describe_machine("numpy", "glassnet"), "notebooks": measured}
+        result[part] = {"machine": describe_machine("numpy", "numba", "glassnet"), "notebooks": measured}
         save_result("notebooks", result)
 
 

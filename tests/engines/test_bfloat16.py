@@ -191,6 +191,17 @@ def test_pixels_of_a_whole_batch_go_in_as_they_are(engine: Engine) -> None:
     close(engine.affine(X, W, b, np.empty((20, 4), np.float32)), pixels @ w, pixels @ abs(w))
 
 
+def test_images_that_are_blank_leave_the_biases(engine: Engine) -> None:
+    X = SomeColumns(np.empty((20, 0), np.float32), np.array([], np.int64), 12, 1 / 255, 0.0)
+    rng = np.random.default_rng(0)
+    W, b, dZ = (rng.standard_normal(shape, np.float32) for shape in ((12, 4), 4, (20, 4)))
+    Z, dW, db = (np.full(shape, np.nan, np.float32) for shape in ((20, 4), (12, 4), 4))
+    np.testing.assert_array_equal(engine.affine(X, W, b, Z), np.tile(b, (20, 1)))
+    engine.affine_gradients(X, dZ, dW, db)
+    assert not dW.any()
+    np.testing.assert_allclose(db, dZ.sum(axis=0), rtol=1e-4, atol=1e-5)
+
+
 def test_the_number_of_threads_changes_no_bit() -> None:
     rng = np.random.default_rng(0)
     X, W, b = (rng.standard_normal(shape, np.float32) for shape in ((100, 150), (150, 300), (300,)))

@@ -134,14 +134,19 @@ def test_a_batch_of_weight_zero_teaches_nothing(engine, sample_weights):
 SPECIAL = st.sampled_from([0.0, 1.0, 1.0, -2.0, np.inf, -np.inf, np.nan])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weights", [None, (1.0, 2.0, 0.5)])
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(rows=st.lists(st.tuples(st.tuples(SPECIAL, SPECIAL, SPECIAL), st.integers(0, 2)), min_size=1, max_size=4))
-def test_right_is_whether_argmax_is_the_label_with_ties_and_nan_too(engine, weights, rows):
+def test_right_is_whether_argmax_is_the_label_with_ties_and_nan_too(engine, weights, dtype, rows):
     logits, labels = (np.array(column) for column in zip(*rows, strict=True))
+    logits = logits.astype(dtype)
     with np.errstate(all="ignore"):
-        right = SoftmaxCrossEntropy(3, class_weights=weights, engine=engine)(logits, labels).right
-    np.testing.assert_array_equal(right, logits.argmax(axis=1) == labels)
+        found = SoftmaxCrossEntropy(3, class_weights=weights, engine=engine)(logits, labels)
+    np.testing.assert_array_equal(found.right, logits.argmax(axis=1) == labels)
+    broken = np.isnan(logits).any(axis=1) | (logits.max(axis=1) == np.inf) | (logits.max(axis=1) == -np.inf)
+    np.testing.assert_array_equal(np.isnan(found.gradient).all(axis=1), broken)
+    assert math.isnan(found.value) >= broken.any()
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.1])

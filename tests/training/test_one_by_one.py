@@ -7,8 +7,10 @@ import pytest
 
 from glassnet import Dataset, load_dataset
 from glassnet.errors import TrainingError
-from glassnet.nn import SGD, Dense, Layer, LossAndGradient, Network, Pass, Sigmoid, SoftmaxCrossEntropy
+from glassnet.nn import ACTIVATIONS, SGD, Dense, Layer, LossAndGradient, Network, Pass, Sigmoid, SoftmaxCrossEntropy
 from glassnet.training import Callback, RunLoop, RunUnderWay, resume, train
+from glassnet.training.assembly import prepare
+from glassnet.training.config import Config
 from glassnet.training.one_by_one import STEPS
 
 CLASSES = 10
@@ -70,20 +72,54 @@ def settings(request: pytest.FixtureRequest) -> dict:
     return SETTINGS | {"engine": request.param}
 
 
+def in_one_call(engine: str, case: dict) -> bool:
+    return engine == "compiled" and not case.keys() & {"dropout"} and "relu-derivative" not in str(case)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_blocks_of_steps_are_ordinary_steps(
     settings: dict, case: dict, digits: Dataset, tmp_path: Path, monkeypatch
 ) -> None:
     together, apart = Watch(look_every=7), Watch(look_every=7)
     train(digits, "fast", out=tmp_path / "together", callbacks=[together], **settings | case)
-    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, network: False)
+    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, layers: False)
     train(digits, "fast", out=tmp_path / "apart", callbacks=[apart], **settings | case)
     assert together.run.steps.one_by_one is not None
+    assert (together.run.steps.one_by_one._chain is not None) == in_one_call(settings["engine"], case)
     assert apart.run.steps.one_by_one is None
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(together.parameters, apart.parameters, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(together.gradients, apart.gradients, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_compiled_steps_in_float32_are_those_of_numpy(activation: str, digits: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    settings = SETTINGS | {"hidden": [12, 8], "activation": activation, "precision": "float32", "epochs": 1}
+    losses = []
+    for engine in ("numpy", "compiled"):
+        train(digits, "fast", out=tmp_path / engine, engine=engine, callbacks=[watch := Watch()], **settings)
+        losses.append(watch.losses)
+    assert watch.run.steps.one_by_one._chain is not None
+    np.testing.assert_allclose(*losses, rtol=1e-3, atol=1e-4)
+
+
+def test_labels_that_are_no_class_are_refused(settings: dict, digits: Dataset, tmp_path: Path) -> None:
+    class Relabel(Watch):
+        def on_start(self, run: RunUnderWay) -> None:
+            run.steps.one_by_one.examples.labels[5] = CLASSES + 30
+
+    with pytest.raises(ValueError, match="labels must be whole numbers from 0 to 9"):
+        train(digits, "fast", out=tmp_path / "run", callbacks=[Relabel()], **settings)
+
+
+def test_many_steps_on_single_images_are_worth_compiled_code(digits: Dataset) -> None:
+    pytest.importorskip("numba")
+    settings = SETTINGS | {"hidden": [12], "validation": 0}
+    assert prepare(Config.resolve("fast", **settings | {"epochs": 200}), digits).engine == "compiled"
+    for other in ({"epochs": 10}, {"epochs": 200, "batch_size": 2}, {"epochs": 200, "dropout": 0.1}):
+        assert prepare(Config.resolve("fast", **settings | other), digits).engine == "numpy"
 
 
 def test_the_steps_are_those_of_plain_gradient_descent(settings: dict, digits: Dataset, tmp_path: Path) -> None:
@@ -133,7 +169,7 @@ def test_what_a_callback_changes_in_the_network_counts(
     together, apart = Shrink(), Shrink()
     settings |= {"hidden": [12], "epochs": 1}
     train(digits, "fast", out=tmp_path / "together", callbacks=[together], **settings)
-    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, network: False)
+    monkeypatch.setattr("glassnet.training.steps.can_go_one_by_one", lambda config, layers: False)
     train(digits, "fast", out=tmp_path / "apart", callbacks=[apart], **settings)
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(together.run.network.parameters, apart.run.network.parameters, rtol=1e-7, atol=1e-10)

@@ -2,14 +2,17 @@
 
 from playwright.sync_api import FloatRect, Locator
 
-WAIT = 200  # ms that it has not moved
+WAIT, LOOKS = 200, 50  # ms that it has not moved, and how often it may have
 
 
 def still(place: Locator) -> FloatRect:
     """Scroll to an element, and return where in the window it has come to rest."""
-    place.scroll_into_view_if_needed()
-    before, box = None, place.bounding_box()
-    while box is None or box != before:
+    before = None
+    for _ in range(LOOKS):
+        place.scroll_into_view_if_needed()
+        box = place.bounding_box()
+        if box is not None and box == before:
+            return box
+        before = box
         place.page.wait_for_timeout(WAIT)
-        before, box = box, place.bounding_box()
-    return box
+    raise AssertionError(f"{place} does not lie still")

@@ -21,6 +21,7 @@ from glassnet.data import frame_picture, read_picture
 from glassnet.data.folder import MNIST_FORM
 from glassnet.training import Callback, Live, RunUnderWay, live
 from glassnet.web import Site
+from glassnet.web.jobs import Jobs
 
 __all__ = ["trained"]
 
@@ -29,6 +30,20 @@ __all__ = ["trained"]
 def client(address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=address, timeout=60) as client:
         yield client
+
+
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fine-tuning begins paused, so that it goes as long as the page needs to find it."""
+    start = Jobs.start
+    monkeypatch.setattr(Jobs, "start", lambda jobs, spec: start(jobs, {**spec, "paused": True}))
+
+
+def go_on(client: httpx.Client) -> str:
+    """Let the fine-tuning that is under way go, and return its name."""
+    name: str = client.get("/api/drawings/train").json()["name"]
+    client.post(f"/api/runs/{name}/go").raise_for_status()
+    return name
 
 
 def keep_ten(client: httpx.Client) -> None:
@@ -102,6 +117,7 @@ def test_the_model_in_hand_is_fine_tuned_and_taken_in_hand(
     expect(page.get_by_role("row", name=re.compile(r"Validation images of large\.npz"))).to_be_visible()
 
 
+@pytest.mark.usefixtures("paused")
 def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, client: httpx.Client, trained: Run) -> None:
     keep_ten(client)
     page.goto(f"/#draw?run={trained.path.name}")
@@ -111,6 +127,7 @@ def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, clien
     page.wait_for_timeout(1000)
     page.get_by_role("navigation", name="Views").get_by_role("link", name="Draw").click()
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
+    go_on(client)
     expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
     expect(page).to_have_url(re.compile("#draw\\?run=.*fine-tune$"))
     page.get_by_role("navigation", name="Views").get_by_role("link", name="Lessons").click()
@@ -118,19 +135,21 @@ def test_fine_tuning_is_found_again_by_who_left_while_it_began(page: Page, clien
     expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()  # what was told once is not told again
 
 
+@pytest.mark.usefixtures("paused")
 def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Client, trained: Run) -> None:
     keep_ten(client)
     assert client.get("/api/drawings/train").json() == {"name": None}
     page.goto(f"/#draw?run={trained.path.name}")
     page.route("**/api/drawings/score*", lambda route: None)  # it begins before anything is measured
     page.get_by_role("button", name="Fine-tune on them").click()
-    while (name := client.get("/api/drawings/train").json()["name"]) is None:
+    for _ in range(2000):
+        if client.get("/api/drawings/train").json()["name"]:
+            break
         page.wait_for_timeout(10)
-    client.post(f"/api/runs/{name}/pause").raise_for_status()  # so that it goes as long as the page needs to find it
     page.unroute_all()
     page.reload()
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
-    client.post(f"/api/runs/{name}/go").raise_for_status()
+    name = go_on(client)
     row = page.get_by_role("row", name=re.compile("^Drawings held out"))
     expect(row).to_be_visible(timeout=90_000)
     for place, step in ((1, {"step": 0}), (2, {})):
@@ -139,6 +158,7 @@ def test_fine_tuning_is_found_again_after_a_reload(page: Page, client: httpx.Cli
     expect(page.get_by_role("button", name="Fine-tune on them")).to_be_visible()
 
 
+@pytest.mark.usefixtures("paused")
 def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_one(
     browser: Browser, address: str, client: httpx.Client, trained: Run
 ) -> None:
@@ -148,19 +168,14 @@ def test_who_is_refused_a_fine_tuning_beside_another_is_told_and_follows_that_on
     button = page.get_by_role("button", name="Fine-tune on them")
     expect(button).to_be_visible()
 
-    def begin() -> str:  # as if in another tab; paused, so that it goes as long as the page needs to find it
-        name: str = client.post("/api/drawings/train?run=large").raise_for_status().json()["name"]
-        client.post(f"/api/runs/{name}/pause").raise_for_status()
-        return name
-
-    with ThreadPoolExecutor() as other:
-        began = other.submit(begin)
+    with ThreadPoolExecutor() as other:  # as if in another tab
+        began = other.submit(client.post, "/api/drawings/train?run=large")
         while len(list(trained.path.parent.iterdir())) < 2 and not began.done():
             page.wait_for_timeout(10)
         button.click()
     expect(page.locator(".outcome")).to_contain_text("is being fine-tuned on the drawings")
     expect(page.get_by_role("button", name="Fine-tuning …")).to_be_visible()
-    client.post(f"/api/runs/{began.result()}/go").raise_for_status()
+    assert began.result().json()["name"] == go_on(client)
     expect(page.get_by_role("row", name=re.compile("^Drawings held out"))).to_be_visible(timeout=90_000)
     page.close()
 

@@ -105,6 +105,20 @@ def test_changes_of_a_run_that_goes_are_those_since_the_last_look(
     np.testing.assert_allclose(images, moved, atol=answer["full"] / 127)
 
 
+def test_changes_of_a_run_that_is_back_at_a_checkpoint_are_those_since_its_snapshot(
+    run: Run, client: httpx.Client
+) -> None:
+    last = json.loads((run.path / "steps.jsonl").read_text().splitlines()[-1])
+    with only_process(run.path):
+        for step in (last["step"] + 40, last["step"] + 5):
+            with (run.path / "steps.jsonl").open("a") as steps:
+                steps.write(json.dumps(last | {"step": step}) + "\n")
+            (run.path / "live.safetensors").unlink(missing_ok=True)
+            shutil.copy(run.path / "model.safetensors", run.path / "live.safetensors")
+            answer = client.get("/api/runs/one/changes").json()
+        assert (answer["step"], answer["since"]) == (step, run.snapshots[-1])
+
+
 def test_a_drawing_is_answered_at_every_step(run: Run, digits: Dataset, client: httpx.Client) -> None:
     picture = picture_of(digits.test.images[0])
     answer = client.post("/api/runs/one/drawing", content=picture).json()

@@ -6,6 +6,6 @@ network, and `examine_convolution` which are in somebody's own convolution.
 """
 
 from .doctor import Diagnosis, Finding, examine, examine_convolution
-from .mistakes import MISTAKES, Mistake
+from .mistakes import MISTAKES, Mistake, PlantedLoss
 
-__all__ = ["MISTAKES", "Diagnosis", "Finding", "Mistake", "examine", "examine_convolution"]
+__all__ = ["MISTAKES", "Diagnosis", "Finding", "Mistake", "PlantedLoss", "examine", "examine_convolution"]

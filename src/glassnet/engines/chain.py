@@ -1,9 +1,9 @@
-"""One example through a chain of affine maps and back, compiled: each way one call, and both with the loss one, too.
+"""Steps on single examples through a chain, compiled: forward and back are one call each, or with the loss one in all.
 
 For one example a layer computes so little that nearly all the time of its operations goes into calling them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from math import isfinite
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from ..nn.chain import Chain
 from ..nn.elementwise import Formula
 from ..nn.types import Array
 from .kept import keep
@@ -23,38 +24,27 @@ FORWARD, STEP, BACKWARD = range(3)
 
 
 class CompiledChain:
-    """See `Engine.chain`, whose arguments it takes."""
+    """`glassnet.nn.chain.ChainSteps` in compiled code; arguments are those of `Engine.chain_steps`."""
 
-    def __init__(
-        self,
-        units: Sequence[int],
-        rule: Formula,
-        gradient: Formula,
-        constants: Sequence[float],
-        parameters: Array,
-        gradients: Array,
-    ) -> None:
-        dtype = parameters.dtype
-        self._codes = _compiled(rule, gradient, dtype)
+    def __init__(self, chain: Chain, parameters: Array, gradients: Array) -> None:
+        dtype, units = parameters.dtype, chain.units
+        self._codes = _compiled(chain.rule, chain.gradient, dtype)
         work = np.zeros((3, sum(units)), dtype)
-        self._given = parameters, gradients, np.array(units), work, tuple(map(dtype.type, constants))
+        self._given = parameters, gradients, np.array(units), work, tuple(map(dtype.type, chain.constants))
         self._logits, self._delta = work[:1, -units[-1] :], work[2:, -units[-1] :]
         self.delta = work[2:, : units[0]]
 
     def forward(self, Z: Array, likeness: Array, moves: Array, t: int) -> Array:
-        """Return the logits (1, k) of example ``t``."""
         self._codes[FORWARD](Z, likeness, moves, t, *self._given)
         return self._logits
 
     def backward(self, dY: Array, moves: Array, t: int, rate: float) -> None:
-        """Go back from dY (1, k), the gradient of the logits that `forward` has returned last, and move."""
         self._delta[...] = dY
         self._codes[BACKWARD](moves, t, rate, *self._given)
 
     def step(
         self, Z: Array, likeness: Array, moves: Array, t: int, label: int, smoothing: float, weight: float, rate: float
     ) -> tuple[float, bool]:
-        """Take a whole step with `SoftmaxCrossEntropy`; none where the loss, which is returned, is not finite."""
         found: tuple[float, bool] = self._codes[STEP](
             Z, likeness, moves, t, label, smoothing, weight, rate, *self._given
         )
@@ -149,5 +139,5 @@ def _compiled(rule: Formula, gradient: Formula, dtype: np.dtype[Any]) -> tuple[C
         go_back(moves, t, theta.dtype.type(rate), theta, gradients, units, work, c)
 
     for code in (forward, step, backward):
-        code.__name__ = code.__qualname__ = f"{rule.__name__}_{code.__name__}"
+        code.__name__ = code.__qualname__ = f"{rule.__name__}_{gradient.__name__}_{code.__name__}"
     return keep(forward), keep(step), keep(backward)

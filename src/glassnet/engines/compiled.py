@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..nn import Engine
+from ..nn.chain import Chain
 from ..nn.elementwise import Formula
 from ..nn.engine import CrossEntropy
 from ..nn.products import SomeColumns
@@ -20,7 +21,7 @@ from . import convolution, kernels, products, windows
 from .blas import find_blas
 from .chain import CompiledChain
 from .crew import Crew
-from .loops import is_ours, over
+from .loops import has_code, over
 
 __all__ = ["CompiledEngine"]
 
@@ -140,18 +141,10 @@ class CompiledEngine(Engine):
         self._work(kernels.column_products, A.size, self.least_pass, A, B, out)
         return out
 
-    def chain(
-        self,
-        units: Sequence[int],
-        rule: Formula,
-        gradient: Formula,
-        constants: Sequence[float],
-        parameters: Array,
-        gradients: Array,
-    ) -> CompiledChain | None:
-        if not (is_ours(rule) and is_ours(gradient)):
+    def chain_steps(self, chain: Chain, parameters: Array, gradients: Array) -> CompiledChain | None:
+        if not (has_code(chain.rule) and has_code(chain.gradient)):
             return None
-        return CompiledChain(units, rule, gradient, constants, parameters, gradients)
+        return CompiledChain(chain, parameters, gradients)
 
     # Normalisation
 

@@ -136,14 +136,15 @@ def losses_of_rows(
 ) -> None:
     """Cross-entropy of some rows of Z (n, k), as `Engine.cross_entropy` says.
 
-    Some rows at a time are turned, so that each loop goes over many of them and not over a few classes.
+    Some rows at a time are transposed, so that each loop goes over many of them and not over a few classes.
     """
     k, one, nothing = Z.shape[1], Z.dtype.type(1), Z.dtype.type(0)
     even = smoothing / Z.dtype.type(k)
-    E, at = np.empty((k, ROWS), Z.dtype), np.empty(ROWS, np.int32)
-    largest, total, off = np.empty(ROWS, Z.dtype), np.empty(ROWS, Z.dtype), np.empty(ROWS, Z.dtype)
-    for start in range(first, last, ROWS):
-        count = min(ROWS, last - start)
+    wide = max(min(ROWS, last - first), 1)
+    E, at = np.empty((k, wide), Z.dtype), np.empty(wide, np.int32)
+    largest, total, off = np.empty(wide, Z.dtype), np.empty(wide, Z.dtype), np.empty(wide, Z.dtype)
+    for start in range(first, last, wide):
+        count = min(wide, last - start)
         for i in range(count):
             z = Z[start + i]
             for j in range(k):

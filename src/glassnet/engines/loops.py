@@ -14,7 +14,7 @@ from .crew import shared
 from .native import float_of
 from .parts import own
 
-__all__ = ["compiled_rule", "exp", "is_ours", "over"]
+__all__ = ["compiled_rule", "exp", "has_code", "over"]
 
 
 @cache
@@ -31,7 +31,7 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
         inputs: how many others are read.
         dtype: of all arrays.
     """
-    if not (is_ours(formula) or formula is np.tanh) or (dtype != np.float32 and _has_tanh(formula)):
+    if not has_code(formula) or (dtype != np.float32 and _has_tanh(formula)):
         return None
     f = compiled_rule(formula, dtype)
 
@@ -85,14 +85,18 @@ def over(formula: Callable[..., Any], targets: int, inputs: int, dtype: np.dtype
     return shared(loop)
 
 
-def is_ours(formula: Callable[..., Any]) -> bool:
-    """Whether a rule is one of `glassnet.nn.formulas`, which can be compiled."""
-    return getattr(formula, "__module__", None) == formulas.__name__
+def has_code(formula: Callable[..., Any]) -> bool:
+    """Whether a rule can be compiled: one of `glassnet.nn.formulas`, some of which are NumPy's own."""
+    return getattr(formula, "__module__", None) == formulas.__name__ or formula is np.tanh
 
 
 def compiled_rule(formula: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
-    """Return a rule as compiled functions can call it, for numbers of the given type; tanh is in float32."""
-    rule: Callable[..., Any] = _tanh if formula is np.tanh else register_jitable(_with_numbers_of(formula, dtype))
+    """Return a rule as compiled functions can call it, for numbers of the given type."""
+    rule: Callable[..., Any]
+    if formula is np.tanh:
+        rule = _tanh if dtype == np.float32 else _exact_tanh
+    else:
+        rule = register_jitable(_with_numbers_of(formula, dtype))
     return rule
 
 
@@ -123,8 +127,13 @@ def _tanh(x: Any) -> Any:
     return x * p / q
 
 
+@njit(error_model="numpy")
+def _exact_tanh(x: Any) -> Any:
+    return np.tanh(x)
+
+
 def exp(x: Any) -> Any:
-    """Return eˣ; in float32 by a polynomial, which takes many numbers at a time.
+    """Return eˣ for x ≤ 0; in float32 by a polynomial, which takes many numbers at a time, and 0 below −87.3.
 
     eˣ = 2ⁿ eʳ with n = ⌊x / ln 2 + ½⌋ and |r| ≤ ½ ln 2. The coefficients are those of Cephes' ``expf`` (Moshier, 1989).
     """
@@ -134,10 +143,10 @@ def exp(x: Any) -> Any:
 @overload(exp, inline="always")
 def _exp(x: Any) -> Callable[[Any], Any]:
     f = np.float32
+    least = f(-87.3365447505531)
 
     def short(x: Any) -> Any:
-        s = f(88.3762626647949) if x > f(88.3762626647949) else x  # NaN stays
-        s = f(-87.3365447505531) if s < f(-87.3365447505531) else s
+        s = x if x > least else least  # for NaN, too, of which there is no n
         n = np.floor(s * f(1.44269504088896341) + f(0.5))
         r = s - n * f(0.693359375) - n * f(-2.12194440e-4)
         p = r * f(1.9875691500e-4) + f(1.3981999507e-3)
@@ -146,7 +155,8 @@ def _exp(x: Any) -> Callable[[Any], Any]:
         p = p * r + f(1.6666665459e-1)
         p = p * r + f(5.0000001201e-1)
         y = (p * r * r + r + f(1)) * float_of((np.int32(n) + np.int32(127)) << np.int32(23))
-        return f(0) if x < f(-87.3365447505531) else y
+        y = f(0) if x < least else y
+        return y if x == x else x
 
     def exact(x: Any) -> Any:
         return np.exp(x)

@@ -20,7 +20,7 @@ class Rounded(Engine):
     emulated = True
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns):  # which asks for the product of what is there
+        if isinstance(X, SomeColumns):  # which is asked again for the product of the columns that are there
             return super().affine(X, W, b, out)
         return super().affine(self._rounded("X", X), self._rounded("W", W), b, out)
 

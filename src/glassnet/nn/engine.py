@@ -9,7 +9,7 @@ Rules for single numbers come from `formulas`; an engine is only told which one 
 from collections.abc import Callable, Sequence
 from math import ceil, inf, isnan, prod, sqrt
 from threading import local
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,6 +21,9 @@ from .products import SomeColumns, product, sum_of_rows, transposed_product
 from .team import Team
 from .types import Array, Shape
 from .windows import Window
+
+if TYPE_CHECKING:
+    from .chain import Chain, ChainSteps  # which knows layers, and these the engine
 
 __all__ = ["NUMPY", "CrossEntropy", "Engine"]
 
@@ -170,7 +173,11 @@ class Engine:
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
         """Z = X W + b for X (n, d), W (d, k), b (k,), into ``out`` (n, k)."""
         if isinstance(X, SomeColumns):
-            return self.affine(X.P, *X.scaled(W, b), out)
+            W, b = X.scaled(W, b)
+            if len(W):
+                return self.affine(X.P, W, b, out)
+            out[...] = b  # of blank images alone, of which a BLAS wants to know nothing
+            return out
         product(X, W, out)
         out += b
         return out
@@ -179,7 +186,10 @@ class Engine:
         """dW = Xᵀ dZ and db = Σₙ dZ for X (n, d) and dZ (n, k), into ``dW`` (d, k) and ``db`` (k,)."""
         if isinstance(X, SomeColumns):
             some = self.scratch("some of dW", (len(X.columns), dZ.shape[1]), dW.dtype)
-            self.affine_gradients(X.P, dZ, some, db)
+            if len(some):
+                self.affine_gradients(X.P, dZ, some, db)
+            else:
+                sum_of_rows(dZ, db)
             X.spread(some, db, dW)
         else:
             sum_of_rows(dZ, db)
@@ -205,23 +215,12 @@ class Engine:
             length = float(np.linalg.norm(x.astype(np.float64)))
         return length
 
-    def chain(
-        self,
-        units: Sequence[int],
-        rule: Formula,
-        gradient: Formula,
-        constants: Sequence[float],
-        parameters: Array,
-        gradients: Array,
-    ) -> Any:
-        """Return what takes steps on single examples in one call, or None: NumPy takes them layer by layer.
+    def chain_steps(self, chain: "Chain", parameters: Array, gradients: Array) -> "ChainSteps | None":
+        """Return what takes steps on single examples through a chain, or None, as here: then it is done layer by layer.
 
         Args:
-            units: of the layers of a chain of affine maps.
-            rule: of the activation between any two, one of `formulas`.
-            gradient: of that activation, another.
-            constants: what both take.
-            parameters: W (d, k) and b (k,) of each layer but the first, flat.
+            chain: its affine maps and activation.
+            parameters: W (d, k) and b (k,) of each affine map but the first, flat.
             gradients: of the parameters, alike.
         """
         return None

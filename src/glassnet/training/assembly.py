@@ -29,10 +29,12 @@ from ..nn import (
     step_decay,
     warm_up,
 )
+from ..nn.chain import chain_of
 from ..nn.types import Shape
 from ..tensor_files import MAX_TENSOR_FILE_BYTES
 from .architecture import build_layers, multiply_adds, network_words
 from .config import Config
+from .one_by_one import can_go_one_by_one
 from .rehearsal import split
 
 __all__ = [
@@ -46,7 +48,7 @@ __all__ = [
     "shares_out_images",
 ]
 
-ONE_BY_ONE = 1_000_000  # multiply-adds that take NumPy as long as the calls of a step on a single example
+ONE_BY_ONE = 1_000_000  # multiply-adds that take NumPy as long as a step on one example, which compiled is one call
 
 
 class Task(NamedTuple):
@@ -96,8 +98,9 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     if shares_out_images(layers):
         products = 1
     total = config.epochs * len(training) * sum(work)
-    one_by_one = config.epochs * len(training) * ONE_BY_ONE if config.batch_size == 1 else 0
-    engine = choose_engine(config.engine, max(total, one_by_one))
+    by_chain = config.batch_size == 1 and can_go_one_by_one(config, layers) and chain_of(layers)
+    calls = config.epochs * len(training) * ONE_BY_ONE if by_chain else 0
+    engine = choose_engine(config.engine, max(total, calls))
     network = ", ".join(network_words(config, dataset.image_shape, len(dataset.classes)))
     shape = dataset.image_shape
     return Task(training, mixture, validation, mistakes, shape, network, total, size, engine, threads, products)

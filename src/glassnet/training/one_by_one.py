@@ -15,13 +15,13 @@ on as it was planned, and its end is computed from W₀ and b₀ all the same, s
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..errors import TrainingError
-from ..nn import ACTIVATIONS, SGD, Dense, LossAndGradient, Network, Pass, ReLU, SoftmaxCrossEntropy
-from ..nn.activations import Activation
+from ..nn import SGD, Dense, Layer, LossAndGradient, Network, Pass, SoftmaxCrossEntropy
+from ..nn.chain import chain_of
 from ..nn.types import Array
 from .batches import Batches
 from .config import Config
@@ -31,14 +31,14 @@ __all__ = ["STEPS", "OneByOne", "can_go_one_by_one"]
 STEPS = 128  # of a block; with more, the corrections take the time that the products save
 
 
-def can_go_one_by_one(config: Config, network: Network) -> bool:
+def can_go_one_by_one(config: Config, layers: Sequence[Layer]) -> bool:
     """Return whether a step moves the first layer by x ⊗ dz and nothing else, and nobody averages the steps.
 
     Nor may images be distorted: that is drawn batch by batch, and the batches here are others than those of single
     images.
     """
     more = config.l2 or config.clip_norm or config.ema or config.augmentation or config.precision == "bfloat16"
-    return config.optimizer == "sgd" and not more and type(network.layers[0]) is Dense
+    return config.optimizer == "sgd" and not more and type(layers[0]) is Dense
 
 
 class OneByOne:
@@ -61,7 +61,11 @@ class OneByOne:
         self._lower = network.parameters[: W.size + b.size]  # W and b
         above = slice(W.size + b.size, None)
         self.rest = SGD(network.parameters[above], network.gradients[above], engine=network.engine)
-        self._chain = _chain(network, above)
+        chain = chain_of(network.layers)
+        given = network.parameters[above], network.gradients[above]
+        # With labels that were checked for as many classes as there are outputs, compiled code writes nowhere else.
+        fits = chain is not None and chain.units[-1] == loss.classes
+        self._chain = network.engine.chain_steps(chain, *given) if chain and fits else None
         self._moves = np.empty((STEPS, b.size), W.dtype)  # η dz of each step of the block
         self._taken = self._size = 0  # steps of the block, and how many it has
         self._caught_up = 0  # steps of the block that are in W and b
@@ -120,6 +124,7 @@ class OneByOne:
     def _take_at_once(self, t: int, number: int, rate: float) -> tuple[float, int] | None:
         """Take the step with example ``t`` of the block in compiled code, as `take` says."""
         chain, prepared, loss = self._chain, (self._Z, self._likeness, self._moves, t), self.loss
+        assert chain is not None
         self._dY = chain.delta
         if type(loss) is SoftmaxCrossEntropy:
             y = int(self._labels[t])
@@ -154,6 +159,7 @@ class OneByOne:
         """Compute what the rest of a block needs of W and b as they are now."""
         X, labels, _ = self.examples.batch(epoch, i // STEPS)
         self._X, self._labels = X[i % STEPS :], labels[i % STEPS :]
+        self.loss.check(np.empty((len(self._labels), self.loss.classes), X.dtype), self._labels)
         self._Z = self._X @ self.first.W + self.first.b  # (n, units)
         self._likeness = self._X @ self._X.T + 1  # (n, n)
         self._taken, self._size, self._caught_up, self._before = 0, len(self._X), 0, None
@@ -175,16 +181,3 @@ class OneByOne:
             self.first_pass.X = self._X[self._taken - 1 : self._taken]
             self.first.parameter_gradients(self._dY, self.first_pass)  # the last step's, for those who look
         self._caught_up = self._taken
-
-
-def _chain(network: Network, above: slice) -> Any:
-    """Return what takes steps through the layers in one call, where the engine has such code for them; else None."""
-    layers = network.layers
-    affine = [layer for layer in layers[::2] if type(layer) is Dense]
-    between = [layer for layer in layers[1::2] if isinstance(layer, Activation) and type(layer) in ACTIVATIONS.values()]
-    kinds = {(type(layer), layer.settings()) for layer in between}
-    if len(affine) + len(between) < len(layers) or len(kinds) > 1:
-        return None
-    kind, constants = kinds.pop() if kinds else (ReLU, ())
-    given = network.parameters[above], network.gradients[above]
-    return network.engine.chain([layer.units for layer in affine], kind.rule, kind.gradient, constants, *given)

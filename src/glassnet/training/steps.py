@@ -67,7 +67,7 @@ class Steps:
         if isinstance(batches, Batches) and config.batch_size == "all":
             whole_batch = (network, loss, batches.examples, batches.preprocessing, config.seed, self.ranks)
             self.whole_batch = WholeBatch(*whole_batch)
-        if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network):
+        if isinstance(batches, Batches) and config.batch_size == 1 and can_go_one_by_one(config, network.layers):
             whole = (batches.examples, batches.preprocessing, STEPS, batches.seed, batches.input_shape, batches.dtype)
             self.one_by_one = OneByOne(network, loss, Batches(*whole, shuffle=batches.shuffle), config.seed)
 

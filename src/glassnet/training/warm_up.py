@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from ..clinic import PlantedLoss
 from ..data import load_dataset
 from ..engines import computing
 from ..nn import Engine
 from ..nn.optimizers import FLUSH_EVERY
 from .architecture import tiny_entry
 from .config import Config
+from .validation import validate
 
 __all__ = ["warm_up"]
 
@@ -40,5 +42,8 @@ def warm_up(config: Config, engine: Engine) -> None:
     with computing(loop.network.engine):
         loop.optimizer.steps = FLUSH_EVERY - 1  # so that this step does all that any step does
         loop.steps.take(0, 0, config.learning_rate)
+        if config.mistakes and loop.steps.one_by_one:  # of which some take a loss of their own
+            loop.steps.one_by_one.loss = PlantedLoss(len(dataset.classes))
+            loop.steps.take(0, 1, config.learning_rate)
         loop.network.engine.half(loop.network.parameters, np.empty(loop.network.parameters.size, np.float16))
-        loop.validate()
+        validate(loop.model, loop.batches.examples)

@@ -83,8 +83,8 @@ class Control(RunCallback):
     def _wait(self, run: RunUnderWay) -> None:
         """Return when the next step may be taken, or the run is to end."""
         if self._paused or 0 < self._pace <= SLOW:
-            self._live.write(run)
             run.tell()
+            self._live.write(run)
         with self._changed:
             while not self._ended and not run.stopped and (rest := self._rest(run)) > 0:
                 self._changed.wait(rest)

@@ -117,7 +117,7 @@ class Insight:
         record = Record(run.path)
         record.read()
         step = step_of(file, record)
-        if known is None or known.step > step:  # it was not looked at, or has gone back to its checkpoint
+        if known is None or known.step > step:  # not looked at before, back at a checkpoint, or ended: its best model
             before = _snapshot_before(run, step)
         elif known.step == step:  # the line of a step comes before its network: what was shown was that of before
             before = known.before

@@ -2,9 +2,9 @@
 
 from ...plugins import WithPlugins, blame, load_plugin
 from . import convolution_mistakes, data_mistakes, gradient_mistakes, softmax_mistakes, weight_mistakes
-from .mistake import Mistake
+from .mistake import Mistake, PlantedLoss
 
-__all__ = ["MISTAKES", "Mistake"]
+__all__ = ["MISTAKES", "Mistake", "PlantedLoss"]
 
 OWN: dict[str, type[Mistake]] = {
     mistake.name: mistake

@@ -4,6 +4,7 @@
 const PATIENCE = 10_000; // ms that a view may take to grow as long as it was
 const places = new Map(); // by address
 let byLink = false;
+let visit = 0; // counts the addresses that were shown, of which only the newest is scrolled
 
 history.scrollRestoration = "manual";
 addEventListener("scroll", () => places.set(location.hash, scrollY), { passive: true });
@@ -13,6 +14,7 @@ addEventListener("popstate", () => setTimeout(() => { byLink = false; })); // af
 // Called when another address is to be shown, which begins at its top: returns what scrolls to its place once the view is
 // there.
 export function place() {
+  const own = ++visit;
   const y = byLink ? 0 : places.get(location.hash) ?? 0;
   scrollTo(0, 0);
   return () => {
@@ -23,9 +25,8 @@ export function place() {
     const signs = ["wheel", "touchstart", "keydown", "pointerdown"];
     for (const sign of signs) addEventListener(sign, stop, { once: true, passive: true });
     const again = () => {
-      if (moved) return;
-      scrollTo(0, y);
-      if (Math.abs(scrollY - y) > 1 && performance.now() < end) requestAnimationFrame(again);
+      if (!moved && own === visit) scrollTo(0, y);
+      if (!moved && own === visit && Math.abs(scrollY - y) > 1 && performance.now() < end) requestAnimationFrame(again);
       else for (const sign of signs) removeEventListener(sign, stop);
     };
     again();
