@@ -10,7 +10,7 @@
     optimizer.step(learning_rate=0.001)
 
 Read `glassnet.textbook` first, then here `layers`, `activations`, `formulas`, `convolution`, `normalization`, `losses`,
-`passes`, `network`, `optimizers`, `schedules`, `averaging`, and last how all of it is computed: `engine`,
+`passes`, `network`, `optimizers`, `schedules`, `averaging`, `chain`, and last how all of it is computed: `engine`,
 `elementwise`, `products`, `windows`.
 """
 
