@@ -163,7 +163,7 @@ def growth_lines(result: Result) -> list[str]:
             grid["µs an image", at] = f"{1e6 * median(point['seconds_an_image']):.3g}"
             if key == "images":  # before the first step they are split, and summed so that a change is noticed
                 grid["seconds before the first step", at] = f"{median(point['seconds_before']):.2g}"
-            grid["memory at its peak, MiB", at] = f"{max(point['peak']) / 2**20:,.0f}"
+            grid["memory at its peak, MiB", at] = f"{median(point['peak']) / 2**20:,.0f}"
         lines += ["", *table(name, grid, str)]
     left_out = ", ".join(f"{count:,}" for count in result["left_out"])
     return [
@@ -176,7 +176,7 @@ def growth_lines(result: Result) -> list[str]:
 
 
 def convolution_lines(result: Result) -> list[str]:
-    peaks = {point["at"]: max(point["peak"]) / 2**20 for point in result["points"]}
+    peaks = {point["at"]: median(point["peak"]) / 2**20 for point in result["points"]}
     grid = {("memory at its peak, MiB", f"{at:,}"): f"{peak:,.0f}" for at, peak in peaks.items()}
     return [
         "",

@@ -168,7 +168,7 @@ def grid_search(result: Result) -> str:
 
 def memory(result: Result) -> str:
     most = max(result["images"], key=lambda point: point["at"])
-    return f"memory to train on {most['at']:,} images | {max(most['peak']) / 2**20:.0f} MiB"
+    return f"memory to train on {most['at']:,} images | {median(most['peak']) / 2**20:.0f} MiB"
 
 
 def titled(title: str, lines: Lines) -> Lines:
