@@ -250,7 +250,7 @@ def answer(tree):
 )
 def test_answers_written_past_the_worker_are_no_repair(checked: Changed, columns: Assignment, tree: str) -> None:
     """A submission can write into the pipe of its answers; all that it can say there is arrays."""
-    forge = f"{FORGED}for descriptor in range(3, 30):\n    try: os.write(descriptor, answer({tree}) * 40)\n"
+    forge = f"{FORGED}for descriptor in range(3, 1000):\n    try: os.write(descriptor, answer({tree}) * 40)\n"
     forge += "    except OSError: pass\n"
     verdict = checked(columns, ("CLASSES = 10\n", f"CLASSES = 10\n{forge}"), repaired=True)
     assert not verdict.repaired

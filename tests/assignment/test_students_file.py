@@ -57,7 +57,7 @@ def forge():
         except OSError: pass
     return 1
 def close():
-    os.closerange(3, 64)
+    os.closerange(3, 1000)
     time.sleep(1000)
 def own(): fcntl.fcntl(3, fcntl.F_SETOWN, os.getppid())
 def choose_signal(): fcntl.fcntl(3, fcntl.F_SETSIG, 15)

@@ -46,7 +46,7 @@ HOSTILE = {
     "closed descriptors": "import os\nos.closerange(0, 1000)",
     "closed descriptors, and a wait": "import os, time\nos.closerange(0, 1000)\ntime.sleep(999)",
     "an answer forged": "import os\nfor n in range(99):\n    try: os.write(n, b'y' * 9999)\n    except OSError: pass",
-    "a request read": "import os\nfor n in range(3, 100):\n    try: os.read(n, 1 << 20)\n    except OSError: pass",
+    "a request read": "import os\nfor n in range(3, 1000):\n    try: os.read(n, 1 << 20)\n    except OSError: pass",
     "a signal to glassnet": "import os\nos.kill(os.getppid(), 9)",
     "a signal to all": "import ctypes\nctypes.CDLL(None).kill(-1, 9)",
     "a signal to the group": "import os\nos.killpg(0, 9)",
