@@ -1,4 +1,4 @@
-"""Steps on single examples through a chain, compiled: forward and back are one call each, or with the loss one in all.
+"""Steps on single examples through a chain, compiled: one call a step, or one each way where the loss is not compiled.
 
 For one example a layer computes so little that nearly all the time of its operations goes into calling them.
 """
