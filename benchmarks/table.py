@@ -148,9 +148,10 @@ def best_recipes(result: Result) -> str:
 
 
 def throughput(result: Result) -> str:
-    ratios = {peer: [against(cell, names) for cell in result["cells"]] for peer, names in PEERS.items()}
-    means = [f"{median(geometric_means(cells)):.2f} × {peer}" for peer, cells in ratios.items() if all(cells)]
-    what = f"images a second in training, geometric mean of {len(result['cells'])} networks, batches and optimizers"
+    cells = [cell for cell in result["cells"] if cell["threads"] == result["threads"]]
+    ratios = {peer: [against(cell, names) for cell in cells] for peer, names in PEERS.items()}
+    means = [f"{median(geometric_means(found)):.2f} × {peer}" for peer, found in ratios.items() if all(found)]
+    what = f"images a second in training, geometric mean of {len(cells)} networks, batches and optimizers"
     return f"{what} | {', '.join(means)}"
 
 

@@ -31,7 +31,8 @@ SHAPES = [
     (129, 785, 31),
     (256, 300, 320),
     (8, 32, 32),
-    (40, 1, 1),
+    (40, 20, 16),
+    (40, 1, 17),
 ]
 
 
@@ -92,12 +93,12 @@ def close(found: Array, right: NDArray[np.float64], size: NDArray[np.float64]) -
 
 
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
-def test_products_are_those_of_rounded_numbers_and_sums_of_rows_are_exact(
+def test_products_of_more_than_16_units_are_those_of_rounded_numbers_and_sums_of_rows_are_exact(
     engine: Engine, n: int, d: int, k: int
 ) -> None:
     rng = np.random.default_rng((n, d, k))
     X, W, b, dZ = (rng.standard_normal(shape, np.float32) for shape in ((n, d), (d, k), (k,), (n, k)))
-    x, w, dz = rounded(X), rounded(W), rounded(dZ)
+    x, w, dz = (rounded(A) if k > 16 else A.astype(np.float64) for A in (X, W, dZ))
     Z = engine.affine(X, W, b, engine.empty((n, k), np.float32))
     close(Z, x @ w + b, abs(x) @ abs(w) + abs(b))
     dW, db = engine.empty((d, k), np.float32), engine.empty((k,), np.float32)
@@ -148,6 +149,7 @@ def test_rounding_is_to_the_nearest_and_keeps_what_is_not_finite(numbers: list[f
     largest = np.float32(3.3895313892515355e38)  # of bfloat16; what is half a step above it becomes infinite
     for make in (tiles, RoundedEngine):
         engine = make(1)
+        X = np.resize(X, (1, X.size + 16))  # of fewer units than 17 nothing is rounded
         one, zero = np.ones((1, 1), np.float32), np.zeros(X.size, np.float32)
         with np.errstate(all="ignore"):
             found = engine.affine(one, X, zero, engine.empty(X.shape, np.float32))
@@ -176,9 +178,9 @@ def test_float64_stays_float64(engine: Engine) -> None:
 
 
 def test_every_nan_stays_nan() -> None:
-    X = np.array([[0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0x7FC00000]], np.uint32).view(np.float32)
+    X = np.array([[0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0x7FC00000] * 5], np.uint32).view(np.float32)
     for make in (tiles, RoundedEngine):
-        found = make(1).affine(np.ones((1, 1), np.float32), X, np.zeros(4, np.float32), np.empty((1, 4), np.float32))
+        found = make(1).affine(np.ones((1, 1), np.float32), X, np.zeros(20, np.float32), np.empty((1, 20), np.float32))
         assert np.isnan(found).all()
 
 
@@ -186,9 +188,9 @@ def test_pixels_of_a_whole_batch_go_in_as_they_are(engine: Engine) -> None:
     rng = np.random.default_rng(0)
     P = rng.integers(0, 256, (20, 6)).astype(np.float32)
     X = SomeColumns(P, np.array([1, 2, 3, 5, 8, 9]), 12, 1 / 255, 0.0)
-    W, b = rng.standard_normal((12, 4), np.float32), np.zeros(4, np.float32)
+    W, b = rng.standard_normal((12, 20), np.float32), np.zeros(20, np.float32)
     pixels, w = P.astype(np.float64), rounded(np.float32(1 / 255) * W[X.columns])  # no pixel is rounded
-    close(engine.affine(X, W, b, np.empty((20, 4), np.float32)), pixels @ w, pixels @ abs(w))
+    close(engine.affine(X, W, b, np.empty((20, 20), np.float32)), pixels @ w, pixels @ abs(w))
 
 
 def test_images_that_are_blank_leave_the_biases(engine: Engine) -> None:
@@ -264,7 +266,7 @@ def test_a_run_folder_that_calls_it_dtype_is_read(tmp_path: Path) -> None:
 
 def test_the_estimator_takes_a_precision(digits: Dataset) -> None:
     X, y = digits.train.images.reshape(len(digits.train), -1) / 16, digits.train.labels
-    settings = {"hidden": (16,), "epochs": 3, "random_state": 0, "engine": "numpy"}
+    settings = {"hidden": (32,), "epochs": 3, "random_state": 0, "engine": "numpy"}
     fitted = {
         precision: DigitClassifier(precision=precision, **settings).fit(X, y)
         for precision in (None, "float64", "float32", "bfloat16")

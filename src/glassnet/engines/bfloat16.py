@@ -31,7 +31,7 @@ from .convolution import rows_of
 from .crew import shared
 from .kernels import add_rows
 from .parts import bounds, inline
-from .rounded import Rounded
+from .rounded import Rounded, is_narrow
 from .tiles import TALL, WIDE, has_instructions, multiply_tile, together, turn_tile
 
 __all__ = ["bfloat16_engine", "how"]
@@ -63,14 +63,14 @@ class MatrixUnitsEngine(CompiledEngine):
     panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns) or not is_float32(X, W, b, out):
+        if isinstance(X, SomeColumns) or is_narrow(W) or not is_float32(X, W, b, out):
             return super().affine(X, W, b, out)
         given = self._rounded("X", X), self._rounded("W", W), b, out
         self._work(products.affine, out.size * len(W), self.least_product, self.blas.bgemm, *given)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns) or not is_float32(X, dZ, dW, db):
+        if isinstance(X, SomeColumns) or is_narrow(dW) or not is_float32(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
             return
         given = self._rounded("X", X), self._rounded("dZ", dZ), dW, db
@@ -78,7 +78,7 @@ class MatrixUnitsEngine(CompiledEngine):
         self.column_sums(dZ, db)  # of the numbers as they were
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        if not is_float32(dZ, W, out):
+        if is_narrow(W) or not is_float32(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         given = self._rounded("dZ", dZ), self._rounded("W", W), out
         self._work(products.affine_input_gradient, W.size * len(dZ), self.least_product, self.blas.bgemm, *given)
@@ -97,14 +97,14 @@ class TilesEngine(CompiledEngine):
     panel = WORDS
 
     def affine(self, X: Array | SomeColumns, W: Array, b: Array, out: Array) -> Array:
-        if isinstance(X, SomeColumns) or not is_float32(X, W, b, out):
+        if isinstance(X, SomeColumns) or is_narrow(W) or not is_float32(X, W, b, out):
             return super().affine(X, W, b, out)
         rows = self._rows(X)
         self._work(affine, out.size * len(W), self.least_product, rows, W, b, out)
         return out
 
     def affine_gradients(self, X: Array | SomeColumns, dZ: Array, dW: Array, db: Array) -> None:
-        if isinstance(X, SomeColumns) or not is_float32(X, dZ, dW, db):
+        if isinstance(X, SomeColumns) or is_narrow(dW) or not is_float32(X, dZ, dW, db):
             super().affine_gradients(X, dZ, dW, db)
             return
         n, d = X.shape
@@ -116,7 +116,7 @@ class TilesEngine(CompiledEngine):
         self._work(affine_gradients, dW.size * n, self.least_product, panels, dZ, dW, db)
 
     def affine_input_gradient(self, dZ: Array, W: Array, out: Array) -> Array:
-        if not is_float32(dZ, W, out):
+        if is_narrow(W) or not is_float32(dZ, W, out):
             return super().affine_input_gradient(dZ, W, out)
         rows = self._rows(dZ)
         self._work(affine_input_gradient, W.size * len(dZ), self.least_product, rows, W, out)
