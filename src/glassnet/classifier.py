@@ -87,6 +87,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         clip_norm: maximum gradient norm; larger gradients are scaled down. None: no clipping.
         ema: decay of the weight average (EMA), such as 0.999; the averaged network is validated and predicts. 0: off.
         label_smoothing: share of each target that is spread evenly over all classes.
+        adversarial: Euclidean distance by which each example is moved to where its loss is greater, before it is
+            learned. 0: off.
         epochs: passes over the training examples. None is 100, or 300 where there are fewer than 512 examples, which
             make few steps an epoch.
         batch_size: examples per step, or "all"; at most as many as there are.
@@ -143,6 +145,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         clip_norm: float | None = None,
         ema: float = 0.0,
         label_smoothing: float = 0.0,
+        adversarial: float = 0.0,
         epochs: int | None = None,
         batch_size: int | str = 128,
         rotation: float = 0.0,
@@ -167,7 +170,7 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         self.optimizer, self.learning_rate, self.schedule = optimizer, learning_rate, schedule
         self.warmup_epochs, self.step_epochs, self.step_factor = warmup_epochs, step_epochs, step_factor
         self.l2, self.weight_decay, self.clip_norm, self.ema = l2, weight_decay, clip_norm, ema
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.adversarial = label_smoothing, adversarial
         self.rotation, self.zoom, self.shear, self.shift = rotation, zoom, shear, shift
         self.elastic, self.smoothness, self.robust = elastic, smoothness, robust
         self.epochs, self.batch_size, self.class_weight = epochs, batch_size, class_weight

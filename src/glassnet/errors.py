@@ -36,6 +36,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("random_state", "random_seed"), "seed"),
     **dict.fromkeys(("early_stopping", "n_iter_no_change"), "patience"),
     **dict.fromkeys(("smoothing",), "label_smoothing"),
+    **dict.fromkeys(("adversarial_training", "fgsm", "fgm"), "adversarial"),
     **dict.fromkeys(("augment", "augmentation", "rotate"), "rotation"),
     **dict.fromkeys(("clip", "grad_clip", "max_norm"), "clip_norm"),
     **dict.fromkeys(("device", "backend"), "engine"),

@@ -32,6 +32,7 @@ KINDS = {
     "decay": ("--optimizer", "adamw", "--weight-decay", "0.1", "--dropout", "0", "--activation", "tanh"),
     "distorted": ("--rotation", "10", "--elastic", "0.5", "--batch-size", "600", *NORMALISED),  # in two blocks
     "whole batch": ("--batch-size", "all", "--dropout", "0", "--optimizer", "sgd", "--clip-norm", "1"),
+    "adversarial": ("--adversarial", "0.5", "--batch-size", "64", *NORMALISED),
     "convolution": ("--layers", "conv 5 3x3", "pool 2", "dense 16", "--batch-size", "64", *NORMALISED),
     # The last batch has 1294 − 2 × 646 = 2 images, so one of three ranks has none.
     "empty share": ("--batch-size", "646", *NORMALISED),

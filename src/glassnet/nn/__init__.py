@@ -10,11 +10,12 @@
     optimizer.step(learning_rate=0.001)
 
 Read `glassnet.textbook` first, then here `layers`, `activations`, `formulas`, `convolution`, `normalization`, `losses`,
-`passes`, `network`, `optimizers`, `schedules`, `averaging`, `chain`, and last how all of it is computed: `engine`,
-`elementwise`, `products`, `windows`.
+`passes`, `network`, `optimizers`, `schedules`, `averaging`, `adversarial`, `chain`, and last how all of it is computed:
+`engine`, `elementwise`, `products`, `windows`.
 """
 
 from .activations import ACTIVATIONS, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from .adversarial import fast_gradient
 from .averaging import WeightAverage
 from .convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from .engine import NUMPY, Engine
@@ -89,6 +90,7 @@ __all__ = [
     "clip_gradient_norm",
     "constant",
     "cosine",
+    "fast_gradient",
     "initialize",
     "one_cycle",
     "softmax",

@@ -140,6 +140,17 @@ class Network:
             self.layers[self._lowest].parameter_gradients(dY, p.layers[self._lowest])
         p.batch.step += 1
 
+    def input_gradient(self, dY: Array, p: Pass) -> Array:
+        """Return ∂L/∂X ``(n, *input_shape)``, given dY as `backward` is, without the gradients of weights.
+
+        It belongs to ``p``. The step does not end: sent through again, the examples meet the same dropout masks.
+        """
+        for layer, own in zip(reversed(self.layers), reversed(p.layers), strict=True):
+            if p.batch.training and not layer.weights:
+                layer.parameter_gradients(dY, own)  # which batch normalisation needs for its input's
+            dY = layer.input_gradient(dY, own)
+        return dY
+
     def weights(self) -> Iterator[tuple[Array, Array]]:
         """Yield (W, dW) for each parameter that multiplies, which are those that weight decay and L2 apply to."""
         for number, layer in enumerate(self.layers):

@@ -209,6 +209,11 @@ class Config(Settings):
                 "batch_size: all cannot be combined with augmentation; give a number, "
                 "or turn rotation, zoom, shear, shift, elastic and robust off"
             )
+        if self.batch_size == "all" and self.adversarial:
+            raise ConfigError(
+                "adversarial: not supported with batch_size all, which processes the images in blocks; "
+                "give a number as batch_size, or leave out adversarial"
+            )
         if self.batch_size == "all" and self.batch_norm:
             raise ConfigError(
                 "batch_norm: not supported with batch_size all, which processes the images in blocks; "
@@ -295,8 +300,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     """Return ``below`` overridden by ``above``, without those of ``below`` that do not go with ``above``.
 
     A new optimizer brings its own default learning rate, and weight decay belongs to the old one. Batches of one image
-    or of all have no batch normalisation, and batches of all images no augmentation. Of ``layers`` and ``hidden``,
-    which say the same, the one that is given last holds. All data leaves none for validation.
+    or of all have no batch normalisation, and batches of all images no augmentation or adversarial training. Of
+    ``layers`` and ``hidden``, which say the same, the one given last holds. All data leaves none for validation.
     """
     merged = dict(below) | ({"validation": 0.0} if above.get("all_data") is True else {})
     if above.get("layers"):
@@ -306,7 +311,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     if above.get("batch_size") in ("all", 1):
         merged.pop("batch_norm", None)
     if above.get("batch_size") == "all":
-        merged = {name: value for name, value in merged.items() if name not in AUGMENTATIONS}
+        merged = {name: value for name, value in merged.items() if name not in (*AUGMENTATIONS, "adversarial")}
     optimizer = above.get("optimizer")
     rate = DEFAULT_LEARNING_RATES.get(optimizer) if isinstance(optimizer, str) else None
     if rate and optimizer != below.get("optimizer", "adam"):

@@ -37,8 +37,8 @@ def can_go_one_by_one(config: Config, layers: Sequence[Layer]) -> bool:
     Nor may images be distorted: that is drawn batch by batch, and the batches here are others than those of single
     images.
     """
-    more = config.l2 or config.clip_norm or config.ema or config.augmentation or config.precision == "bfloat16"
-    return config.optimizer == "sgd" and not more and type(layers[0]) is Dense
+    more = config.l2 or config.clip_norm or config.ema or config.augmentation or config.adversarial
+    return config.optimizer == "sgd" and config.precision != "bfloat16" and not more and type(layers[0]) is Dense
 
 
 class OneByOne:

@@ -227,6 +227,11 @@ class Optimization(BaseModel):
     label_smoothing: Share = Field(
         0.0, description="Label smoothing: share of each target that is spread evenly over all classes."
     )
+    adversarial: AtLeastZero = Field(
+        0.0,
+        description="Adversarial training: Euclidean distance by which the inputs of each image are moved to where its "
+        "loss is greater, before it is learned, such as 1. 0: off.",
+    )
     class_weight: Annotated[str, OneOf(("none", "balanced"))] = Field(
         "none", description="Class weights in the loss: none, or balanced (inverse to class frequency)."
     )

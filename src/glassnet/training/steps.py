@@ -11,16 +11,20 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..nn import (
     L2,
+    LossAndGradient,
     Network,
     Optimizer,
     Pass,
     SoftmaxCrossEntropy,
     WeightAverage,
     clip_gradient_norm,
+    fast_gradient,
 )
+from ..nn.types import Array
 from .batches import Batches, Source
 from .config import Config
 from .one_by_one import STEPS, OneByOne, can_go_one_by_one
@@ -32,7 +36,7 @@ __all__ = ["Steps", "Taken"]
 class Taken(NamedTuple):
     """What came of a step."""
 
-    loss: float  # the mean loss of its examples, before it; may be infinite or NaN
+    loss: float  # the mean loss of its examples as they are, before it; may be infinite or NaN
     correct: float  # the weight of the examples that were recognised
     weight: float  # of all its examples: their number, where each counts alike
 
@@ -119,15 +123,27 @@ class Steps:
         X, labels, weights = self.batches.batch(epoch, i)
         size, p, rows = len(labels), self.passed, self.ranks.share(len(labels))
         p.batch.step, p.batch.rows, p.batch.count = step, rows, size
-        y, Z = labels[rows], self.network.forward(X, p)
+        y = labels[rows]
+        found = self._loss_of(X, y, weights, size)
+        if weights is None:
+            loss, correct, weight = found.value, float(np.count_nonzero(found.right)), float(size)
+        else:
+            weight = float(weights.sum())
+            loss, correct = found.value * size / weight, float(weights[found.right].sum())
+        if self.config.adversarial:
+            fast_gradient(X, self.network.input_gradient(found.gradient, p), self.config.adversarial)
+            found = self._loss_of(X, y, weights, size)
+        self.network.backward(found.gradient, p)
+        return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), weight)
+
+    def _loss_of(
+        self, X: Array, y: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int
+    ) -> LossAndGradient:
+        """Send this rank's share of a batch of ``size`` through the network; return its part of the batch's loss."""
+        Z = self.network.forward(X, self.passed)
         if weights is None:
             # Over Σ w of a batch, the class of one image alone would count the same whatever its weight.
             total = size if self.ranks.size > 1 or self.loss.class_weights is not None else None
-            found, weight = self.loss(Z, y, total=total), float(size)
-            loss, correct = found.value, float(np.count_nonzero(found.right))
-        else:
-            # The gradient is that of Σ w ℓ / n: over Σ w, one example alone would count the same whatever its weight.
-            found, weight = self.loss(Z, y, weights, total=size), float(weights.sum())
-            loss, correct = found.value * size / weight, float(weights[found.right].sum())
-        self.network.backward(found.gradient, p)
-        return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), weight)
+            return self.loss(Z, y, total=total)
+        # The gradient is that of Σ w ℓ / n: over Σ w, one example alone would count the same whatever its weight.
+        return self.loss(Z, y, weights, total=size)

@@ -106,6 +106,7 @@ def _optimization(config: Config) -> list[str]:
         f"gradient norm at most {config.clip_norm or 0:g}": config.clip_norm,
         f"EMA {config.ema:g}": config.ema,
         f"label smoothing {config.label_smoothing:g}": config.label_smoothing,
+        f"adversarial {config.adversarial:g}": config.adversarial,
         "balanced class weights": config.class_weight == "balanced",
         f"warm-up {config.warmup_epochs:g} epochs": config.warmup_epochs,
     }

@@ -123,7 +123,7 @@ def _kind(config: Config, task: Task) -> str:
     """Return all that decides how long a step takes, in words."""
     words = [task.engine, config.precision, task.network, f"batch {task.batch_size}"]
     more = {"batch_norm": config.batch_norm, "dropout": config.dropout, "distorted": config.augmentation}
-    more |= {"ema": config.ema, "clip_norm": config.clip_norm, "l2": config.l2}
+    more |= {"adversarial": config.adversarial, "ema": config.ema, "clip_norm": config.clip_norm, "l2": config.l2}
     return " ".join([*words, *config.activation, config.optimizer, *(word for word, given in more.items() if given)])
 
 

@@ -143,9 +143,7 @@ def input_gradients(network: Network, x: Array, targets: NDArray[np.int64]) -> A
     Z = network.forward(np.tile(x, (len(targets), 1)), p)
     dX = np.zeros_like(Z)
     dX[np.arange(len(targets)), targets] = 1
-    for layer, own in zip(reversed(network.layers), reversed(p.layers), strict=True):
-        dX = layer.input_gradient(dX, own)
-    return dX
+    return network.input_gradient(dX, p)
 
 
 def _activations(network: Network, x: Array) -> list[dict[str, Any]]:
