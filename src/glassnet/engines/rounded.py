@@ -20,7 +20,7 @@ NARROW = 16  # units
 
 def is_narrow(W: Array) -> bool:
     """Whether a dense layer with weights W (d, k) is one of few units."""
-    return W.shape[1] <= NARROW
+    return bool(W.shape[1] <= NARROW)
 
 
 class Rounded(Engine):
