@@ -35,7 +35,8 @@ Lines = Callable[[Result], list[str]]
 
 def trained_by(recipe: str, row: Result) -> str:
     """Return the command whose runs a row tells of."""
-    settings = "".join(f" --{name.replace('_', '-')} {value}" for name, value in row.get("settings", {}).items())
+    given = row.get("settings", {}).items()
+    settings = "".join(f" --{name.replace('_', '-')}" + f" {value}" * (value is not True) for name, value in given)
     return "glassnet train" if recipe == "small" else f"glassnet train {row['data']} --recipe {recipe}{settings}"
 
 
@@ -140,7 +141,9 @@ def notebook_convolution_lines(result: Result) -> list[str]:
 
 def best_recipes(result: Result) -> str:
     """A line for each of the best recipes that was measured."""
-    found = {name: result["recipes"][name] for name in ("record", "conv", "best") if name in result["recipes"]}
+    found = {
+        name: result["recipes"][name] for name in ("record", "conv", "best", "adversarial") if name in result["recipes"]
+    }
     return " |\n| ".join(
         f"`{trained_by(name, one)}` | {spread(one['test_accuracy'])} % in {mean(one['seconds']):.0f} s"
         for name, one in found.items()
