@@ -39,7 +39,7 @@ def measure(recipe: str, data: str) -> dict[str, object]:
             models.append(run.model)
     together = 100 * evaluate(Model.join(models), dataset.test).accuracy
     shown = (f"{name} {spread(values)}" for name, values in rows.items() if values)
-    print(f"{recipe:<8} {data:<7}", *shown, sep="  ", flush=True)
+    print(f"{recipe:<11} {data:<7}", *shown, sep="  ", flush=True)
     print(f"  as an ensemble {together:.2f}", flush=True)
     machine = describe_machine("numpy", "glassnet")
     known = {"data": data, "settings": settings, "trials": seeds, "machine": machine}

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from contenders import BFLOAT16, NUMPY
 from glassnet.plots.style import BLUE, GREY, INK, PALE, SMALL, VERMILLION, name_axes, new_figure, write_title
 from machine import load_result
-from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name
+from speed_lines import DOCS, FIGURE, LADDER, RULES, Result, net_name, with_all_threads
 
 # The rest of Okabe and Ito's colours is for the peers; what is not counted is broken.
 STYLES: dict[str, dict[str, Any]] = {
@@ -87,6 +87,5 @@ def draw_throughput(cells: list[Result]) -> None:
 
 
 if __name__ == "__main__":
-    throughput = load_result("throughput")
-    draw_throughput([cell for cell in throughput["cells"] if cell.get("threads", 0) in (0, throughput["threads"])])
+    draw_throughput(with_all_threads(load_result("throughput")))
     draw_ladder(load_result("ladder"))

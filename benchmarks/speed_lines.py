@@ -18,9 +18,13 @@ RULES = {"adam": "Adam", "momentum": "SGD with momentum"}
 Result = dict[str, Any]
 
 
+def with_all_threads(result: Result) -> list[Result]:
+    """Return the cells of the throughput where all contenders had all threads."""
+    return [cell for cell in result["cells"] if cell["threads"] == result["threads"]]
+
+
 def throughput_lines(result: Result) -> list[str]:
-    machine = result["machine"]
-    cells = [cell for cell in result["cells"] if cell.get("threads", result["threads"]) == result["threads"]]
+    machine, cells = result["machine"], with_all_threads(result)
     alone = [cell for cell in result["cells"] if cell not in cells]
     lines = [
         f"Training in float32: images a second as a multiple of {' / '.join(PEERS)}, over batch sizes.",

@@ -26,6 +26,7 @@ from speed_lines import (
     serving_lines,
     startup_lines,
     throughput_lines,
+    with_all_threads,
 )
 
 END = "<!-- end of measured -->"
@@ -54,7 +55,8 @@ def accuracy_lines(result: Result) -> list[str]:
     lines += [
         "",
         f"Mean ± standard deviation over {trials} seeds; {'; '.join(machines)}. The best epoch is chosen on "
-        "validation images, the test images are read once.",
+        "validation images, the test images are read once. With `--all-data` there are no validation images, and the "
+        "model is that of the last epoch.",
     ]
     return lines
 
@@ -151,7 +153,7 @@ def best_recipes(result: Result) -> str:
 
 
 def throughput(result: Result) -> str:
-    cells = [cell for cell in result["cells"] if cell["threads"] == result["threads"]]
+    cells = with_all_threads(result)
     ratios = {peer: [against(cell, names) for cell in cells] for peer, names in PEERS.items()}
     means = [f"{median(geometric_means(found)):.2f} × {peer}" for peer, found in ratios.items() if all(found)]
     what = f"images a second in training, geometric mean of {len(cells)} networks, batches and optimizers"

@@ -14,7 +14,7 @@ from distance import operations
 from speed_lines import against, grid_search_lines, throughput_lines
 from workers import Contest, Repeat
 
-CELL = {"hidden": [128, 64], "batch": 128, "optimizer": "adam", "missing": {"compiled": "no compiler"}}
+CELL = {"threads": 2, "hidden": [128, 64], "batch": 128, "optimizer": "adam", "missing": {"compiled": "no compiler"}}
 RATES = {"glassnet": [30.0, 20.0], "eager": [10.0, 10.0], "fused": [15.0, 16.0], "bf16": [90.0, 90.0]}
 
 
@@ -50,6 +50,7 @@ def test_the_quickest_peer_counts() -> None:
 def test_the_throughput_in_words() -> None:
     machine = {"processor": "P", "cores": 2, "numpy": "2", "torch": "2", "scikit-learn": "1"}
     cells = [CELL | {"rates": RATES}, CELL | {"batch": 512, "rates": {name: [10.0, 10.0] for name in RATES}}]
+    cells.append(CELL | {"threads": 1, "rates": {name: [10.0, 10.0] for name in RATES}})  # which has a mean of its own
     text = "\n".join(throughput_lines({"machine": machine, "threads": 2, "trials": 2, "cells": cells}))
     assert "| 784-128-64-10 | 2.50 / 1.62 / – | 1.00 / 1.00 / – |" in text
     assert "PyTorch eager: **1.57 ×** as geometric mean of 2 cells (1.41 to 1.73 from trial to trial)" in text

@@ -9,7 +9,8 @@ from test_runs import StopAt
 
 from glassnet import Dataset, DigitClassifier, Run, load_dataset, resume, train
 from glassnet.cli import main
-from glassnet.errors import ConfigError
+from glassnet.errors import ConfigError, TrainingError
+from glassnet.explain.of_run import training_notes
 from glassnet.nn import Network, Pass, SoftmaxCrossEntropy, fast_gradient
 from glassnet.training import Config, RunLoop
 
@@ -92,6 +93,16 @@ def test_the_shell_says_that_it_is_on(
     assert Run("run").config.adversarial == 0.7
 
 
+def test_what_the_distance_has_to_do_with_weights_that_diverge_is_said(digits: Dataset, tmp_path: Path) -> None:
+    settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 1.0, "adversarial": 1e6}
+    with pytest.raises(TrainingError, match=r"finite at step .*, an adversarial distance less than 1e\+06, or another"):
+        train(digits, out=tmp_path / "run", **settings)
+
+
+def test_the_explanation_names_it(digits: Dataset) -> None:
+    assert "adversarial 0.5" in training_notes(Config.resolve("small", **SETTINGS))[0]
+
+
 def test_the_estimator_takes_it_and_weights_count() -> None:
     X, y = load_iris(return_X_y=True)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -111,6 +122,7 @@ def test_the_estimator_takes_it_and_weights_count() -> None:
     ("settings", "complaint"),
     [
         ({"adversarial": -1}, "adversarial: must be at least 0, not -1"),
+        ({"adversarial": 1e9}, "adversarial: must be at most 1,000,000, not 1000000000"),
         ({"adversarial": "much"}, "adversarial: must be a number, not 'much'"),
         ({"adversarial": 1, "batch_size": "all"}, "adversarial: not supported with batch_size all"),
         ({"fgsm": 1}, "adversarial"),

@@ -1,7 +1,7 @@
 """Products in bfloat16: numbers of 8 binary digits go in, and sums in float32 come out.
 
-Parameters, gradients, moments and everything else stay float32; what goes into a product is rounded for it. How the
-product is computed depends on the processor:
+Parameters, gradients, moments and everything else stay float32; what goes into a product is rounded for it, but for
+dense layers of few units (`rounded`). How the product is computed depends on the processor:
 
     AMX            matrix units of newer processors of Intel's: by MKL, where that is installed; convolutions as below
     AVX512-BF16    vector instructions: tile by tile, as `tiles` writes them out

@@ -46,6 +46,7 @@ def training_notes(config: Config) -> list[str]:
         f"optimizer {config.optimizer}": config.optimizer != "sgd",
         f"batches of {config.batch_size} images": config.batch_size != 1,
         f"label smoothing {config.label_smoothing:g}": config.label_smoothing,
+        f"adversarial {config.adversarial:g}": config.adversarial,
         f"l2 {config.l2:g}": config.l2,
         "balanced class weights": config.class_weight != "none",
         f"gradients no longer than {config.clip_norm}": config.clip_norm,

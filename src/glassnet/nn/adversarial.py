@@ -1,5 +1,7 @@
 """Adversarial examples: inputs that were moved a little, to where a network does worse."""
 
+from math import prod
+
 import numpy as np
 
 from .types import Array
@@ -8,7 +10,7 @@ __all__ = ["fast_gradient"]
 
 
 def fast_gradient(X: Array, dX: Array, distance: float) -> None:
-    """Move each example the same distance uphill on its loss, in place.
+    """Move each example by the same distance uphill on its loss, in place.
 
         X ← X + ε g / ‖g‖        g = ∂ℓ/∂x, of each example by itself
 
@@ -22,7 +24,9 @@ def fast_gradient(X: Array, dX: Array, distance: float) -> None:
         dX: ∂L/∂X (n, …); what the examples weigh in L cancels. An example without a gradient stays where it is.
         distance: ε, at least 0.
     """
-    rows, G = X.reshape(len(X), -1), dX.reshape(len(dX), -1)  # (n, d)
-    lengths = np.sqrt(np.einsum("nd,nd->n", G, G))
-    lengths[lengths == 0] = np.inf
-    rows += G * (distance / lengths)[:, None].astype(X.dtype)
+    G = dX.reshape(len(dX), prod(dX.shape[1:]))  # (n, d)
+    largest = np.abs(G).max(axis=1, initial=0, keepdims=True)
+    largest[largest == 0] = 1
+    G = G / largest  # whose squares are neither too small nor too large for their type
+    lengths = np.sqrt(np.einsum("nd,nd->n", G, G))  # (n,), at least 1 where there is a gradient
+    X += (G * (X.dtype.type(distance) / np.maximum(lengths, 1))[:, None]).reshape(X.shape)

@@ -36,6 +36,9 @@ class Layer:
     sets. ``X`` has one example a row, of any shape.
     """
 
+    needs_parameter_gradients: ClassVar[bool] = False
+    """Whether, in training, ``input_gradient`` computes with what ``parameter_gradients`` has written."""
+
     weights: ClassVar[tuple[str, ...]] = ()
     """The parameters that weight decay and L2 apply to: those that multiply, not those that shift."""
 

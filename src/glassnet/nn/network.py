@@ -141,13 +141,14 @@ class Network:
         p.batch.step += 1
 
     def input_gradient(self, dY: Array, p: Pass) -> Array:
-        """Return ∂L/∂X ``(n, *input_shape)``, given dY as `backward` is, without the gradients of weights.
+        """Return ∂L/∂X ``(n, *input_shape)``, given dY as `backward` is; it belongs to ``p``.
 
-        It belongs to ``p``. The step does not end: sent through again, the examples meet the same dropout masks.
+        The step does not end: sent through again, the examples meet the same dropout masks. Of the parameters'
+        gradients, those of batch normalisation are overwritten in training, since its input's takes them.
         """
         for layer, own in zip(reversed(self.layers), reversed(p.layers), strict=True):
-            if p.batch.training and not layer.weights:
-                layer.parameter_gradients(dY, own)  # which batch normalisation needs for its input's
+            if p.batch.training and layer.needs_parameter_gradients:
+                layer.parameter_gradients(dY, own)
             dY = layer.input_gradient(dY, own)
         return dY
 

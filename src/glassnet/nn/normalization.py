@@ -35,6 +35,8 @@ class BatchNorm(Layer):
         epsilon: ε, which keeps a constant unit from being divided by zero.
     """
 
+    needs_parameter_gradients = True
+
     momentum: float = 0.9
     epsilon: float = 1e-5
 

@@ -296,8 +296,9 @@ class Loop:
     def _diverged(self, what: str) -> TrainingError:
         config, state = self.config, self.state
         advice = (
-            f"; try a smaller learning rate than {config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, or "
-            f"{self.advice}"
+            f"; try a smaller learning rate than {config.learning_rate:g}, a warm-up (warmup_epochs), clip_norm, "
+            + f"an adversarial distance less than {config.adversarial:g}, " * (config.adversarial > 0)
+            + f"or {self.advice}"
         )
         where = f"at step {state.step} (epoch {state.epoch + 1})"
         return TrainingError(f"the weights {what} {where}" + advice * (not config.mistakes))

@@ -227,7 +227,7 @@ class Optimization(BaseModel):
     label_smoothing: Share = Field(
         0.0, description="Label smoothing: share of each target that is spread evenly over all classes."
     )
-    adversarial: AtLeastZero = Field(
+    adversarial: Annotated[float, Field(ge=0, le=1e6)] = Field(
         0.0,
         description="Adversarial training: Euclidean distance by which the inputs of each image are moved to where its "
         "loss is greater, before it is learned, such as 1. 0: off.",

@@ -131,8 +131,12 @@ class Steps:
             weight = float(weights.sum())
             loss, correct = found.value * size / weight, float(weights[found.right].sum())
         if self.config.adversarial:
+            # Both ways through the network count for the running averages of batch normalisation; whether they do, or
+            # only the first, made no difference to accuracy.
             fast_gradient(X, self.network.input_gradient(found.gradient, p), self.config.adversarial)
             found = self._loss_of(X, y, weights, size)
+            if not math.isfinite(found.value):
+                loss = found.value  # which ends the run
         self.network.backward(found.gradient, p)
         return Taken(*self.ranks.sum_gradient(self.network.gradients, loss, correct), weight)
 

@@ -47,14 +47,21 @@ def test_the_gradient_of_the_inputs_is_that_of_small_steps(name: str, training: 
 
 def test_each_example_moves_so_far_uphill() -> None:
     rng = np.random.default_rng(0)
-    X, dX = rng.standard_normal((5, 3, 4), np.float32), rng.standard_normal((5, 3, 4), np.float32)
-    dX *= np.array([1, 1e-3, 1e3, 1e-12, 0], np.float32)[:, None, None]
+    X, dX = rng.standard_normal((6, 3, 4), np.float32), rng.standard_normal((6, 3, 4), np.float32)
+    dX *= np.array([1, 1e-3, 1e30, 1e-12, 1e-30, 0], np.float32)[:, None, None]
     moved = X.copy()
     fast_gradient(moved, dX, 0.5)
-    way = (moved - X).reshape(5, 12)
-    np.testing.assert_allclose(np.linalg.norm(way, axis=1), [0.5, 0.5, 0.5, 0.5, 0], rtol=1e-5)
-    along = np.einsum("nd,nd->n", way, dX.reshape(5, 12))[:4] / np.linalg.norm(dX.reshape(5, 12), axis=1)[:4]
+    way, G = (moved - X).reshape(6, 12), dX.reshape(6, 12).astype(np.float64)
+    np.testing.assert_allclose(np.linalg.norm(way, axis=1), [0.5, 0.5, 0.5, 0.5, 0.5, 0], rtol=1e-5)
+    along = np.einsum("nd,nd->n", way, G)[:5] / np.linalg.norm(G, axis=1)[:5]
     np.testing.assert_allclose(along, 0.5, rtol=1e-5)
+
+
+def test_examples_lie_in_memory_as_they_like_and_there_may_be_none() -> None:
+    X = np.zeros((4, 6, 5)).transpose(0, 2, 1)
+    fast_gradient(X, np.ones((4, 5, 6)), 1.0)
+    np.testing.assert_allclose(X, 1 / np.sqrt(30))
+    fast_gradient(np.zeros((0, 7)), np.zeros((0, 7)), 1.0)
 
 
 def test_no_other_step_of_this_length_raises_the_loss_as_much() -> None:
