@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from glassnet import Dataset, load_dataset, train
@@ -137,3 +138,10 @@ def test_info_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert kind in " ".join(out.split())
+
+
+def test_it_is_measured_for_any_number_of_classes(tmp_path: Path) -> None:
+    rng, letters = np.random.default_rng(0), tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    images, labels = rng.integers(0, 256, (520, 8, 8), np.uint8), np.arange(520) % 26
+    run = train(load_dataset((images, labels), classes=letters), "fast", out=tmp_path / "run", **SETTINGS)
+    assert run.model.classes == letters

@@ -85,7 +85,8 @@ def _measure(config: Config, task: Task, dataset: Dataset) -> tuple[Seconds, boo
     counts = sorted({*(2**i for i in range(most.bit_length())), most})
     labels = np.arange(5 * max(task.batch_size, len(dataset.classes))) % len(dataset.classes)
     images = np.random.default_rng(0).integers(0, 256, (len(labels), *dataset.image_shape), np.uint8)
-    steps = {n: _steps(config, task, load_dataset((images, labels)), n) for n in counts}
+    noise = load_dataset((images, labels), classes=dataset.classes)
+    steps = {n: _steps(config, task, noise, n) for n in counts}
     seconds = {n: step(1) for n, step in steps.items()}  # after which all code is compiled
     had = wanted = 0.0  # of the processors' time, while all are used
     for _ in range(ROUNDS):
