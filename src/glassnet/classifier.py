@@ -87,8 +87,8 @@ class DigitClassifier(CallbackSupport, ClassifierMixin, BaseEstimator):
         clip_norm: maximum gradient norm; larger gradients are scaled down. None: no clipping.
         ema: decay of the weight average (EMA), such as 0.999; the averaged network is validated and predicts. 0: off.
         label_smoothing: share of each target that is spread evenly over all classes.
-        adversarial: Euclidean distance by which each example is moved to where its loss is greater, before it is
-            learned. 0: off.
+        adversarial: Euclidean distance, in units of X, by which each example is moved to where its loss is greater,
+            before it is learned. 0: off.
         epochs: passes over the training examples. None is 100, or 300 where there are fewer than 512 examples, which
             make few steps an epoch.
         batch_size: examples per step, or "all"; at most as many as there are.

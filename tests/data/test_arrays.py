@@ -157,6 +157,7 @@ def test_names_of_classes_are_looked_up():
     ("labels", "what"),
     [
         ([3, 10], "'10' at index 1 is not one of the 10 classes 0 to 9.*classes="),
+        (["a", "b"], "the label .a. at index 0 .*leave out --classes, or from Python give the names of the classes"),
         ([-1, 3], "'-1' at index 0"),
         ([0, 1.5], "'1.5' at index 1"),
         ([0, np.nan], "'nan' at index 1"),

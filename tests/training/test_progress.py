@@ -81,6 +81,10 @@ def test_a_live_line_of_80_columns_is_shown_whole(digits, tmp_path):
             {"recipe": "default", "batch_size": "all"},
             "batch size all turns the batch normalisation and augmentation of default off",
         ),
+        (
+            {"recipe": "adversarial", "batch_size": "all"},
+            "batch size all turns the batch normalisation and adversarial training of adversarial off",
+        ),
         ({"recipe": "default", "batch_size": 1, "optimizer": "sgd"}, "turns the batch normalisation of default off"),
     ],
 )
@@ -102,6 +106,7 @@ def test_of_an_ordinary_run_no_note_is_made(digits, told):
         ),
         ({"learning_rate": 1e-8}, "the learning rate 1e-08 is too small for adam"),
         ({"scaling": "none", "optimizer": "sgd", "learning_rate": 1e-9}, "inputs from 0 to 255 (scaling none)"),
+        ({"adversarial": 50}, "adversarial 50 moves images farther than they differ; use less"),
     ],
 )
 def test_a_run_at_chance_says_so_and_names_the_cause(digits, told, settings, cause):

@@ -159,10 +159,16 @@ def as_labels(
     outside = np.flatnonzero(found < 0)
     if len(outside):
         row = int(outside[0])
+        label = str(texts[row])[:20]
+        is_word = array.dtype.kind in "OSU" and not label.isdecimal()
+        cure = (
+            "leave out --classes, or from Python give the names of the classes (classes=[…])"
+            if is_word
+            else "give the number of classes (--classes, or load_dataset(…, classes=…))"
+        )
         raise DataError(
-            f"{name}: the label {str(texts[row])[:20]!r} at {unit} {row + first} is not one of the {len(classes)} "
-            f"classes {classes[0]} to {classes[-1]}; correct it, or give the number of classes "
-            "(--classes, or load_dataset(…, classes=…))"
+            f"{name}: the label {label!r} at {unit} {row + first} is not one of the {len(classes)} classes "
+            f"{classes[0]} to {classes[-1]}; correct it, or {cure}"
         )
     return found
 

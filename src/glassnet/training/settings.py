@@ -227,10 +227,10 @@ class Optimization(BaseModel):
     label_smoothing: Share = Field(
         0.0, description="Label smoothing: share of each target that is spread evenly over all classes."
     )
-    adversarial: Annotated[float, Field(ge=0, le=1e6)] = Field(
+    adversarial: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = Field(
         0.0,
-        description="Adversarial training: Euclidean distance by which the inputs of each image are moved to where its "
-        "loss is greater, before it is learned, such as 1. 0: off.",
+        description="Adversarial training: Euclidean distance by which the inputs of each image, as scaled, are moved "
+        "to where its loss is greater, before it is learned, such as 1 for images of 28×28 pixels. 0: off.",
     )
     class_weight: Annotated[str, OneOf(("none", "balanced"))] = Field(
         "none", description="Class weights in the loss: none, or balanced (inverse to class frequency)."

@@ -50,6 +50,8 @@ def _cause(config: Config, accuracy: float, *, dark_on_light: bool) -> str:
             f"Likely cause: the learning rate {config.learning_rate:g} is too {size} for {config.optimizer} (usual: "
             f"{usual:g}); glassnet lr-find suggests one."
         )
+    if config.adversarial:
+        return f"Likely cause: adversarial {config.adversarial:g} moves images farther than they differ; use less."
     if dark_on_light and config.scaling == "unit":
         return "Likely cause: the images are dark on light, so that most inputs are 1; use scaling standard."
     return "Do the labels belong to the images? If they do, more epochs or another learning rate may help."
