@@ -133,6 +133,15 @@ def test_it_says_where_it_is_and_ends_when_told_while_a_page_is_open(start: Star
     assert "rror" not in out
 
 
+def test_a_second_ctrl_c_ends_it_without_a_traceback(start: Start) -> None:
+    server = start("serve", "--port", "0")
+    assert is_there(address_of(server))
+    server.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    server.send_signal(signal.SIGINT)
+    assert "Traceback" not in rest_of(server)
+
+
 def test_an_answer_does_not_wait_for_an_acknowledgement(start: Start) -> None:
     address = address_of(start("serve", "--port", "0"))
     took = []

@@ -1,6 +1,7 @@
 """The server: one port, and an end that comes at once."""
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def serve(site: Site, host: str, port: int, announce: Callable[[str], None]) -> 
     """
     listening = _listen(host, port)
     server = make_server(create_app(site, host))
+    # A second Ctrl-C cancels what the first one has begun to end, which is no error to tell of.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not server.force_exit)
     announce(_address(host, listening))
     # Its questions are many and small, and the other processors are for a training beside it.
     with threadpool_limits(1, "blas"), suppress(KeyboardInterrupt):  # which is how it is meant to end
