@@ -41,7 +41,7 @@ def test_its_configuration_is_beside_it():
     settings = tomllib.loads(BUNDLED.with_name("config.toml").read_text())
     model = open_model()
     units = [layer.W.shape[-1] for layer in model.network.layers if isinstance(layer, Dense | Conv2D)]
-    assert units == [32, 64, 192, 10]
+    assert units == [40, 40, 80, 80, 160, 320, 10]
     assert tuple(settings["layers"]) == Config.resolve("bundled").layers
     assert (settings["recipe"], settings["data"], settings["seed"]) == ("bundled", "mnist", FIGURES["seed"])
     assert model.classes == tuple("0123456789")
