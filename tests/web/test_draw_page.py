@@ -97,7 +97,7 @@ def test_all_that_there_is_to_see_of_an_answer(page: Page) -> None:
     assert shares[7] == max(shares) > 50
     assert sum(shares) == pytest.approx(100, abs=0.6)
     expect(page.get_by_text("28 × 28 pixels")).to_be_visible()
-    shown = "Hidden layer 1 (Conv2D, MaxPool2D, BatchNorm, ReLU): ", "Hidden layer 3"
+    shown = "Hidden layer 1 (Conv2D, BatchNorm, ReLU): ", "Hidden layer 6"
     for name in ("For 7: ", "the runner-up: ", *shown):
         expect(page.get_by_role("img", name=name)).to_be_visible()
     expect(page.get_by_role("list", name="Score of each digit").get_by_role("listitem")).to_have_count(10)
