@@ -81,7 +81,7 @@ def draw_throughput(cells: list[Result]) -> None:
             name_axes(axes, "batch" if net == nets[-1] else "", "thousand images a second" * (axes is row[0]))
         row[0].set_ylim(bottom=0)  # of both panels, and only now: it ends the choice of limits
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=SMALL, labelcolor=GREY)
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False, fontsize=SMALL, labelcolor=GREY)
     figure.savefig(DOCS / FIGURE)
     print(DOCS / FIGURE)
 
