@@ -47,7 +47,7 @@ site: $(VENV)/installed-docs  ## the bundled model's page, the lessons and the t
 screenshots: $(VENV)/installed-dev  ## take the pictures of the page (needs chromium)
 	$(BIN)/python docs/screenshots.py
 
-bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the tables (40 minutes)
+bench: $(VENV)/installed-peers  ## measure accuracy, speed beside the peers and growth, and write the tables (two hours or so)
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/dense_or_convolution.py
 	$(BIN)/python benchmarks/ladder.py

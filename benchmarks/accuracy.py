@@ -4,7 +4,7 @@ The best epoch of each run is chosen on validation images; the 10,000 test image
 once by all of a recipe's runs together, as an ensemble. For the embedded digits the small recipe is measured on the
 fifth of them that is kept aside.
 
-    python benchmarks/accuracy.py [RECIPE …]     twenty minutes, nearly all of it for `best` and `conv`
+    python benchmarks/accuracy.py [RECIPE …]     half an hour, nearly all of it for `best`, `adversarial` and `conv`
     python benchmarks/accuracy.py record         a quarter of an hour for each of three seeds, in bfloat16
 """
 

@@ -61,7 +61,7 @@ def _changed(config: Config) -> list[str]:
         notes.append(f"the weight decay of {config.recipe} belongs to {recipe.optimizer}, and is off")
     off = ["batch normalisation"] * (recipe.batch_norm and not config.batch_norm)
     off += ["augmentation"] * (recipe.augmentation is not None and config.augmentation is None)
-    off += ["adversarial training"] * (recipe.adversarial > 0 and not config.adversarial)
+    off += ["adversarial training"] * (config.batch_size == "all" and recipe.adversarial > 0)
     if off and config.batch_size in ("all", 1):
         notes.append(f"batch size {config.batch_size} turns the {' and '.join(off)} of {config.recipe} off")
     return notes
