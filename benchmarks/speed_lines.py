@@ -47,6 +47,24 @@ def throughput_lines(result: Result) -> list[str]:
     ]
 
 
+def other_throughput_lines(result: Result) -> list[str]:
+    """The same on another processor, as means alone."""
+    cells, peers = with_all_threads(result), ("PyTorch eager", "PyTorch's fastest", "its own NumPy engine")
+    alone = [cell for cell in result["cells"] if cell not in cells]
+    return [
+        "The same in float32 on another processor, whose products are MKL's on both sides, as a multiple of",
+        "",
+        *(_mean_line(peer, ALL[peer], cells) for peer in peers),
+        "",
+        "With one thread for all, as a multiple of",
+        "",
+        *(_mean_line(peer, ALL[peer], alone) for peer in peers),
+        "",
+        f"{place(result)}, {result['threads']} threads for all; PyTorch {result['machine']['torch']}; "
+        f"{result['trials']} trials each, in turns, medians.",
+    ]
+
+
 def _of_bf16(cells: list[Result]) -> str:
     """Say what becomes of PyTorch's modes in other arithmetic."""
     if all(BFLOAT16 in cell["rates"] for cell in cells):

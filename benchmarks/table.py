@@ -20,6 +20,7 @@ from speed_lines import (
     growth_lines,
     ladder_lines,
     ladder_table,
+    other_throughput_lines,
     parallel_lines,
     place,
     prediction_lines,
@@ -157,6 +158,7 @@ def throughput(result: Result) -> str:
     ratios = {peer: [against(cell, names) for cell in cells] for peer, names in PEERS.items()}
     means = [f"{median(geometric_means(found)):.2f} × {peer}" for peer, found in ratios.items() if all(found)]
     what = f"images a second in training, geometric mean of {len(cells)} networks, batches and optimizers"
+    what += f", on {result['machine']['processor'].replace('(R)', '').partition(' Processor')[0]}"
     return f"{what} | {', '.join(means)}"
 
 
@@ -186,6 +188,7 @@ BENCH: dict[str, Lines] = {
     "dense_or_convolution": titled("The default, dense or convolutional", dense_or_convolution_lines),
     "ladder": titled("Seconds to accuracy", ladder_lines),
     "throughput": titled("Training speed", throughput_lines),
+    "throughput-intel": titled("Training speed on Intel", other_throughput_lines),
     "distance": titled("How near to the machine's own speed", distance_lines),
     "prediction": titled("Predictions", prediction_lines),
     "growth": titled("Growth", growth_lines),
@@ -200,6 +203,7 @@ BENCH: dict[str, Lines] = {
 ROWS: dict[str, Callable[[Result], str]] = {
     "accuracy": best_recipes,
     "throughput": throughput,
+    "throughput-intel": throughput,
     "prediction": one_prediction,
     "grid_search": grid_search,
     "growth": memory,

@@ -4,14 +4,17 @@ Five nets, four batch sizes, two rules; all contenders at one cell take turns be
 all threads; glassnet may choose to use one, and PyTorch with its fused optimizer is measured with one as well. Then
 some of the cells again, where all have one thread.
 
-    python benchmarks/throughput.py [TRIALS SECONDS]     some 40 minutes on two cores
+    python benchmarks/throughput.py [TRIALS SECONDS]        some 40 minutes on two cores
+    python benchmarks/throughput.py TRIALS SECONDS intel    a quarter of an hour, on a processor of Intel's
+
+On another processor than the first only float32 is measured, without scikit-learn; the result is throughput-intel.json.
 """
 
 import sys
 from itertools import product
 from statistics import median
 
-from contenders import THREADS, TRAINING
+from contenders import FLOAT32, NUMPY, THREADS, TRAINING
 from machine import describe_machine, save_result
 from workers import Contest
 
@@ -24,8 +27,9 @@ CELLS = [
 ]
 
 
-def main(trials: int = 5, trial: float = 0.5) -> None:
-    contest, cells = Contest(TRAINING), []
+def main(trials: int = 5, trial: float = 0.5, processor: str = "") -> None:
+    contenders = {key: TRAINING[key] for key in ("glassnet", NUMPY, *FLOAT32)} if processor else TRAINING
+    contest, cells = Contest(contenders), []
     for optimizer, hidden, batch, threads in CELLS:
         timed = contest.run((hidden, batch, optimizer, threads), trials, trial)
         rates = {name: [batch / seconds for seconds in values] for name, values in timed["seconds"].items()}
@@ -39,9 +43,10 @@ def main(trials: int = 5, trial: float = 0.5) -> None:
         )
     contest.close()
     machine = describe_machine("numpy", "torch", "scikit-learn", "glassnet")
-    save_result("throughput", {"machine": machine, "threads": THREADS, "trials": trials, "cells": cells})
+    result = {"machine": machine, "threads": THREADS, "trials": trials, "cells": cells}
+    save_result(f"throughput-{processor}" if processor else "throughput", result)
 
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    main(*map(int, arguments[:1]), *map(float, arguments[1:]))
+    main(*map(int, arguments[:1]), *map(float, arguments[1:2]), *arguments[2:])

@@ -11,7 +11,7 @@ import pytest
 import prediction
 import table
 from distance import operations
-from speed_lines import against, grid_search_lines, throughput_lines
+from speed_lines import against, grid_search_lines, other_throughput_lines, throughput_lines
 from workers import Contest, Repeat
 
 CELL = {"threads": 2, "hidden": [128, 64], "batch": 128, "optimizer": "adam", "missing": {"compiled": "no compiler"}}
@@ -56,6 +56,10 @@ def test_the_throughput_in_words() -> None:
     assert "PyTorch eager: **1.57 ×** as geometric mean of 2 cells (1.41 to 1.73 from trial to trial)" in text
     assert "least 1.00 × (784-128-64-10, batch 512, Adam)" in text
     assert "compiled (no compiler)" in text
+    few = {"machine": machine, "threads": 2, "trials": 2, "cells": cells}
+    mean, alone = "\n".join(other_throughput_lines(few)).split("With one thread for all")
+    assert "PyTorch's fastest: **1.27 ×** as geometric mean of 2 cells" in mean
+    assert "PyTorch's fastest: **1.00 ×** as geometric mean of 1 cells" in alone
 
 
 def test_the_grid_search_in_words() -> None:
