@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from glassnet.data import Augmentation
 from glassnet.data.augmentation import inverse_matrices
+from glassnet.nn import NUMPY
 
 ALL = Augmentation(rotation=25, zoom=0.2, shear=0.3, shift=3, elastic=1.5, smoothness=3)
 
@@ -104,3 +105,25 @@ def test_shear_moves_each_row_by_its_distance_from_the_centre(engine):
             if 0 <= column - below < 7:
                 expected[column] = image[0, row, column - below]
         np.testing.assert_array_equal(found[row], expected)
+
+
+@pytest.mark.parametrize("wanted", [slice(0, 300), slice(40, 41), slice(0, 0), slice(150, 300), slice(7, 290)], ids=str)
+@pytest.mark.parametrize("augmentation", [ALL, ROBUST, TURNED], ids=["all", "robust", "turned"])
+def test_some_images_are_what_they_are_among_all_with_any_number_of_threads(engine, augmentation, wanted):
+    """To a gray level: the products that smooth their fields may round in another way."""
+    images = noise(300, 28, 28)
+    alone = augmentation.distort(images, np.random.default_rng(0), engine=type(engine)())
+    three, out = type(engine)(3), np.zeros_like(images)
+    shared = augmentation.distort(images, np.random.default_rng(0), out, engine=three, wanted=wanted)
+    assert np.abs(shared[wanted].astype(int) - alone[wanted]).max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("shape", [(3, 150, 90), (2, 1, 2000), (2, 2000, 1), (40, 28, 28), (0, 28, 28)], ids=str)
+def test_large_and_long_images_are_distorted_alike_by_every_engine(engine, shape):
+    """They go through compiled code in several bands of rows, or many images at a time."""
+    images = noise(*shape)
+    drawn = ALL.draw(images.shape, np.random.default_rng(1))
+    found, expected = np.empty_like(images), np.empty_like(images)
+    engine.distort(images, *drawn, 9, found)
+    NUMPY.distort(images, *drawn, 9, expected)
+    assert np.abs(found.astype(int) - expected).max(initial=0) <= 1

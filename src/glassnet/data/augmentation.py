@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..nn import NUMPY, Engine
+from ..nn.distortion import blocks_of
 from .dataset import MAX_SIDE
 from .degradation import degrade
 
@@ -40,9 +41,6 @@ AUGMENTATIONS = (*RANGES, "robust")
 
 _PERSPECTIVE = 0.12  # how much nearer one side is than the middle, in robust training
 
-_BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
-_FEW = 2**15  # pixels: up to so many it is not worth a second thread
-
 
 class Distortions(NamedTuple):
     """What was drawn for n images, as `Engine.distort` takes it.
@@ -51,7 +49,7 @@ class Distortions(NamedTuple):
         matrices: A⁻¹ (2, 2, n).
         shifts: s (2, n), pixels down and across.
         perspective: g (2, n), 1/pixels down and across; or None.
-        elastic: noise (2, n, h, w), and what smooths it along columns (h, h) and rows (w, w); or None.
+        elastic: noise (2, n, a, b), and what makes of it a smooth field, along columns (h, a) and rows (w, b); or None.
     """
 
     matrices: Numbers
@@ -126,22 +124,17 @@ class Augmentation:
             wanted: the images that somebody looks at, by default all; of the others anything may come out.
         """
         out = np.empty_like(images) if out is None else out
-        count = len(images)
-        blocks = 2 * math.ceil(images.size / _BLOCK / 2) if images.size > _FEW else min(count, 1)
-        ends = np.linspace(0, count, blocks + 1).astype(int)
-        generators = rng.spawn(blocks)
-        first, last, _ = (wanted or slice(None)).indices(count)
-        due = [block for block in range(blocks) if ends[block] < last and ends[block + 1] > first]
+        engine.distort(images, *self.draw(images.shape, rng), ground, out, wanted)
+        if self.robust:
+            blocks = blocks_of(images.shape, wanted)
+            generators = rng.spawn(max(blocks, default=-1) + 1)
 
-        def distort_block(_: int, number: int) -> None:
-            block = due[number]
-            part = slice(ends[block], ends[block + 1])
-            drawn = self.draw(images[part].shape, generators[block])
-            engine.distort(images[part], *drawn, ground, out[part])
-            if self.robust:
-                degrade(out[part], generators[block], ground)
+            def degrade_block(_: int, number: int) -> None:
+                block, some = due[number]
+                degrade(out[some], generators[block], ground)
 
-        engine.share_out(distort_block, len(due))
+            due = list(blocks.items())
+            engine.share_out(degrade_block, len(due))
         return out
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Distortions:
@@ -151,10 +144,11 @@ class Augmentation:
         matrices = inverse_matrices(self.rotation * rotation, 1 + self.zoom * zoom, self.shear * shear)
         shifts, perspective, elastic = self.shift * np.stack([down, across]), None, None
         if self.elastic:
-            noise = rng.integers(-(2**15), 2**15, (2, count, height, width), np.int16)  # drawn quicker than floats
+            down, along = (_kernel(side, self.smoothness) for side in (height, width))
+            shape = 2, count, down.shape[1], along.shape[1]
+            noise = rng.integers(-(2**15), 2**15, shape, np.int16)  # drawn quicker than floats
             # √12 / range: one over uniform noise's deviation
-            to_pixels = np.float32(self.elastic * np.sqrt(12) / 2**16)
-            elastic = noise, to_pixels * _kernel(height, self.smoothness), _kernel(width, self.smoothness)
+            elastic = noise, np.float32(self.elastic * np.sqrt(12) / 2**16) * down, along
         if self.robust:
             perspective = _PERSPECTIVE * rng.uniform(-1, 1, (2, count)) / (np.array([[height], [width]]) / 2)
         return Distortions(matrices, shifts, perspective, elastic)
@@ -180,11 +174,14 @@ def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers
 
 @lru_cache(maxsize=8)
 def _kernel(side: int, smoothness: float) -> Floats:
-    """Return the matrix (side, side) that smooths ``side`` numbers by a Gaussian.
+    """Return the matrix (side, m) that makes ``side`` numbers, smoothed by a Gaussian, of m independent ones.
 
-    The squares in each row sum to 1: so independent noise keeps its deviation, at the borders too.
+    Of what changes slowly few numbers tell all: with one at every σ / 2 pixels, what the Gaussian leaves of shorter
+    waves is below 1e-8. The squares in each row sum to 1: so independent noise keeps its deviation, at the borders too.
     """
-    distance = np.arange(side)[:, None] - np.arange(side)
-    kernel = np.exp(-((distance / smoothness) ** 2) / 2)
+    step = max(int(smoothness / 2), 1)
+    count = math.ceil(side / step)
+    numbers = step * (np.arange(count) - (count - 1) / 2) + (side - 1) / 2  # where they lie, as many on either side
+    kernel = np.exp(-(((np.arange(side)[:, None] - numbers) / smoothness) ** 2) / 2)
     kernel /= np.linalg.norm(kernel, axis=1, keepdims=True)
     return kernel.astype(np.float32)

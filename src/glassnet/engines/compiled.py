@@ -21,6 +21,7 @@ from . import convolution, kernels, products, windows
 from .blas import find_blas
 from .chain import CompiledChain
 from .crew import Crew
+from .distortion import distort
 from .loops import has_code, over
 
 __all__ = ["CompiledEngine"]
@@ -188,14 +189,17 @@ class CompiledEngine(Engine):
         elastic: tuple[NDArray[np.int16], Array, Array] | None,
         ground: float,
         out: NDArray[Any],
+        wanted: slice | None = None,
     ) -> None:
         bytes_in_and_out = images.dtype == out.dtype == np.uint8
         if not bytes_in_and_out or (elastic is not None and not is_plain(*elastic[1:])):
-            super().distort(images, matrices, shifts, perspective, elastic, ground, out)
+            super().distort(images, matrices, shifts, perspective, elastic, ground, out, wanted)
             return
         slopes = np.zeros_like(shifts) if perspective is None else perspective
-        given = images, matrices, shifts, slopes, *(elastic or STILL), np.float32(ground), out
-        kernels.distort(self._crew.state, 1, self.blas.sgemm, *given)  # who distorts many shares them out already
+        first, last, _ = (wanted or slice(None)).indices(len(images))
+        pixels = max(last - first, 0) * prod(images.shape[1:])
+        given = images, matrices, shifts, slopes, *(elastic or STILL), np.float32(ground), first, last, out
+        self._work(distort, pixels, self.least_pass, self.blas.sgemm, *given)
 
     def inputs(
         self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array

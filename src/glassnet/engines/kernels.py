@@ -11,7 +11,6 @@ import numpy as np
 
 from .crew import shared
 from .loops import exp
-from .native import gemm
 from .parts import bounds, inline, own
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "column_products",
     "column_sums",
     "cross_entropy",
-    "distort",
     "dropout_mask",
     "half",
     "inputs",
@@ -231,68 +229,3 @@ def inputs(part: int, parts: int, images: Any, rows: Any, scale: Any, shift: Any
         pixels = images[rows[i]]
         for j in range(out.shape[1]):
             out[i, j] = pixels[j] * scale + shift
-
-
-@shared
-def distort(
-    part: int,
-    parts: int,
-    blas: int,
-    images: Any,
-    matrices: Any,
-    shifts: Any,
-    slopes: Any,
-    noise: Any,
-    down: Any,
-    across: Any,
-    ground: Any,
-    out: Any,
-) -> None:
-    """See images (n, h, w) uint8 through distortions, as `Engine.distort` says.
-
-    ``slopes`` are g (2, n), and ``noise`` may be empty.
-
-    Each image is finished before the next one begins, so all that is needed for it stays in the cache.
-    """
-    n, h, w = images.shape
-    line = w + 3
-    framed = np.full((h + 3, line), ground)  # ground around the image: one line above, two below
-    flat = framed.reshape(framed.size)
-    field, half = np.zeros((2, h, w), np.float32), np.empty((2, h, w), np.float32)
-    corner, below, right = np.empty(w, np.int32), np.empty(w, np.float32), np.empty(w, np.float32)
-    one, least, bottom, rightmost = np.float32(1), np.float32(-1), np.float32(h), np.float32(w)
-    for i in range(*bounds(part, parts, n)):
-        framed[1 : h + 1, 1 : w + 1] = images[i]
-        if noise.size:
-            for axis in range(2):
-                field[axis] = noise[axis, i]
-                gemm(blas, (0, 0), (w, h, h, w, h, w), field[axis], down, half[axis], 0)
-            gemm(blas, (1, 0), (w, 2 * h, w, w, w, w), across, half, field, 0)
-        else:
-            field[:] = 0
-        A = matrices[:, :, i]
-        y_c, x_c = (h - 1) / 2 + shifts[0, i], (w - 1) / 2 + shifts[1, i]
-        a, b, s = np.float32(A[0, 0]), np.float32(A[0, 1]), np.float32((h - 1) / 2 - A[0, 0] * y_c - A[0, 1] * x_c)
-        c, d, t = np.float32(A[1, 0]), np.float32(A[1, 1]), np.float32((w - 1) / 2 - A[1, 0] * y_c - A[1, 1] * x_c)
-        y_middle, x_middle = np.float32((h - 1) / 2), np.float32((w - 1) / 2)
-        g_down, g_across = np.float32(slopes[0, i]), np.float32(slopes[1, i])
-        for row in range(h):
-            down_by, across_by = field[0, row], field[1, row]
-            y_0, x_0 = a * np.float32(row) + s, c * np.float32(row) + t
-            if g_down != 0 or g_across != 0:  # the rest of the way is added to what the field moves
-                far_0 = one + g_down * (np.float32(row) - y_middle)
-                for j in range(w):
-                    nearer = one / (far_0 + g_across * (np.float32(j) - x_middle)) - one
-                    down_by[j] += nearer * (y_0 + b * np.float32(j) - y_middle)
-                    across_by[j] += nearer * (x_0 + d * np.float32(j) - x_middle)
-            for j in range(w):
-                y = min(max(y_0 + b * np.float32(j) + down_by[j], least), bottom)
-                x = min(max(x_0 + d * np.float32(j) + across_by[j], least), rightmost)
-                y_whole, x_whole = np.floor(y), np.floor(x)
-                below[j], right[j] = y - y_whole, x - x_whole
-                corner[j] = (np.int32(y_whole) + 1) * line + np.int32(x_whole) + 1
-            for j in range(w):
-                at = corner[j]
-                upper = flat[at] + right[j] * (flat[at + 1] - flat[at])
-                lower = flat[at + line] + right[j] * (flat[at + line + 1] - flat[at + line])
-                out[i, row, j] = np.uint8(upper + below[j] * (lower - upper) + np.float32(0.5))

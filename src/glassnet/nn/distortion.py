@@ -11,18 +11,36 @@ is ground.
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["affine_places", "elastic_field", "interpolate", "see_in_perspective"]
+from .types import Shape
+
+__all__ = ["affine_places", "blocks_of", "elastic_field", "interpolate", "see_in_perspective"]
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.floating[Any]]
 Scratch = Callable[..., Any]
 
-FEW = 2**15  # pixels: for a larger product a BLAS would take several threads, and this may run on all of them
+BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
+FEW = 2**15  # pixels: with fewer a second thread costs more than it brings, and a BLAS does not take one either
+
+
+def blocks_of(shape: Shape, wanted: slice | None = None) -> dict[int, slice]:
+    """Cut n images of a ``shape`` (n, h, w) into blocks; return those with images that are wanted, by their number.
+
+    Where the cuts are follows from the shape alone.
+    """
+    count, pixels = shape[0], prod(shape)
+    parts = 2 * ceil(pixels / BLOCK / 2) if pixels > FEW else min(count, 1)
+    ends = np.linspace(0, count, parts + 1).astype(int)
+    first, last, _ = (wanted or slice(None)).indices(count)
+    cut = enumerate(pairwise(ends))
+    return {number: slice(begin, end) for number, (begin, end) in cut if begin < last and end > first}
 
 
 def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], scratch: Scratch) -> Floats:
@@ -77,16 +95,16 @@ def elastic_field(noise: NDArray[np.int16], down: Floats, across: Floats, scratc
     """Return smooth displacements K_down N K_acrossᵀ ``(2, n, h, w)``, down and across, in pixels.
 
     Args:
-        noise: N, independent for each pixel, (2, n, h, w).
-        down: what smooths along columns, (h, h).
-        across: what smooths along rows, (w, w).
+        noise: N, independent numbers, (2, n, a, b).
+        down: K_down, what makes h smooth numbers of a column's, (h, a).
+        across: K_across, alike of a row's, (w, b).
         scratch: memory, in which the result lies, too.
     """
-    field, half = (scratch(name, noise.shape) for name in ("field", "half smoothed"))
-    np.copyto(field, noise)
-    np.matmul(down, field, out=half)
-    result: Floats = np.matmul(half, across.T, out=field)
-    return result
+    numbers, (h, w) = scratch("noise", noise.shape), (len(down), len(across))
+    np.copyto(numbers, noise)
+    half = np.matmul(down, numbers, out=scratch("half smoothed", (*noise.shape[:2], h, noise.shape[3])))
+    field: Floats = np.matmul(half, across.T, out=scratch("field", (*noise.shape[:2], h, w)))
+    return field
 
 
 def interpolate(images: NDArray[Any], places: Floats, ground: float, out: NDArray[Any], scratch: Scratch) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import convolving, windows
-from .distortion import affine_places, elastic_field, interpolate, see_in_perspective
+from .distortion import affine_places, blocks_of, elastic_field, interpolate, see_in_perspective
 from .elementwise import Formula, Program, program
 from .products import SomeColumns, product, sum_of_rows, transposed_product
 from .team import Team
@@ -332,6 +332,7 @@ class Engine:
         elastic: tuple[NDArray[np.int16], Array, Array] | None,
         ground: float,
         out: NDArray[Any],
+        wanted: slice | None = None,
     ) -> None:
         """See each of ``images`` (n, h, w) through a distortion of its own, into ``out`` (n, h, w).
 
@@ -340,16 +341,26 @@ class Engine:
             matrices: A⁻¹ (2, 2, n), see `glassnet.nn.distortion`.
             shifts: s (2, n), pixels down and across.
             perspective: g (2, n), 1/pixels down and across; None for none.
-            elastic: noise (2, n, h, w), and what smooths it along columns (h, h) and rows (w, w); None for none.
+            elastic: noise (2, n, a, b), and what makes of it a smooth field, along columns (h, a) and rows (w, b); None
+                for none.
             ground: the gray value outside of the images.
             out: rounded where it holds whole numbers.
+            wanted: the images that somebody looks at, None for all; of the others anything may come out.
         """
-        places = affine_places(matrices, shifts, (images.shape[1], images.shape[2]), self.scratch)
-        if perspective is not None:
-            see_in_perspective(places, perspective)
-        if elastic is not None:
-            places += elastic_field(*elastic, self.scratch)
-        interpolate(images, places, ground, out, self.scratch)
+        blocks = list(blocks_of(images.shape, wanted).values())
+
+        def distort_block(_: int, number: int) -> None:
+            some = blocks[number]
+            shape = images.shape[1], images.shape[2]
+            places = affine_places(matrices[:, :, some], shifts[:, some], shape, self.scratch)
+            if perspective is not None:
+                see_in_perspective(places, perspective[:, some])
+            if elastic is not None:
+                noise, down, across = elastic
+                places += elastic_field(noise[:, some], down, across, self.scratch)
+            interpolate(images[some], places, ground, out[some], self.scratch)
+
+        self.share_out(distort_block, len(blocks))
 
     # Windows that move over images (n, h, w, c), see `glassnet.nn.windows`
 
