@@ -3,7 +3,7 @@
 One thread each, in batches of 128 images of noise, which cost as much as digits. The trials take turns, so that a noisy
 machine disturbs all alike. The peers are given their noise by NumPy and draw the same kinds of distortion image by
 image: OpenCV smooths it by GaussianBlur and looks the image up by remap, SciPy by gaussian_filter and by
-map_coordinates of order 1. The step is one of Adam on 784-1024-1024-10, distortion not counted.
+map_coordinates of order 1. The step is one of Adam on 784-1024-1024-10 in NumPy, distortion not counted.
 
     python benchmarks/augmentation.py
 """
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+from contenders import NUMPY
 from glassnet.data import Augmentation
 from glassnet.data.augmentation import inverse_matrices
+from glassnet.engines.compiled import CompiledEngine
 from glassnet.nn import Adam, Dense, Network, Pass, ReLU, SoftmaxCrossEntropy
 from machine import describe_machine, save_result
 
@@ -82,10 +84,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BATCH, SIDE, SIDE), np.uint8)
-    out = np.empty_like(images)
+    out, compiled = np.empty_like(images), CompiledEngine()
     maps = [places(rng, lambda plane: plane) for _ in images]
     ways: dict[str, Callable[[], object]] = {
-        "glassnet": lambda: AUGMENTATION.distort(images, rng, out),
+        "glassnet": lambda: AUGMENTATION.distort(images, rng, out, engine=compiled),
+        NUMPY: lambda: AUGMENTATION.distort(images, rng, out),
         "opencv": lambda: opencv(images, rng),
         "opencv, remap alone": lambda: remap_alone(images, maps),
         "scipy": lambda: scipy(images, rng),

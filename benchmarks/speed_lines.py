@@ -65,6 +65,31 @@ def other_throughput_lines(result: Result) -> list[str]:
     ]
 
 
+def augmentation_lines(result: Result) -> list[str]:
+    """What it costs to distort an image."""
+    seconds, amounts = result["seconds"], result["augmentation"]
+    names = {
+        "glassnet": "glassnet",
+        NUMPY: NUMPY,
+        "opencv": "OpenCV",
+        "opencv, remap alone": "OpenCV, its `remap` alone",
+        "scipy": "SciPy",
+        "training step": "to compare: a training step of 784-1024-1024-10 in NumPy",
+    }
+    lines = ["| | µs an image | × glassnet |", "| --- | --- | --- |"]
+    for key, name in names.items():
+        ratio = median(a / b for a, b in zip(seconds[key], seconds["glassnet"], strict=True))
+        lines.append(f"| {name} | {_times(seconds[key], 1e6)} | {ratio:.1f} |")
+    given = ", ".join(f"{name} {amount:g}" for name, amount in amounts.items() if amount and name != "smoothness")
+    return [
+        *lines,
+        "",
+        f"Images of 28×28 pixels, {result['batch']} at a time, with one thread: {given}. Median and range of "
+        f"{result['trials']} trials that took turns; {place(result)}, SciPy {result['machine']['scipy']}, OpenCV "
+        f"{result['machine']['opencv-python-headless']}.",
+    ]
+
+
 def _of_bf16(cells: list[Result]) -> str:
     """Say what becomes of PyTorch's modes in other arithmetic."""
     if all(BFLOAT16 in cell["rates"] for cell in cells):
