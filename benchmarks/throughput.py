@@ -5,9 +5,9 @@ all threads; glassnet may choose to use one, and PyTorch with its fused optimize
 some of the cells again, where all have one thread.
 
     python benchmarks/throughput.py [TRIALS SECONDS]        some 40 minutes on two cores
-    python benchmarks/throughput.py TRIALS SECONDS intel    a quarter of an hour, on a processor of Intel's
+    python benchmarks/throughput.py TRIALS SECONDS intel    a quarter of an hour, on an Intel processor
 
-On another processor than the first only float32 is measured, without scikit-learn; the result is throughput-intel.json.
+On the second processor only float32 is measured, without scikit-learn; the result is throughput-intel.json.
 """
 
 import sys
@@ -27,8 +27,10 @@ CELLS = [
 ]
 
 
-def main(trials: int = 5, trial: float = 0.5, processor: str = "") -> None:
-    contenders = {key: TRAINING[key] for key in ("glassnet", NUMPY, *FLOAT32)} if processor else TRAINING
+def main(trials: int = 5, trial: float = 0.5, second: str = "") -> None:
+    if second not in ("", "intel"):
+        raise SystemExit(f"throughput.py: the third argument is intel or nothing, not {second}")
+    contenders = {key: TRAINING[key] for key in ("glassnet", NUMPY, *FLOAT32)} if second else TRAINING
     contest, cells = Contest(contenders), []
     for optimizer, hidden, batch, threads in CELLS:
         timed = contest.run((hidden, batch, optimizer, threads), trials, trial)
@@ -44,7 +46,7 @@ def main(trials: int = 5, trial: float = 0.5, processor: str = "") -> None:
     contest.close()
     machine = describe_machine("numpy", "torch", "scikit-learn", "glassnet")
     result = {"machine": machine, "threads": THREADS, "trials": trials, "cells": cells}
-    save_result(f"throughput-{processor}" if processor else "throughput", result)
+    save_result(f"throughput-{second}" if second else "throughput", result)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,22 @@ def test_elastic_distortion_is_noise_smoothed_by_a_gaussian_as_simard_did():
             assert found == pytest.approx(expected, abs=0.06)
 
 
+@pytest.mark.parametrize("smoothness", [0.5, 1, 3, 4, 7, 16])
+def test_few_samples_make_the_field_that_one_a_pixel_would_make(smoothness):
+    """Its covariance is e^(-d^2 / 4 sigma^2) away from the borders, and the two sides of an image are alike."""
+    side, inner = int(14 * smoothness) + 8, slice(int(5 * smoothness), -int(5 * smoothness))
+    amount = Augmentation(elastic=1, smoothness=smoothness)
+    _, _, across = amount.draw((1, side, side), np.random.default_rng(0)).elastic
+    found = (across.astype(np.float64) @ across.T)[inner, inner]
+    distance = np.subtract.outer(np.arange(len(found)), np.arange(len(found)))
+    if smoothness >= 1:  # of less smooth noise a pixel is too coarse a grid
+        np.testing.assert_allclose(
+            found, np.exp(-((distance / smoothness) ** 2) / 4), atol=1e-3 if smoothness < 2 else 1e-6
+        )
+    np.testing.assert_allclose(across, across[::-1, ::-1], atol=1e-7)
+    assert across.shape[1] == min(side, int(np.ceil(2 * side / smoothness)))
+
+
 def test_the_same_seed_distorts_alike_and_another_does_not():
     images = noise(200, 28, 28)  # more than go through in one block
     one, same, other = (ALL.distort(images, np.random.default_rng(seed)) for seed in (1, 1, 2))

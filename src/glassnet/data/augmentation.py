@@ -39,6 +39,7 @@ RANGES = {
 AUGMENTATIONS = (*RANGES, "robust")
 """The names of all settings of an `Augmentation`."""
 
+_NOTHING = 1e-20  # beside 1; numbers near the least of float32 would make products several times as slow
 _PERSPECTIVE = 0.12  # how much nearer one side is than the middle, in robust training
 
 
@@ -49,7 +50,7 @@ class Distortions(NamedTuple):
         matrices: A⁻¹ (2, 2, n).
         shifts: s (2, n), pixels down and across.
         perspective: g (2, n), 1/pixels down and across; or None.
-        elastic: noise (2, n, a, b), and what makes of it a smooth field, along columns (h, a) and rows (w, b); or None.
+        elastic: noise (2, n, a, b), and what turns it into a smooth field, for columns (h, a) and rows (w, b); or None.
     """
 
     matrices: Numbers
@@ -123,7 +124,7 @@ class Augmentation:
             engine: what to compute with.
             wanted: the images that somebody looks at, by default all; of the others anything may come out.
         """
-        out = np.empty_like(images) if out is None else out
+        out = np.empty(images.shape, images.dtype) if out is None else out
         engine.distort(images, *self.draw(images.shape, rng), ground, out, wanted)
         if self.robust:
             blocks = blocks_of(images.shape, wanted)
@@ -144,11 +145,11 @@ class Augmentation:
         matrices = inverse_matrices(self.rotation * rotation, 1 + self.zoom * zoom, self.shear * shear)
         shifts, perspective, elastic = self.shift * np.stack([down, across]), None, None
         if self.elastic:
-            down, along = (_kernel(side, self.smoothness) for side in (height, width))
-            shape = 2, count, down.shape[1], along.shape[1]
-            noise = rng.integers(-(2**15), 2**15, shape, np.int16)  # drawn quicker than floats
+            k_down, k_across = (_kernel(side, self.smoothness) for side in (height, width))
+            noise_shape = 2, count, k_down.shape[1], k_across.shape[1]
+            noise = rng.integers(-(2**15), 2**15, noise_shape, np.int16)  # drawn quicker than floats
             # √12 / range: one over uniform noise's deviation
-            elastic = noise, np.float32(self.elastic * np.sqrt(12) / 2**16) * down, along
+            elastic = noise, np.float32(self.elastic * np.sqrt(12) / 2**16) * k_down, k_across
         if self.robust:
             perspective = _PERSPECTIVE * rng.uniform(-1, 1, (2, count)) / (np.array([[height], [width]]) / 2)
         return Distortions(matrices, shifts, perspective, elastic)
@@ -174,14 +175,15 @@ def inverse_matrices(degrees: Numbers, zoom: Numbers, shear: Numbers) -> Numbers
 
 @lru_cache(maxsize=8)
 def _kernel(side: int, smoothness: float) -> Floats:
-    """Return the matrix (side, m) that makes ``side`` numbers, smoothed by a Gaussian, of m independent ones.
+    """Return the matrix (side, m) that turns m independent numbers into ``side`` numbers smoothed by a Gaussian.
 
-    Of what changes slowly few numbers tell all: with one at every σ / 2 pixels, what the Gaussian leaves of shorter
-    waves is below 1e-8. The squares in each row sum to 1: so independent noise keeps its deviation, at the borders too.
+    A smooth field needs few samples. With one for every σ / 2 pixels the field is, away from the borders, that of one
+    sample a pixel: the Gaussian leaves less than 1e-8 of any wave that they miss. The squares in each row sum to 1, so
+    independent noise keeps its deviation, at the borders too.
     """
-    step = max(int(smoothness / 2), 1)
-    count = math.ceil(side / step)
-    numbers = step * (np.arange(count) - (count - 1) / 2) + (side - 1) / 2  # where they lie, as many on either side
-    kernel = np.exp(-(((np.arange(side)[:, None] - numbers) / smoothness) ** 2) / 2)
+    count = min(max(math.ceil(2 * side / smoothness), 2), side)
+    samples = (np.arange(count) + 0.5) * side / count - 0.5  # where they lie
+    kernel = np.exp(-(((np.arange(side)[:, None] - samples) / smoothness) ** 2) / 2)
     kernel /= np.linalg.norm(kernel, axis=1, keepdims=True)
+    kernel[kernel < _NOTHING] = 0
     return kernel.astype(np.float32)

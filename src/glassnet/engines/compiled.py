@@ -1,4 +1,4 @@
-"""The engine whose operations are compiled: loops in `kernels` and `loops`, products by a BLAS, threads of its own.
+"""The engine whose operations are compiled: loops in files of this folder, products by a BLAS, threads of its own.
 
 What is not here is as in NumPy.
 """
@@ -192,7 +192,9 @@ class CompiledEngine(Engine):
         wanted: slice | None = None,
     ) -> None:
         bytes_in_and_out = images.dtype == out.dtype == np.uint8
-        if not bytes_in_and_out or (elastic is not None and not is_plain(*elastic[1:])):
+        if not (bytes_in_and_out and images.flags.c_contiguous and out.flags.c_contiguous) or (
+            elastic is not None and not is_plain(*elastic[1:])
+        ):
             super().distort(images, matrices, shifts, perspective, elastic, ground, out, wanted)
             return
         slopes = np.zeros_like(shifts) if perspective is None else perspective

@@ -1,7 +1,8 @@
-"""Images seen through distortions, compiled: what `glassnet.nn.distortion` writes in NumPy, with its names.
+"""Images seen through distortions, compiled: the equation of `glassnet.nn.distortion`.
 
-An image is finished before the next one begins, so what it needs stays in the cache; of a large one some rows at a
-time. A loop goes over the pixels of many rows, since one row of a small image is too short for vector instructions.
+Smooth fields are made for some images together, and then image by image is looked up, a large one some rows at a time,
+so that what is needed stays in the cache. A loop goes over the pixels of many rows: one row of a small image is too
+short for vector instructions.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from .parts import bounds, inline
 __all__ = ["distort"]
 
 BAND = 1024  # pixels of an image that are looked up together
-TOGETHER = 2**13  # pixels of all images whose fields are smoothed together, since small products take long to begin
+TOGETHER = 2**13  # pixels of all images whose fields are smoothed together, since a call of a BLAS has a fixed cost
 
 ONE, HALF = np.float32(1), np.float32(0.5)
 
@@ -44,16 +45,19 @@ def distort(
     _, h, w = images.shape
     begin, end = bounds(part, parts, last - first)
     begin, end = begin + first, end + first
+    if begin >= end:
+        return
     framed = np.full((h + 3, w + 3), ground)  # ground around the image: one line above, two below
     height = min(max(BAND // w, 1), h)  # of a band
     rows, columns = np.empty(height * w, np.float32), np.empty(height * w, np.float32)
     y, x = np.empty(height * w, np.float32), np.empty(height * w, np.float32)
     for j in range(height * w):
         rows[j], columns[j] = j // w, j % w
-    corner = np.empty(height * w, np.uint32)  # of no sign, so that nothing has to be asked about negative places
+    corner = np.empty(height * w, np.uint32)  # unsigned: negative indices need no check
     many = max(TOGETHER // (h * w), 1)
-    room = 2 * many * h * w if noise.size else 0
-    field, numbers, half = np.empty(room, np.float32), np.empty(room, np.float32), np.empty(room, np.float32)
+    a, b = noise.shape[2:]
+    numbers, half = np.empty(2 * many * a * b, np.float32), np.empty(2 * many * h * b, np.float32)
+    field = np.empty(2 * many * h * w if noise.size else 0, np.float32)
     for start in range(begin, end, many):
         count = min(many, end - start)
         if noise.size:
@@ -78,8 +82,7 @@ def distort(
 def elastic_field(blas: int, noise: Any, down: Any, across: Any, numbers: Any, half: Any, field: Any) -> None:
     """Write K_down N K_acrossᵀ of m images, for N (2, m, a, b), into ``field``, (h, 2, m, w) flat.
 
-    With the rows of all images beside each other, either product is a single one. Each of ``numbers``, ``half`` and
-    ``field`` has room for all.
+    With the rows of all images beside each other, either product is a single one. ``numbers`` and ``half`` are memory.
     """
     (_, m, a, b), h, w = noise.shape, len(down), len(across)
     laid = numbers[: 2 * m * a * b].reshape(a, 2, m, b)
@@ -108,7 +111,11 @@ def displacements(field: Any, axis: int, i: int, top: int, out: Any) -> None:
 def move_to_places(
     rows: Any, columns: Any, top: int, h: int, w: int, matrix: Any, shift: Any, slope: Any, y: Any, x: Any
 ) -> None:
-    """Add to ``y`` and ``x`` (k,) where in an image (h, w) its pixels come from, beginning with row ``top``."""
+    """Add to ``y`` and ``x`` (k,) from where in an image (h, w) the pixels of a band come.
+
+    ``rows`` and ``columns`` are those of the band's pixels, and its first row is ``top``. In perspective, what lies
+    between the centre and a place is divided, so the rest of that way is added first.
+    """
     y_middle, x_middle = (h - 1) / 2, (w - 1) / 2
     y_c, x_c = y_middle + shift[0], x_middle + shift[1]
     a, b = np.float32(matrix[0, 0]), np.float32(matrix[0, 1])

@@ -27,7 +27,8 @@ Numbers = NDArray[np.floating[Any]]
 Scratch = Callable[..., Any]
 
 BLOCK = 2**17  # pixels that go through all steps together: enough to outweigh the calls, few enough for a cache
-FEW = 2**15  # pixels: with fewer a second thread costs more than it brings, and a BLAS does not take one either
+FEW = 2**15  # pixels: with fewer a second thread costs more than it brings
+PRODUCT = 2**15  # pixels in a product: with more a BLAS would take threads, and all of them may distort already
 
 
 def blocks_of(shape: Shape, wanted: slice | None = None) -> dict[int, slice]:
@@ -36,7 +37,7 @@ def blocks_of(shape: Shape, wanted: slice | None = None) -> dict[int, slice]:
     Where the cuts are follows from the shape alone.
     """
     count, pixels = shape[0], prod(shape)
-    parts = 2 * ceil(pixels / BLOCK / 2) if pixels > FEW else min(count, 1)
+    parts = min(2 * ceil(pixels / BLOCK / 2) if pixels > FEW else 1, count)
     ends = np.linspace(0, count, parts + 1).astype(int)
     first, last, _ = (wanted or slice(None)).indices(count)
     cut = enumerate(pairwise(ends))
@@ -59,7 +60,7 @@ def affine_places(matrices: Numbers, shifts: Numbers, shape: tuple[int, int], sc
     factors = np.concatenate([matrices, rest[:, None]], axis=1).transpose(0, 2, 1)  # (2, n, 3)
     count, pixels = factors.shape[1], _pixels(shape)
     places: Floats = scratch("places", (2, count, pixels.shape[1]))
-    few = max(FEW // pixels.shape[1], 1)
+    few = max(PRODUCT // pixels.shape[1], 1)
     for start in range(0, count, few):
         some = slice(start, start + few)
         np.matmul(factors[:, some].astype(np.float32), pixels, out=places[:, some])
@@ -96,8 +97,8 @@ def elastic_field(noise: NDArray[np.int16], down: Floats, across: Floats, scratc
 
     Args:
         noise: N, independent numbers, (2, n, a, b).
-        down: K_down, what makes h smooth numbers of a column's, (h, a).
-        across: K_across, alike of a row's, (w, b).
+        down: K_down (h, a), which turns a numbers along a column into h smooth ones.
+        across: K_across (w, b), the same along rows.
         scratch: memory, in which the result lies, too.
     """
     numbers, (h, w) = scratch("noise", noise.shape), (len(down), len(across))

@@ -341,11 +341,11 @@ class Engine:
             matrices: A⁻¹ (2, 2, n), see `glassnet.nn.distortion`.
             shifts: s (2, n), pixels down and across.
             perspective: g (2, n), 1/pixels down and across; None for none.
-            elastic: noise (2, n, a, b), and what makes of it a smooth field, along columns (h, a) and rows (w, b); None
-                for none.
+            elastic: noise (2, n, a, b), and what turns it into a smooth field, along columns (h, a) and rows (w, b);
+                None for none.
             ground: the gray value outside of the images.
             out: rounded where it holds whole numbers.
-            wanted: the images that somebody looks at, None for all; of the others anything may come out.
+            wanted: from which to which image somebody looks at them, None for all; of the others anything may come out.
         """
         blocks = list(blocks_of(images.shape, wanted).values())
 

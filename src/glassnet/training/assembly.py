@@ -93,7 +93,7 @@ def prepare(config: Config, dataset: Dataset) -> Task:
     check_size(config, layers, inputs)
     work = multiply_adds(layers, inputs)
     products = config.threads or choose_threads(size * max(work))
-    # To distort a batch takes milliseconds, which is always worth another thread.
+    # To distort a batch takes a millisecond or more, which is nearly always worth another thread.
     threads = config.threads or (available_threads() if config.augmentation else products)
     if shares_out_images(layers):
         products = 1
