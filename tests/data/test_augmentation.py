@@ -174,3 +174,18 @@ def test_the_images_that_somebody_looks_at_are_what_they_are_among_all(wanted):
     whole = ALL.distort(images, np.random.default_rng(0))
     some = ALL.distort(images, np.random.default_rng(0), wanted=wanted)
     np.testing.assert_array_equal(some[wanted], whole[wanted])
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "complaint"),
+    [
+        ((28, 28), {}, r"images: expected an array \(n, h, w\) .* got shape \(28, 28\)"),
+        ((3, 0, 5), {}, r"images: .* got shape \(3, 0, 5\)"),
+        ((40, 28, 28), {"out": np.empty((1, 28, 28), np.uint8)}, r"out: .* \(40, 28, 28\), got \(1, 28, 28\)"),
+        ((40, 28, 28), {"out": np.empty((50, 28, 28), np.uint8)}, "out: "),
+        ((40, 28, 28), {"wanted": slice(30, 10, -1)}, "wanted: images beside each other"),
+    ],
+)
+def test_images_of_another_form_are_refused(shape, given, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        ALL.distort(np.zeros(shape, np.uint8), np.random.default_rng(0), **given)

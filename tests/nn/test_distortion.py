@@ -134,6 +134,18 @@ def test_images_of_any_shape_and_order_in_memory_are_distorted_as_they_are_one_b
         N, down, across = drawn.elastic
         parts = drawn.matrices[:, :, one], drawn.shifts[:, one], None, (N[:, one], down, across)
         NUMPY.distort(images[one], *parts, 9, expected[one])
-    for taken, out in ((images, np.empty_like(images)), (np.asfortranarray(images), turned)):
-        engine.distort(taken, *drawn, 9, out)
-        assert np.abs(out.astype(int) - expected).max(initial=0) <= 1
+    found = np.empty_like(images)
+    engine.distort(images, *drawn, 9, found)
+    assert np.abs(found.astype(int) - expected).max(initial=0) <= 1
+    engine.distort(np.asfortranarray(images), *drawn, 9, turned)
+    np.testing.assert_array_equal(turned, found)
+
+
+def test_memory_that_cannot_take_the_images_is_refused(engine):
+    images = noise(40, 28, 28)
+    drawn = TURNED.draw(images.shape, np.random.default_rng(0))
+    locked = np.zeros_like(images)
+    locked.flags.writeable = False
+    for out in (locked, np.zeros((40, 30, 30), np.uint8), np.zeros((1, 28, 28), np.uint8)):
+        with pytest.raises(ValueError, match=r"read-only|broadcast|reshape"):
+            engine.distort(images, *drawn, 0, out)

@@ -122,9 +122,18 @@ class Augmentation:
             out: where to put the distorted images, so that they need no new memory.
             ground: the gray value outside of an image.
             engine: what to compute with.
-            wanted: the images that somebody looks at, by default all; of the others anything may come out.
+            wanted: the images that somebody looks at, a range, by default all; of the others anything may come out.
+
+        Raises:
+            ValueError: images, ``out`` or ``wanted`` of another form.
         """
         out = np.empty(images.shape, images.dtype) if out is None else out
+        if images.ndim != 3 or not all(images.shape[1:]):
+            raise ValueError(f"images: expected an array (n, h, w) of at least a pixel each, got shape {images.shape}")
+        if out.shape != images.shape:
+            raise ValueError(f"out: expected the images' shape {images.shape}, got {out.shape}")
+        if wanted and wanted.step not in (None, 1):
+            raise ValueError(f"wanted: images beside each other, not every {wanted.step}th")
         engine.distort(images, *self.draw(images.shape, rng), ground, out, wanted)
         if self.robust:
             blocks = blocks_of(images.shape, wanted)

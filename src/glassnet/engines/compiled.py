@@ -191,17 +191,19 @@ class CompiledEngine(Engine):
         out: NDArray[Any],
         wanted: slice | None = None,
     ) -> None:
-        bytes_in_and_out = images.dtype == out.dtype == np.uint8
-        if not (bytes_in_and_out and images.flags.c_contiguous and out.flags.c_contiguous) or (
-            elastic is not None and not is_plain(*elastic[1:])
-        ):
+        bytes_in_and_out = images.dtype == out.dtype == np.uint8 and images.shape == out.shape and out.flags.writeable
+        if not bytes_in_and_out or (elastic is not None and not is_plain(*elastic[1:])):
             super().distort(images, matrices, shifts, perspective, elastic, ground, out, wanted)
             return
+        # Equal images give equal bits however they lie in memory.
+        images, together = np.ascontiguousarray(images), np.require(out, requirements="C")
         slopes = np.zeros_like(shifts) if perspective is None else perspective
         first, last, _ = (wanted or slice(None)).indices(len(images))
         pixels = max(last - first, 0) * prod(images.shape[1:])
-        given = images, matrices, shifts, slopes, *(elastic or STILL), np.float32(ground), first, last, out
+        given = images, matrices, shifts, slopes, *(elastic or STILL), np.float32(ground), first, last, together
         self._work(distort, pixels, self.least_pass, self.blas.sgemm, *given)
+        if together is not out:
+            out[first:last] = together[first:last]
 
     def inputs(
         self, images: NDArray[np.uint8], rows: NDArray[np.integer] | None, scale: float, shift: float, out: Array
