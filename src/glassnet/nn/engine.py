@@ -345,7 +345,7 @@ class Engine:
                 None for none.
             ground: the gray value outside of the images.
             out: rounded where it holds whole numbers.
-            wanted: from which to which image somebody looks at them, None for all; of the others anything may come out.
+            wanted: the images that somebody looks at, a range, None for all; of the others anything may come out.
         """
         blocks = list(blocks_of(images.shape, wanted).values())
 
